@@ -1,0 +1,120 @@
+//! What the tokens say: access tokens after RFC 9068, ID tokens after OpenID Connect Core 1.0
+//! section 2.
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::Level;
+
+/// `typ` of an access token (RFC 9068 section 2.1).
+pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+/// `typ` of an ID token.
+pub const ID_TOKEN_TYPE: &str = "JWT";
+
+/// `aud`: one string, or several (RFC 7519 section 4.1.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One audience, written as a string.
+    One(String),
+    /// Several audiences, written as an array.
+    Many(Vec<String>),
+}
+
+impl Audience {
+    /// Whether `wanted` is among them, compared byte for byte.
+    #[must_use]
+    pub fn contains(&self, wanted: &str) -> bool {
+        match self {
+            Self::One(one) => one == wanted,
+            Self::Many(many) => many.iter().any(|one| one == wanted),
+        }
+    }
+}
+
+/// The claims of an access token (RFC 9068 section 2.2). `exp`, `iat` and `auth_time` are seconds
+/// since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessClaims {
+    /// Issuer.
+    pub iss: String,
+    /// The person, or the client where no person stands behind the token.
+    pub sub: String,
+    /// Where the token is good.
+    pub aud: Audience,
+    /// End of life.
+    pub exp: i64,
+    /// Issued at.
+    pub iat: i64,
+    /// Not before, where set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
+    /// The token's own name. Ours are UUIDs of version 7, whose milliseconds order the token
+    /// against an ending of the same second.
+    pub jti: String,
+    /// Who asked for it: an OAuth client, or the surface (`rail`, `rual`, `auth2:<site_key>`).
+    pub client_id: String,
+    /// Space-separated scopes (RFC 6749 section 3.3).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// When the person last proved who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// The level reached (`urn:signalbox:1fa`, `urn:signalbox:2fa`, `urn:signalbox:phr`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// How it was reached (RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// The session it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The person's tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// The person's roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// The person's mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The person's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl AccessClaims {
+    /// The level this token proves; `None` for a token that speaks of no sign-in.
+    #[must_use]
+    pub fn level(&self) -> Option<Level> {
+        self.acr.as_deref().and_then(Level::from_acr)
+    }
+}
+
+/// The claims of an ID token (OpenID Connect Core 1.0 section 2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdClaims {
+    /// Issuer.
+    pub iss: String,
+    /// The person.
+    pub sub: String,
+    /// The client.
+    pub aud: String,
+    /// End of life, seconds.
+    pub exp: i64,
+    /// Issued at, seconds.
+    pub iat: i64,
+    /// When the person last proved who they are, seconds.
+    pub auth_time: i64,
+    /// The client's nonce, unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// The level reached.
+    pub acr: String,
+    /// How it was reached (RFC 8176).
+    pub amr: Vec<String>,
+    /// The session.
+    pub sid: String,
+    /// Left half of the access token's SHA-256, base64url (section 3.1.3.6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<String>,
+}

@@ -1,0 +1,23 @@
+//! The contract between issuer and edge: algorithms, keys, key set, claims, verification, site
+//! policy, feed messages, and the decision itself.
+//!
+//! Everything here is pure: no async, no I/O and no clock. `now` is always an argument, so that
+//! the server can explain and rehearse with the very code that the edge enforces.
+
+pub mod algorithm;
+pub mod claims;
+pub mod cutoff;
+pub mod decide;
+pub mod facts;
+pub mod feed;
+pub mod key_set;
+pub mod policy;
+pub mod signing_key;
+pub mod site;
+pub mod time;
+pub mod verdict_cache;
+pub mod verify;
+pub mod view;
+
+pub use algorithm::Algorithm;
+pub use time::Time;

@@ -1,0 +1,107 @@
+//! The audit log: ordered, and each row chained to the one before it by a hash.
+
+use jwks::Time;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What happened. The name is the event's name on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Somebody signed in.
+    #[serde(rename = "auth.login.success")]
+    LoginSuccess,
+    /// Somebody tried to.
+    #[serde(rename = "auth.login.failed")]
+    LoginFailed,
+    /// Somebody signed out.
+    #[serde(rename = "auth.logout")]
+    Logout,
+    /// A password was changed or reset.
+    #[serde(rename = "auth.password.changed")]
+    PasswordChanged,
+    /// A factor was confirmed.
+    #[serde(rename = "auth.mfa.enabled")]
+    MfaEnabled,
+    /// A factor was removed.
+    #[serde(rename = "auth.mfa.disabled")]
+    MfaDisabled,
+    /// A session was ended by its owner or an admin.
+    #[serde(rename = "auth.session.revoked")]
+    SessionRevoked,
+    /// A spent refresh token came back.
+    #[serde(rename = "auth.refresh.reused")]
+    RefreshReused,
+    /// A factor was locked after too many guesses.
+    #[serde(rename = "auth.account.locked")]
+    AccountLocked,
+    /// An account was made.
+    #[serde(rename = "auth.user.created")]
+    UserCreated,
+    /// A mail address was proved.
+    #[serde(rename = "auth.email.verified")]
+    EmailVerified,
+    /// An API key was made.
+    #[serde(rename = "auth.api_key.created")]
+    ApiKeyCreated,
+    /// An API key was revoked.
+    #[serde(rename = "auth.api_key.revoked")]
+    ApiKeyRevoked,
+    /// A site or its policy changed.
+    #[serde(rename = "auth.policy.updated")]
+    PolicyUpdated,
+    /// A signing key was made.
+    #[serde(rename = "auth.key.rotated")]
+    KeyRotated,
+    /// An edge was given a credential.
+    #[serde(rename = "auth.edge.created")]
+    EdgeCreated,
+}
+
+/// An event to be written. `id` names the act, so that a retry adds no second row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Names the act; unique.
+    pub id: Uuid,
+    /// When.
+    pub at: Time,
+    /// What.
+    pub action: Action,
+    /// Who did it; `None`: nobody known.
+    pub actor: Option<Uuid>,
+    /// To whom it was done.
+    pub user_id: Option<Uuid>,
+    /// On which site.
+    pub site_key: Option<String>,
+    /// Through which surface or client.
+    pub client_id: Option<String>,
+    /// From where.
+    pub ip: Option<String>,
+    /// With what, cut to 256 bytes.
+    pub user_agent: Option<String>,
+    /// The request's id.
+    pub request_id: Option<String>,
+    /// More, without secrets: an object.
+    pub details: serde_json::Value,
+}
+
+/// A row of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRow {
+    /// Its place: 1, 2, 3, without gaps.
+    pub seq: u64,
+    /// The event.
+    pub event: Event,
+    /// [`chain`] of the row before (zeros for the first), this row's place and its event; hex.
+    pub hash: String,
+}
+
+/// What stands in for the hash of the row before the first.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The hash of a row: SHA-256 over the hash before it, its place, and the event as JSON (keys of
+/// `details` in order, as `serde_json` writes them). Hex, 64 digits.
+#[must_use]
+pub fn chain(previous: &str, seq: u64, event: &Event) -> String {
+    let body = serde_json::to_string(event).unwrap_or_default();
+    super::secret::sha256_hex(format!("{previous}\n{seq}\n{body}").as_bytes())
+}

@@ -1,0 +1,11 @@
+//! Pure: no async, no I/O, no clock. States and transitions, and the decisions of the use cases.
+
+pub mod audit;
+pub mod edge;
+pub mod factor;
+pub mod key;
+pub mod login;
+pub mod one_time;
+pub mod secret;
+pub mod session;
+pub mod user;

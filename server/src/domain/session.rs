@@ -1,0 +1,113 @@
+//! Sessions, the proofs they rest on, and refresh families.
+
+use jwks::{Time, policy::Level};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::secret::SecretHash;
+
+/// How, how strongly and when a person proved who they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The level reached.
+    pub acr: Level,
+    /// The methods (RFC 8176).
+    pub amr: Vec<String>,
+    /// When.
+    pub auth_time: Time,
+}
+
+/// A signed-in session of a person: the same row under every surface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its name (`sid`). UUID version 7.
+    pub sid: Uuid,
+    /// Whose it is.
+    pub user_id: Uuid,
+    /// The tenant it was opened for.
+    pub tenant_id: String,
+    /// The surface or OAuth client that opened it.
+    pub client_id: String,
+    /// The site its tokens are for, where one was named.
+    pub site_key: Option<String>,
+    /// What it rests on.
+    pub proof: Proof,
+    /// Whether it outlives a working day.
+    pub remember: bool,
+    /// When it was opened.
+    pub created_at: Time,
+    /// When it last did anything.
+    pub last_active_at: Time,
+    /// Its absolute end.
+    pub expires_at: Time,
+    /// Where it was opened from.
+    pub ip: String,
+    /// The caller's `User-Agent`, cut to 256 bytes.
+    pub user_agent: String,
+    /// What that agent is, in a few words.
+    pub device: String,
+}
+
+/// A refresh family to be made: one line of refresh tokens of one session and client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFamily {
+    /// Its name: part of every token of it and shown nowhere else, so whoever presents it has
+    /// seen a token of the family.
+    pub id: Uuid,
+    /// The surface or client its tokens are good at.
+    pub client_id: String,
+    /// Scopes granted, space-separated; empty on the JSON surfaces.
+    pub scope: String,
+    /// Hash of the first token.
+    pub hash: SecretHash,
+    /// When that token dies.
+    pub expires_at: Time,
+}
+
+/// A refresh to be made.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// The person the token names.
+    pub user_id: Uuid,
+    /// The session the token names.
+    pub sid: Uuid,
+    /// The family the token names.
+    pub family_id: Uuid,
+    /// The surface or client that presents it.
+    pub client_id: String,
+    /// Hash of the presented token.
+    pub presented: SecretHash,
+    /// Hash of its successor.
+    pub successor: SecretHash,
+    /// How long the successor lives, at most to the session's absolute end.
+    pub ttl: std::time::Duration,
+    /// How long after a rotation the spent token may be presented once more (rule 14).
+    pub retry_window: std::time::Duration,
+}
+
+/// How a refresh went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rotated {
+    /// The successor is the family's one live token.
+    Fresh(RefreshedSession),
+    /// The token was spent less than the retry window ago and its successor never used: the new
+    /// successor is the one live token, the unused one is dead.
+    Retried(RefreshedSession),
+    /// A token of the family that is neither live nor retryable: the session has been closed.
+    Reused,
+    /// The token is another client's. Nothing changed.
+    WrongClient,
+    /// No such session or family, or the token's or session's life is over. Nothing changed.
+    Unknown,
+}
+
+/// What a refresh gives back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshedSession {
+    /// The session, `last_active_at` brought up to date.
+    pub session: Session,
+    /// Scopes of the family.
+    pub scope: String,
+    /// When the successor dies.
+    pub expires_at: Time,
+}

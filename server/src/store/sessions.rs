@@ -1,0 +1,141 @@
+//! The contract of the session store: rows whose loss can only take power away.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jwks::Time;
+use uuid::Uuid;
+
+use super::StoreResult;
+use crate::domain::{
+    login::PendingLogin,
+    one_time::{OneTime, Purpose},
+    secret::SecretHash,
+    session::{NewFamily, Proof, Rotated, Rotation, Session},
+};
+
+/// What a budget has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Whether this try fits; it has been counted if so, and only then.
+    pub allowed: bool,
+    /// Tries left after this one.
+    pub remaining: u32,
+    /// When the oldest counted try leaves the window: when one more will fit at the latest.
+    pub reset_at: Time,
+}
+
+/// Sessions, refresh families, pending logins, one-time tokens and throttles.
+///
+/// Whatever is past its `expires_at` at `now` does not exist, whether or not it is still stored.
+/// `expires_at == now` is past.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    // ---- sessions -----------------------------------------------------------------------
+
+    /// Opens a session with its first refresh family.
+    async fn open_session(&self, session: &Session, family: &NewFamily) -> StoreResult<()>;
+
+    /// The session of this person and name.
+    async fn find_session(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        now: Time,
+    ) -> StoreResult<Option<Session>>;
+
+    /// Every session of a person, newest first.
+    async fn list_sessions(&self, user_id: Uuid, now: Time) -> StoreResult<Vec<Session>>;
+
+    /// Notes that a session did something at `now`. Says whether it exists.
+    async fn touch_session(&self, user_id: Uuid, sid: Uuid, now: Time) -> StoreResult<bool>;
+
+    /// Gives a session a new proof. The session as it is then; `None`: there is none.
+    async fn raise_session(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        proof: &Proof,
+        now: Time,
+    ) -> StoreResult<Option<Session>>;
+
+    /// Closes a session with its families. Says whether it was there.
+    async fn close_session(&self, user_id: Uuid, sid: Uuid) -> StoreResult<bool>;
+
+    /// Closes every session of a person but `except`; their names.
+    async fn close_sessions(&self, user_id: Uuid, except: Option<Uuid>) -> StoreResult<Vec<Uuid>>;
+
+    // ---- refresh families ---------------------------------------------------------------
+
+    /// Adds a family to a session. `false`: there is no such session.
+    async fn add_family(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        family: &NewFamily,
+        now: Time,
+    ) -> StoreResult<bool>;
+
+    /// Rotates a refresh token, as [`Rotated`] tells. The family's live token is judged first,
+    /// then the one spent last. Reuse closes the session with everything of it. The successor
+    /// dies `ttl` after `now`, but no later than the session.
+    async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated>;
+
+    // ---- pending logins -----------------------------------------------------------------
+
+    /// Keeps half a sign-in under the hash of its token.
+    async fn begin_login(&self, hash: &SecretHash, login: &PendingLogin) -> StoreResult<()>;
+
+    /// The half sign-in of that token.
+    async fn find_login(&self, hash: &SecretHash, now: Time) -> StoreResult<Option<PendingLogin>>;
+
+    /// Takes the half sign-in away. Exactly one caller gets it.
+    async fn consume_login(
+        &self,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<PendingLogin>>;
+
+    // ---- one-time tokens ----------------------------------------------------------------
+
+    /// Keeps a one-time token; one of the same purpose and owner goes.
+    async fn put_one_time(&self, one_time: &OneTime) -> StoreResult<()>;
+
+    /// The token of this purpose and owner, if it hashes to `hash`.
+    async fn find_one_time(
+        &self,
+        purpose: Purpose,
+        owner: Uuid,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<OneTime>>;
+
+    /// Takes that token away. Exactly one caller gets it.
+    async fn consume_one_time(
+        &self,
+        purpose: Purpose,
+        owner: Uuid,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<OneTime>>;
+
+    // ---- throttles ----------------------------------------------------------------------
+
+    /// Counts a try under `key`, if fewer than `limit` were counted within `window` before
+    /// `now`. A sliding window: never more than `limit` in any span of that length. Keys are at
+    /// most 128 bytes of ASCII without control characters.
+    async fn count_try(
+        &self,
+        key: &str,
+        limit: u32,
+        window: Duration,
+        now: Time,
+    ) -> StoreResult<Budget>;
+
+    /// Takes back the newest try counted under `key` at exactly `at`: it turned out not to be a
+    /// guess.
+    async fn forgive_try(&self, key: &str, at: Time) -> StoreResult<()>;
+
+    /// Whether the store answers.
+    async fn check(&self) -> StoreResult<()>;
+}
