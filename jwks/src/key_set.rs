@@ -21,7 +21,9 @@ impl KeySet {
     /// ours are left out (RFC 7517 section 5).
     #[must_use]
     pub fn from_jwks(jwks: &JwkSet) -> Self {
-        Self { jwks: JwkSetHolder(jwks.clone()) }
+        Self {
+            jwks: JwkSetHolder(jwks.clone()),
+        }
     }
 
     /// The JWKS document.

@@ -1,19 +1,6 @@
 //! The one verifier, for server and edge.
 
-use crate::{Time, claims::AccessClaims, policy::Level};
-
-/// An access token whose signature and form were found good. What depends on the moment (expiry,
-/// endings) or on the site (audience, level) is judged anew at every use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifiedToken {
-    /// What it says.
-    pub claims: AccessClaims,
-    /// When it was issued, to the millisecond where `jti` is a UUID of version 7 that agrees with
-    /// `iat`; else the start of the second of `iat`.
-    pub issued_at: Time,
-    /// The level it proves, if any.
-    pub level: Option<Level>,
-}
+pub use crate::verified_token::{LEEWAY, VerifiedToken};
 
 /// Why a token does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
