@@ -111,8 +111,5 @@ pub enum RefusalReason {
 #[must_use]
 pub fn decide(_view: &View, _facts: &Facts<'_>, _now: Time) -> Decision {
     let _unused: Option<Level> = None;
-    Decision::Deny(Refusal {
-        site: None,
-        reason: RefusalReason::UnknownHost,
-    })
+    Decision::Deny(Refusal { site: None, reason: RefusalReason::UnknownHost })
 }

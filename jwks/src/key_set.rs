@@ -5,11 +5,10 @@ use aws_lc_rs::signature::{
     RsaPublicKeyComponents,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+pub use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{
     DecodingKey,
-    jwk::{
-        AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse,
-    },
+    jwk::{AlgorithmParameters, EllipticCurve, KeyAlgorithm, KeyOperations, PublicKeyUse},
 };
 
 use crate::Algorithm;
@@ -48,9 +47,7 @@ impl KeySet {
     /// The JWKS document.
     #[must_use]
     pub fn to_jwks(&self) -> JwkSet {
-        JwkSet {
-            keys: self.keys.iter().map(|key| key.jwk.clone()).collect(),
-        }
+        JwkSet { keys: self.keys.iter().map(|key| key.jwk.clone()).collect() }
     }
 
     /// The names of the keys.
@@ -62,10 +59,7 @@ impl KeySet {
     /// with this one.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {
-        other
-            .keys
-            .iter()
-            .all(|key| self.find(&key.kid).is_some_and(|ours| ours.jwk == key.jwk))
+        other.keys.iter().all(|key| self.find(&key.kid).is_some_and(|ours| ours.jwk == key.jwk))
     }
 
     pub(crate) fn find(&self, kid: &str) -> Option<&PublicKey> {
@@ -118,12 +112,11 @@ fn is_readable(algorithm: Algorithm, parameters: &AlgorithmParameters) -> bool {
             key.curve == EllipticCurve::Ed25519
                 && ParsedPublicKey::new(&ED25519, bytes(&key.x)).is_ok()
         }
-        (Algorithm::RS256, AlgorithmParameters::RSA(key)) => RsaPublicKeyComponents {
-            n: bytes(&key.n),
-            e: bytes(&key.e),
+        (Algorithm::RS256, AlgorithmParameters::RSA(key)) => {
+            RsaPublicKeyComponents { n: bytes(&key.n), e: bytes(&key.e) }
+                .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+                .is_ok()
         }
-        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-        .is_ok(),
         _ => false,
     }
 }
@@ -157,10 +150,7 @@ mod tests {
     fn a_set_survives_its_document() {
         let keys = Algorithm::ALL.map(published);
         let set = set_of(&keys);
-        assert_eq!(
-            serde_json::to_value(set.to_jwks()).unwrap(),
-            json!({ "keys": keys })
-        );
+        assert_eq!(serde_json::to_value(set.to_jwks()).unwrap(), json!({ "keys": keys }));
         assert_eq!(set.kids().count(), 3);
     }
 
@@ -170,11 +160,7 @@ mod tests {
         assert_eq!(set_of(&[without(key.clone(), "kid")]).kids().count(), 0);
         assert_eq!(set_of(&[without(key.clone(), "alg")]).kids().count(), 0);
         for alg in ["HS256", "none", "ES384", "PS256", "RS512", "es256"] {
-            assert_eq!(
-                set_of(&[with(key.clone(), "alg", alg)]).kids().count(),
-                0,
-                "{alg}"
-            );
+            assert_eq!(set_of(&[with(key.clone(), "alg", alg)]).kids().count(), 0, "{alg}");
         }
     }
 
@@ -182,16 +168,9 @@ mod tests {
     fn an_algorithm_that_does_not_fit_the_type_of_the_key_is_refused() {
         for algorithm in Algorithm::ALL {
             let key = published(algorithm);
-            for other in Algorithm::ALL
-                .into_iter()
-                .filter(|other| *other != algorithm)
-            {
+            for other in Algorithm::ALL.into_iter().filter(|other| *other != algorithm) {
                 let misnamed = with(key.clone(), "alg", other.as_str());
-                assert_eq!(
-                    set_of(&[misnamed]).kids().count(),
-                    0,
-                    "{algorithm} as {other}"
-                );
+                assert_eq!(set_of(&[misnamed]).kids().count(), 0, "{algorithm} as {other}");
             }
         }
     }
@@ -208,10 +187,7 @@ mod tests {
     fn keys_meant_for_something_other_than_signatures_are_refused() {
         let key = published(Algorithm::ES256);
         assert_eq!(set_of(&[with(key.clone(), "use", "enc")]).kids().count(), 0);
-        assert_eq!(
-            set_of(&[with(key.clone(), "use", "other")]).kids().count(),
-            0
-        );
+        assert_eq!(set_of(&[with(key.clone(), "use", "other")]).kids().count(), 0);
         assert_eq!(set_of(&[without(key.clone(), "use")]).kids().count(), 1);
         let encrypts = with(key.clone(), "key_ops", json!(["encrypt"]));
         assert_eq!(set_of(&[encrypts]).kids().count(), 0);
@@ -226,11 +202,7 @@ mod tests {
             with(published(Algorithm::ES256), "crv", "P-384"),
             with(published(Algorithm::ES256), "x", "AAAA"),
             // A point that is not on the curve.
-            with(
-                published(Algorithm::ES256),
-                "x",
-                published(Algorithm::ES256)["x"].clone(),
-            ),
+            with(published(Algorithm::ES256), "x", published(Algorithm::ES256)["x"].clone()),
             with(published(Algorithm::ES256), "y", "!"),
             with(published(Algorithm::EdDSA), "x", "AAAA"),
             with(published(Algorithm::RS256), "n", "AQAB"),
@@ -248,10 +220,7 @@ mod tests {
         let first = published(Algorithm::ES256);
         let second = with(published(Algorithm::EdDSA), "kid", first["kid"].clone());
         let set = set_of(&[first.clone(), second]);
-        assert_eq!(
-            serde_json::to_value(set.to_jwks()).unwrap(),
-            json!({ "keys": [first] })
-        );
+        assert_eq!(serde_json::to_value(set.to_jwks()).unwrap(), json!({ "keys": [first] }));
     }
 
     #[test]

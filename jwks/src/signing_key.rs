@@ -130,12 +130,7 @@ impl SigningKey {
         let kid = public.thumbprint(ThumbprintHash::SHA256).ok()?;
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
-        Some(Self {
-            algorithm,
-            kid,
-            public,
-            private,
-        })
+        Some(Self { algorithm, kid, public, private })
     }
 }
 
@@ -177,10 +172,7 @@ mod tests {
     fn a_key_is_not_read_as_one_of_another_algorithm() {
         for algorithm in Algorithm::ALL {
             let key = SigningKey::generate(algorithm).unwrap();
-            for other in Algorithm::ALL
-                .into_iter()
-                .filter(|other| *other != algorithm)
-            {
+            for other in Algorithm::ALL.into_iter().filter(|other| *other != algorithm) {
                 assert_eq!(
                     SigningKey::from_der(other, key.to_der()).unwrap_err(),
                     KeyError::Unreadable(other)
@@ -197,17 +189,9 @@ mod tests {
         for algorithm in Algorithm::ALL {
             let key = SigningKey::generate(algorithm).unwrap();
             let json = serde_json::to_value(key.public_jwk()).unwrap();
-            let members: Vec<&str> = json
-                .as_object()
-                .unwrap()
-                .keys()
-                .map(String::as_str)
-                .collect();
+            let members: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
             let known = ["kty", "crv", "x", "y", "n", "e", "kid", "alg", "use"];
-            assert!(
-                members.iter().all(|member| known.contains(member)),
-                "{members:?}"
-            );
+            assert!(members.iter().all(|member| known.contains(member)), "{members:?}");
             assert_eq!(json["use"], "sig");
             assert_eq!(json["alg"], algorithm.as_str());
             assert_eq!(json["kid"], key.kid());
@@ -218,13 +202,7 @@ mod tests {
     fn debug_output_shows_no_private_key() {
         let key = SigningKey::generate(Algorithm::EdDSA).unwrap();
         let shown = format!("{key:?}");
-        assert_eq!(
-            shown,
-            format!(
-                "SigningKey {{ algorithm: EdDSA, kid: {:?}, .. }}",
-                key.kid()
-            )
-        );
+        assert_eq!(shown, format!("SigningKey {{ algorithm: EdDSA, kid: {:?}, .. }}", key.kid()));
     }
 
     #[test]

@@ -54,9 +54,7 @@ impl VerdictCache {
                 old: Generation::default(),
             })
         };
-        Self {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
-        }
+        Self { shards: (0..SHARDS).map(|_| shard()).collect() }
     }
 
     /// As [`verify_access_token`], remembering what was found good with these very keys and

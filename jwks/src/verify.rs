@@ -117,10 +117,7 @@ pub fn verify_signed<C: DeserializeOwned>(
     if header.crit.is_some() {
         return Err(TokenError::Critical);
     }
-    let key = header
-        .kid
-        .and_then(|kid| keys.find(&kid))
-        .ok_or(TokenError::UnknownKey)?;
+    let key = header.kid.and_then(|kid| keys.find(&kid)).ok_or(TokenError::UnknownKey)?;
     if header.alg != key.algorithm.as_str() {
         return Err(TokenError::WrongAlgorithm);
     }
@@ -161,9 +158,7 @@ fn is_type(sent: &str, wanted: &str) -> bool {
 }
 
 fn decode_base64url(part: &str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| TokenError::Malformed)
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
 }
 
 fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, TokenError> {

@@ -126,21 +126,14 @@ impl View {
     pub fn is_cut_off(&self, kind: CutOffKind, id: &str, issued_at: Time) -> bool {
         // The key is only built when there is anything to compare with.
         !self.cut_offs.is_empty()
-            && self
-                .cut_offs
-                .get(&(kind, Box::from(id)))
-                .is_some_and(|cut| issued_at <= cut.at)
+            && self.cut_offs.get(&(kind, Box::from(id))).is_some_and(|cut| issued_at <= cut.at)
     }
 
     fn set_sites(&mut self, sites: HashMap<Box<str>, Arc<Site>>) {
         self.hosts = Arc::new(
             sites
                 .values()
-                .flat_map(|site| {
-                    site.hosts
-                        .iter()
-                        .map(|host| (host.as_str().into(), site.clone()))
-                })
+                .flat_map(|site| site.hosts.iter().map(|host| (host.as_str().into(), site.clone())))
                 .collect(),
         );
         self.sites = Arc::new(sites);
