@@ -8,6 +8,8 @@ pub mod algorithm;
 pub mod claims;
 pub mod cutoff;
 pub mod decide;
+mod decision;
+pub mod effective;
 pub mod facts;
 pub mod feed;
 pub mod key_set;
