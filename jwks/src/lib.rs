@@ -8,6 +8,8 @@ pub mod algorithm;
 pub mod claims;
 pub mod cutoff;
 pub mod decide;
+mod decision;
+pub mod effective;
 pub mod facts;
 pub mod feed;
 pub mod key_set;
@@ -16,6 +18,7 @@ pub mod signing_key;
 pub mod site;
 pub mod time;
 pub mod verdict_cache;
+mod verified_token;
 pub mod verify;
 pub mod view;
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     Time,
-    cutoff::{CutOff, CutOffKind},
+    cutoff::{CutOffKind, CutOffs},
     feed::{Change, Entry, Snapshot},
     key_set::KeySet,
     site::Site,
@@ -23,7 +23,7 @@ pub struct View {
     pub keys: Arc<KeySet>,
     sites: Arc<HashMap<Box<str>, Arc<Site>>>,
     hosts: Arc<HashMap<Box<str>, Arc<Site>>>,
-    cut_offs: Arc<HashMap<(CutOffKind, Box<str>), CutOff>>,
+    cut_offs: CutOffs,
 }
 
 impl View {
@@ -37,13 +37,7 @@ impl View {
             keys: Arc::new(KeySet::from_jwks(&snapshot.keys)),
             sites: Arc::default(),
             hosts: Arc::default(),
-            cut_offs: Arc::new(
-                snapshot
-                    .cut_offs
-                    .iter()
-                    .map(|cut| ((cut.kind, cut.id.as_str().into()), cut.clone()))
-                    .collect(),
-            ),
+            cut_offs: snapshot.cut_offs.iter().collect(),
         };
         view.set_sites(
             snapshot
@@ -66,47 +60,44 @@ impl View {
             issuer: self.issuer.to_string(),
             keys: self.keys.to_jwks(),
             sites,
-            cut_offs: self.cut_offs.values().cloned().collect(),
+            cut_offs: self.cut_offs.to_vec(),
         }
     }
 
-    /// Takes in `entries`, in order; those already in it change nothing. Forgets endings that
-    /// can kill nothing any more at `now`.
+    /// Takes in `entries`, in order; those already in it change nothing. It stops before a gap in
+    /// the sequence, because an ending could be missing: [`View::seq`] then stays where it was
+    /// whole, and the reader must ask for the tail or a snapshot. Forgets endings that can kill
+    /// nothing any more at `now`.
     pub fn apply(&mut self, entries: &[Entry], now: Time) {
-        let mut cut_offs = None;
         for entry in entries {
             if entry.seq <= self.seq {
                 continue;
             }
-            match &entry.change {
-                Change::Keys(keys) => self.keys = Arc::new(KeySet::from_jwks(keys)),
-                Change::Site(site) => {
-                    let mut sites = (*self.sites).clone();
-                    sites.insert(site.site_key.as_str().into(), Arc::new((**site).clone()));
-                    self.set_sites(sites);
-                }
-                Change::SiteRemoved(key) => {
-                    let mut sites = (*self.sites).clone();
-                    sites.remove(key.as_str());
-                    self.set_sites(sites);
-                }
-                Change::CutOff(cut) => {
-                    let map = cut_offs.get_or_insert_with(|| {
-                        let mut map = (*self.cut_offs).clone();
-                        map.retain(|_, cut| cut.until > now);
-                        map
-                    });
-                    let held = map
-                        .entry((cut.kind, cut.id.as_str().into()))
-                        .or_insert_with(|| cut.clone());
-                    held.at = held.at.max(cut.at);
-                    held.until = held.until.max(cut.until);
-                }
+            if entry.seq != self.seq.saturating_add(1) {
+                return;
             }
+            self.take_in(&entry.change, now);
             self.seq = entry.seq;
         }
-        if let Some(map) = cut_offs {
-            self.cut_offs = Arc::new(map);
+    }
+
+    fn take_in(&mut self, change: &Change, now: Time) {
+        match change {
+            Change::Keys(keys) => self.keys = Arc::new(KeySet::from_jwks(keys)),
+            Change::Site(site) => {
+                let mut sites = (*self.sites).clone();
+                sites.insert(site.site_key.as_str().into(), Arc::new((**site).clone()));
+                self.set_sites(sites);
+            }
+            Change::SiteRemoved(key) => {
+                let mut sites = (*self.sites).clone();
+                sites.remove(key.as_str());
+                self.set_sites(sites);
+            }
+            Change::CutOff(cut) => {
+                self.cut_offs.insert(cut);
+                self.cut_offs.forget_before(now);
+            }
         }
     }
 
@@ -124,21 +115,24 @@ impl View {
     /// Whether something of `kind` and `id` that was issued at `issued_at` has been ended.
     #[must_use]
     pub fn is_cut_off(&self, kind: CutOffKind, id: &str, issued_at: Time) -> bool {
-        // The key is only built when there is anything to compare with.
-        !self.cut_offs.is_empty()
-            && self
-                .cut_offs
-                .get(&(kind, Box::from(id)))
-                .is_some_and(|cut| issued_at <= cut.at)
+        self.cut_offs.kills(kind, id, issued_at)
     }
 
     fn set_sites(&mut self, sites: HashMap<Box<str>, Arc<Site>>) {
-        self.hosts = Arc::new(
-            sites
-                .values()
-                .flat_map(|site| site.hosts.iter().map(|host| (host.as_str().into(), site.clone())))
-                .collect(),
-        );
+        let mut hosts: HashMap<Box<str>, Arc<Site>> = HashMap::new();
+        for site in sites.values() {
+            for host in &site.hosts {
+                // The server lets no two sites have one host. If it ever did, every edge and
+                // every start would still have to choose the same one.
+                let held = hosts
+                    .entry(host.as_str().into())
+                    .or_insert_with(|| site.clone());
+                if site.site_key < held.site_key {
+                    *held = site.clone();
+                }
+            }
+        }
+        self.hosts = Arc::new(hosts);
         self.sites = Arc::new(sites);
     }
 }
