@@ -2,7 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::{Time, facts::{Facts, Malformed}, policy::Level, site::Site, verify::{TokenError, VerifiedToken}, view::View};
+use crate::{
+    Time,
+    facts::{Facts, Malformed},
+    policy::Level,
+    site::Site,
+    verify::{TokenError, VerifiedToken},
+    view::View,
+};
 
 /// What is to be done with a request.
 #[derive(Clone, Debug)]
@@ -104,5 +111,8 @@ pub enum RefusalReason {
 #[must_use]
 pub fn decide(_view: &View, _facts: &Facts<'_>, _now: Time) -> Decision {
     let _unused: Option<Level> = None;
-    Decision::Deny(Refusal { site: None, reason: RefusalReason::UnknownHost })
+    Decision::Deny(Refusal {
+        site: None,
+        reason: RefusalReason::UnknownHost,
+    })
 }

@@ -16,6 +16,7 @@ pub mod signing_key;
 pub mod site;
 pub mod time;
 pub mod verdict_cache;
+mod verified_token;
 pub mod verify;
 pub mod view;
 

@@ -91,12 +91,15 @@ impl FromStr for Require {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        [Self::Public, Self::SignedIn, Self::TwoFactor, Self::PhishingResistant]
-            .into_iter()
-            .find(|require| require.as_str() == name)
-            .ok_or_else(|| {
-                format!("`{name}` is not one of public, signed_in, 2fa, phishing_resistant")
-            })
+        [
+            Self::Public,
+            Self::SignedIn,
+            Self::TwoFactor,
+            Self::PhishingResistant,
+        ]
+        .into_iter()
+        .find(|require| require.as_str() == name)
+        .ok_or_else(|| format!("`{name}` is not one of public, signed_in, 2fa, phishing_resistant"))
     }
 }
 
@@ -118,8 +121,13 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 5] =
-        [Self::Totp, Self::Sms, Self::EmailOtp, Self::Hardware, Self::BackupCode];
+    pub const ALL: [Self; 5] = [
+        Self::Totp,
+        Self::Sms,
+        Self::EmailOtp,
+        Self::Hardware,
+        Self::BackupCode,
+    ];
 
     /// The name on the wire.
     #[must_use]
@@ -183,7 +191,13 @@ pub struct Accept {
 
 impl Default for Accept {
     fn default() -> Self {
-        Self { session: true, bearer: true, api_key: None, client: None, dpop_only: false }
+        Self {
+            session: true,
+            bearer: true,
+            api_key: None,
+            client: None,
+            dpop_only: false,
+        }
     }
 }
 

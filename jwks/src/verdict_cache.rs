@@ -1,1 +1,194 @@
 //! Verdicts on tokens already verified.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use crate::{
+    Time,
+    key_set::KeySet,
+    verify::{MAX_TOKEN_BYTES, TokenError, VerifiedToken, verify_access_token},
+};
+
+/// Remembers good verdicts, so that a token's signature is checked once and not at every request.
+///
+/// Bounded: each shard keeps a young and an old generation; when the young one is full it becomes
+/// the old one, and what nobody asked for since is gone. A verdict lives no longer than the keys
+/// it was reached with, and its times are judged anew at each use. Failures are not remembered,
+/// so that nobody can push good verdicts out with bad tokens.
+pub struct VerdictCache {
+    shards: Box<[Mutex<Shard>]>,
+}
+
+/// Enough that threads seldom meet; a power of two.
+const SHARDS: usize = 32;
+
+type TokenHash = [u8; 32];
+type Generation = HashMap<TokenHash, Arc<VerifiedToken>, BuildHasherDefault<LeadingBytes>>;
+
+struct Shard {
+    /// How many verdicts a generation holds.
+    capacity: usize,
+    /// What the verdicts here were reached with.
+    keys: Arc<KeySet>,
+    issuer: Box<str>,
+    young: Generation,
+    old: Generation,
+}
+
+impl VerdictCache {
+    /// A cache for about `capacity` verdicts, of roughly half a kilobyte each.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        let shard = || {
+            Mutex::new(Shard {
+                capacity: capacity.div_ceil(2 * SHARDS).max(1),
+                keys: Arc::default(),
+                issuer: Box::default(),
+                young: Generation::default(),
+                old: Generation::default(),
+            })
+        };
+        Self {
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+        }
+    }
+
+    /// As [`verify_access_token`], remembering what was found good with these very keys and
+    /// issuer.
+    ///
+    /// # Errors
+    /// As [`verify_access_token`].
+    pub fn get_or_verify(
+        &self,
+        keys: &Arc<KeySet>,
+        issuer: &str,
+        token: &str,
+        now: Time,
+    ) -> Result<Arc<VerifiedToken>, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::Malformed);
+        }
+        let hash = hash(token);
+        let held = self.shard(&hash).get(keys, issuer, &hash);
+        if let Some(verified) = held {
+            verified.check_times(now)?;
+            return Ok(verified);
+        }
+        // The lock is free while the signature is checked.
+        let verified = Arc::new(verify_access_token(keys, issuer, token, now)?);
+        let retired = self.shard(&hash).put(keys, issuer, hash, verified.clone());
+        // Freed here, where nobody waits for the lock.
+        drop(retired);
+        Ok(verified)
+    }
+
+    /// How many verdicts it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let held = |shard: &Mutex<Shard>| {
+            let shard = lock(shard);
+            shard.young.len() + shard.old.len()
+        };
+        self.shards.iter().map(held).sum()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn shard(&self, hash: &TokenHash) -> MutexGuard<'_, Shard> {
+        // The last byte: the maps within go by the first ones.
+        lock(&self.shards[usize::from(hash[31]) % SHARDS])
+    }
+}
+
+impl Shard {
+    fn get(
+        &mut self,
+        keys: &Arc<KeySet>,
+        issuer: &str,
+        hash: &TokenHash,
+    ) -> Option<Arc<VerifiedToken>> {
+        self.adopt(keys, issuer);
+        if let Some(verified) = self.young.get(hash) {
+            return Some(verified.clone());
+        }
+        let verified = self.old.remove(hash)?;
+        self.insert(*hash, verified.clone());
+        Some(verified)
+    }
+
+    /// Remembers a verdict; gives back what had to make room.
+    fn put(
+        &mut self,
+        keys: &Arc<KeySet>,
+        issuer: &str,
+        hash: TokenHash,
+        verified: Arc<VerifiedToken>,
+    ) -> Generation {
+        self.adopt(keys, issuer);
+        self.insert(hash, verified)
+    }
+
+    /// From now on these keys and this issuer: a verdict reached with a key that is not among
+    /// them is forgotten. Keys only added cost nobody anything.
+    fn adopt(&mut self, keys: &Arc<KeySet>, issuer: &str) {
+        if Arc::ptr_eq(&self.keys, keys) && *self.issuer == *issuer {
+            return;
+        }
+        if *self.issuer != *issuer || !keys.includes(&self.keys) {
+            self.young.clear();
+            self.old.clear();
+        }
+        self.keys = keys.clone();
+        self.issuer = issuer.into();
+    }
+
+    fn insert(&mut self, hash: TokenHash, verified: Arc<VerifiedToken>) -> Generation {
+        let mut retired = Generation::default();
+        if self.young.len() >= self.capacity {
+            retired = mem::replace(&mut self.old, mem::take(&mut self.young));
+        }
+        self.young.insert(hash, verified);
+        retired
+    }
+}
+
+/// No code of ours panics under the lock; if it did, the maps would still be whole.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn hash(token: &str) -> TokenHash {
+    let mut hash = TokenHash::default();
+    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash
+}
+
+/// The keys are SHA-256 values of tokens that somebody signed: nobody picks them, and hashing
+/// them again would gain nothing.
+#[derive(Default)]
+struct LeadingBytes(u64);
+
+impl Hasher for LeadingBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(leading) = bytes.first_chunk() {
+            self.0 = u64::from_ne_bytes(*leading);
+        }
+    }
+
+    /// The length of the array, which is always the same.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

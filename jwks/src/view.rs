@@ -136,7 +136,11 @@ impl View {
         self.hosts = Arc::new(
             sites
                 .values()
-                .flat_map(|site| site.hosts.iter().map(|host| (host.as_str().into(), site.clone())))
+                .flat_map(|site| {
+                    site.hosts
+                        .iter()
+                        .map(|host| (host.as_str().into(), site.clone()))
+                })
                 .collect(),
         );
         self.sites = Arc::new(sites);
