@@ -80,6 +80,21 @@ impl DataDir {
         Ok(Self { path: path.to_owned() })
     }
 
+    /// What is wrong with the folder at `path` and the key in it, without making either.
+    #[must_use]
+    pub fn inspect(path: &Path, configured: Option<&str>) -> Vec<Problem> {
+        if !path.exists() {
+            return Vec::new();
+        }
+        match Self::open(path) {
+            Ok(data) if configured.is_none() && path.join(KEY_FILE).exists() => {
+                data.sealing_key(None).err().into_iter().collect()
+            }
+            Ok(_) => Vec::new(),
+            Err(problem) => vec![problem],
+        }
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -14,8 +14,9 @@ use jwks::{Algorithm, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use edges::renew_edge;
 pub use error::{AdminError, AdminResult};
-pub use sites::SiteDraft;
+pub use sites::{SiteDraft, put_demo_site};
 pub use users::NewUser;
 
 use crate::{

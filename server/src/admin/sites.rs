@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use jwks::{
-    policy::Policy,
+    policy::{Policy, Require},
     site::{Branding, Site, SiteStatus},
 };
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,35 @@ pub(super) async fn create(app: &Arc<App>, draft: SiteDraft) -> AdminResult<Valu
         }
     }
     Ok(json!(site))
+}
+
+/// Stores the demo site, which `upstream` (`http://host:port`) answers. Its audience is the
+/// issuer, so that the tour's tokens open it.
+///
+/// # Errors
+/// [`AdminError::Taken`] when another site has its host; or the store fails.
+pub async fn put_demo_site(app: &Arc<App>, upstream: &str) -> AdminResult<Site> {
+    let draft = SiteDraft {
+        site_key: "demo".into(),
+        name: "Demo site".into(),
+        base_url: None,
+        hosts: vec!["demo.localhost".into()],
+        upstreams: vec![upstream.to_owned()],
+        status: SiteStatus::Active,
+        branding: Branding::default(),
+        policy: Policy { require: Require::TwoFactor, first_party: true, ..Policy::default() },
+        forward_credentials: false,
+    };
+    let site = draft.into_site(app.config.edge.listen.port());
+    let now = app.clock.now();
+    let mut event = event(Action::PolicyUpdated, now, json!({ "require": site.policy.require }));
+    event.site_key = Some(site.site_key.clone());
+    match app.identity.put_site(&site, false, &event).await? {
+        SitePut::HostTaken => {
+            Err(AdminError::Taken { argument: "demo site", name: site.hosts.join(", ") })
+        }
+        SitePut::Stored(_) | SitePut::Unchanged(_) | SitePut::Exists => Ok(site),
+    }
 }
 
 #[cfg(test)]

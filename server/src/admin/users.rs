@@ -6,13 +6,11 @@ use serde_json::{Map, Value, json};
 use super::{AdminError, AdminResult, event, is_plain_name, rfc3339};
 use crate::{
     app::App,
-    auth::password::judge_password,
-    clock::{new_id, random},
+    auth::{password::judge_password, registration::new_user},
     domain::{
         audit::Action,
         login::{normalise_address, username_key},
-        secret::sha256_hex,
-        user::{DEFAULT_TENANT, User, UserStatus},
+        user::{User, UserStatus},
     },
     store::identity::Created,
 };
@@ -92,34 +90,12 @@ fn describe(new: &NewUser, now: jwks::Time) -> AdminResult<User> {
     roles.sort();
     roles.dedup();
     let local_part = address.display.split('@').next().unwrap_or_default().to_owned();
-    let id = new_id(now);
-    let mut user = User {
-        id,
-        tenant_id: DEFAULT_TENANT.to_owned(),
-        status: if new.active { UserStatus::Active } else { UserStatus::Pending },
-        email: address.display,
-        email_key: address.key,
-        email_verified_at: new.active.then_some(now),
-        username: None,
-        username_key: None,
-        name: String::new(),
-        given_name: None,
-        family_name: None,
-        backup_email: None,
-        locale: None,
-        phone: None,
-        phone_verified_at: None,
-        rual_code: None,
-        guid: sha256_hex(&random::<32>()),
-        roles,
-        claims: Map::new(),
-        password_hash: None,
-        password_changed_at: None,
-        factor_epoch: 0,
-        created_at: now,
-        updated_at: now,
-        last_login_at: None,
-    };
+    let mut user = new_user(address, "", None, now);
+    user.roles = roles;
+    if new.active {
+        user.status = UserStatus::Active;
+        user.email_verified_at = Some(now);
+    }
     for (claim, value) in &new.claims {
         take_claim(&mut user, claim, value, now)?;
     }

@@ -170,8 +170,9 @@ impl Judge {
 
     fn stores(&mut self, config: &Config) {
         self.store("identity.url", &config.identity.url, &["postgres", "postgresql"], "postgres://");
-        // A cluster is named by several of its nodes.
-        for node in config.sessions.url.split(',').map(str::trim) {
+        // A cluster is named by several of its nodes, or by one and a comma.
+        let nodes = config.sessions.url.trim_end_matches(',').split(',');
+        for node in nodes.map(str::trim) {
             self.store("sessions.url", node, &["redis", "rediss"], "redis://");
         }
     }
