@@ -1,17 +1,21 @@
 //! Settings: one struct and one file a section, with the default and the meaning beside the field.
 
+pub mod check;
 mod edge;
 mod identity;
 mod limits;
+pub mod load;
 mod mail;
 mod password;
 mod policy;
+mod problem;
 mod server;
 mod sessions;
 mod tokens;
 
 use jwks::site::Site;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 pub use edge::EdgeSection;
 pub use identity::IdentitySection;
@@ -19,6 +23,7 @@ pub use limits::LimitsSection;
 pub use mail::MailSection;
 pub use password::PasswordSection;
 pub use policy::PolicySection;
+pub use problem::Problem;
 pub use server::ServerSection;
 pub use sessions::SessionsSection;
 pub use tokens::TokensSection;
@@ -47,4 +52,18 @@ pub struct Config {
     pub policy: PolicySection,
     /// Sites behind the edge. They are stored at start; sites made by command stay beside them.
     pub sites: Vec<Site>,
+}
+
+impl Config {
+    /// Where people and clients reach the server: `server.public_url`, or `http://localhost` with
+    /// the port it listens on.
+    #[must_use]
+    pub fn public_url(&self) -> Url {
+        self.server.public_url.clone().unwrap_or_else(|| local_url(self.server.listen.port()))
+    }
+}
+
+#[allow(clippy::expect_used, reason = "a port is a number")]
+fn local_url(port: u16) -> Url {
+    format!("http://localhost:{port}").parse().expect("a host and a port make an address")
 }
