@@ -249,13 +249,13 @@ fn proof_is_strong_enough(
 
 /// Factors are second factors: where one is enough, it is not asked which.
 fn used_an_allowed_factor(asked: &Effective<'_>, needed: Level, token: &VerifiedToken) -> bool {
-    let shows = |value: &&str| token.amr().any(|used| used == *value);
+    let was_used = |value: &&str| token.amr().any(|used| used == *value);
     needed < Level::TwoFactor
         || asked.allowed_factors.is_empty()
         || asked
             .allowed_factors
             .iter()
-            .any(|method| method.amr().iter().any(|value| shows(value)))
+            .any(|method| method.amr().iter().any(was_used))
 }
 
 fn is_young_enough(asked: &Effective<'_>, token: &VerifiedToken, now: Time) -> bool {
@@ -266,3 +266,6 @@ fn is_young_enough(asked: &Effective<'_>, token: &VerifiedToken, now: Time) -> b
         .auth_time()
         .is_some_and(|proved_at| now.since(proved_at) <= max_age)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,9 @@ use jsonwebtoken::{
 
 use crate::Algorithm;
 
+/// RFC 7518 section 3.3: 2048 bits or more.
+const MIN_RSA_BYTES: usize = 256;
+
 /// Public keys, parsed once and ready for use, by `kid`.
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
@@ -118,12 +121,15 @@ fn is_readable(algorithm: Algorithm, parameters: &AlgorithmParameters) -> bool {
             key.curve == EllipticCurve::Ed25519
                 && ParsedPublicKey::new(&ED25519, bytes(&key.x)).is_ok()
         }
-        (Algorithm::RS256, AlgorithmParameters::RSA(key)) => RsaPublicKeyComponents {
-            n: bytes(&key.n),
-            e: bytes(&key.e),
+        (Algorithm::RS256, AlgorithmParameters::RSA(key)) => {
+            let (n, e) = (bytes(&key.n), bytes(&key.e));
+            let is_large = n.len() >= MIN_RSA_BYTES && n.first() != Some(&0);
+            let key = RsaPublicKeyComponents { n, e };
+            is_large
+                && key
+                    .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+                    .is_ok()
         }
-        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-        .is_ok(),
         _ => false,
     }
 }

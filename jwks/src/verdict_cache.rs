@@ -220,3 +220,158 @@ impl Hasher for LeadingBytes {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use jsonwebtoken::jwk::JwkSet;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Algorithm, signing_key::SigningKey};
+
+    const ISSUER: &str = "https://id.example";
+    const IAT: i64 = 1_800_000_000;
+    const NOW: Time = Time::from_secs(IAT);
+
+    static KEY: LazyLock<SigningKey> =
+        LazyLock::new(|| SigningKey::generate(Algorithm::EdDSA).unwrap());
+    static OTHER: LazyLock<SigningKey> =
+        LazyLock::new(|| SigningKey::generate(Algorithm::EdDSA).unwrap());
+
+    fn keys_of(keys: &[&SigningKey]) -> Arc<KeySet> {
+        let keys = keys.iter().map(|key| key.public_jwk().clone()).collect();
+        Arc::new(KeySet::from_jwks(&JwkSet { keys }))
+    }
+
+    fn token(n: usize) -> String {
+        let claims = json!({
+            "iss": ISSUER, "sub": "u", "aud": "a", "exp": IAT + 60, "iat": IAT,
+            "jti": format!("j{n}"), "client_id": "c",
+        });
+        KEY.sign("at+jwt", &claims).unwrap()
+    }
+
+    #[test]
+    fn a_second_look_gives_the_verdict_of_the_first() {
+        let (cache, keys, token) = (VerdictCache::new(100), keys_of(&[&KEY]), token(1));
+        let first = cache.get_or_verify(&keys, ISSUER, &token, NOW).unwrap();
+        let second = cache.get_or_verify(&keys, ISSUER, &token, NOW).unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        assert_eq!(cache.len(), 1);
+    }
+
+    #[test]
+    fn times_are_judged_at_every_look() {
+        let (cache, keys, token) = (VerdictCache::new(100), keys_of(&[&KEY]), token(1));
+        cache.get_or_verify(&keys, ISSUER, &token, NOW).unwrap();
+        let over = Time::from_secs(IAT + 70);
+        let verdict = cache.get_or_verify(&keys, ISSUER, &token, over);
+        assert_eq!(verdict, Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_verdict_dies_with_the_key_it_was_reached_with() {
+        let (cache, token) = (VerdictCache::new(100), token(1));
+        let both = keys_of(&[&KEY, &OTHER]);
+        cache.get_or_verify(&both, ISSUER, &token, NOW).unwrap();
+        let without = keys_of(&[&OTHER]);
+        for _ in 0..2 {
+            let verdict = cache.get_or_verify(&without, ISSUER, &token, NOW);
+            assert_eq!(verdict, Err(TokenError::UnknownKey));
+        }
+        assert!(cache.is_empty());
+        assert!(cache.get_or_verify(&both, ISSUER, &token, NOW).is_ok());
+    }
+
+    #[test]
+    fn a_verdict_outlives_a_set_that_only_grows() {
+        let (cache, token) = (VerdictCache::new(100), token(1));
+        let first = cache
+            .get_or_verify(&keys_of(&[&KEY]), ISSUER, &token, NOW)
+            .unwrap();
+        let grown = keys_of(&[&OTHER, &KEY]);
+        let second = cache.get_or_verify(&grown, ISSUER, &token, NOW).unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+    }
+
+    #[test]
+    fn a_verdict_for_one_issuer_is_none_for_another() {
+        let (cache, keys, token) = (VerdictCache::new(100), keys_of(&[&KEY]), token(1));
+        cache.get_or_verify(&keys, ISSUER, &token, NOW).unwrap();
+        let verdict = cache.get_or_verify(&keys, "https://else.example", &token, NOW);
+        assert_eq!(verdict, Err(TokenError::WrongIssuer));
+    }
+
+    #[test]
+    fn failures_are_not_remembered() {
+        let (cache, keys, token) = (VerdictCache::new(100), keys_of(&[&KEY]), token(1));
+        let early = Time::from_secs(IAT - 60);
+        let verdict = cache.get_or_verify(&keys, ISSUER, &token, early);
+        assert_eq!(verdict, Err(TokenError::NotYetValid));
+        let broken = format!("{token}x");
+        assert!(cache.get_or_verify(&keys, ISSUER, &broken, NOW).is_err());
+        let huge = "x".repeat(MAX_TOKEN_BYTES + 1);
+        let verdict = cache.get_or_verify(&keys, ISSUER, &huge, NOW);
+        assert_eq!(verdict, Err(TokenError::Malformed));
+        assert!(cache.is_empty());
+        assert!(cache.get_or_verify(&keys, ISSUER, &token, NOW).is_ok());
+    }
+
+    #[test]
+    fn a_hundred_thousand_tokens_take_no_more_room_than_was_given() {
+        let capacity = 1000;
+        let keys = keys_of(&[&KEY]);
+        let cache = VerdictCache::new(capacity);
+        let verified = cache.get_or_verify(&keys, ISSUER, &token(0), NOW).unwrap();
+        for n in 0..100_000_usize {
+            let hash = hash(&n.to_string());
+            drop(
+                cache
+                    .shard(&hash)
+                    .put(&keys, ISSUER, hash, verified.clone()),
+            );
+        }
+        // Each shard rounds its part up, and turns over when it meets the next verdict.
+        assert!(cache.len() <= capacity + 2 * SHARDS, "{}", cache.len());
+        assert!(cache.len() >= capacity / 2, "{}", cache.len());
+    }
+
+    #[test]
+    fn what_is_asked_for_stays_while_others_pass_through() {
+        let keys = keys_of(&[&KEY]);
+        let cache = VerdictCache::new(1000);
+        let token = token(0);
+        let verified = cache.get_or_verify(&keys, ISSUER, &token, NOW).unwrap();
+        for n in 0..20_000_usize {
+            let hash = hash(&n.to_string());
+            drop(
+                cache
+                    .shard(&hash)
+                    .put(&keys, ISSUER, hash, verified.clone()),
+            );
+            if n % 50 == 0 {
+                let again = cache.get_or_verify(&keys, ISSUER, &token, NOW).unwrap();
+                assert!(Arc::ptr_eq(&again, &verified));
+            }
+        }
+    }
+
+    #[test]
+    fn many_threads_get_one_and_the_same_answer() {
+        let (cache, keys) = (VerdictCache::new(64), keys_of(&[&KEY]));
+        let tokens: Vec<String> = (0..100).map(token).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for (n, token) in tokens.iter().enumerate() {
+                        let verified = cache.get_or_verify(&keys, ISSUER, token, NOW).unwrap();
+                        assert_eq!(verified.jti(), format!("j{n}"));
+                    }
+                });
+            }
+        });
+        assert!(cache.len() <= 64 + 2 * SHARDS);
+    }
+}

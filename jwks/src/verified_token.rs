@@ -32,7 +32,7 @@ pub struct VerifiedToken {
     is_client: bool,
     issued_at: Time,
     expires_at: Time,
-    not_before: Option<Time>,
+    not_before: Time,
     auth_time: Option<Time>,
 }
 
@@ -85,6 +85,7 @@ impl VerifiedToken {
             ends.push(u16::try_from(texts.len()).map_err(|_| TokenError::Malformed)?);
         }
         let count = |list: &[String]| u16::try_from(list.len()).map_err(|_| TokenError::Malformed);
+        let issued_at = issued_at(&claims.jti, claims.iat);
         let has_session = claims.sid.as_deref().is_some_and(|sid| !sid.is_empty());
         Ok(Self {
             texts: texts.into_boxed_str(),
@@ -93,9 +94,11 @@ impl VerifiedToken {
             roles: count(&claims.roles)?,
             level: claims.level(),
             is_client: claims.sub == claims.client_id && claims.acr.is_none() && !has_session,
-            issued_at: issued_at(&claims.jti, claims.iat),
+            issued_at,
             expires_at: Time::from_secs(claims.exp),
-            not_before: claims.nbf.map(Time::from_secs),
+            not_before: claims
+                .nbf
+                .map_or(issued_at, |start| issued_at.max(Time::from_secs(start))),
             auth_time: claims.auth_time.map(Time::from_secs),
         })
     }
@@ -210,9 +213,9 @@ impl VerifiedToken {
         self.expires_at
     }
 
-    /// Beginning of life (`nbf`), where set.
+    /// Beginning of life: `nbf` where set, and never before it was issued.
     #[must_use]
-    pub fn not_before(&self) -> Option<Time> {
+    pub fn not_before(&self) -> Time {
         self.not_before
     }
 
@@ -224,8 +227,7 @@ impl VerifiedToken {
         if now >= self.expires_at.plus(LEEWAY) {
             return Err(TokenError::Expired);
         }
-        let latest = now.plus(LEEWAY);
-        if latest < self.issued_at || self.not_before.is_some_and(|start| latest < start) {
+        if now.plus(LEEWAY) < self.not_before {
             return Err(TokenError::NotYetValid);
         }
         Ok(())
@@ -274,4 +276,65 @@ fn issued_at(jti: &str, iat: i64) -> Time {
         .map(Time::from_millis)
         .filter(|at| at.secs() == iat)
         .unwrap_or(Time::from_secs(iat))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_token_in_the_cache_takes_half_a_kilobyte() {
+        let claims: AccessClaims = serde_json::from_value(json!({
+            "iss": "https://id.example.org",
+            "sub": "01890000-0000-7000-8000-000000000001",
+            "aud": "https://documentation.intranet.example.org",
+            "exp": 1_800_003_600, "iat": 1_800_000_000,
+            "jti": "01890000-0000-7000-8000-000000000002",
+            "client_id": "auth2:documentation",
+            "scope": "openid profile email offline_access",
+            "auth_time": 1_800_000_000, "acr": "urn:signalbox:2fa", "amr": ["pwd", "otp", "mfa"],
+            "sid": "01890000-0000-7000-8000-000000000003",
+            "tenant_id": "default", "roles": ["reader", "editor", "operator"],
+            "email": "christina.longname@example.org", "name": "Christina Longname",
+        }))
+        .unwrap();
+        let token = VerifiedToken::from_claims(&claims).unwrap();
+        let counts_of_arc = 2 * size_of::<usize>();
+        // The hash and the pointer, in a table that has just doubled.
+        let slot = (32 + size_of::<usize>() + 1) * 16 / 7;
+        let bytes = counts_of_arc
+            + size_of::<VerifiedToken>()
+            + token.texts.len()
+            + size_of_val(&*token.ends)
+            + slot;
+        assert!(bytes <= 512, "{bytes}");
+    }
+
+    #[test]
+    fn claims_too_large_to_pack_are_refused() {
+        let claims = |name: String| AccessClaims {
+            iss: "i".into(),
+            sub: "s".into(),
+            aud: Audience::One("a".into()),
+            exp: 1,
+            iat: 1,
+            nbf: None,
+            jti: "j".into(),
+            client_id: "c".into(),
+            scope: String::new(),
+            auth_time: None,
+            acr: None,
+            amr: Vec::new(),
+            sid: None,
+            tenant_id: None,
+            roles: Vec::new(),
+            email: None,
+            name: Some(name),
+        };
+        assert!(VerifiedToken::from_claims(&claims("x".repeat(65_000))).is_ok());
+        let large = VerifiedToken::from_claims(&claims("x".repeat(66_000)));
+        assert_eq!(large, Err(TokenError::Malformed));
+    }
 }
