@@ -108,7 +108,12 @@ impl Act {
         match answer {
             Ok(answer) => {
                 self.in_flight = false;
-                answer.map_err(StoreError::from)
+                let answer = answer.map_err(StoreError::from);
+                // It may lead to a server that is going down, or that has become a standby.
+                if matches!(answer, Err(StoreError::Unavailable { .. })) {
+                    self.discard();
+                }
+                answer
             }
             Err(_) => {
                 self.discard();

@@ -3,15 +3,13 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     sync::watch,
     time::{sleep, timeout},
 };
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
+use tokio_postgres::Client;
 
-use super::{ACT_LIMIT, CONNECT_LIMIT, Server, journal::CHANNEL, unavailable};
+use super::{ACT_LIMIT, journal::CHANNEL, server::Server, unavailable};
 use crate::store::StoreResult;
 
 /// How long after the head was asked for it is asked for again.
@@ -24,7 +22,9 @@ const LONGEST_DELAY: Duration = Duration::from_secs(1);
 pub(super) async fn follow(server: Server, grown: watch::Sender<u64>) {
     let mut delay = FIRST_DELAY;
     loop {
-        match connect(&server, &grown).await {
+        let heard = grown.clone();
+        let on_notice = move || heard.send_modify(|times| *times += 1);
+        match server.connect(on_notice).await {
             Ok(client) => {
                 delay = FIRST_DELAY;
                 if let Err(error) = listen(&client, &grown).await {
@@ -35,40 +35,6 @@ pub(super) async fn follow(server: Server, grown: watch::Sender<u64>) {
         }
         sleep(delay).await;
         delay = (2 * delay).min(LONGEST_DELAY);
-    }
-}
-
-async fn connect(server: &Server, grown: &watch::Sender<u64>) -> StoreResult<Client> {
-    let connecting = async {
-        match server.tls.clone() {
-            Some(tls) => {
-                let (client, connection) = server.config.connect(tls).await?;
-                tokio::spawn(hear(connection, grown.clone()));
-                Ok(client)
-            }
-            None => {
-                let (client, connection) = server.config.connect(NoTls).await?;
-                tokio::spawn(hear(connection, grown.clone()));
-                Ok(client)
-            }
-        }
-    };
-    timeout(CONNECT_LIMIT, connecting)
-        .await
-        .unwrap_or_else(|_| Err(unavailable("no connection in time")))
-}
-
-/// Drives a connection until it ends, as it does when its client is dropped.
-async fn hear<S, T>(mut connection: Connection<S, T>, grown: watch::Sender<u64>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut messages = stream::poll_fn(|context| connection.poll_message(context));
-    while let Some(Ok(message)) = messages.next().await {
-        if matches!(message, AsyncMessage::Notification(_)) {
-            grown.send_modify(|times| *times += 1);
-        }
     }
 }
 

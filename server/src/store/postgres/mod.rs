@@ -14,12 +14,13 @@ mod journal;
 mod keys;
 mod listen;
 mod schema;
+mod server;
 mod sites;
 #[cfg(test)]
 mod tests;
 mod users;
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
@@ -30,10 +31,10 @@ use jwks::{
     site::Site,
 };
 use tokio::{sync::watch, task::AbortHandle};
-use tokio_postgres::{Config, NoTls, config::SslMode, error::SqlState};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{NoTls, error::SqlState};
 use uuid::Uuid;
 
+use self::server::Server;
 use super::{
     StoreError, StoreResult,
     identity::{
@@ -62,13 +63,6 @@ pub struct Postgres {
     server: Server,
     grown: watch::Sender<u64>,
     listener: AbortHandle,
-}
-
-/// Where Postgres is and how it is spoken to.
-#[derive(Clone)]
-struct Server {
-    config: Config,
-    tls: Option<MakeRustlsConnect>,
 }
 
 impl Postgres {
@@ -109,51 +103,6 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         self.listener.abort();
-    }
-}
-
-impl Server {
-    fn new(url: &str) -> StoreResult<Self> {
-        // The driver knows `require` alone, and leaves all checking to the TLS library, which
-        // always checks everything.
-        let url = url
-            .replace("sslmode=verify-full", "sslmode=require")
-            .replace("sslmode=verify-ca", "sslmode=require");
-        let mut config = Config::from_str(&url).map_err(broken)?;
-        let tls = match config.get_ssl_mode() {
-            SslMode::Require => Some(verifying_tls()?),
-            _ => None,
-        };
-        // The server ends by itself what this side has given up.
-        let limit = ACT_LIMIT.as_millis();
-        let options = format!(
-            "{} -c statement_timeout={limit} -c idle_in_transaction_session_timeout={}",
-            config.get_options().unwrap_or_default(),
-            2 * limit
-        );
-        config
-            .options(options.trim())
-            .connect_timeout(CONNECT_LIMIT)
-            .tcp_user_timeout(2 * CONNECT_LIMIT)
-            .keepalives_idle(Duration::from_secs(30));
-        if config.get_application_name().is_none() {
-            config.application_name("signalbox");
-        }
-        Ok(Self { config, tls })
-    }
-}
-
-fn verifying_tls() -> StoreResult<MakeRustlsConnect> {
-    // An error says that a provider is installed already.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    match MakeRustlsConnect::with_native_certs() {
-        Ok((tls, unreadable)) => {
-            for error in unreadable {
-                tracing::warn!(%error, "a certificate of this machine cannot be read");
-            }
-            Ok(tls)
-        }
-        Err(errors) => Err(broken(format!("no certificates to check the server by: {errors:?}"))),
     }
 }
 

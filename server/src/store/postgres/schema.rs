@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tokio_postgres::{Client, NoTls};
 
-use super::{Server, broken, unavailable};
+use super::{broken, server::Server, unavailable};
 use crate::store::{StoreError, StoreResult};
 
 mod embedded {
@@ -18,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 const LOCK: i64 = 0x0073_6967_626f_7801;
 
 pub(super) async fn migrate(server: &Server) -> StoreResult<()> {
-    let mut client = connect(server).await?;
+    let mut client = server.connect(|| {}).await?;
     let work = async {
         client.batch_execute("SET statement_timeout = 0").await?;
         client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
@@ -28,20 +27,6 @@ pub(super) async fn migrate(server: &Server) -> StoreResult<()> {
     };
     // The lock goes with the connection, which nobody else uses.
     timeout(LIMIT, work).await.unwrap_or_else(|_| Err(unavailable("migrations took too long")))
-}
-
-async fn connect(server: &Server) -> StoreResult<Client> {
-    let made = match server.tls.clone() {
-        Some(tls) => server.config.connect(tls).await.map(|(client, connection)| {
-            tokio::spawn(connection);
-            client
-        }),
-        None => server.config.connect(NoTls).await.map(|(client, connection)| {
-            tokio::spawn(connection);
-            client
-        }),
-    };
-    made.map_err(|error| unavailable(super::explain(&error)))
 }
 
 fn failure(error: refinery::Error) -> StoreError {

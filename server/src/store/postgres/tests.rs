@@ -91,6 +91,8 @@ async fn a_hung_server_is_given_up_in_time_and_its_connections_are_not_used_agai
     relay.look(Looks::Hung);
     fails_in_time(&store).await;
     fails_in_time(&store).await;
+    let migrated = timeout(Duration::from_secs(3), store.migrate()).await.unwrap();
+    assert!(matches!(migrated, Err(StoreError::Unavailable { .. })), "{migrated:?}");
     relay.look(Looks::Well);
     recovers(&store).await;
 }

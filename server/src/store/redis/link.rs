@@ -210,7 +210,9 @@ impl Link {
 /// Gives up a connection that failed, and sorts the failure.
 fn settle<T>(connection: &Connection, answer: RedisResult<T>) -> StoreResult<T> {
     answer.map_err(|error| {
-        if error.is_io_error() || error.is_unrecoverable_error() {
+        // What has become a replica says so to every write; the name may lead elsewhere by now.
+        let demoted = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
+        if error.is_io_error() || error.is_unrecoverable_error() || demoted {
             connection.lost.store(true, Ordering::Relaxed);
         }
         failure(&error)
