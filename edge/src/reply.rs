@@ -80,6 +80,15 @@ impl Reason {
         }
     }
 
+    /// Whether nobody can tell where on the connection the next request begins (RFC 9112 section
+    /// 6.3), or whether it is worth waiting for.
+    const fn ends_connection(self) -> bool {
+        matches!(
+            self,
+            Self::TooLarge(_) | Self::Refusal(RefusalReason::Malformed(Malformed::Framing))
+        )
+    }
+
     /// The code and the words of the answer.
     const fn text(self) -> (&'static str, &'static str) {
         match self {
@@ -191,6 +200,9 @@ impl Replies {
         let decision = ids::decision_id();
         let status = reason.status();
         let (code, message) = reason.text();
+        if reason.ends_connection() {
+            session.set_keepalive(None);
+        }
         let mut head = head(status, 10)?;
         if let Some(challenge) = reason.challenge(realm) {
             head.insert_header(header::WWW_AUTHENTICATE, challenge)?;

@@ -39,6 +39,8 @@ struct Shard {
     issuer: Box<str>,
     young: Generation,
     old: Generation,
+    hits: u64,
+    misses: u64,
 }
 
 impl VerdictCache {
@@ -52,6 +54,8 @@ impl VerdictCache {
                 issuer: Box::default(),
                 young: Generation::default(),
                 old: Generation::default(),
+                hits: 0,
+                misses: 0,
             })
         };
         Self { shards: (0..SHARDS).map(|_| shard()).collect() }
@@ -73,7 +77,7 @@ impl VerdictCache {
             return Err(TokenError::Malformed);
         }
         let hash = hash(token);
-        let held = self.shard(&hash).get(keys, issuer, &hash);
+        let held = self.shard(&hash).get_counted(keys, issuer, &hash);
         if let Some(verified) = held {
             verified.check_times(now)?;
             return Ok(verified);
@@ -96,6 +100,15 @@ impl VerdictCache {
         self.shards.iter().map(held).sum()
     }
 
+    /// How often it knew a token since it was made, and how often it did not.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        self.shards.iter().fold((0, 0), |(hits, misses), shard| {
+            let shard = lock(shard);
+            (hits + shard.hits, misses + shard.misses)
+        })
+    }
+
     /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -109,6 +122,21 @@ impl VerdictCache {
 }
 
 impl Shard {
+    fn get_counted(
+        &mut self,
+        keys: &Arc<KeySet>,
+        issuer: &str,
+        hash: &TokenHash,
+    ) -> Option<Arc<VerifiedToken>> {
+        let held = self.get(keys, issuer, hash);
+        if held.is_some() {
+            self.hits += 1;
+        } else {
+            self.misses += 1;
+        }
+        held
+    }
+
     fn get(
         &mut self,
         keys: &Arc<KeySet>,

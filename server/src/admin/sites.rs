@@ -74,7 +74,11 @@ fn default_base_url(host: &str, edge_port: u16) -> String {
 /// Stores a new site. Every connected edge serves it at once.
 pub(super) async fn create(app: &Arc<App>, draft: SiteDraft) -> AdminResult<Value> {
     let mut site = draft.into_site(app.config.edge.listen.port());
-    site.validate().map_err(|what| AdminError::invalid("site", what))?;
+    site.validate().map_err(|errors| {
+        let told: Vec<String> =
+            errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
+        AdminError::invalid("site", told.join("; "))
+    })?;
     let now = app.clock.now();
     let mut event = event(Action::PolicyUpdated, now, json!({ "require": site.policy.require }));
     event.site_key = Some(site.site_key.clone());
