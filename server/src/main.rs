@@ -16,7 +16,7 @@ use std::{
 };
 
 use clap::Parser;
-use edge::{EdgeHandle, config::EdgeConfig};
+use edge::{EdgeConfig, EdgeHandle};
 use jwks::Time;
 use server::{
     admin::{self, AdminCommand},
@@ -406,7 +406,7 @@ async fn edge_alone(config: Config, data: &Path) -> Outcome {
     let edge = start_edge(&config, &data, server_url, credential)?;
     say(format!("edge    {}", local_address(config.edge.listen)))?;
     ending.asked().await;
-    end_edge(edge).await;
+    edge.shutdown().await;
     Ok(())
 }
 
@@ -437,9 +437,14 @@ fn start_edge(
     })
 }
 
-/// The edge has threads of its own and is waited for on one of ours.
-async fn end_edge(edge: EdgeHandle) {
-    drop(tokio::task::spawn_blocking(move || edge.shutdown()).await);
+// ---- the demo site --------------------------------------------------------------------------
+
+async fn demo_alone(listen: SocketAddr) -> Outcome {
+    let ending = Ending::listen().map_err(Failure::failed)?;
+    let listener = bind("demo", "--listen", listen).await?;
+    say(format!("demo    {}", local_address(listener.local_addr().map_err(Failure::failed)?)))?;
+    listener::serve(listener, demo::router(), ending.asked(), GRACE).await;
+    Ok(())
 }
 
 // ---- everything in one process ----------------------------------------------------------------
@@ -490,7 +495,7 @@ async fn up(mut config: Config, data: &Path) -> Outcome {
 
     ending.asked().await;
     // The edge first: it still needs the server while it ends.
-    end_edge(edge).await;
+    edge.shutdown().await;
     drop(tokio::join!(server.serving, demo));
     Ok(())
 }
@@ -521,13 +526,8 @@ fn local_address(listen: SocketAddr) -> String {
 
 /// Waits until the edge knows its sites, or the process is asked to end.
 async fn wait_for(edge: &EdgeHandle, ending: &Ending) {
-    let known = async {
-        while !edge.is_ready() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
     tokio::select! {
-        () = known => {}
+        () = edge.ready() => {}
         () = ending.clone().asked() => {}
     }
 }

@@ -9,16 +9,20 @@ use axum::{
 
 use crate::{
     app::App,
-    http::{feed, pages, rail, well_known},
+    http::{feed, health, observe, outbox, pages, rail, well_known},
 };
 
 /// The router of the server.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .nest("/api/v1/auth", rail::routes())
-        .route("/.well-known/jwks.json", get(well_known::jwks))
-        .route("/feed", get(feed::stream))
-        .route("/feed/ack", post(feed::acknowledge))
-        .merge(pages::routes())
-        .with_state(app)
+    observe::observed(
+        Router::new()
+            .nest("/api/v1/auth", rail::routes())
+            .route("/.well-known/jwks.json", get(well_known::jwks))
+            .route("/feed", get(feed::stream))
+            .route("/feed/ack", post(feed::acknowledge))
+            .merge(pages::routes())
+            .merge(outbox::routes())
+            .merge(health::routes())
+            .with_state(app),
+    )
 }
