@@ -193,8 +193,10 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     }
 
     let follower = Follower::new(&config, held.clone(), figures)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(EdgeError::Thread)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(EdgeError::Thread)?;
     let follow = stopped.clone();
     spawn("edge-feed", move || {
         runtime.block_on(follower.run(follow));

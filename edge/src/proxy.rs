@@ -130,7 +130,9 @@ impl Edge {
         let Some(holding) = holding.as_ref() else {
             return refuse(match parsed.path {
                 Ok(_) => Reason::NoView,
-                Err(malformed) => Reason::Refusal(jwks::decide::RefusalReason::Malformed(malformed)),
+                Err(malformed) => {
+                    Reason::Refusal(jwks::decide::RefusalReason::Malformed(malformed))
+                }
             });
         };
 
@@ -170,8 +172,12 @@ impl Edge {
 
         if path.starts_with(RESERVED) || **path == RESERVED[..RESERVED.len() - 1] {
             let reason = match (&**path, &request.method, permit.token()) {
-                (ME, &(Method::GET | Method::HEAD), Some(token)) => return Ok(Verdict::Me(token.clone())),
-                (ME, &(Method::GET | Method::HEAD), None) => Reason::Challenge(ChallengeReason::NotSignedIn),
+                (ME, &(Method::GET | Method::HEAD), Some(token)) => {
+                    return Ok(Verdict::Me(token.clone()));
+                }
+                (ME, &(Method::GET | Method::HEAD), None) => {
+                    Reason::Challenge(ChallengeReason::NotSignedIn)
+                }
                 (ME, ..) => Reason::ReadOnly,
                 _ => Reason::NoSuchPage,
             };
@@ -185,7 +191,12 @@ impl Edge {
         Ok(Verdict::Pass(Passing { permit, served, caller, request_id }))
     }
 
-    fn presented(&self, holding: &Holding, credential: Credential<'_>, now: jwks::Time) -> Presented {
+    fn presented(
+        &self,
+        holding: &Holding,
+        credential: Credential<'_>,
+        now: jwks::Time,
+    ) -> Presented {
         match credential {
             Credential::Nothing => Presented::Nothing,
             Credential::Bearer(token) => {
@@ -244,7 +255,11 @@ impl ProxyHttp for Edge {
         }
     }
 
-    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> pingora::Result<bool> {
+    async fn request_filter(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<bool> {
         let verdict = self.judge(session, exchange)?;
         match verdict {
             Verdict::Pass(passing) => {
@@ -273,7 +288,8 @@ impl ProxyHttp for Edge {
         session: &mut Session,
         exchange: &mut Exchange,
     ) -> pingora::Result<Box<HttpPeer>> {
-        let upstream = exchange.passing.as_ref().and_then(|passing| passing.served.upstream.as_ref());
+        let upstream =
+            exchange.passing.as_ref().and_then(|passing| passing.served.upstream.as_ref());
         match upstream {
             Some(upstream) => upstream.peer(is_endless(session.req_header())).await,
             None => Error::e_explain(ErrorType::ConnectError, "the site has no upstream")
@@ -335,16 +351,24 @@ impl ProxyHttp for Edge {
         exchange: &mut Exchange,
     ) -> FailToProxy {
         let status = status_of(error);
-        if let Some(status) = status {
-            if session.response_written().is_none() {
-                // A caller that is gone meanwhile is nobody's failure.
-                let _ = self.replies.fail(session, status, exchange.navigation).await;
-            }
+        if let Some(status) = status
+            && session.response_written().is_none()
+        {
+            // A caller that is gone meanwhile is nobody's failure.
+            let _ = self.replies.fail(session, status, exchange.navigation).await;
         }
-        FailToProxy { error_code: status.map_or(0, |status| status.as_u16()), can_reuse_downstream: false }
+        FailToProxy {
+            error_code: status.map_or(0, |status| status.as_u16()),
+            can_reuse_downstream: false,
+        }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, exchange: &mut Exchange) {
+    async fn logging(
+        &self,
+        session: &mut Session,
+        _error: Option<&Error>,
+        exchange: &mut Exchange,
+    ) {
         if !self.access_log {
             return;
         }
