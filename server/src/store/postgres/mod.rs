@@ -1,1 +1,328 @@
-//! x
+//! The identity store on Postgres: one statement, or one transaction, is one act.
+//!
+//! What must be so is asked in the `WHERE` clause of the statement that changes it. Locks are
+//! taken in one order in every act (an advisory lock, rows, the row of both sequences), and that
+//! last one always just before the commit.
+
+mod act;
+mod audit;
+mod cells;
+mod edges;
+mod factors;
+mod feed;
+mod journal;
+mod keys;
+mod listen;
+mod schema;
+mod server;
+mod sites;
+#[cfg(test)]
+mod tests;
+mod users;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use jwks::{
+    Time,
+    cutoff::CutOff,
+    feed::{Entry, Snapshot},
+    site::Site,
+};
+use tokio::{sync::watch, task::AbortHandle};
+use tokio_postgres::{NoTls, error::SqlState};
+use uuid::Uuid;
+
+use self::server::Server;
+use super::{
+    StoreError, StoreResult,
+    identity::{
+        Confirmed, Consumed, Created, Guess, IdentityStore, KeyAdded, Registered, SitePut, Subject,
+    },
+};
+use crate::domain::{
+    audit::{AuditRow, Event},
+    edge::EdgeRow,
+    factor::{BackupCode, Factor},
+    key::KeyRow,
+    secret::SecretHash,
+    user::User,
+};
+
+/// How many connections one server holds at most.
+const CONNECTIONS: usize = 16;
+/// How long making a connection may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// How long an act may take, waiting for a connection included.
+const ACT_LIMIT: Duration = Duration::from_millis(2500);
+
+/// The identity store on Postgres.
+pub struct Postgres {
+    pool: Pool,
+    server: Server,
+    grown: watch::Sender<u64>,
+    listener: AbortHandle,
+}
+
+impl Postgres {
+    /// The store at `url` (`postgres://user:password@host:port/database?…`). Nothing is connected
+    /// yet: a server that is away only makes the acts fail until it is back. To be called within
+    /// a tokio runtime, on which a task follows the feed until the store is dropped.
+    ///
+    /// With `sslmode=require` (or `verify-full`, `verify-ca`) the connection is encrypted and the
+    /// server's certificate and name are checked against the machine's certificates (or those
+    /// that the environment variable `SSL_CERT_FILE` names); otherwise it is in the clear.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] when the URL cannot be read, or the machine has no certificates.
+    pub fn new(url: &str) -> StoreResult<Arc<Self>> {
+        let server = Server::new(url)?;
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let config = server.config.clone();
+        let manager = match server.tls.clone() {
+            Some(tls) => Manager::from_config(config, tls, recycling),
+            None => Manager::from_config(config, NoTls, recycling),
+        };
+        let pool = Pool::builder(manager).max_size(CONNECTIONS).build().map_err(broken)?;
+        let grown = watch::Sender::new(0);
+        let listener = tokio::spawn(listen::follow(server.clone(), grown.clone())).abort_handle();
+        Ok(Arc::new(Self { pool, server, grown, listener }))
+    }
+
+    /// Brings the schema to what this program knows. Several replicas may do so at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when Postgres is away; [`StoreError::Broken`] when the schema
+    /// is newer than this program, or another one.
+    pub async fn migrate(&self) -> StoreResult<()> {
+        schema::migrate(&self.server).await
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+fn unavailable(cause: impl ToString) -> StoreError {
+    StoreError::Unavailable { store: "identity", cause: cause.to_string() }
+}
+
+fn broken(cause: impl ToString) -> StoreError {
+    StoreError::Broken { store: "identity", cause: cause.to_string() }
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let passes = match error.code() {
+            Some(code) => passes(code),
+            None => {
+                let cause = std::error::Error::source(&error);
+                error.is_closed() || cause.is_some_and(|cause| cause.is::<std::io::Error>())
+            }
+        };
+        let cause = explain(&error);
+        if passes { unavailable(cause) } else { broken(cause) }
+    }
+}
+
+/// Whether the same statement may succeed later. Classes of SQLSTATE (Postgres, appendix A).
+fn passes(code: &SqlState) -> bool {
+    // Connection lost, resources short, operator intervened (a timeout is one), lost to another
+    // transaction; the server has become a standby.
+    ["08", "53", "57", "40"].iter().any(|class| code.code().starts_with(class))
+        || [
+            SqlState::LOCK_NOT_AVAILABLE,
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        ]
+        .contains(code)
+}
+
+/// The driver's own text hides what the server said.
+fn explain(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+#[async_trait]
+impl IdentityStore for Postgres {
+    async fn register_user(&self, user: &User, event: &Event) -> StoreResult<Registered> {
+        users::register(self, user, event).await
+    }
+
+    async fn create_user(
+        &self,
+        user: &User,
+        factors: &[Factor],
+        codes: &[BackupCode],
+        first_admin: bool,
+        event: &Event,
+    ) -> StoreResult<Created> {
+        users::create(self, user, factors, codes, first_admin, event).await
+    }
+
+    async fn find_user(&self, id: Uuid) -> StoreResult<Option<User>> {
+        users::find(self, id).await
+    }
+
+    async fn find_user_by_login(&self, key: &str) -> StoreResult<Option<User>> {
+        users::find_by_login(self, key).await
+    }
+
+    async fn find_subject(&self, id: Uuid, sid: Uuid) -> StoreResult<Option<Subject>> {
+        users::find_subject(self, id, sid).await
+    }
+
+    async fn activate_user(
+        &self,
+        id: Uuid,
+        email_key: &str,
+        password_changed_at: Option<Time>,
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<bool> {
+        users::activate(self, id, email_key, password_changed_at, now, event).await
+    }
+
+    async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {
+        users::renew_password_hash(self, id, old, new).await
+    }
+
+    async fn record_login(&self, id: Uuid, now: Time, event: &Event) -> StoreResult<()> {
+        users::record_login(self, id, now, event).await
+    }
+
+    async fn has_admin(&self) -> StoreResult<bool> {
+        users::has_admin(self).await
+    }
+
+    async fn list_factors(&self, user_id: Uuid) -> StoreResult<Vec<Factor>> {
+        factors::list(self, user_id).await
+    }
+
+    async fn enrol_factors(
+        &self,
+        user_id: Uuid,
+        factors: &[Factor],
+        codes: &[BackupCode],
+    ) -> StoreResult<()> {
+        factors::enrol(self, user_id, factors, codes).await
+    }
+
+    async fn confirm_factor(
+        &self,
+        user_id: Uuid,
+        id: Uuid,
+        name: Option<&str>,
+        step: Option<u64>,
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<Confirmed> {
+        factors::confirm(self, user_id, id, name, step, now, event).await
+    }
+
+    async fn count_guess(&self, id: Uuid, limit: u32) -> StoreResult<Guess> {
+        factors::count_guess(self, id, limit).await
+    }
+
+    async fn consume_totp_step(&self, id: Uuid, step: u64, now: Time) -> StoreResult<Consumed> {
+        factors::consume_totp_step(self, id, step, now).await
+    }
+
+    async fn find_backup_code(
+        &self,
+        factor_id: Uuid,
+        prefix: &str,
+    ) -> StoreResult<Option<BackupCode>> {
+        factors::find_backup_code(self, factor_id, prefix).await
+    }
+
+    async fn consume_backup_code(
+        &self,
+        factor_id: Uuid,
+        prefix: &str,
+        now: Time,
+    ) -> StoreResult<Consumed> {
+        factors::consume_backup_code(self, factor_id, prefix, now).await
+    }
+
+    async fn cut_off(&self, cut_offs: &[CutOff], event: &Event) -> StoreResult<()> {
+        feed::cut_off(self, cut_offs, event).await
+    }
+
+    async fn append_event(&self, event: &Event) -> StoreResult<()> {
+        audit::append(self, event).await
+    }
+
+    async fn list_audit(&self, after: u64, limit: u32) -> StoreResult<Vec<AuditRow>> {
+        audit::list(self, after, limit).await
+    }
+
+    async fn put_site(&self, site: &Site, only_new: bool, event: &Event) -> StoreResult<SitePut> {
+        sites::put(self, site, only_new, event).await
+    }
+
+    async fn remove_site(&self, site_key: &str, event: &Event) -> StoreResult<bool> {
+        sites::remove(self, site_key, event).await
+    }
+
+    async fn find_site(&self, site_key: &str) -> StoreResult<Option<Site>> {
+        sites::find(self, site_key).await
+    }
+
+    async fn list_sites(&self) -> StoreResult<Vec<Site>> {
+        sites::list(&mut self.act().await?).await
+    }
+
+    async fn add_signing_key(
+        &self,
+        key: &KeyRow,
+        expected: Option<&str>,
+        predecessor_expires_at: Option<Time>,
+        event: &Event,
+    ) -> StoreResult<KeyAdded> {
+        keys::add(self, key, expected, predecessor_expires_at, event).await
+    }
+
+    async fn list_signing_keys(&self, now: Time) -> StoreResult<Vec<KeyRow>> {
+        keys::list(&mut self.act().await?, now).await
+    }
+
+    async fn create_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<bool> {
+        edges::create(self, edge, event).await
+    }
+
+    async fn renew_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<()> {
+        edges::renew(self, edge, event).await
+    }
+
+    async fn find_edge(&self, hash: &SecretHash) -> StoreResult<Option<EdgeRow>> {
+        edges::find(self, hash).await
+    }
+
+    async fn snapshot(&self, issuer: &str, now: Time) -> StoreResult<Snapshot> {
+        feed::snapshot(self, issuer, now).await
+    }
+
+    async fn list_feed(&self, after: u64, limit: u32) -> StoreResult<Vec<Entry>> {
+        feed::list(self, after, limit).await
+    }
+
+    async fn feed_head(&self) -> StoreResult<(String, u64)> {
+        feed::head(&mut self.act().await?).await
+    }
+
+    fn feed_changes(&self) -> watch::Receiver<u64> {
+        self.grown.subscribe()
+    }
+
+    /// Asks for the head, so that a database without our schema does not count as an answer.
+    async fn check(&self) -> StoreResult<()> {
+        self.feed_head().await.map(drop)
+    }
+}

@@ -1,1 +1,235 @@
-//! x
+//! The session store on Redis: one script, or one command, is one act.
+//!
+//! Every key of an act carries the same hash tag, so that the same scripts run on a cluster. A
+//! session's hash owns its refresh families: to close it is one `DEL`, and no family can outlive
+//! it. JSON stays opaque to the scripts (Lua would round its numbers and turn empty arrays into
+//! objects); what they judge by lies beside it in fields of its own.
+
+mod keys;
+mod link;
+mod logins;
+mod one_time;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod throttles;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use jwks::Time;
+use uuid::Uuid;
+
+use self::link::Link;
+use super::{
+    StoreError, StoreResult,
+    sessions::{Budget, SessionStore},
+};
+use crate::domain::{
+    login::PendingLogin,
+    one_time::{OneTime, Purpose},
+    secret::SecretHash,
+    session::{NewFamily, Proof, Rotated, Rotation, Session},
+};
+
+/// The session store on Redis, a single node or a cluster.
+pub struct Redis {
+    link: Link,
+}
+
+impl Redis {
+    /// The store at `url` (`redis://`, or `rediss://` for TLS); several URLs separated by commas
+    /// (or one and a trailing comma) name the seeds of a cluster. Nothing is connected yet: a
+    /// server that is away only makes the acts fail until it is back.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] when the URL cannot be read.
+    pub fn new(url: &str) -> StoreResult<Arc<Self>> {
+        Ok(Arc::new(Self { link: Link::new(url)? }))
+    }
+
+    /// What an operator should know about this server: an eviction policy that could drop state
+    /// while it is alive. Every key has a TTL, so each policy but `noeviction` can.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for any act.
+    pub async fn warnings(&self) -> StoreResult<Vec<String>> {
+        let mut warnings = Vec::new();
+        for policy in self.eviction_policies().await? {
+            if policy != "noeviction" {
+                warnings.push(format!(
+                    "Redis may drop live sessions, one-time tokens and counters when its memory \
+                     is full: maxmemory-policy is {policy}, set it to noeviction"
+                ));
+            }
+        }
+        Ok(warnings)
+    }
+
+    /// The `maxmemory-policy` of the server, or the different ones of a cluster's nodes. Read
+    /// from `INFO`, which hosted servers allow where they forbid `CONFIG`.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for any act.
+    pub async fn eviction_policies(&self) -> StoreResult<Vec<String>> {
+        let info: ::redis::Value = self.link.query(::redis::cmd("INFO").arg("memory")).await?;
+        let mut texts = Vec::new();
+        collect_texts(&info, &mut texts);
+        let mut policies: Vec<String> = texts
+            .iter()
+            .flat_map(|text| text.lines())
+            .filter_map(|line| line.strip_prefix("maxmemory_policy:"))
+            .map(|policy| policy.trim().to_owned())
+            .collect();
+        policies.sort();
+        policies.dedup();
+        Ok(policies)
+    }
+}
+
+/// A cluster answers `INFO` with a map of nodes, a single node with one text.
+fn collect_texts(value: &::redis::Value, texts: &mut Vec<String>) {
+    use ::redis::Value;
+    match value {
+        Value::BulkString(bytes) => texts.push(String::from_utf8_lossy(bytes).into_owned()),
+        Value::VerbatimString { text, .. } => texts.push(text.to_string()),
+        Value::SimpleString(text) => texts.push(text.to_string()),
+        Value::Array(values) => values.iter().for_each(|value| collect_texts(value, texts)),
+        Value::Map(pairs) => pairs.iter().for_each(|(_, value)| collect_texts(value, texts)),
+        _ => {}
+    }
+}
+
+fn unavailable(cause: impl ToString) -> StoreError {
+    StoreError::Unavailable { store: "session", cause: cause.to_string() }
+}
+
+fn broken(cause: impl ToString) -> StoreError {
+    StoreError::Broken { store: "session", cause: cause.to_string() }
+}
+
+/// How much longer than it lives a row stays, so that replicas whose clocks differ judge it by
+/// its own instants. No truth rests on it.
+const SLACK: Duration = Duration::from_secs(60);
+/// No key stays longer than this, however far its end is put.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// The TTL, in milliseconds, of a row that lives for `life`.
+fn ttl_millis(life: Duration) -> u64 {
+    u64::try_from(life.min(LONGEST).saturating_add(SLACK).as_millis()).unwrap_or(u64::MAX)
+}
+
+#[async_trait]
+impl SessionStore for Redis {
+    async fn open_session(&self, session: &Session, family: &NewFamily) -> StoreResult<()> {
+        sessions::open(&self.link, session, family).await
+    }
+
+    async fn find_session(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        now: Time,
+    ) -> StoreResult<Option<Session>> {
+        sessions::find(&self.link, user_id, sid, now).await
+    }
+
+    async fn list_sessions(&self, user_id: Uuid, now: Time) -> StoreResult<Vec<Session>> {
+        sessions::list(&self.link, user_id, now).await
+    }
+
+    async fn touch_session(&self, user_id: Uuid, sid: Uuid, now: Time) -> StoreResult<bool> {
+        sessions::touch(&self.link, user_id, sid, now).await
+    }
+
+    async fn raise_session(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        proof: &Proof,
+        family: &NewFamily,
+        now: Time,
+    ) -> StoreResult<Option<Session>> {
+        sessions::raise(&self.link, user_id, sid, proof, family, now).await
+    }
+
+    async fn close_session(&self, user_id: Uuid, sid: Uuid) -> StoreResult<bool> {
+        sessions::close(&self.link, user_id, sid).await
+    }
+
+    async fn close_sessions(&self, user_id: Uuid, except: Option<Uuid>) -> StoreResult<Vec<Uuid>> {
+        sessions::close_all(&self.link, user_id, except).await
+    }
+
+    async fn add_family(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        family: &NewFamily,
+        now: Time,
+    ) -> StoreResult<bool> {
+        sessions::add_family(&self.link, user_id, sid, family, now).await
+    }
+
+    async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {
+        sessions::rotate(&self.link, rotation, now).await
+    }
+
+    async fn begin_login(&self, hash: &SecretHash, login: &PendingLogin) -> StoreResult<()> {
+        logins::begin(&self.link, hash, login).await
+    }
+
+    async fn find_login(&self, hash: &SecretHash, now: Time) -> StoreResult<Option<PendingLogin>> {
+        logins::find(&self.link, hash, now).await
+    }
+
+    async fn consume_login(
+        &self,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<PendingLogin>> {
+        logins::consume(&self.link, hash, now).await
+    }
+
+    async fn put_one_time(&self, one_time: &OneTime) -> StoreResult<()> {
+        one_time::put(&self.link, one_time).await
+    }
+
+    async fn find_one_time(
+        &self,
+        purpose: Purpose,
+        owner: Uuid,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<OneTime>> {
+        one_time::find(&self.link, purpose, owner, hash, now).await
+    }
+
+    async fn consume_one_time(
+        &self,
+        purpose: Purpose,
+        owner: Uuid,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<OneTime>> {
+        one_time::consume(&self.link, purpose, owner, hash, now).await
+    }
+
+    async fn count_try(
+        &self,
+        key: &str,
+        limit: u32,
+        window: Duration,
+        now: Time,
+    ) -> StoreResult<Budget> {
+        throttles::count(&self.link, key, limit, window, now).await
+    }
+
+    async fn forgive_try(&self, key: &str, at: Time) -> StoreResult<()> {
+        throttles::forgive(&self.link, key, at).await
+    }
+
+    async fn check(&self) -> StoreResult<()> {
+        self.link.query::<()>(&::redis::cmd("PING")).await
+    }
+}

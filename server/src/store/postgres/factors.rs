@@ -1,0 +1,246 @@
+//! Second factors and backup codes.
+
+use jwks::{Time, policy::Method};
+use uuid::Uuid;
+
+use super::{
+    Postgres,
+    act::Act,
+    cells::{Cells, millis, stored},
+};
+use crate::{
+    domain::{
+        audit::Event,
+        factor::{BackupCode, Factor},
+    },
+    store::{
+        StoreResult,
+        identity::{Confirmed, Consumed, Guess},
+    },
+};
+
+pub(super) async fn list(store: &Postgres, user_id: Uuid) -> StoreResult<Vec<Factor>> {
+    let rows = store
+        .act()
+        .await?
+        .rows(
+            "SELECT id, user_id, method, name, sealed_secret, confirmed_at, created_at,
+                 last_used_at, last_step, guesses_in_a_row
+             FROM factors WHERE user_id = $1 ORDER BY created_at, id",
+            &[&user_id],
+        )
+        .await?;
+    rows.iter().map(|row| read(&Cells(row))).collect()
+}
+
+pub(super) async fn enrol(
+    store: &Postgres,
+    user_id: Uuid,
+    factors: &[Factor],
+    codes: &[BackupCode],
+) -> StoreResult<()> {
+    let methods: Vec<&str> = factors.iter().map(|factor| factor.method.as_str()).collect();
+    let mut act = store.transaction().await?;
+    lock_person(&mut act, user_id).await?;
+    act.change(
+        "DELETE FROM factors
+         WHERE user_id = $1 AND confirmed_at IS NULL AND method = ANY ($2)",
+        &[&user_id, &methods],
+    )
+    .await?;
+    insert(&mut act, factors, codes).await?;
+    act.commit().await
+}
+
+pub(super) async fn insert(
+    act: &mut Act,
+    factors: &[Factor],
+    codes: &[BackupCode],
+) -> StoreResult<()> {
+    for factor in factors {
+        act.change(
+            "INSERT INTO factors (id, user_id, method, name, sealed_secret, confirmed_at,
+                 created_at, last_used_at, last_step, guesses_in_a_row)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            &[
+                &factor.id,
+                &factor.user_id,
+                &factor.method.as_str(),
+                &factor.name,
+                &factor.sealed_secret,
+                &millis(factor.confirmed_at),
+                &factor.created_at.millis(),
+                &millis(factor.last_used_at),
+                &factor.last_step.map(stored),
+                &i64::from(factor.guesses_in_a_row),
+            ],
+        )
+        .await?;
+    }
+    for code in codes {
+        act.change(
+            "INSERT INTO backup_codes (factor_id, prefix, hash, used_at) VALUES ($1, $2, $3, $4)",
+            &[&code.factor_id, &code.prefix, &code.hash, &millis(code.used_at)],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn confirm(
+    store: &Postgres,
+    user_id: Uuid,
+    id: Uuid,
+    name: Option<&str>,
+    step: Option<u64>,
+    now: Time,
+    event: &Event,
+) -> StoreResult<Confirmed> {
+    let mut act = store.transaction().await?;
+    lock_person(&mut act, user_id).await?;
+    let confirmed = act
+        .change(
+            "UPDATE factors SET confirmed_at = $3, last_used_at = $3, guesses_in_a_row = 0,
+                 name = coalesce($4, name), last_step = coalesce($5, last_step)
+             WHERE id = $1 AND user_id = $2 AND confirmed_at IS NULL",
+            &[&id, &user_id, &now.millis(), &name, &step.map(stored)],
+        )
+        .await?;
+    if confirmed == 0 {
+        let there = act
+            .row("SELECT 1 FROM factors WHERE id = $1 AND user_id = $2", &[&id, &user_id])
+            .await?;
+        act.roll_back().await?;
+        return Ok(if there.is_some() { Confirmed::Already } else { Confirmed::Gone });
+    }
+    act.change(
+        "UPDATE factors SET confirmed_at = $3
+         WHERE user_id = $1 AND method = $2 AND confirmed_at IS NULL",
+        &[&user_id, &Method::BackupCode.as_str(), &now.millis()],
+    )
+    .await?;
+    act.change(
+        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = $2 WHERE id = $1",
+        &[&user_id, &now.millis()],
+    )
+    .await?;
+    store.commit_with(act, &[], event).await?;
+    Ok(Confirmed::Confirmed)
+}
+
+pub(super) async fn count_guess(store: &Postgres, id: Uuid, limit: u32) -> StoreResult<Guess> {
+    let mut act = store.act().await?;
+    let counted = act
+        .row(
+            "UPDATE factors SET guesses_in_a_row = guesses_in_a_row + 1
+             WHERE id = $1 AND guesses_in_a_row < $2 RETURNING guesses_in_a_row",
+            &[&id, &i64::from(limit)],
+        )
+        .await?;
+    if let Some(row) = counted {
+        return Ok(Guess::Counted(Cells(&row).count("guesses_in_a_row")?));
+    }
+    Ok(if is_there(&mut act, id).await? { Guess::Locked } else { Guess::Gone })
+}
+
+pub(super) async fn consume_totp_step(
+    store: &Postgres,
+    id: Uuid,
+    step: u64,
+    now: Time,
+) -> StoreResult<Consumed> {
+    let mut act = store.act().await?;
+    let consumed = act
+        .change(
+            "UPDATE factors SET last_step = $2, last_used_at = $3, guesses_in_a_row = 0
+             WHERE id = $1 AND (last_step IS NULL OR last_step < $2)",
+            &[&id, &stored(step), &now.millis()],
+        )
+        .await?;
+    if consumed == 1 {
+        return Ok(Consumed::Consumed);
+    }
+    Ok(if is_there(&mut act, id).await? { Consumed::Replayed } else { Consumed::Gone })
+}
+
+pub(super) async fn find_backup_code(
+    store: &Postgres,
+    factor_id: Uuid,
+    prefix: &str,
+) -> StoreResult<Option<BackupCode>> {
+    let row = store
+        .act()
+        .await?
+        .row(
+            "SELECT factor_id, prefix, hash, used_at FROM backup_codes
+             WHERE factor_id = $1 AND prefix = $2",
+            &[&factor_id, &prefix],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let cells = Cells(&row);
+    Ok(Some(BackupCode {
+        factor_id: cells.get("factor_id")?,
+        prefix: cells.get("prefix")?,
+        hash: cells.get("hash")?,
+        used_at: cells.time_if_any("used_at")?,
+    }))
+}
+
+pub(super) async fn consume_backup_code(
+    store: &Postgres,
+    factor_id: Uuid,
+    prefix: &str,
+    now: Time,
+) -> StoreResult<Consumed> {
+    let mut act = store.act().await?;
+    let consumed = act
+        .change(
+            "WITH spent AS (
+                 UPDATE backup_codes SET used_at = $3
+                 WHERE factor_id = $1 AND prefix = $2 AND used_at IS NULL RETURNING factor_id
+             )
+             UPDATE factors SET last_used_at = $3, guesses_in_a_row = 0
+             FROM spent WHERE factors.id = spent.factor_id",
+            &[&factor_id, &prefix, &now.millis()],
+        )
+        .await?;
+    if consumed == 1 {
+        return Ok(Consumed::Consumed);
+    }
+    let there = act
+        .row(
+            "SELECT 1 FROM backup_codes WHERE factor_id = $1 AND prefix = $2",
+            &[&factor_id, &prefix],
+        )
+        .await?;
+    Ok(if there.is_some() { Consumed::Replayed } else { Consumed::Gone })
+}
+
+/// Acts on the set of a person's factors come one after the other.
+async fn lock_person(act: &mut Act, user_id: Uuid) -> StoreResult<()> {
+    act.rows("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE", &[&user_id]).await?;
+    Ok(())
+}
+
+async fn is_there(act: &mut Act, id: Uuid) -> StoreResult<bool> {
+    Ok(act.row("SELECT 1 FROM factors WHERE id = $1", &[&id]).await?.is_some())
+}
+
+fn read(cells: &Cells<'_>) -> StoreResult<Factor> {
+    let last_step: Option<i64> = cells.get("last_step")?;
+    Ok(Factor {
+        id: cells.get("id")?,
+        user_id: cells.get("user_id")?,
+        method: cells.named("method", |name| {
+            Method::ALL.into_iter().find(|method| method.as_str() == name)
+        })?,
+        name: cells.get("name")?,
+        sealed_secret: cells.get("sealed_secret")?,
+        confirmed_at: cells.time_if_any("confirmed_at")?,
+        created_at: cells.time("created_at")?,
+        last_used_at: cells.time_if_any("last_used_at")?,
+        last_step: last_step.and_then(|step| u64::try_from(step).ok()),
+        guesses_in_a_row: cells.count("guesses_in_a_row")?,
+    })
+}

@@ -1,0 +1,103 @@
+//! The feed, and the endings that go through it.
+
+use jwks::{
+    Time,
+    cutoff::{CutOff, CutOffKind},
+    feed::{Change, Entry, Snapshot},
+};
+
+use super::{
+    Postgres,
+    act::Act,
+    broken,
+    cells::{Cells, stored},
+    keys, sites,
+};
+use crate::{domain::audit::Event, store::StoreResult};
+
+pub(super) async fn cut_off(
+    store: &Postgres,
+    cut_offs: &[CutOff],
+    event: &Event,
+) -> StoreResult<()> {
+    let mut act = store.transaction().await?;
+    let mut changes = Vec::with_capacity(cut_offs.len());
+    for cut_off in cut_offs {
+        let row = act
+            .row(
+                "INSERT INTO cut_offs AS old (kind, id, at, until_at) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (kind, id) DO UPDATE SET
+                     at = greatest(old.at, excluded.at),
+                     until_at = greatest(old.until_at, excluded.until_at)
+                 RETURNING kind, id, at, until_at",
+                &[
+                    &cut_off.kind.as_str(),
+                    &cut_off.id,
+                    &cut_off.at.millis(),
+                    &cut_off.until.millis(),
+                ],
+            )
+            .await?
+            .ok_or_else(|| broken("an ending was not written"))?;
+        changes.push(Change::CutOff(read_cut_off(&Cells(&row))?));
+    }
+    store.commit_with(act, &changes, event).await
+}
+
+pub(super) async fn snapshot(store: &Postgres, issuer: &str, now: Time) -> StoreResult<Snapshot> {
+    let mut act = store.still_picture().await?;
+    let (epoch, seq) = head(&mut act).await?;
+    let keys = keys::public_set(&keys::list(&mut act, now).await?)?;
+    let sites = sites::list(&mut act).await?;
+    let cut_offs = act
+        .rows(
+            "SELECT kind, id, at, until_at FROM cut_offs WHERE until_at > $1
+             ORDER BY kind COLLATE \"C\", id COLLATE \"C\"",
+            &[&now.millis()],
+        )
+        .await?
+        .iter()
+        .map(|row| read_cut_off(&Cells(row)))
+        .collect::<StoreResult<_>>()?;
+    act.commit().await?;
+    Ok(Snapshot { seq, epoch, issuer: issuer.to_owned(), keys, sites, cut_offs })
+}
+
+pub(super) async fn list(store: &Postgres, after: u64, limit: u32) -> StoreResult<Vec<Entry>> {
+    let rows = store
+        .act()
+        .await?
+        .rows(
+            "SELECT seq, at, change FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2",
+            &[&stored(after), &i64::from(limit)],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let cells = Cells(row);
+            Ok(Entry {
+                seq: cells.count("seq")?,
+                at: cells.time("at")?,
+                change: cells.json("change")?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn head(act: &mut Act) -> StoreResult<(String, u64)> {
+    let row = act
+        .row("SELECT epoch, feed_seq FROM head", &[])
+        .await?
+        .ok_or_else(|| broken("the head of the sequences is missing"))?;
+    let cells = Cells(&row);
+    Ok((cells.get("epoch")?, cells.count("feed_seq")?))
+}
+
+pub(super) fn read_cut_off(cells: &Cells<'_>) -> StoreResult<CutOff> {
+    Ok(CutOff {
+        kind: cells.named("kind", CutOffKind::parse)?,
+        id: cells.get("id")?,
+        at: cells.time("at")?,
+        until: cells.time("until_at")?,
+    })
+}

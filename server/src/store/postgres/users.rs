@@ -1,0 +1,332 @@
+//! People.
+
+use jwks::{
+    Time,
+    cutoff::{CutOff, CutOffKind},
+};
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use super::{
+    Postgres,
+    act::Act,
+    cells::{Cells, millis, stored},
+    factors, unavailable,
+};
+use crate::{
+    domain::{
+        audit::Event,
+        factor::{BackupCode, Factor},
+        user::{ADMIN_ROLE, User, UserStatus},
+    },
+    store::{
+        StoreResult,
+        identity::{Created, Registered, Subject},
+    },
+};
+
+/// The columns of a person. Named, because a prepared `*` fails on the replicas that are still
+/// running when a newer one adds a column.
+macro_rules! columns {
+    () => {
+        "id, tenant_id, status, email, email_key, email_verified_at, username, username_key, name,
+         given_name, family_name, backup_email, locale, phone, phone_verified_at, rual_code, guid,
+         roles, claims, password_hash, password_changed_at, factor_epoch, created_at, updated_at,
+         last_login_at"
+    };
+}
+
+pub(super) async fn register(
+    store: &Postgres,
+    user: &User,
+    event: &Event,
+) -> StoreResult<Registered> {
+    let mut act = store.transaction().await?;
+    let registered = match insert(&mut act, user, Some("email_key")).await? {
+        true => Registered::Created,
+        false => match renew_pending(&mut act, user).await? {
+            Some(id) => Registered::Renewed(id),
+            None => {
+                let owner = id_of_address(&mut act, &user.email_key).await?;
+                act.roll_back().await?;
+                // Gone between the statements: whoever asks again will get the address.
+                return owner
+                    .map(Registered::Taken)
+                    .ok_or_else(|| unavailable("the address has just become free"));
+            }
+        },
+    };
+    let id = match registered {
+        Registered::Renewed(id) => id,
+        _ => user.id,
+    };
+    let event = Event { user_id: Some(id), ..event.clone() };
+    store.commit_with(act, &[], &event).await?;
+    Ok(registered)
+}
+
+async fn renew_pending(act: &mut Act, user: &User) -> StoreResult<Option<Uuid>> {
+    let row = act
+        .row(
+            "UPDATE users SET email = $2, name = $3, given_name = $4, family_name = $5,
+                 password_hash = $6, password_changed_at = $7, created_at = $8, updated_at = $9
+             WHERE email_key = $1 AND status = $10 RETURNING id",
+            &[
+                &user.email_key,
+                &user.email,
+                &user.name,
+                &user.given_name,
+                &user.family_name,
+                &user.password_hash,
+                &millis(user.password_changed_at),
+                &user.created_at.millis(),
+                &user.updated_at.millis(),
+                &UserStatus::Pending.as_str(),
+            ],
+        )
+        .await?;
+    row.map(|row| Cells(&row).get("id")).transpose()
+}
+
+pub(super) async fn create(
+    store: &Postgres,
+    user: &User,
+    factors: &[Factor],
+    codes: &[BackupCode],
+    first_admin: bool,
+    event: &Event,
+) -> StoreResult<Created> {
+    let mut act = store.transaction().await?;
+    if first_admin {
+        // There is no row yet to compete for.
+        act.rows("SELECT pg_advisory_xact_lock(hashtext('first_admin'))", &[]).await?;
+        let admin =
+            act.row("SELECT 1 FROM users WHERE roles @> ARRAY[$1] LIMIT 1", &[&ADMIN_ROLE]).await?;
+        if admin.is_some() {
+            act.roll_back().await?;
+            return Ok(Created::AdminExists);
+        }
+    }
+    if !insert(&mut act, user, None).await? {
+        let owner = id_of_address(&mut act, &user.email_key).await?;
+        act.roll_back().await?;
+        return Ok(match owner {
+            Some(_) => Created::AddressTaken,
+            None => Created::UsernameTaken,
+        });
+    }
+    factors::insert(&mut act, factors, codes).await?;
+    store.commit_with(act, &[], event).await?;
+    Ok(Created::Created)
+}
+
+/// Whether a row was made. A conflict on the given unique column (`None`: on any) makes none.
+async fn insert(act: &mut Act, user: &User, conflict: Option<&str>) -> StoreResult<bool> {
+    let conflict = conflict.map(|column| format!("({column})")).unwrap_or_default();
+    let sql = format!(
+        "INSERT INTO users ({columns})
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+             $19, $20, $21, $22, $23, $24, $25)
+         ON CONFLICT {conflict} DO NOTHING",
+        columns = columns!()
+    );
+    let made = act
+        .change(
+            &sql,
+            &[
+                &user.id,
+                &user.tenant_id,
+                &user.status.as_str(),
+                &user.email,
+                &user.email_key,
+                &millis(user.email_verified_at),
+                &user.username,
+                &user.username_key,
+                &user.name,
+                &user.given_name,
+                &user.family_name,
+                &user.backup_email,
+                &user.locale,
+                &user.phone,
+                &millis(user.phone_verified_at),
+                &user.rual_code,
+                &user.guid,
+                &user.roles,
+                &Json(&user.claims),
+                &user.password_hash,
+                &millis(user.password_changed_at),
+                &stored(user.factor_epoch),
+                &user.created_at.millis(),
+                &user.updated_at.millis(),
+                &millis(user.last_login_at),
+            ],
+        )
+        .await?;
+    Ok(made == 1)
+}
+
+async fn id_of_address(act: &mut Act, email_key: &str) -> StoreResult<Option<Uuid>> {
+    let row = act.row("SELECT id FROM users WHERE email_key = $1", &[&email_key]).await?;
+    row.map(|row| Cells(&row).get("id")).transpose()
+}
+
+pub(super) async fn find(store: &Postgres, id: Uuid) -> StoreResult<Option<User>> {
+    let sql = concat!("SELECT ", columns!(), " FROM users WHERE id = $1");
+    let row = store.act().await?.row(sql, &[&id]).await?;
+    row.map(|row| read(&Cells(&row))).transpose()
+}
+
+pub(super) async fn find_by_login(store: &Postgres, key: &str) -> StoreResult<Option<User>> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM users WHERE email_key = $1 OR username_key = $1
+         ORDER BY email_key = $1 DESC LIMIT 1"
+    );
+    let row = store.act().await?.row(sql, &[&key]).await?;
+    row.map(|row| read(&Cells(&row))).transpose()
+}
+
+pub(super) async fn find_subject(
+    store: &Postgres,
+    id: Uuid,
+    sid: Uuid,
+) -> StoreResult<Option<Subject>> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", session_at, session_until_at, person_at, person_until_at FROM users
+         LEFT JOIN (SELECT at AS session_at, until_at AS session_until_at FROM cut_offs
+             WHERE kind = $2 AND id = $3) session ON TRUE
+         LEFT JOIN (SELECT at AS person_at, until_at AS person_until_at FROM cut_offs
+             WHERE kind = $4 AND id = $5) person ON TRUE
+         WHERE users.id = $1"
+    );
+    let row = store
+        .act()
+        .await?
+        .row(
+            sql,
+            &[
+                &id,
+                &CutOffKind::Session.as_str(),
+                &sid.to_string(),
+                &CutOffKind::User.as_str(),
+                &id.to_string(),
+            ],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let cells = Cells(&row);
+    let ending = |kind, id: Uuid, at, until| -> StoreResult<Option<CutOff>> {
+        let ends = cells.time_if_any(at)?.zip(cells.time_if_any(until)?);
+        Ok(ends.map(|(at, until)| CutOff { kind, id: id.to_string(), at, until }))
+    };
+    Ok(Some(Subject {
+        user: read(&cells)?,
+        session_cut_off: ending(CutOffKind::Session, sid, "session_at", "session_until_at")?,
+        user_cut_off: ending(CutOffKind::User, id, "person_at", "person_until_at")?,
+    }))
+}
+
+pub(super) async fn activate(
+    store: &Postgres,
+    id: Uuid,
+    email_key: &str,
+    password_changed_at: Option<Time>,
+    now: Time,
+    event: &Event,
+) -> StoreResult<bool> {
+    let mut act = store.transaction().await?;
+    let activated = act
+        .change(
+            "UPDATE users SET status = $5, email_verified_at = $4, updated_at = $4
+             WHERE id = $1 AND email_key = $2 AND password_changed_at IS NOT DISTINCT FROM $3
+                 AND status = $6",
+            &[
+                &id,
+                &email_key,
+                &millis(password_changed_at),
+                &now.millis(),
+                &UserStatus::Active.as_str(),
+                &UserStatus::Pending.as_str(),
+            ],
+        )
+        .await?;
+    if activated == 0 {
+        act.roll_back().await?;
+        return Ok(false);
+    }
+    store.commit_with(act, &[], event).await?;
+    Ok(true)
+}
+
+pub(super) async fn renew_password_hash(
+    store: &Postgres,
+    id: Uuid,
+    old: &str,
+    new: &str,
+) -> StoreResult<bool> {
+    let renewed = store
+        .act()
+        .await?
+        .change(
+            "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+            &[&id, &old, &new],
+        )
+        .await?;
+    Ok(renewed == 1)
+}
+
+pub(super) async fn record_login(
+    store: &Postgres,
+    id: Uuid,
+    now: Time,
+    event: &Event,
+) -> StoreResult<()> {
+    let mut act = store.transaction().await?;
+    act.change("UPDATE users SET last_login_at = $2 WHERE id = $1", &[&id, &now.millis()]).await?;
+    store.commit_with(act, &[], event).await
+}
+
+pub(super) async fn has_admin(store: &Postgres) -> StoreResult<bool> {
+    let row = store
+        .act()
+        .await?
+        .row(
+            "SELECT 1 FROM users WHERE roles @> ARRAY[$1] AND status IN ($2, $3) LIMIT 1",
+            &[&ADMIN_ROLE, &UserStatus::Active.as_str(), &UserStatus::Pending.as_str()],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+fn read(cells: &Cells<'_>) -> StoreResult<User> {
+    Ok(User {
+        id: cells.get("id")?,
+        tenant_id: cells.get("tenant_id")?,
+        status: cells.named("status", UserStatus::parse)?,
+        email: cells.get("email")?,
+        email_key: cells.get("email_key")?,
+        email_verified_at: cells.time_if_any("email_verified_at")?,
+        username: cells.get("username")?,
+        username_key: cells.get("username_key")?,
+        name: cells.get("name")?,
+        given_name: cells.get("given_name")?,
+        family_name: cells.get("family_name")?,
+        backup_email: cells.get("backup_email")?,
+        locale: cells.get("locale")?,
+        phone: cells.get("phone")?,
+        phone_verified_at: cells.time_if_any("phone_verified_at")?,
+        rual_code: cells.get("rual_code")?,
+        guid: cells.get("guid")?,
+        roles: cells.get("roles")?,
+        claims: cells.get::<Json<_>>("claims")?.0,
+        password_hash: cells.get("password_hash")?,
+        password_changed_at: cells.time_if_any("password_changed_at")?,
+        factor_epoch: cells.count("factor_epoch")?,
+        created_at: cells.time("created_at")?,
+        updated_at: cells.time("updated_at")?,
+        last_login_at: cells.time_if_any("last_login_at")?,
+    })
+}

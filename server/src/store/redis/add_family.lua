@@ -1,0 +1,19 @@
+-- Adds a refresh family to a session; those whose life is over make room.
+-- KEYS: session. ARGV: now; family: id, client, scope, hash, end.
+local session, now = KEYS[1], tonumber(ARGV[1])
+local expires_at = redis.call('HGET', session, 'expires_at')
+if not expires_at or tonumber(expires_at) <= now then
+  return 0
+end
+for _, field in ipairs(redis.call('HKEYS', session)) do
+  local dead = string.match(field, '^(f:.*:)expires_at$')
+  if dead and tonumber(redis.call('HGET', session, field)) <= now then
+    redis.call('HDEL', session, dead .. 'client', dead .. 'scope', dead .. 'live',
+      dead .. 'spent', dead .. 'spent_at', dead .. 'expires_at')
+  end
+end
+local family = 'f:' .. ARGV[2] .. ':'
+redis.call('HSET', session,
+  family .. 'client', ARGV[3], family .. 'scope', ARGV[4],
+  family .. 'live', ARGV[5], family .. 'expires_at', ARGV[6])
+return 1

@@ -1,0 +1,70 @@
+//! One-time tokens: one key for each owner and purpose, so that a newer token takes the older
+//! one's place. The value is the token's hash, a space, and the row as JSON.
+
+use std::{
+    sync::LazyLock,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use jwks::Time;
+use redis::{Script, cmd};
+use uuid::Uuid;
+
+use super::{broken, keys, link::Link, ttl_millis};
+use crate::{
+    domain::{
+        one_time::{OneTime, Purpose},
+        secret::SecretHash,
+    },
+    store::StoreResult,
+};
+
+static CONSUME: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("consume_one_time.lua")));
+
+/// The shortest time a token is kept, whatever the machine's clock says.
+const KEPT_AT_LEAST: Duration = Duration::from_secs(24 * 3600);
+
+pub(super) async fn put(link: &Link, one_time: &OneTime) -> StoreResult<()> {
+    let text = serde_json::to_string(one_time).map_err(broken)?;
+    let value = format!("{} {text}", one_time.hash.to_text());
+    let key = keys::one_time(one_time.purpose, one_time.owner);
+    let ttl = ttl_millis(kept_for(one_time.expires_at));
+    link.query(cmd("SET").arg(key).arg(value).arg("PX").arg(ttl)).await
+}
+
+pub(super) async fn find(
+    link: &Link,
+    purpose: Purpose,
+    owner: Uuid,
+    hash: &SecretHash,
+    now: Time,
+) -> StoreResult<Option<OneTime>> {
+    living(link.query(cmd("GET").arg(keys::one_time(purpose, owner))).await?, hash, now)
+}
+
+pub(super) async fn consume(
+    link: &Link,
+    purpose: Purpose,
+    owner: Uuid,
+    hash: &SecretHash,
+    now: Time,
+) -> StoreResult<Option<OneTime>> {
+    let mut act = CONSUME.prepare_invoke();
+    act.key(keys::one_time(purpose, owner)).arg(hash.to_text());
+    living(link.invoke(&act).await?, hash, now)
+}
+
+/// The machine's clock only decides how long garbage is kept; the truth is `expires_at`.
+fn kept_for(expires_at: Time) -> Duration {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Time::from_millis(i64::try_from(clock.as_millis()).unwrap_or(i64::MAX));
+    expires_at.since(now).max(KEPT_AT_LEAST)
+}
+
+fn living(value: Option<String>, hash: &SecretHash, now: Time) -> StoreResult<Option<OneTime>> {
+    let Some(value) = value else { return Ok(None) };
+    let (_, text) = value.split_once(' ').ok_or_else(|| broken("not a one-time token"))?;
+    let one_time: OneTime = serde_json::from_str(text).map_err(broken)?;
+    Ok((one_time.hash == *hash && one_time.expires_at > now).then_some(one_time))
+}

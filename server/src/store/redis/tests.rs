@@ -1,0 +1,225 @@
+//! What the suite of all session stores does not ask: outages, TTLs, eviction.
+
+use std::time::{Duration, Instant};
+
+use jwks::{
+    Time,
+    policy::{Level, Method},
+};
+use redis::Commands;
+use uuid::Uuid;
+
+use super::Redis;
+use crate::{
+    domain::{
+        login::{Outstanding, PendingLogin},
+        one_time::{OneTime, Purpose},
+        secret::SecretHash,
+        session::{NewFamily, Proof, Session},
+    },
+    store::{
+        SessionStore, StoreError,
+        conformance::deployed::{
+            self, address,
+            relay::{Looks, Relay},
+        },
+    },
+};
+
+const NOW: Time = Time::from_secs(1_800_000_000);
+
+fn session(user_id: Uuid) -> (Session, NewFamily) {
+    let session = Session {
+        sid: Uuid::now_v7(),
+        user_id,
+        tenant_id: "default".to_owned(),
+        client_id: "rail".to_owned(),
+        site_key: None,
+        proof: Proof { acr: Level::OneFactor, amr: Vec::new(), auth_time: NOW },
+        remember: false,
+        created_at: NOW,
+        last_active_at: NOW,
+        expires_at: NOW.plus(Duration::from_secs(3600)),
+        ip: "127.0.0.1".to_owned(),
+        user_agent: "agent".to_owned(),
+        device: "a device".to_owned(),
+    };
+    let family = NewFamily {
+        id: Uuid::new_v4(),
+        client_id: "rail".to_owned(),
+        scope: String::new(),
+        hash: SecretHash::of("first"),
+        expires_at: NOW.plus(Duration::from_secs(600)),
+    };
+    (session, family)
+}
+
+async fn through_a_relay() -> (std::sync::Arc<Redis>, Relay) {
+    let url = deployed::redis_url();
+    let relay = Relay::to(address(url.split(',').next().unwrap(), 6379)).await;
+    let store = Redis::new(&format!("redis://127.0.0.1:{}", relay.port())).unwrap();
+    (store, relay)
+}
+
+/// Fails at once, or in time.
+async fn fails_in_time(store: &Redis) {
+    let asked = Instant::now();
+    let answer = store.check().await;
+    assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+}
+
+/// Answers within the 2 s of rule 36.
+async fn recovers(store: &Redis) {
+    let back = Instant::now();
+    while let Err(error) = store.check().await {
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+        assert!(back.elapsed() < Duration::from_secs(2), "{error}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SIGNALBOX_TEST_REDIS"]
+async fn a_store_whose_server_is_away_is_made_and_works_once_the_server_is_there() {
+    let (store, relay) = through_a_relay().await;
+    relay.look(Looks::Away);
+    fails_in_time(&store).await;
+    relay.look(Looks::Well);
+    recovers(&store).await;
+    relay.look(Looks::Away);
+    fails_in_time(&store).await;
+    relay.look(Looks::Well);
+    recovers(&store).await;
+}
+
+#[tokio::test]
+#[ignore = "needs SIGNALBOX_TEST_REDIS"]
+async fn a_hung_server_is_given_up_in_time() {
+    let (store, relay) = through_a_relay().await;
+    store.check().await.unwrap();
+    relay.look(Looks::Hung);
+    fails_in_time(&store).await;
+    fails_in_time(&store).await;
+    relay.look(Looks::Well);
+    recovers(&store).await;
+}
+
+#[tokio::test]
+#[ignore = "needs SIGNALBOX_TEST_REDIS"]
+async fn a_connection_closed_while_nobody_used_it_costs_no_act() {
+    let (store, relay) = through_a_relay().await;
+    store.check().await.unwrap();
+    relay.look(Looks::Away);
+    let noticed = async {
+        while !store.link.is_lost().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), noticed).await.unwrap();
+    relay.look(Looks::Well);
+    recovers(&store).await;
+}
+
+#[tokio::test]
+#[ignore = "needs SIGNALBOX_TEST_REDIS"]
+async fn no_try_counts_as_none_while_the_counters_are_away() {
+    let (store, relay) = through_a_relay().await;
+    relay.look(Looks::Away);
+    let counted = store.count_try("away", 5, Duration::from_secs(60), NOW).await;
+    assert!(matches!(counted, Err(StoreError::Unavailable { .. })), "{counted:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs SIGNALBOX_TEST_REDIS"]
+async fn every_key_goes_by_itself() {
+    let url = deployed::redis_url();
+    let store = deployed::redis();
+    let user_id = Uuid::new_v4();
+    let mark = user_id.to_string();
+    let hash = SecretHash::of(&mark);
+    let (session, family) = session(user_id);
+    store.open_session(&session, &family).await.unwrap();
+    assert!(store.touch_session(user_id, session.sid, NOW).await.unwrap());
+    let login = PendingLogin {
+        user_id,
+        outstanding: Outstanding::Verify,
+        client_id: "rail".to_owned(),
+        site_key: None,
+        methods: vec![Method::Totp],
+        remember: false,
+        created_at: NOW,
+        expires_at: NOW.plus(Duration::from_secs(600)),
+    };
+    store.begin_login(&hash, &login).await.unwrap();
+    for purpose in Purpose::ALL {
+        let bound_to = String::new();
+        let expires_at = NOW.plus(Duration::from_secs(1800));
+        let one_time = OneTime { purpose, owner: user_id, hash, bound_to, expires_at };
+        store.put_one_time(&one_time).await.unwrap();
+    }
+    store.count_try(&mark, 5, Duration::from_secs(60), NOW).await.unwrap();
+
+    let keys = [
+        format!("sb:s:{{{mark}}}:{}", session.sid),
+        format!("sb:u:{{{mark}}}"),
+        format!("sb:l:{{{}}}", hash.to_text()),
+        format!("sb:o:{{{mark}}}:verify_email"),
+        format!("sb:o:{{{mark}}}:reset_password"),
+        format!("sb:o:{{{mark}}}:invitation"),
+        format!("sb:o:{{{mark}}}:first_admin"),
+        format!("sb:t:{{{mark}}}"),
+    ];
+    let seeds: Vec<&str> = url.split(',').filter(|seed| !seed.is_empty()).collect();
+    let mut ttls = Vec::new();
+    if url.contains(',') {
+        let mut cluster =
+            redis::cluster::ClusterClient::new(seeds).unwrap().get_connection().unwrap();
+        for key in &keys {
+            ttls.push(cluster.pttl::<_, i64>(key).unwrap());
+        }
+    } else {
+        let mut node = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+        for key in &keys {
+            ttls.push(node.pttl::<_, i64>(key).unwrap());
+        }
+        let named: Vec<String> = node.scan_match(format!("*{mark}*")).unwrap().flatten().collect();
+        assert!(named.iter().all(|key| keys.contains(key)), "{named:?}");
+    }
+    assert!(ttls.iter().all(|ttl| *ttl > 0), "{keys:?} {ttls:?}");
+    // The session's row outlives the session, by not much.
+    assert!((3_600_000..3_700_000).contains(&ttls[0]), "{ttls:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs SIGNALBOX_TEST_REDIS"]
+async fn a_policy_that_drops_live_rows_is_reported() {
+    let url = deployed::redis_url();
+    let store = deployed::redis();
+    let node = url.split(',').next().unwrap();
+    let mut node = redis::Client::open(node).unwrap().get_connection().unwrap();
+    let mut set = |policy: &str| {
+        redis::cmd("CONFIG")
+            .arg("SET")
+            .arg("maxmemory-policy")
+            .arg(policy)
+            .exec(&mut node)
+            .unwrap();
+    };
+    // No memory limit is set, so the policy does nothing to the tests beside this one.
+    set("noeviction");
+    let before = store.warnings().await.unwrap();
+    set("volatile-ttl");
+    let warned = store.warnings().await.unwrap();
+    set("noeviction");
+    assert_eq!(before, Vec::<String>::new());
+    assert!(warned.len() == 1 && warned[0].contains("volatile-ttl"), "{warned:?}");
+}
+
+#[tokio::test]
+async fn a_url_that_cannot_be_read_is_refused() {
+    for url in ["", "http://127.0.0.1", "redis://127.0.0.1:port", "redis://127.0.0.1,http://b"] {
+        let made = Redis::new(url);
+        assert!(matches!(made, Err(StoreError::Broken { .. })), "{url}");
+    }
+}
