@@ -25,8 +25,10 @@ use crate::domain::{
 pub enum Registered {
     /// A new, pending account.
     Created,
-    /// The address had a pending account: its password, name and times were replaced by the
-    /// newer ones. Carries the id it has had all along.
+    /// The address had a pending account: its password (`password_hash`, `password_changed_at`),
+    /// names (`email` as written, `name`, `given_name`, `family_name`) and times (`created_at`,
+    /// `updated_at`) were replaced by the newer ones, and nothing else was. Carries the id it has
+    /// had all along.
     Renewed(Uuid),
     /// The address belongs to somebody.
     Taken(Uuid),
@@ -126,7 +128,8 @@ pub trait IdentityStore: Send + Sync {
     async fn register_user(&self, user: &User, event: &Event) -> StoreResult<Registered>;
 
     /// Makes an account as it stands, with factors and backup codes (all as given, confirmed or
-    /// not). `first_admin`: only if no account holds the admin role.
+    /// not). `first_admin`: only if no account holds the admin role; judged before the address,
+    /// which is judged before the user name.
     async fn create_user(
         &self,
         user: &User,
@@ -145,8 +148,8 @@ pub trait IdentityStore: Send + Sync {
     /// The person of this id, and whether the session or everything of theirs was ended.
     async fn find_subject(&self, id: Uuid, sid: Uuid) -> StoreResult<Option<Subject>>;
 
-    /// Marks the address proved and a pending account active, if its `email_key` and
-    /// `password_changed_at` are still these. `false`: they are not, or the account is not
+    /// Marks the address proved and a pending account active (and so changed at `now`), if its
+    /// `email_key` and `password_changed_at` are still these. `false`: they are not, or the account is not
     /// pending; nothing changed.
     async fn activate_user(
         &self,
@@ -181,9 +184,11 @@ pub trait IdentityStore: Send + Sync {
         codes: &[BackupCode],
     ) -> StoreResult<()>;
 
-    /// Confirms factor `id` of the person, having seen its code of `step`; confirms an
-    /// unconfirmed factor of [`jwks::policy::Method::BackupCode`] of theirs with it; raises
-    /// `factor_epoch`. `name` replaces the factor's name where given.
+    /// Confirms factor `id` of the person, having seen its code of `step`, which is spent by that:
+    /// the factor was used at `now`, and its row of guesses ends. Confirms an unconfirmed factor
+    /// of [`jwks::policy::Method::BackupCode`] of theirs with it (`confirmed_at` alone), and
+    /// raises `factor_epoch`, so that the person changed at `now`. `name` replaces the factor's
+    /// name where given.
     async fn confirm_factor(
         &self,
         user_id: Uuid,
@@ -197,8 +202,8 @@ pub trait IdentityStore: Send + Sync {
     /// Counts a guess at factor `id` before it is judged, up to `limit` in a row.
     async fn count_guess(&self, id: Uuid, limit: u32) -> StoreResult<Guess>;
 
-    /// Spends `step` and every older one of factor `id`, and ends the row of guesses. Replayed:
-    /// that step, or a newer one, was spent before.
+    /// Spends `step` and every older one of factor `id`, used at `now`, and ends the row of
+    /// guesses. Replayed: that step, or a newer one, was spent before.
     async fn consume_totp_step(&self, id: Uuid, step: u64, now: Time) -> StoreResult<Consumed>;
 
     /// The code of `prefix` of backup-code factor `factor_id`, used or not.
@@ -208,7 +213,7 @@ pub trait IdentityStore: Send + Sync {
         prefix: &str,
     ) -> StoreResult<Option<BackupCode>>;
 
-    /// Spends that code, and ends the row of guesses at its factor.
+    /// Spends that code, and ends the row of guesses at its factor, used at `now`.
     async fn consume_backup_code(
         &self,
         factor_id: Uuid,
@@ -219,7 +224,8 @@ pub trait IdentityStore: Send + Sync {
     // ---- endings and the log ------------------------------------------------------------
 
     /// Writes endings, a feed entry for each, and the event. An ending of the same kind and id
-    /// takes the later `at` and `until`.
+    /// takes the later `at` and `until`, and the feed entry says so. Every feed entry, of this
+    /// act and of others, is of the event's `at`.
     async fn cut_off(&self, cut_offs: &[CutOff], event: &Event) -> StoreResult<()>;
 
     /// Writes an event that changes nothing else.
@@ -264,7 +270,7 @@ pub trait IdentityStore: Send + Sync {
     /// Registers an edge. `false`: the name is taken.
     async fn create_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<bool>;
 
-    /// Replaces the credential of the edge of this name, or registers it.
+    /// Replaces the credential (`hash` alone) of the edge of this name, or registers it.
     async fn renew_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<()>;
 
     /// The edge whose credential hashes to `hash`.

@@ -50,7 +50,8 @@ pub trait SessionStore: Send + Sync {
     /// Notes that a session did something at `now`. Says whether it exists.
     async fn touch_session(&self, user_id: Uuid, sid: Uuid, now: Time) -> StoreResult<bool>;
 
-    /// Gives a session a new proof. The session as it is then; `None`: there is none.
+    /// Gives a session a new proof; that is activity at `now`. The session as it is then;
+    /// `None`: there is none.
     async fn raise_session(
         &self,
         user_id: Uuid,
@@ -76,9 +77,11 @@ pub trait SessionStore: Send + Sync {
         now: Time,
     ) -> StoreResult<bool>;
 
-    /// Rotates a refresh token, as [`Rotated`] tells. The family's live token is judged first,
-    /// then the one spent last. Reuse closes the session with everything of it. The successor
-    /// dies `ttl` after `now`, but no later than the session.
+    /// Rotates a refresh token, as [`Rotated`] tells. A family whose live token has died is over,
+    /// whatever is presented. Then the client is judged, then the live token, then the one spent
+    /// last: that one may come again while less than `retry_window` has passed since it was first
+    /// spent. Reuse closes the session with everything of it. The successor dies `ttl` after
+    /// `now`, but no later than the session.
     async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated>;
 
     // ---- pending logins -----------------------------------------------------------------

@@ -1,0 +1,47 @@
+//! Endings.
+
+use jwks::{
+    Time,
+    cutoff::{CutOff, CutOffKind},
+    feed::Change,
+};
+use rusqlite::{Connection, params};
+
+use super::{
+    audit,
+    cached::{Cached, named, time},
+    fault::Fault,
+    feed,
+    writer::Tx,
+};
+use crate::domain::audit::Event;
+
+/// Writes endings, each with its feed entry, and the event.
+pub(super) fn put(tx: &Tx<'_>, cut_offs: &[CutOff], event: &Event) -> Result<(), Fault> {
+    for cut in cut_offs {
+        let held = tx.one(
+            "INSERT INTO cut_offs (kind, id, at, until) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (kind, id) DO UPDATE
+             SET at = max(at, excluded.at), until = max(until, excluded.until)
+             RETURNING at, until",
+            params![cut.kind.as_str(), cut.id, cut.at.millis(), cut.until.millis()],
+            |row| Ok((time(row, 0)?, time(row, 1)?)),
+        )?;
+        let (at, until) = held.unwrap_or((cut.at, cut.until));
+        feed::append(tx, event.at, &Change::CutOff(CutOff { at, until, ..cut.clone() }))?;
+    }
+    audit::append(tx, event)
+}
+
+/// Endings that can still matter at `now`.
+pub(super) fn list(connection: &Connection, now: Time) -> Result<Vec<CutOff>, Fault> {
+    let sql = "SELECT kind, id, at, until FROM cut_offs WHERE until > ?1 ORDER BY kind, id";
+    Ok(connection.all(sql, [now.millis()], |row| {
+        Ok(CutOff {
+            kind: named(row, 0, CutOffKind::parse)?,
+            id: row.get(1)?,
+            at: time(row, 2)?,
+            until: time(row, 3)?,
+        })
+    })?)
+}

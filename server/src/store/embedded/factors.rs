@@ -1,0 +1,200 @@
+//! Second factors and backup codes.
+
+use jwks::{Time, policy::Method};
+use rusqlite::{Connection, Row, params};
+use uuid::Uuid;
+
+use super::{
+    audit,
+    cached::{Cached, named, number_opt, stored, time, time_opt},
+    fault::Fault,
+    writer::Tx,
+};
+use crate::{
+    domain::{
+        audit::Event,
+        factor::{BackupCode, Factor},
+    },
+    store::identity::{Confirmed, Consumed, Guess},
+};
+
+/// Every factor of a person, oldest first.
+pub(super) fn list(connection: &Connection, user_id: Uuid) -> Result<Vec<Factor>, Fault> {
+    let sql = "SELECT id, user_id, method, name, sealed_secret, confirmed_at, created_at,
+             last_used_at, last_step, guesses_in_a_row
+         FROM factors WHERE user_id = ?1 ORDER BY created_at, id";
+    Ok(connection.all(sql, [user_id], read)?)
+}
+
+/// Stores factors and codes as they stand.
+pub(super) fn insert(tx: &Tx<'_>, factors: &[Factor], codes: &[BackupCode]) -> Result<(), Fault> {
+    for factor in factors {
+        tx.run(
+            "INSERT INTO factors (id, user_id, method, name, sealed_secret, confirmed_at,
+                 created_at, last_used_at, last_step, guesses_in_a_row)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            params![
+                factor.id,
+                factor.user_id,
+                factor.method.as_str(),
+                factor.name,
+                factor.sealed_secret,
+                factor.confirmed_at.map(Time::millis),
+                factor.created_at.millis(),
+                factor.last_used_at.map(Time::millis),
+                factor.last_step.map(stored),
+                factor.guesses_in_a_row,
+            ],
+        )?;
+    }
+    for code in codes {
+        tx.run(
+            "INSERT INTO backup_codes (factor_id, prefix, hash, used_at) VALUES (?1, ?2, ?3, ?4)",
+            params![code.factor_id, code.prefix, code.hash, code.used_at.map(Time::millis)],
+        )?;
+    }
+    Ok(())
+}
+
+/// Adds factors in the place of what was unconfirmed of their methods; codes go with factors.
+pub(super) fn enrol(
+    tx: &Tx<'_>,
+    user_id: Uuid,
+    factors: &[Factor],
+    codes: &[BackupCode],
+) -> Result<(), Fault> {
+    for factor in factors {
+        tx.run(
+            "DELETE FROM factors WHERE user_id = ?1 AND method = ?2 AND confirmed_at IS NULL",
+            params![user_id, factor.method.as_str()],
+        )?;
+    }
+    insert(tx, factors, codes)
+}
+
+/// Confirms a factor and the backup codes that came with it.
+pub(super) fn confirm(
+    tx: &Tx<'_>,
+    user_id: Uuid,
+    id: Uuid,
+    name: Option<&str>,
+    step: Option<u64>,
+    now: Time,
+    event: &Event,
+) -> Result<Confirmed, Fault> {
+    let confirmed_at =
+        tx.one("SELECT confirmed_at FROM factors WHERE id = ?1 AND user_id = ?2", [id, user_id], |row| {
+            time_opt(row, 0)
+        })?;
+    match confirmed_at {
+        None => return Ok(Confirmed::Gone),
+        Some(Some(_)) => return Ok(Confirmed::Already),
+        Some(None) => {}
+    }
+    tx.run(
+        "UPDATE factors SET confirmed_at = ?2, last_used_at = ?2, guesses_in_a_row = 0,
+             name = coalesce(?3, name), last_step = coalesce(?4, last_step)
+         WHERE id = ?1",
+        params![id, now.millis(), name, step.map(stored)],
+    )?;
+    tx.run(
+        "UPDATE factors SET confirmed_at = ?2
+         WHERE user_id = ?1 AND method = ?3 AND confirmed_at IS NULL",
+        params![user_id, now.millis(), Method::BackupCode.as_str()],
+    )?;
+    tx.run(
+        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?2 WHERE id = ?1",
+        params![user_id, now.millis()],
+    )?;
+    audit::append(tx, event)?;
+    Ok(Confirmed::Confirmed)
+}
+
+/// Counts a guess, up to `limit` in a row.
+pub(super) fn count_guess(tx: &Tx<'_>, id: Uuid, limit: u32) -> Result<Guess, Fault> {
+    let counted = tx.one(
+        "UPDATE factors SET guesses_in_a_row = guesses_in_a_row + 1
+         WHERE id = ?1 AND guesses_in_a_row < ?2 RETURNING guesses_in_a_row",
+        params![id, limit],
+        |row| row.get(0),
+    )?;
+    Ok(match counted {
+        Some(counted) => Guess::Counted(counted),
+        None if exists(tx, id)? => Guess::Locked,
+        None => Guess::Gone,
+    })
+}
+
+/// Spends a step and every older one.
+pub(super) fn consume_step(tx: &Tx<'_>, id: Uuid, step: u64, now: Time) -> Result<Consumed, Fault> {
+    let spent = tx.run(
+        "UPDATE factors SET last_step = ?2, last_used_at = ?3, guesses_in_a_row = 0
+         WHERE id = ?1 AND (last_step IS NULL OR last_step < ?2)",
+        params![id, stored(step), now.millis()],
+    )?;
+    Ok(match spent {
+        0 if exists(tx, id)? => Consumed::Replayed,
+        0 => Consumed::Gone,
+        _ => Consumed::Consumed,
+    })
+}
+
+/// The code of `prefix`, used or not.
+pub(super) fn find_code(
+    connection: &Connection,
+    factor_id: Uuid,
+    prefix: &str,
+) -> Result<Option<BackupCode>, Fault> {
+    let sql = "SELECT factor_id, prefix, hash, used_at FROM backup_codes
+         WHERE factor_id = ?1 AND prefix = ?2";
+    Ok(connection.one(sql, params![factor_id, prefix], |row| {
+        Ok(BackupCode {
+            factor_id: row.get(0)?,
+            prefix: row.get(1)?,
+            hash: row.get(2)?,
+            used_at: time_opt(row, 3)?,
+        })
+    })?)
+}
+
+/// Spends a code.
+pub(super) fn consume_code(
+    tx: &Tx<'_>,
+    factor_id: Uuid,
+    prefix: &str,
+    now: Time,
+) -> Result<Consumed, Fault> {
+    let spent = tx.run(
+        "UPDATE backup_codes SET used_at = ?3
+         WHERE factor_id = ?1 AND prefix = ?2 AND used_at IS NULL",
+        params![factor_id, prefix, now.millis()],
+    )?;
+    if spent == 0 {
+        let held = find_code(tx, factor_id, prefix)?.is_some();
+        return Ok(if held { Consumed::Replayed } else { Consumed::Gone });
+    }
+    tx.run(
+        "UPDATE factors SET last_used_at = ?2, guesses_in_a_row = 0 WHERE id = ?1",
+        params![factor_id, now.millis()],
+    )?;
+    Ok(Consumed::Consumed)
+}
+
+fn exists(tx: &Tx<'_>, id: Uuid) -> Result<bool, Fault> {
+    Ok(tx.any("SELECT 1 FROM factors WHERE id = ?1", [id])?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Factor> {
+    Ok(Factor {
+        id: row.get(0)?,
+        user_id: row.get(1)?,
+        method: named(row, 2, |name| Method::ALL.into_iter().find(|one| one.as_str() == name))?,
+        name: row.get(3)?,
+        sealed_secret: row.get(4)?,
+        confirmed_at: time_opt(row, 5)?,
+        created_at: time(row, 6)?,
+        last_used_at: time_opt(row, 7)?,
+        last_step: number_opt(row, 8)?,
+        guesses_in_a_row: row.get(9)?,
+    })
+}

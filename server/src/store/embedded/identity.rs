@@ -1,0 +1,229 @@
+//! The identity store, act by act.
+
+use async_trait::async_trait;
+use jwks::{
+    Time,
+    cutoff::CutOff,
+    feed::{Entry, Snapshot},
+    site::Site,
+};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{Embedded, IDENTITY, audit, cut_offs, edges, factors, feed, keys, sites, users};
+use crate::{
+    domain::{
+        audit::{AuditRow, Event},
+        edge::EdgeRow,
+        factor::{BackupCode, Factor},
+        key::KeyRow,
+        secret::SecretHash,
+        user::User,
+    },
+    store::{
+        StoreResult,
+        identity::{
+            Confirmed, Consumed, Created, Guess, IdentityStore, KeyAdded, Registered, SitePut,
+            Subject,
+        },
+    },
+};
+
+#[async_trait]
+impl IdentityStore for Embedded {
+    async fn register_user(&self, user: &User, event: &Event) -> StoreResult<Registered> {
+        let (user, event) = (user.clone(), event.clone());
+        self.change(move |tx| users::register(tx, &user, &event)).await
+    }
+
+    async fn create_user(
+        &self,
+        user: &User,
+        factors: &[Factor],
+        codes: &[BackupCode],
+        first_admin: bool,
+        event: &Event,
+    ) -> StoreResult<Created> {
+        let (user, event) = (user.clone(), event.clone());
+        let (factors, codes) = (factors.to_vec(), codes.to_vec());
+        self.change(move |tx| users::create(tx, &user, &factors, &codes, first_admin, &event)).await
+    }
+
+    async fn find_user(&self, id: Uuid) -> StoreResult<Option<User>> {
+        self.find(IDENTITY, |connection| users::find(connection, id))
+    }
+
+    async fn find_user_by_login(&self, key: &str) -> StoreResult<Option<User>> {
+        self.find(IDENTITY, |connection| users::find_by_login(connection, key))
+    }
+
+    async fn find_subject(&self, id: Uuid, sid: Uuid) -> StoreResult<Option<Subject>> {
+        self.find(IDENTITY, |connection| users::find_subject(connection, id, sid))
+    }
+
+    async fn activate_user(
+        &self,
+        id: Uuid,
+        email_key: &str,
+        password_changed_at: Option<Time>,
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<bool> {
+        let (email_key, event) = (email_key.to_owned(), event.clone());
+        self.change(move |tx| users::activate(tx, id, &email_key, password_changed_at, now, &event))
+            .await
+    }
+
+    async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {
+        let (old, new) = (old.to_owned(), new.to_owned());
+        self.change(move |tx| users::renew_password_hash(tx, id, &old, &new)).await
+    }
+
+    async fn record_login(&self, id: Uuid, now: Time, event: &Event) -> StoreResult<()> {
+        let event = event.clone();
+        self.change(move |tx| users::record_login(tx, id, now, &event)).await
+    }
+
+    async fn has_admin(&self) -> StoreResult<bool> {
+        self.find(IDENTITY, users::has_admin)
+    }
+
+    async fn list_factors(&self, user_id: Uuid) -> StoreResult<Vec<Factor>> {
+        self.find(IDENTITY, |connection| factors::list(connection, user_id))
+    }
+
+    async fn enrol_factors(
+        &self,
+        user_id: Uuid,
+        factors: &[Factor],
+        codes: &[BackupCode],
+    ) -> StoreResult<()> {
+        let (factors, codes) = (factors.to_vec(), codes.to_vec());
+        self.change(move |tx| factors::enrol(tx, user_id, &factors, &codes)).await
+    }
+
+    async fn confirm_factor(
+        &self,
+        user_id: Uuid,
+        id: Uuid,
+        name: Option<&str>,
+        step: Option<u64>,
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<Confirmed> {
+        let (name, event) = (name.map(str::to_owned), event.clone());
+        self.change(move |tx| factors::confirm(tx, user_id, id, name.as_deref(), step, now, &event))
+            .await
+    }
+
+    async fn count_guess(&self, id: Uuid, limit: u32) -> StoreResult<Guess> {
+        self.change(move |tx| factors::count_guess(tx, id, limit)).await
+    }
+
+    async fn consume_totp_step(&self, id: Uuid, step: u64, now: Time) -> StoreResult<Consumed> {
+        self.change(move |tx| factors::consume_step(tx, id, step, now)).await
+    }
+
+    async fn find_backup_code(
+        &self,
+        factor_id: Uuid,
+        prefix: &str,
+    ) -> StoreResult<Option<BackupCode>> {
+        self.find(IDENTITY, |connection| factors::find_code(connection, factor_id, prefix))
+    }
+
+    async fn consume_backup_code(
+        &self,
+        factor_id: Uuid,
+        prefix: &str,
+        now: Time,
+    ) -> StoreResult<Consumed> {
+        let prefix = prefix.to_owned();
+        self.change(move |tx| factors::consume_code(tx, factor_id, &prefix, now)).await
+    }
+
+    async fn cut_off(&self, cut_offs: &[CutOff], event: &Event) -> StoreResult<()> {
+        let (cut_offs, event) = (cut_offs.to_vec(), event.clone());
+        self.change(move |tx| cut_offs::put(tx, &cut_offs, &event)).await
+    }
+
+    async fn append_event(&self, event: &Event) -> StoreResult<()> {
+        let event = event.clone();
+        self.change(move |tx| audit::append(tx, &event)).await
+    }
+
+    async fn list_audit(&self, after: u64, limit: u32) -> StoreResult<Vec<AuditRow>> {
+        self.list(IDENTITY, move |connection| audit::list(connection, after, limit)).await
+    }
+
+    async fn put_site(&self, site: &Site, only_new: bool, event: &Event) -> StoreResult<SitePut> {
+        let (site, event) = (site.clone(), event.clone());
+        self.change(move |tx| sites::put(tx, &site, only_new, &event)).await
+    }
+
+    async fn remove_site(&self, site_key: &str, event: &Event) -> StoreResult<bool> {
+        let (site_key, event) = (site_key.to_owned(), event.clone());
+        self.change(move |tx| sites::remove(tx, &site_key, &event)).await
+    }
+
+    async fn find_site(&self, site_key: &str) -> StoreResult<Option<Site>> {
+        self.find(IDENTITY, |connection| sites::find(connection, site_key))
+    }
+
+    async fn list_sites(&self) -> StoreResult<Vec<Site>> {
+        self.list(IDENTITY, sites::list).await
+    }
+
+    async fn add_signing_key(
+        &self,
+        key: &KeyRow,
+        expected: Option<&str>,
+        predecessor_expires_at: Option<Time>,
+        event: &Event,
+    ) -> StoreResult<KeyAdded> {
+        let (key, expected, event) = (key.clone(), expected.map(str::to_owned), event.clone());
+        self.change(move |tx| {
+            keys::add(tx, &key, expected.as_deref(), predecessor_expires_at, &event)
+        })
+        .await
+    }
+
+    async fn list_signing_keys(&self, now: Time) -> StoreResult<Vec<KeyRow>> {
+        self.find(IDENTITY, |connection| keys::list(connection, now))
+    }
+
+    async fn create_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<bool> {
+        let (edge, event) = (edge.clone(), event.clone());
+        self.change(move |tx| edges::create(tx, &edge, &event)).await
+    }
+
+    async fn renew_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<()> {
+        let (edge, event) = (edge.clone(), event.clone());
+        self.change(move |tx| edges::renew(tx, &edge, &event)).await
+    }
+
+    async fn find_edge(&self, hash: &SecretHash) -> StoreResult<Option<EdgeRow>> {
+        self.find(IDENTITY, |connection| edges::find(connection, hash))
+    }
+
+    async fn snapshot(&self, issuer: &str, now: Time) -> StoreResult<Snapshot> {
+        let issuer = issuer.to_owned();
+        self.list(IDENTITY, move |connection| feed::snapshot(connection, &issuer, now)).await
+    }
+
+    async fn list_feed(&self, after: u64, limit: u32) -> StoreResult<Vec<Entry>> {
+        self.list(IDENTITY, move |connection| feed::list(connection, after, limit)).await
+    }
+
+    async fn feed_head(&self) -> StoreResult<(String, u64)> {
+        self.find(IDENTITY, feed::head)
+    }
+
+    fn feed_changes(&self) -> watch::Receiver<u64> {
+        self.feed_watch()
+    }
+
+    async fn check(&self) -> StoreResult<()> {
+        self.change(|_| Ok(())).await
+    }
+}

@@ -1,0 +1,274 @@
+//! Sessions; and the session store, act by act.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jwks::{Time, policy::Level};
+use rusqlite::{Connection, Row, named_params, params};
+use uuid::Uuid;
+
+use super::{
+    Embedded, SESSION,
+    cached::{Cached, json, named, time},
+    fault::Fault,
+    logins, one_time, refresh, tries,
+    writer::Tx,
+};
+use crate::{
+    domain::{
+        login::PendingLogin,
+        one_time::{OneTime, Purpose},
+        secret::SecretHash,
+        session::{NewFamily, Proof, Rotated, Rotation, Session},
+    },
+    store::{
+        StoreResult,
+        sessions::{Budget, SessionStore},
+    },
+};
+
+/// The columns of a session, in the order [`read`] takes them.
+macro_rules! columns {
+    () => {
+        "user_id, sid, tenant_id, client_id, site_key, acr, amr, auth_time, remember, created_at, \
+         last_active_at, expires_at, ip, user_agent, device"
+    };
+}
+
+fn open(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
+    tx.run(
+        concat!(
+            "INSERT INTO sessions (",
+            columns!(),
+            ") VALUES (:user_id, :sid, :tenant_id, :client_id, :site_key, :acr, :amr, :auth_time,
+                 :remember, :created_at, :last_active_at, :expires_at, :ip, :user_agent, :device)"
+        ),
+        named_params! {
+            ":user_id": session.user_id,
+            ":sid": session.sid,
+            ":tenant_id": session.tenant_id,
+            ":client_id": session.client_id,
+            ":site_key": session.site_key,
+            ":acr": session.proof.acr.acr(),
+            ":amr": serde_json::to_string(&session.proof.amr)?,
+            ":auth_time": session.proof.auth_time.millis(),
+            ":remember": session.remember,
+            ":created_at": session.created_at.millis(),
+            ":last_active_at": session.last_active_at.millis(),
+            ":expires_at": session.expires_at.millis(),
+            ":ip": session.ip,
+            ":user_agent": session.user_agent,
+            ":device": session.device,
+        },
+    )?;
+    Ok(())
+}
+
+/// The session of this person and name that lives at `now`.
+pub(super) fn find(
+    connection: &Connection,
+    user_id: Uuid,
+    sid: Uuid,
+    now: Time,
+) -> Result<Option<Session>, Fault> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM sessions WHERE user_id = ?1 AND sid = ?2 AND expires_at > ?3"
+    );
+    Ok(connection.one(sql, params![user_id, sid, now.millis()], read)?)
+}
+
+fn list(connection: &Connection, user_id: Uuid, now: Time) -> Result<Vec<Session>, Fault> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM sessions WHERE user_id = ?1 AND expires_at > ?2 ORDER BY created_at DESC, sid DESC"
+    );
+    Ok(connection.all(sql, params![user_id, now.millis()], read)?)
+}
+
+/// Notes that the session did something. Says whether it lives.
+pub(super) fn touch(tx: &Tx<'_>, user_id: Uuid, sid: Uuid, now: Time) -> Result<bool, Fault> {
+    let sql = "UPDATE sessions SET last_active_at = max(last_active_at, ?3)
+         WHERE user_id = ?1 AND sid = ?2 AND expires_at > ?3";
+    Ok(tx.run(sql, params![user_id, sid, now.millis()])? == 1)
+}
+
+fn raise(
+    tx: &Tx<'_>,
+    user_id: Uuid,
+    sid: Uuid,
+    proof: &Proof,
+    now: Time,
+) -> Result<Option<Session>, Fault> {
+    let sql = concat!(
+        "UPDATE sessions SET acr = ?4, amr = ?5, auth_time = ?6,
+             last_active_at = max(last_active_at, ?3)
+         WHERE user_id = ?1 AND sid = ?2 AND expires_at > ?3 RETURNING ",
+        columns!()
+    );
+    let amr = serde_json::to_string(&proof.amr)?;
+    let auth_time = proof.auth_time.millis();
+    Ok(tx.one(sql, params![user_id, sid, now.millis(), proof.acr.acr(), amr, auth_time], read)?)
+}
+
+/// Closes a session; its families go with it. Says whether it was there.
+pub(super) fn close(tx: &Tx<'_>, user_id: Uuid, sid: Uuid) -> Result<bool, Fault> {
+    Ok(tx.run("DELETE FROM sessions WHERE user_id = ?1 AND sid = ?2", [user_id, sid])? == 1)
+}
+
+fn close_all(tx: &Tx<'_>, user_id: Uuid, except: Option<Uuid>) -> Result<Vec<Uuid>, Fault> {
+    let sql = "DELETE FROM sessions WHERE user_id = ?1 AND sid IS NOT ?2 RETURNING sid";
+    Ok(tx.all(sql, params![user_id, except], |row| row.get(0))?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        user_id: row.get(0)?,
+        sid: row.get(1)?,
+        tenant_id: row.get(2)?,
+        client_id: row.get(3)?,
+        site_key: row.get(4)?,
+        proof: Proof {
+            acr: named(row, 5, Level::from_acr)?,
+            amr: json(row, 6)?,
+            auth_time: time(row, 7)?,
+        },
+        remember: row.get(8)?,
+        created_at: time(row, 9)?,
+        last_active_at: time(row, 10)?,
+        expires_at: time(row, 11)?,
+        ip: row.get(12)?,
+        user_agent: row.get(13)?,
+        device: row.get(14)?,
+    })
+}
+
+#[async_trait]
+impl SessionStore for Embedded {
+    async fn open_session(&self, session: &Session, family: &NewFamily) -> StoreResult<()> {
+        let (session, family) = (session.clone(), family.clone());
+        self.change_at(session.created_at, move |tx| {
+            open(tx, &session)?;
+            refresh::insert(tx, session.user_id, session.sid, &family)
+        })
+        .await
+    }
+
+    async fn find_session(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        now: Time,
+    ) -> StoreResult<Option<Session>> {
+        self.find(SESSION, |connection| find(connection, user_id, sid, now))
+    }
+
+    async fn list_sessions(&self, user_id: Uuid, now: Time) -> StoreResult<Vec<Session>> {
+        self.list(SESSION, move |connection| list(connection, user_id, now)).await
+    }
+
+    async fn touch_session(&self, user_id: Uuid, sid: Uuid, now: Time) -> StoreResult<bool> {
+        self.change_at(now, move |tx| touch(tx, user_id, sid, now)).await
+    }
+
+    async fn raise_session(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        proof: &Proof,
+        now: Time,
+    ) -> StoreResult<Option<Session>> {
+        let proof = proof.clone();
+        self.change_at(now, move |tx| raise(tx, user_id, sid, &proof, now)).await
+    }
+
+    async fn close_session(&self, user_id: Uuid, sid: Uuid) -> StoreResult<bool> {
+        self.change_session(move |tx| close(tx, user_id, sid)).await
+    }
+
+    async fn close_sessions(&self, user_id: Uuid, except: Option<Uuid>) -> StoreResult<Vec<Uuid>> {
+        self.change_session(move |tx| close_all(tx, user_id, except)).await
+    }
+
+    async fn add_family(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        family: &NewFamily,
+        now: Time,
+    ) -> StoreResult<bool> {
+        let family = family.clone();
+        self.change_at(now, move |tx| refresh::add(tx, user_id, sid, &family, now)).await
+    }
+
+    async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {
+        let rotation = rotation.clone();
+        self.change_at(now, move |tx| refresh::rotate(tx, &rotation, now)).await
+    }
+
+    async fn begin_login(&self, hash: &SecretHash, login: &PendingLogin) -> StoreResult<()> {
+        let (hash, login) = (*hash, login.clone());
+        self.change_at(login.created_at, move |tx| logins::begin(tx, &hash, &login)).await
+    }
+
+    async fn find_login(&self, hash: &SecretHash, now: Time) -> StoreResult<Option<PendingLogin>> {
+        self.find(SESSION, |connection| logins::find(connection, hash, now))
+    }
+
+    async fn consume_login(
+        &self,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<PendingLogin>> {
+        let hash = *hash;
+        self.change_at(now, move |tx| logins::consume(tx, &hash, now)).await
+    }
+
+    async fn put_one_time(&self, one_time: &OneTime) -> StoreResult<()> {
+        let one_time = one_time.clone();
+        self.change_session(move |tx| one_time::put(tx, &one_time)).await
+    }
+
+    async fn find_one_time(
+        &self,
+        purpose: Purpose,
+        owner: Uuid,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<OneTime>> {
+        self.find(SESSION, |connection| one_time::find(connection, purpose, owner, hash, now))
+    }
+
+    async fn consume_one_time(
+        &self,
+        purpose: Purpose,
+        owner: Uuid,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<OneTime>> {
+        let hash = *hash;
+        self.change_at(now, move |tx| one_time::consume(tx, purpose, owner, &hash, now)).await
+    }
+
+    async fn count_try(
+        &self,
+        key: &str,
+        limit: u32,
+        window: Duration,
+        now: Time,
+    ) -> StoreResult<Budget> {
+        let key = key.to_owned();
+        self.change_at(now, move |tx| tries::count(tx, &key, limit, window, now)).await
+    }
+
+    async fn forgive_try(&self, key: &str, at: Time) -> StoreResult<()> {
+        let key = key.to_owned();
+        self.change_session(move |tx| tries::forgive(tx, &key, at)).await
+    }
+
+    async fn check(&self) -> StoreResult<()> {
+        self.change_session(|_| Ok(())).await
+    }
+}

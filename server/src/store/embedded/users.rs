@@ -1,0 +1,263 @@
+//! People.
+
+use jwks::{
+    Time,
+    cutoff::{CutOff, CutOffKind},
+};
+use rusqlite::{Connection, Row, named_params, params};
+use uuid::Uuid;
+
+use super::{
+    audit,
+    cached::{Cached, json, named, number, stored, time, time_opt},
+    factors,
+    fault::Fault,
+    writer::Tx,
+};
+use crate::{
+    domain::{
+        audit::Event,
+        factor::{BackupCode, Factor},
+        user::{User, UserStatus},
+    },
+    store::identity::{Created, Registered, Subject},
+};
+
+/// The columns of a person, in the order [`read`] takes them.
+macro_rules! columns {
+    () => {
+        "u.id, u.tenant_id, u.status, u.email, u.email_key, u.email_verified_at, u.username, \
+         u.username_key, u.name, u.given_name, u.family_name, u.backup_email, u.locale, u.phone, \
+         u.phone_verified_at, u.rual_code, u.guid, u.roles, u.claims, u.password_hash, \
+         u.password_changed_at, u.factor_epoch, u.created_at, u.updated_at, u.last_login_at"
+    };
+}
+const COLUMNS: usize = 25;
+
+/// Registers a pending account, or renews the one the address has.
+pub(super) fn register(tx: &Tx<'_>, user: &User, event: &Event) -> Result<Registered, Fault> {
+    let holder =
+        tx.one("SELECT id, status FROM users WHERE email_key = ?1", [&user.email_key], |row| {
+            Ok((row.get::<_, Uuid>(0)?, named(row, 1, UserStatus::parse)?))
+        })?;
+    match holder {
+        None => {
+            insert(tx, user)?;
+            audit::append_about(tx, event, user.id)?;
+            Ok(Registered::Created)
+        }
+        Some((id, UserStatus::Pending)) => {
+            tx.run(
+                "UPDATE users SET password_hash = ?2, password_changed_at = ?3, name = ?4,
+                     given_name = ?5, family_name = ?6, created_at = ?7, updated_at = ?8, email = ?9
+                 WHERE id = ?1",
+                params![
+                    id,
+                    user.password_hash,
+                    user.password_changed_at.map(Time::millis),
+                    user.name,
+                    user.given_name,
+                    user.family_name,
+                    user.created_at.millis(),
+                    user.updated_at.millis(),
+                    user.email,
+                ],
+            )?;
+            audit::append_about(tx, event, id)?;
+            Ok(Registered::Renewed(id))
+        }
+        Some((id, _)) => Ok(Registered::Taken(id)),
+    }
+}
+
+/// Makes an account as it stands.
+pub(super) fn create(
+    tx: &Tx<'_>,
+    user: &User,
+    factors: &[Factor],
+    codes: &[BackupCode],
+    first_admin: bool,
+    event: &Event,
+) -> Result<Created, Fault> {
+    if first_admin && tx.any("SELECT 1 FROM users WHERE is_admin = 1 LIMIT 1", [])? {
+        return Ok(Created::AdminExists);
+    }
+    if tx.any("SELECT 1 FROM users WHERE email_key = ?1", [&user.email_key])? {
+        return Ok(Created::AddressTaken);
+    }
+    if tx.any("SELECT 1 FROM users WHERE username_key = ?1", [&user.username_key])? {
+        return Ok(Created::UsernameTaken);
+    }
+    insert(tx, user)?;
+    factors::insert(tx, factors, codes)?;
+    audit::append(tx, event)?;
+    Ok(Created::Created)
+}
+
+/// The person of this id.
+pub(super) fn find(connection: &Connection, id: Uuid) -> Result<Option<User>, Fault> {
+    let sql = concat!("SELECT ", columns!(), " FROM users u WHERE u.id = ?1");
+    Ok(connection.one(sql, [id], read)?)
+}
+
+/// The person whose address is `key`, else whose user name is.
+pub(super) fn find_by_login(connection: &Connection, key: &str) -> Result<Option<User>, Fault> {
+    let by_address = concat!("SELECT ", columns!(), " FROM users u WHERE u.email_key = ?1");
+    if let Some(user) = connection.one(by_address, [key], read)? {
+        return Ok(Some(user));
+    }
+    let by_name = concat!("SELECT ", columns!(), " FROM users u WHERE u.username_key = ?1");
+    Ok(connection.one(by_name, [key], read)?)
+}
+
+/// The person with the endings of this session and of everything of theirs.
+pub(super) fn find_subject(
+    connection: &Connection,
+    id: Uuid,
+    sid: Uuid,
+) -> Result<Option<Subject>, Fault> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", s.at, s.until, p.at, p.until FROM users u
+         LEFT JOIN cut_offs s ON s.kind = 'session' AND s.id = ?2
+         LEFT JOIN cut_offs p ON p.kind = 'user' AND p.id = ?3
+         WHERE u.id = ?1"
+    );
+    let (session, person) = (sid.to_string(), id.to_string());
+    Ok(connection.one(sql, params![id, session, person], |row| {
+        Ok(Subject {
+            user: read(row)?,
+            session_cut_off: ending(row, COLUMNS, CutOffKind::Session, &session)?,
+            user_cut_off: ending(row, COLUMNS + 2, CutOffKind::User, &person)?,
+        })
+    })?)
+}
+
+/// Marks the address proved and the pending account active.
+pub(super) fn activate(
+    tx: &Tx<'_>,
+    id: Uuid,
+    email_key: &str,
+    password_changed_at: Option<Time>,
+    now: Time,
+    event: &Event,
+) -> Result<bool, Fault> {
+    let activated = tx.run(
+        "UPDATE users SET status = 'active', email_verified_at = ?4, updated_at = ?4
+         WHERE id = ?1 AND status = 'pending' AND email_key = ?2 AND password_changed_at IS ?3",
+        params![id, email_key, password_changed_at.map(Time::millis), now.millis()],
+    )?;
+    if activated == 0 {
+        return Ok(false);
+    }
+    audit::append(tx, event)?;
+    Ok(true)
+}
+
+/// Replaces a password hash, if it is still the old one.
+pub(super) fn renew_password_hash(
+    tx: &Tx<'_>,
+    id: Uuid,
+    old: &str,
+    new: &str,
+) -> Result<bool, Fault> {
+    let sql = "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2";
+    Ok(tx.run(sql, params![id, old, new])? == 1)
+}
+
+/// Notes a sign-in.
+pub(super) fn record_login(tx: &Tx<'_>, id: Uuid, now: Time, event: &Event) -> Result<(), Fault> {
+    tx.run("UPDATE users SET last_login_at = ?2 WHERE id = ?1", params![id, now.millis()])?;
+    audit::append(tx, event)
+}
+
+/// Whether anybody who may sign in, or may soon, is an admin.
+pub(super) fn has_admin(connection: &Connection) -> Result<bool, Fault> {
+    let sql = "SELECT 1 FROM users
+         WHERE is_admin = 1 AND status IN ('active', 'pending') LIMIT 1";
+    Ok(connection.any(sql, [])?)
+}
+
+fn ending(
+    row: &Row<'_>,
+    first: usize,
+    kind: CutOffKind,
+    id: &str,
+) -> rusqlite::Result<Option<CutOff>> {
+    let (at, until) = (time_opt(row, first)?, time_opt(row, first + 1)?);
+    Ok(at.zip(until).map(|(at, until)| CutOff { kind, id: id.to_owned(), at, until }))
+}
+
+fn insert(tx: &Tx<'_>, user: &User) -> Result<(), Fault> {
+    tx.run(
+        "INSERT INTO users (id, tenant_id, status, email, email_key, email_verified_at, username,
+             username_key, name, given_name, family_name, backup_email, locale, phone,
+             phone_verified_at, rual_code, guid, roles, claims, password_hash,
+             password_changed_at, factor_epoch, created_at, updated_at, last_login_at, is_admin)
+         VALUES (:id, :tenant_id, :status, :email, :email_key, :email_verified_at, :username,
+             :username_key, :name, :given_name, :family_name, :backup_email, :locale, :phone,
+             :phone_verified_at, :rual_code, :guid, :roles, :claims, :password_hash,
+             :password_changed_at, :factor_epoch, :created_at, :updated_at, :last_login_at,
+             :is_admin)",
+        named_params! {
+            ":id": user.id,
+            ":tenant_id": user.tenant_id,
+            ":status": user.status.as_str(),
+            ":email": user.email,
+            ":email_key": user.email_key,
+            ":email_verified_at": user.email_verified_at.map(Time::millis),
+            ":username": user.username,
+            ":username_key": user.username_key,
+            ":name": user.name,
+            ":given_name": user.given_name,
+            ":family_name": user.family_name,
+            ":backup_email": user.backup_email,
+            ":locale": user.locale,
+            ":phone": user.phone,
+            ":phone_verified_at": user.phone_verified_at.map(Time::millis),
+            ":rual_code": user.rual_code,
+            ":guid": user.guid,
+            ":roles": serde_json::to_string(&user.roles)?,
+            ":claims": serde_json::to_string(&user.claims)?,
+            ":password_hash": user.password_hash,
+            ":password_changed_at": user.password_changed_at.map(Time::millis),
+            ":factor_epoch": stored(user.factor_epoch),
+            ":created_at": user.created_at.millis(),
+            ":updated_at": user.updated_at.millis(),
+            ":last_login_at": user.last_login_at.map(Time::millis),
+            ":is_admin": user.is_admin(),
+        },
+    )?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User {
+        id: row.get(0)?,
+        tenant_id: row.get(1)?,
+        status: named(row, 2, UserStatus::parse)?,
+        email: row.get(3)?,
+        email_key: row.get(4)?,
+        email_verified_at: time_opt(row, 5)?,
+        username: row.get(6)?,
+        username_key: row.get(7)?,
+        name: row.get(8)?,
+        given_name: row.get(9)?,
+        family_name: row.get(10)?,
+        backup_email: row.get(11)?,
+        locale: row.get(12)?,
+        phone: row.get(13)?,
+        phone_verified_at: time_opt(row, 14)?,
+        rual_code: row.get(15)?,
+        guid: row.get(16)?,
+        roles: json(row, 17)?,
+        claims: json(row, 18)?,
+        password_hash: row.get(19)?,
+        password_changed_at: time_opt(row, 20)?,
+        factor_epoch: number(row, 21)?,
+        created_at: time(row, 22)?,
+        updated_at: time(row, 23)?,
+        last_login_at: time_opt(row, 24)?,
+    })
+}
