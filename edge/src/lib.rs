@@ -1,1 +1,239 @@
-//! x
+//! The edge: a reverse proxy that judges every request by what it already holds in memory.
+//!
+//! [`start`] runs it on threads of its own: pingora serves requests, one more thread follows the
+//! server's feed. pingora makes its own runtimes, so nothing here may run inside another one.
+
+mod admin;
+mod config;
+mod connection;
+mod facts;
+mod feed;
+mod headers;
+mod holding;
+mod ids;
+mod listener;
+mod metrics;
+mod path;
+mod proxy;
+mod reply;
+mod snapshot;
+mod upstream;
+
+use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
+
+use async_trait::async_trait;
+use jwks::verdict_cache::VerdictCache;
+use pingora::{
+    proxy::http_proxy,
+    server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch, configuration::ServerConf},
+    services::listening::Service,
+};
+use tokio::sync::watch;
+
+pub use config::{Clock, EdgeConfig, Figures};
+
+use crate::{
+    admin::Admin,
+    connection::Connections,
+    feed::Follower,
+    holding::Held,
+    listener::Bound,
+    proxy::{Edge, UnderWay},
+    reply::Replies,
+};
+
+/// How long [`EdgeHandle::shutdown`] waits for requests under way.
+const LAST_REQUESTS: Duration = Duration::from_millis(4500);
+/// How long pingora's threads live on after they were told to stop, seconds: until the process
+/// ends. They have nothing left to do, but must not end before: pingora 0.9.1 keeps the runtime
+/// of a thread in a table by thread number, numbers are given again, and the threads of the next
+/// edge in the same process would be sent to the runtime of the one before.
+const GRACE_SECONDS: u64 = 100 * 365 * 24 * 3600;
+/// Connections to upstreams that are kept for the next request.
+const KEPT_CONNECTIONS: usize = 512;
+
+/// Why an edge does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// No address to listen at was given.
+    #[error("the edge has no address to listen at; see the setting `edge.listen`")]
+    NoListener,
+    /// An address cannot be listened at.
+    #[error("the edge cannot listen at {address} ({setting}): {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The setting it comes from.
+        setting: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The data folder cannot be made.
+    #[error("the edge's data folder {path} cannot be used: {source}")]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The feed's client cannot be made.
+    #[error("the edge cannot make an HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+    /// A thread cannot be started.
+    #[error("the edge cannot start its threads: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// A running edge. Dropped, it stops without waiting.
+pub struct EdgeHandle {
+    listen: Vec<SocketAddr>,
+    admin_listen: Option<SocketAddr>,
+    held: Arc<Held>,
+    under_way: Arc<UnderWay>,
+    stop: watch::Sender<bool>,
+    closed: watch::Receiver<usize>,
+    listeners: usize,
+    saved: watch::Receiver<bool>,
+}
+
+impl EdgeHandle {
+    /// Where requests come in: the actual addresses, also where port 0 was asked for.
+    #[must_use]
+    pub fn listen(&self) -> &[SocketAddr] {
+        &self.listen
+    }
+
+    /// Where health and figures are served.
+    #[must_use]
+    pub const fn admin_listen(&self) -> Option<SocketAddr> {
+        self.admin_listen
+    }
+
+    /// Waits until the edge holds a view. It listens from the beginning, and denies until then.
+    pub async fn ready(&self) {
+        self.held.first_view().await;
+    }
+
+    /// Stops: takes no more connections, lets requests under way finish, saves the view. Takes at
+    /// most 5 s; what is not finished then ends with the process.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        let listeners = self.listeners;
+        let finished = async {
+            // Senders that are gone have nothing left to close or to save.
+            let _ = self.closed.wait_for(|closed| *closed >= listeners).await;
+            self.under_way.none().await;
+            let _ = self.saved.wait_for(|saved| *saved).await;
+        };
+        if tokio::time::timeout(LAST_REQUESTS, finished).await.is_err() {
+            tracing::warn!("requests were still under way when the edge stopped");
+        }
+    }
+}
+
+impl Drop for EdgeHandle {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// Starts an edge. When this returns it listens; see [`EdgeHandle::ready`] for more.
+///
+/// The process must have chosen its rustls provider before.
+///
+/// # Errors
+/// What keeps it from starting, naming the setting.
+pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
+    if config.listen.is_empty() {
+        return Err(EdgeError::NoListener);
+    }
+    fs::create_dir_all(&config.data_dir)
+        .map_err(|source| EdgeError::DataDir { path: config.data_dir.clone(), source })?;
+
+    let held = Arc::new(Held::default());
+    let figures = Arc::new(metrics::Figures::register());
+    let under_way = Arc::new(UnderWay::default());
+    let cache = Arc::new(VerdictCache::new(config.token_cache));
+    let (stop, stopped) = watch::channel(false);
+    let (closing, closed) = watch::channel(0);
+    let (saving, saved) = watch::channel(false);
+
+    let conf = Arc::new(server_conf(&config));
+    let edge = Edge {
+        held: held.clone(),
+        cache: cache.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        clock: config.clock.clone(),
+        access_log: config.access_log,
+        replies: Replies::default(),
+        under_way: under_way.clone(),
+    };
+    let connections = Connections::new(http_proxy(&conf, edge));
+    let requests = Service::new("edge".to_owned(), connections);
+    let requests = Bound::bind(requests, &config.listen, "edge.listen", closing)?;
+    let listen = requests.addresses().to_vec();
+
+    let mut server = Server::new_with_opt_and_conf(None, server_conf(&config));
+    server.add_service(requests);
+    let mut admin_listen = None;
+    if let Some(address) = config.admin_listen {
+        let admin = Admin {
+            held: held.clone(),
+            clock: config.clock.clone(),
+            figures: figures.clone(),
+            cache: cache.clone(),
+            text: config.figures.clone(),
+        };
+        let mut admin = Service::new("edge-admin".to_owned(), admin);
+        admin.threads = Some(1);
+        let unwatched = watch::Sender::new(0);
+        let admin = Bound::bind(admin, &[address], "edge.admin_listen", unwatched)?;
+        admin_listen = admin.addresses().first().copied();
+        server.add_service(admin);
+    }
+
+    let follower = Follower::new(&config, held.clone(), figures)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(EdgeError::Thread)?;
+    let follow = stopped.clone();
+    spawn("edge-feed", move || {
+        runtime.block_on(follower.run(follow));
+        saving.send_replace(true);
+    })?;
+    spawn("edge", move || {
+        server.run(RunArgs { shutdown_signal: Box::new(Stop(stopped)) });
+    })?;
+    Ok(EdgeHandle { listeners: 1, listen, admin_listen, held, under_way, stop, closed, saved })
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), EdgeError> {
+    thread::Builder::new().name(name.to_owned()).spawn(run).map(drop).map_err(EdgeError::Thread)
+}
+
+fn server_conf(config: &EdgeConfig) -> ServerConf {
+    // pingora's own names are the same for every process of the machine.
+    let own = |name: &str| config.data_dir.join(name).to_string_lossy().into_owned();
+    ServerConf {
+        threads: config.threads.max(1),
+        // One runtime for each thread: the largest gain in cost per request that was measured.
+        work_stealing: false,
+        grace_period_seconds: Some(GRACE_SECONDS),
+        graceful_shutdown_timeout_seconds: Some(0),
+        upstream_keepalive_pool_size: KEPT_CONNECTIONS,
+        pid_file: own("edge.pid"),
+        upgrade_sock: own("edge-upgrade.sock"),
+        ..ServerConf::default()
+    }
+}
+
+/// Tells pingora when to stop. Signals are the process's business, not the edge's.
+struct Stop(watch::Receiver<bool>);
+
+#[async_trait]
+impl ShutdownSignalWatch for Stop {
+    async fn recv(&self) -> ShutdownSignal {
+        // A sender that is gone means the same.
+        let _ = self.0.clone().wait_for(|stop| *stop).await;
+        ShutdownSignal::GracefulTerminate
+    }
+}

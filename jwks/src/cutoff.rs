@@ -1,5 +1,7 @@
 //! Endings: "issued before this instant is dead".
 
+use std::{collections::HashMap, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
@@ -19,6 +21,9 @@ pub enum CutOffKind {
 }
 
 impl CutOffKind {
+    /// Every kind, in the order they are declared.
+    pub const ALL: [Self; 4] = [Self::Session, Self::User, Self::Client, Self::ApiKey];
+
     /// As it is stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -33,9 +38,7 @@ impl CutOffKind {
     /// The kind stored as `name`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Session, Self::User, Self::Client, Self::ApiKey]
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
@@ -50,4 +53,67 @@ pub struct CutOff {
     pub at: Time,
     /// When nothing that it could kill is alive any more, and it may be forgotten.
     pub until: Time,
+}
+
+/// Many endings, by what they are about. Cheap to clone: kinds that do not change are shared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CutOffs {
+    /// A map for each kind, so that an id is looked up as it comes, without a copy.
+    by_kind: [Arc<HashMap<Box<str>, Ending>>; CutOffKind::ALL.len()],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ending {
+    at: Time,
+    until: Time,
+}
+
+impl CutOffs {
+    /// Adds an ending. Of two about the same thing, the later instants count.
+    pub(crate) fn insert(&mut self, cut: &CutOff) {
+        let held = Arc::make_mut(&mut self.by_kind[cut.kind as usize])
+            .entry(cut.id.as_str().into())
+            .or_insert(Ending { at: cut.at, until: cut.until });
+        held.at = held.at.max(cut.at);
+        held.until = held.until.max(cut.until);
+    }
+
+    /// Forgets what can kill nothing any more at `now`.
+    pub(crate) fn forget_before(&mut self, now: Time) {
+        for endings in &mut self.by_kind {
+            if endings.values().any(|ending| ending.until <= now) {
+                Arc::make_mut(endings).retain(|_, ending| ending.until > now);
+            }
+        }
+    }
+
+    /// Whether something of `kind` and `id` that was issued at `issued_at` is dead.
+    pub(crate) fn kills(&self, kind: CutOffKind, id: &str, issued_at: Time) -> bool {
+        self.by_kind[kind as usize].get(id).is_some_and(|ending| issued_at <= ending.at)
+    }
+
+    /// All of them, by kind and id.
+    pub(crate) fn to_vec(&self) -> Vec<CutOff> {
+        let of_kind = |kind: CutOffKind| {
+            self.by_kind[kind as usize].iter().map(move |(id, ending)| CutOff {
+                kind,
+                id: id.to_string(),
+                at: ending.at,
+                until: ending.until,
+            })
+        };
+        let mut cuts: Vec<CutOff> = CutOffKind::ALL.into_iter().flat_map(of_kind).collect();
+        cuts.sort_by(|one, other| (one.kind, &one.id).cmp(&(other.kind, &other.id)));
+        cuts
+    }
+}
+
+impl<'c> FromIterator<&'c CutOff> for CutOffs {
+    fn from_iter<I: IntoIterator<Item = &'c CutOff>>(cuts: I) -> Self {
+        let mut all = Self::default();
+        for cut in cuts {
+            all.insert(cut);
+        }
+        all
+    }
 }

@@ -1,19 +1,22 @@
 //! The decision: `decide(&View, &Facts, now)`. Pure, and the only maker of a [`Permit`].
+//!
+//! It reads from the top: [`decide`] asks whether the request names a site, `judge` goes through
+//! the questions in the order of their answers, and each question is one small function below.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use crate::{Time, facts::{Facts, Malformed}, policy::Level, site::Site, verify::{TokenError, VerifiedToken}, view::View};
+use crate::{
+    Time,
+    cutoff::CutOffKind,
+    effective::Effective,
+    facts::{Facts, Presented},
+    policy::{Accept, Allow, Level, OnStale, Require},
+    site::{Site, SiteStatus},
+    verify::VerifiedToken,
+    view::View,
+};
 
-/// What is to be done with a request.
-#[derive(Clone, Debug)]
-pub enum Decision {
-    /// Pass it on.
-    Allow(Permit),
-    /// Something the caller can mend by signing in, or in a stronger or fresher way.
-    Challenge(Challenge),
-    /// No.
-    Deny(Refusal),
-}
+pub use crate::decision::{Challenge, ChallengeReason, Decision, Refusal, RefusalReason};
 
 /// Proof that a request was judged and may pass. Only [`decide`] makes one.
 #[derive(Clone, Debug)]
@@ -25,7 +28,7 @@ pub struct Permit {
 impl Permit {
     /// The site it may reach.
     #[must_use]
-    pub fn site(&self) -> &Arc<Site> {
+    pub const fn site(&self) -> &Arc<Site> {
         &self.site
     }
 
@@ -36,73 +39,215 @@ impl Permit {
     }
 }
 
-/// What the caller would have to bring.
-#[derive(Clone, Debug)]
-pub struct Challenge {
-    /// The site that asks.
-    pub site: Arc<Site>,
-    /// Why what was brought is not enough.
-    pub reason: ChallengeReason,
-}
-
-/// Why a credential is missing or not enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChallengeReason {
-    /// No credential.
-    NotSignedIn,
-    /// A token that does not count (RFC 6750 `invalid_token`).
-    InvalidToken(TokenError),
-    /// The session, person or client was ended after the token was issued.
-    Ended,
-    /// The token is for another place.
-    WrongAudience,
-    /// A valid token, too weak or too old (RFC 9470).
-    Insufficient {
-        /// The level to reach.
-        acr: Level,
-        /// How old the proof may be, seconds.
-        max_age: Option<u64>,
-    },
-}
-
-/// Why a request is refused, whoever sends it again.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// The site, where the host named one.
-    pub site: Option<Arc<Site>>,
-    /// Why.
-    pub reason: RefusalReason,
-}
-
-/// The reasons of a [`Refusal`], in the order they are judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusalReason {
-    /// 400: framing or path.
-    Malformed(Malformed),
-    /// 421: no such host.
-    UnknownHost,
-    /// 503: the site is inactive.
-    Inactive,
-    /// 503: the view is older than the site allows.
-    Stale,
-    /// 400: two different credentials.
-    ConflictingCredentials,
-    /// 401: a credential this site does not take.
-    CredentialNotAccepted,
-    /// 403: the caller's address.
-    Network,
-    /// 403: the caller is not one of those who may enter.
-    NotAllowed,
-    /// 403: a scope is missing.
-    Scope,
-}
-
 /// Judges one request at `now`.
 ///
 /// Order of refusals: framing and path 400, host 421, site 503, staleness 503, credential 400 or
 /// 401, `allow` 403, level 401.
 #[must_use]
-pub fn decide(_view: &View, _facts: &Facts<'_>, _now: Time) -> Decision {
-    let _unused: Option<Level> = None;
-    Decision::Deny(Refusal { site: None, reason: RefusalReason::UnknownHost })
+pub fn decide(view: &View, facts: &Facts<'_>, now: Time) -> Decision {
+    let site = facts.host.and_then(|host| view.site_by_host(host)).cloned();
+    let deny = |site, reason| Decision::Deny(Refusal { site, reason });
+
+    let path = match facts.path {
+        Ok(path) => path,
+        Err(malformed) => return deny(site, RefusalReason::Malformed(malformed)),
+    };
+    let Some(site) = site else {
+        return deny(None, RefusalReason::UnknownHost);
+    };
+    match judge(view, &site, path, facts, now) {
+        Ok(token) => Decision::Allow(Permit { site, token }),
+        Err(Objection::Challenge(reason)) => Decision::Challenge(Challenge { site, reason }),
+        Err(Objection::Refusal(reason)) => deny(Some(site), reason),
+    }
 }
+
+/// What speaks against a request.
+enum Objection {
+    Challenge(ChallengeReason),
+    Refusal(RefusalReason),
+}
+
+impl From<ChallengeReason> for Objection {
+    fn from(reason: ChallengeReason) -> Self {
+        Self::Challenge(reason)
+    }
+}
+
+impl From<RefusalReason> for Objection {
+    fn from(reason: RefusalReason) -> Self {
+        Self::Refusal(reason)
+    }
+}
+
+/// Who may pass: the caller of the token, or (`None`) anybody.
+fn judge(
+    view: &View,
+    site: &Site,
+    path: &str,
+    facts: &Facts<'_>,
+    now: Time,
+) -> Result<Option<Arc<VerifiedToken>>, Objection> {
+    site_is_served(site)?;
+    view_is_fresh_enough(site, facts.view_confirmed_at, now)?;
+
+    let asked = site.policy.effective(facts.method, path);
+    let Some(token) = credential(&facts.presented, asked.accept)? else {
+        anybody_may_enter(&asked, facts.peer)?;
+        return Ok(None);
+    };
+    token.check_times(now).map_err(ChallengeReason::InvalidToken)?;
+    token_is_not_ended(view, token)?;
+    token_is_for(site, &view.issuer, token)?;
+    if token.is_client() {
+        client_may_enter(&asked, token, facts.peer)?;
+    } else {
+        caller_may_enter(asked.allow, token, facts.peer)?;
+        proof_is_strong_enough(&asked, token, now)?;
+    }
+    Ok(Some(token.clone()))
+}
+
+fn site_is_served(site: &Site) -> Result<(), RefusalReason> {
+    match site.status {
+        SiteStatus::Active => Ok(()),
+        SiteStatus::Inactive => Err(RefusalReason::Inactive),
+    }
+}
+
+fn view_is_fresh_enough(site: &Site, confirmed_at: Time, now: Time) -> Result<(), RefusalReason> {
+    let is_stale = now.since(confirmed_at) > site.policy.max_staleness();
+    match site.policy.on_stale {
+        OnStale::Deny if is_stale => Err(RefusalReason::Stale),
+        OnStale::Deny | OnStale::Allow => Ok(()),
+    }
+}
+
+/// The token that counts here; `None` when there is none. Where bearers are not accepted,
+/// `Authorization` belongs to the application.
+fn credential<'f>(
+    presented: &'f Presented,
+    accept: &Accept,
+) -> Result<Option<&'f Arc<VerifiedToken>>, Objection> {
+    match presented {
+        Presented::Nothing => Ok(None),
+        Presented::Conflicting => Err(RefusalReason::ConflictingCredentials.into()),
+        Presented::Unsupported => Err(RefusalReason::CredentialNotAccepted.into()),
+        Presented::Bearer(_) if !accept.bearer => Ok(None),
+        Presented::Bearer(_) if accept.dpop_only => {
+            Err(RefusalReason::CredentialNotAccepted.into())
+        }
+        Presented::Bearer(Err(why)) => Err(ChallengeReason::InvalidToken(*why).into()),
+        Presented::Bearer(Ok(token)) => Ok(Some(token)),
+    }
+}
+
+/// Without a credential nobody is anybody: a public place that still names people or roles asks
+/// who is there.
+fn anybody_may_enter(asked: &Effective<'_>, peer: IpAddr) -> Result<(), Objection> {
+    if asked.require != Require::Public || asked.allow.names_people() {
+        return Err(ChallengeReason::NotSignedIn.into());
+    }
+    network_is_allowed(asked.allow, peer)?;
+    Ok(())
+}
+
+fn token_is_not_ended(view: &View, token: &VerifiedToken) -> Result<(), ChallengeReason> {
+    let is_cut_off = |kind, id| view.is_cut_off(kind, id, token.issued_at());
+    let session_ended = token.sid().is_some_and(|sid| is_cut_off(CutOffKind::Session, sid));
+    if session_ended
+        || is_cut_off(CutOffKind::User, token.sub())
+        || is_cut_off(CutOffKind::Client, token.client_id())
+    {
+        return Err(ChallengeReason::Ended);
+    }
+    Ok(())
+}
+
+/// A token for one site opens no other; a token for the issuer opens those that say so.
+fn token_is_for(site: &Site, issuer: &str, token: &VerifiedToken) -> Result<(), ChallengeReason> {
+    let is_first_party = site.policy.first_party && token.has_audience(issuer);
+    if is_first_party || token.has_audience(&site.base_url) {
+        Ok(())
+    } else {
+        Err(ChallengeReason::WrongAudience)
+    }
+}
+
+/// A client that speaks for itself has proved no level: it is judged by what the site lists.
+fn client_may_enter(
+    asked: &Effective<'_>,
+    token: &VerifiedToken,
+    peer: IpAddr,
+) -> Result<(), RefusalReason> {
+    let needed = asked.accept.client.as_ref();
+    let needed = needed.ok_or(RefusalReason::CredentialNotAccepted)?;
+    caller_may_enter(asked.allow, token, peer)?;
+    if needed.scopes.iter().all(|scope| token.has_scope(scope)) {
+        Ok(())
+    } else {
+        Err(RefusalReason::Scope)
+    }
+}
+
+/// Every kind that lists anything must name the caller.
+fn caller_may_enter(
+    allow: &Allow,
+    token: &VerifiedToken,
+    peer: IpAddr,
+) -> Result<(), RefusalReason> {
+    network_is_allowed(allow, peer)?;
+    let lists = |list: &[String], value: &str| list.iter().any(|listed| listed == value);
+    let role = allow.roles.is_empty() || token.roles().any(|role| lists(&allow.roles, role));
+    let user = allow.users.is_empty() || lists(&allow.users, token.sub());
+    let tenant = allow.tenants.is_empty()
+        || token.tenant_id().is_some_and(|tenant| lists(&allow.tenants, tenant));
+    if role && user && tenant { Ok(()) } else { Err(RefusalReason::NotAllowed) }
+}
+
+fn network_is_allowed(allow: &Allow, peer: IpAddr) -> Result<(), RefusalReason> {
+    // A listener for both families sees IPv4 callers as ::ffff:a.b.c.d.
+    let peer = peer.to_canonical();
+    if allow.networks.is_empty() || allow.networks.iter().any(|network| network.contains(&peer)) {
+        Ok(())
+    } else {
+        Err(RefusalReason::Network)
+    }
+}
+
+/// The level, the factors it was reached with, and how long ago that was.
+fn proof_is_strong_enough(
+    asked: &Effective<'_>,
+    token: &VerifiedToken,
+    now: Time,
+) -> Result<(), ChallengeReason> {
+    let Some(needed) = asked.require.level() else {
+        return Ok(());
+    };
+    let has_level = token.level().is_some_and(|reached| reached >= needed);
+    if has_level
+        && used_an_allowed_factor(asked, needed, token)
+        && is_young_enough(asked, token, now)
+    {
+        return Ok(());
+    }
+    Err(ChallengeReason::Insufficient { acr: needed, max_age: asked.max_auth_age })
+}
+
+/// Factors are second factors: where one is enough, it is not asked which.
+fn used_an_allowed_factor(asked: &Effective<'_>, needed: Level, token: &VerifiedToken) -> bool {
+    let was_used = |value: &&str| token.amr().any(|used| used == *value);
+    needed < Level::TwoFactor
+        || asked.allowed_factors.is_empty()
+        || asked.allowed_factors.iter().any(|method| method.amr().iter().any(was_used))
+}
+
+fn is_young_enough(asked: &Effective<'_>, token: &VerifiedToken, now: Time) -> bool {
+    let Some(max_age) = asked.max_auth_age.map(Duration::from_secs) else {
+        return true;
+    };
+    token.auth_time().is_some_and(|proved_at| now.since(proved_at) <= max_age)
+}
+
+#[cfg(test)]
+mod tests;

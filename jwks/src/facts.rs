@@ -3,7 +3,10 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crate::{Time, verify::{TokenError, VerifiedToken}};
+use crate::{
+    Time,
+    verify::{TokenError, VerifiedToken},
+};
 
 /// One request, as far as the decision needs it.
 #[derive(Clone, Debug)]

@@ -4,10 +4,14 @@
 //! Everything here is pure: no async, no I/O and no clock. `now` is always an argument, so that
 //! the server can explain and rehearse with the very code that the edge enforces.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod algorithm;
 pub mod claims;
 pub mod cutoff;
 pub mod decide;
+mod decision;
+pub mod effective;
 pub mod facts;
 pub mod feed;
 pub mod key_set;
@@ -15,7 +19,9 @@ pub mod policy;
 pub mod signing_key;
 pub mod site;
 pub mod time;
+mod validate;
 pub mod verdict_cache;
+mod verified_token;
 pub mod verify;
 pub mod view;
 

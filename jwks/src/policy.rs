@@ -164,13 +164,22 @@ pub struct Allow {
     pub networks: Vec<IpNet>,
 }
 
+impl Allow {
+    /// Whether it asks who the caller is, and not only where.
+    #[must_use]
+    pub fn names_people(&self) -> bool {
+        !(self.roles.is_empty() && self.users.is_empty() && self.tenants.is_empty())
+    }
+}
+
 /// Which kinds of credential a site takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Accept {
     /// The site's own browser session.
     pub session: bool,
-    /// Bearer access tokens.
+    /// Bearer access tokens. Where they are not accepted, `Authorization` belongs to the
+    /// application and is not judged.
     pub bearer: bool,
     /// API keys, and the scopes one must have; `None`: no API keys.
     pub api_key: Option<ApiKeyRule>,
@@ -233,7 +242,7 @@ pub enum OnStale {
 pub struct Policy {
     /// The level.
     pub require: Require,
-    /// Factors that count here; empty: every confirmed one.
+    /// Second factors that count here; empty: every confirmed one. Matters where two are required.
     pub allowed_factors: Vec<Method>,
     /// Whether trusted devices count.
     pub trusted_device: TrustedDevice,
@@ -300,7 +309,7 @@ pub struct Rule {
     /// This path and everything below it; matches whole segments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// These methods; empty: every method.
+    /// These methods; empty: every method. GET speaks for HEAD too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
     /// The level instead of the site's.

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
 
+pub use crate::validate::FieldError;
+
 /// Whether a site is served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

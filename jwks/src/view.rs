@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     Time,
-    cutoff::{CutOff, CutOffKind},
+    cutoff::{CutOffKind, CutOffs},
     feed::{Change, Entry, Snapshot},
     key_set::KeySet,
     site::Site,
@@ -23,7 +23,7 @@ pub struct View {
     pub keys: Arc<KeySet>,
     sites: Arc<HashMap<Box<str>, Arc<Site>>>,
     hosts: Arc<HashMap<Box<str>, Arc<Site>>>,
-    cut_offs: Arc<HashMap<(CutOffKind, Box<str>), CutOff>>,
+    cut_offs: CutOffs,
 }
 
 impl View {
@@ -37,13 +37,7 @@ impl View {
             keys: Arc::new(KeySet::from_jwks(&snapshot.keys)),
             sites: Arc::default(),
             hosts: Arc::default(),
-            cut_offs: Arc::new(
-                snapshot
-                    .cut_offs
-                    .iter()
-                    .map(|cut| ((cut.kind, cut.id.as_str().into()), cut.clone()))
-                    .collect(),
-            ),
+            cut_offs: snapshot.cut_offs.iter().collect(),
         };
         view.set_sites(
             snapshot
@@ -66,47 +60,46 @@ impl View {
             issuer: self.issuer.to_string(),
             keys: self.keys.to_jwks(),
             sites,
-            cut_offs: self.cut_offs.values().cloned().collect(),
+            cut_offs: self.cut_offs.to_vec(),
         }
     }
 
-    /// Takes in `entries`, in order; those already in it change nothing. Forgets endings that
-    /// can kill nothing any more at `now`.
+    /// Takes in `entries`, in order; those already in it change nothing. It stops before a gap in
+    /// the sequence, because an ending could be missing: [`View::seq`] then stays where it was
+    /// whole, and the reader must ask for the tail or a snapshot. Forgets endings that can kill
+    /// nothing any more at `now`.
     pub fn apply(&mut self, entries: &[Entry], now: Time) {
-        let mut cut_offs = None;
+        let mut ended = false;
         for entry in entries {
             if entry.seq <= self.seq {
                 continue;
             }
-            match &entry.change {
-                Change::Keys(keys) => self.keys = Arc::new(KeySet::from_jwks(keys)),
-                Change::Site(site) => {
-                    let mut sites = (*self.sites).clone();
-                    sites.insert(site.site_key.as_str().into(), Arc::new((**site).clone()));
-                    self.set_sites(sites);
-                }
-                Change::SiteRemoved(key) => {
-                    let mut sites = (*self.sites).clone();
-                    sites.remove(key.as_str());
-                    self.set_sites(sites);
-                }
-                Change::CutOff(cut) => {
-                    let map = cut_offs.get_or_insert_with(|| {
-                        let mut map = (*self.cut_offs).clone();
-                        map.retain(|_, cut| cut.until > now);
-                        map
-                    });
-                    let held = map
-                        .entry((cut.kind, cut.id.as_str().into()))
-                        .or_insert_with(|| cut.clone());
-                    held.at = held.at.max(cut.at);
-                    held.until = held.until.max(cut.until);
-                }
+            if entry.seq != self.seq.saturating_add(1) {
+                break;
             }
+            ended |= matches!(entry.change, Change::CutOff(_));
+            self.take_in(&entry.change);
             self.seq = entry.seq;
         }
-        if let Some(map) = cut_offs {
-            self.cut_offs = Arc::new(map);
+        if ended {
+            self.cut_offs.forget_before(now);
+        }
+    }
+
+    fn take_in(&mut self, change: &Change) {
+        match change {
+            Change::Keys(keys) => self.keys = Arc::new(KeySet::from_jwks(keys)),
+            Change::Site(site) => {
+                let mut sites = (*self.sites).clone();
+                sites.insert(site.site_key.as_str().into(), Arc::new((**site).clone()));
+                self.set_sites(sites);
+            }
+            Change::SiteRemoved(key) => {
+                let mut sites = (*self.sites).clone();
+                sites.remove(key.as_str());
+                self.set_sites(sites);
+            }
+            Change::CutOff(cut) => self.cut_offs.insert(cut),
         }
     }
 
@@ -124,21 +117,204 @@ impl View {
     /// Whether something of `kind` and `id` that was issued at `issued_at` has been ended.
     #[must_use]
     pub fn is_cut_off(&self, kind: CutOffKind, id: &str, issued_at: Time) -> bool {
-        // The key is only built when there is anything to compare with.
-        !self.cut_offs.is_empty()
-            && self
-                .cut_offs
-                .get(&(kind, Box::from(id)))
-                .is_some_and(|cut| issued_at <= cut.at)
+        self.cut_offs.kills(kind, id, issued_at)
     }
 
     fn set_sites(&mut self, sites: HashMap<Box<str>, Arc<Site>>) {
-        self.hosts = Arc::new(
-            sites
-                .values()
-                .flat_map(|site| site.hosts.iter().map(|host| (host.as_str().into(), site.clone())))
-                .collect(),
-        );
+        let mut hosts: HashMap<Box<str>, Arc<Site>> = HashMap::new();
+        for site in sites.values() {
+            for host in &site.hosts {
+                // The server lets no two sites have one host. If it ever did, every edge and
+                // every start would still have to choose the same one.
+                let held = hosts.entry(host.as_str().into()).or_insert_with(|| site.clone());
+                if site.site_key < held.site_key {
+                    *held = site.clone();
+                }
+            }
+        }
+        self.hosts = Arc::new(hosts);
         self.sites = Arc::new(sites);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Algorithm, cutoff::CutOff, signing_key::SigningKey};
+    use jsonwebtoken::jwk::JwkSet;
+
+    const NOW: Time = Time::from_secs(1_800_000_000);
+
+    fn site(key: &str, hosts: &[&str]) -> Site {
+        serde_json::from_value(serde_json::json!({
+            "site_key": key,
+            "base_url": format!("https://{}", hosts[0]),
+            "hosts": hosts,
+            "upstreams": ["http://127.0.0.1:9000"],
+        }))
+        .unwrap()
+    }
+
+    fn jwks() -> JwkSet {
+        let key = SigningKey::generate(Algorithm::ES256).unwrap();
+        JwkSet { keys: vec![key.public_jwk().clone()] }
+    }
+
+    fn cut(kind: CutOffKind, id: &str, at: i64) -> CutOff {
+        CutOff {
+            kind,
+            id: id.into(),
+            at: Time::from_secs(at),
+            until: NOW.plus(std::time::Duration::from_secs(3600)),
+        }
+    }
+
+    fn snapshot() -> Snapshot {
+        Snapshot {
+            seq: 7,
+            epoch: "one".into(),
+            issuer: "https://id.example".into(),
+            keys: jwks(),
+            sites: vec![site("a", &["a.example"]), site("b", &["b.example", "bb.example"])],
+            cut_offs: vec![cut(CutOffKind::Session, "s1", 100), cut(CutOffKind::User, "u1", 200)],
+        }
+    }
+
+    fn entry(seq: u64, change: Change) -> Entry {
+        Entry { seq, at: NOW, change }
+    }
+
+    #[test]
+    fn a_snapshot_gives_a_view_that_gives_the_snapshot() {
+        let snapshot = snapshot();
+        assert_eq!(View::from_snapshot(&snapshot).to_snapshot(), snapshot);
+    }
+
+    #[test]
+    fn a_snapshot_survives_the_wire() {
+        let message = crate::feed::Message::Snapshot(Box::new(snapshot()));
+        let line = serde_json::to_string(&message).unwrap();
+        assert!(!line.contains('\n'));
+        assert_eq!(serde_json::from_str::<crate::feed::Message>(&line).unwrap(), message);
+    }
+
+    #[test]
+    fn every_kind_of_entry_survives_the_wire() {
+        for change in [
+            Change::Keys(jwks()),
+            Change::Site(Box::new(site("a", &["a.example"]))),
+            Change::SiteRemoved("a".into()),
+            Change::CutOff(cut(CutOffKind::ApiKey, "k", 1)),
+        ] {
+            let message = crate::feed::Message::Entry(entry(8, change));
+            let line = serde_json::to_string(&message).unwrap();
+            assert_eq!(serde_json::from_str::<crate::feed::Message>(&line).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn hosts_follow_the_sites() {
+        let mut view = View::from_snapshot(&snapshot());
+        assert_eq!(view.site_by_host("bb.example").unwrap().site_key, "b");
+        assert!(view.site_by_host("BB.example").is_none());
+        assert!(view.site_by_host("c.example").is_none());
+
+        let moved = Change::Site(Box::new(site("b", &["c.example"])));
+        let removed = Change::SiteRemoved("a".into());
+        view.apply(&[entry(8, moved), entry(9, removed)], NOW);
+        assert_eq!(view.seq, 9);
+        assert_eq!(view.site_by_host("c.example").unwrap().site_key, "b");
+        for gone in ["a.example", "b.example", "bb.example"] {
+            assert!(view.site_by_host(gone).is_none(), "{gone}");
+        }
+        assert_eq!(view.sites().count(), 1);
+    }
+
+    #[test]
+    fn of_two_sites_with_one_host_the_first_by_key_answers_in_every_view() {
+        let mut snapshot = snapshot();
+        snapshot.sites =
+            (0..20).rev().map(|n| site(&format!("s{n:02}"), &["same.example"])).collect();
+        let view = View::from_snapshot(&snapshot);
+        assert_eq!(view.site_by_host("same.example").unwrap().site_key, "s00");
+    }
+
+    #[test]
+    fn entries_applied_twice_change_nothing_the_second_time() {
+        let entries = [
+            entry(8, Change::Keys(jwks())),
+            entry(9, Change::CutOff(cut(CutOffKind::Client, "c", 300))),
+            entry(10, Change::Site(Box::new(site("a", &["new.example"])))),
+        ];
+        let mut view = View::from_snapshot(&snapshot());
+        view.apply(&entries, NOW);
+        let once = view.to_snapshot();
+        assert_eq!(once.seq, 10);
+        view.apply(&entries, NOW);
+        view.apply(&entries[1..], NOW);
+        assert_eq!(view.to_snapshot(), once);
+    }
+
+    #[test]
+    fn what_follows_a_gap_is_not_taken_in() {
+        let mut view = View::from_snapshot(&snapshot());
+        let entries =
+            [entry(8, Change::SiteRemoved("a".into())), entry(10, Change::SiteRemoved("b".into()))];
+        view.apply(&entries, NOW);
+        assert_eq!(view.seq, 8);
+        assert!(view.site_by_host("a.example").is_none());
+        assert!(view.site_by_host("b.example").is_some());
+    }
+
+    #[test]
+    fn a_change_reaches_no_view_that_was_cloned_before_it() {
+        let before = View::from_snapshot(&snapshot());
+        let mut after = before.clone();
+        let ending = Change::CutOff(cut(CutOffKind::User, "u2", 300));
+        after.apply(&[entry(8, ending)], NOW);
+        let issued_at = Time::from_secs(1);
+        assert!(after.is_cut_off(CutOffKind::User, "u2", issued_at));
+        assert!(!before.is_cut_off(CutOffKind::User, "u2", issued_at));
+    }
+
+    #[test]
+    fn an_ending_kills_what_was_issued_at_or_before_it_and_nothing_else() {
+        let view = View::from_snapshot(&snapshot());
+        let at = Time::from_secs(200);
+        let later = Time::from_millis(at.millis() + 1);
+        assert!(view.is_cut_off(CutOffKind::User, "u1", at));
+        assert!(!view.is_cut_off(CutOffKind::User, "u1", later));
+        assert!(!view.is_cut_off(CutOffKind::User, "u", at));
+        assert!(!view.is_cut_off(CutOffKind::Session, "u1", at));
+    }
+
+    #[test]
+    fn an_older_ending_does_not_take_back_a_newer_one() {
+        let mut view = View::from_snapshot(&snapshot());
+        let older = Change::CutOff(cut(CutOffKind::User, "u1", 150));
+        view.apply(&[entry(8, older)], NOW);
+        assert!(view.is_cut_off(CutOffKind::User, "u1", Time::from_secs(200)));
+    }
+
+    #[test]
+    fn an_ending_is_forgotten_only_when_it_can_kill_nothing_any_more() {
+        let mut view = View::from_snapshot(&snapshot());
+        let issued_at = Time::from_secs(1);
+        let until = NOW.plus(std::time::Duration::from_secs(3600));
+        let more = |seq| entry(seq, Change::CutOff(cut(CutOffKind::Client, "c", 1)));
+        view.apply(&[more(8)], Time::from_millis(until.millis() - 1));
+        assert!(view.is_cut_off(CutOffKind::User, "u1", issued_at));
+        view.apply(&[more(9)], until);
+        assert!(!view.is_cut_off(CutOffKind::User, "u1", issued_at));
+    }
+
+    #[test]
+    fn new_keys_make_a_new_set_and_other_changes_keep_it() {
+        let mut view = View::from_snapshot(&snapshot());
+        let keys = view.keys.clone();
+        view.apply(&[entry(8, Change::SiteRemoved("a".into()))], NOW);
+        assert!(Arc::ptr_eq(&keys, &view.keys));
+        view.apply(&[entry(9, Change::Keys(jwks()))], NOW);
+        assert!(!view.keys.includes(&keys));
     }
 }

@@ -3,5 +3,24 @@
 //! Requests come in at a surface, become a typed question, are answered by a use case that
 //! gathers, decides, commits and announces, and go out at the same surface; nothing flows back.
 
+pub mod admin;
+pub mod app;
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod configured_sites;
+pub mod control;
+pub mod data_dir;
+pub mod demo;
 pub mod domain;
+pub mod feed;
+pub mod figures;
+pub mod http;
+pub mod keyring;
+pub mod letters;
+pub mod logs;
+pub mod mailer;
+pub mod router;
+pub mod seal;
 pub mod store;
+pub mod tokens;

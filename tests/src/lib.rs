@@ -1,1 +1,33 @@
-//! x
+//! The harness of the black-box suites: worlds of running `signalbox` processes, and the people
+//! and programs that call them. Everything goes through HTTP and the command line; nothing here
+//! looks into a store.
+//!
+//! | variable | what |
+//! |---|---|
+//! | `SIGNALBOX_TEST_WORLD` | `embedded` (the default) or `deployed` |
+//! | `SIGNALBOX_TEST_POSTGRES` | address of a Postgres server in which databases may be made; for `deployed` |
+//! | `SIGNALBOX_BIN` | the binary, built with the feature `test-clock`; without it the one of the profile `quick` |
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a harness that cannot go on ends its test, and shows the logs"
+)]
+
+pub mod answer;
+pub mod clock;
+pub mod command;
+pub mod edge;
+pub mod forge;
+pub mod link;
+pub mod outbox;
+pub mod person;
+pub mod process;
+pub mod rail;
+pub mod raw;
+pub mod stores;
+pub mod world;
+
+pub use answer::Answer;
+pub use person::{Person, Session};
+pub use world::World;

@@ -37,6 +37,9 @@ pub enum Action {
     /// An account was made.
     #[serde(rename = "auth.user.created")]
     UserCreated,
+    /// Somebody registered an address that has an owner.
+    #[serde(rename = "auth.register.refused")]
+    RegisterRefused,
     /// A mail address was proved.
     #[serde(rename = "auth.email.verified")]
     EmailVerified,

@@ -106,7 +106,18 @@ mod tests {
 
     #[test]
     fn what_no_mail_can_reach_is_no_address() {
-        for bad in ["", "ada", "@example.com", "ada@", "a b@example.com", "a@b\0.c", "a\n@b.c", ".a@b.c", "a..b@c.d", "a@-b.c"] {
+        for bad in [
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "a b@example.com",
+            "a@b\0.c",
+            "a\n@b.c",
+            ".a@b.c",
+            "a..b@c.d",
+            "a@-b.c",
+        ] {
             assert_eq!(normalise_address(bad), None, "{bad:?}");
         }
     }

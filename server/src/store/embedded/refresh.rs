@@ -62,6 +62,18 @@ pub(super) fn add(
     Ok(true)
 }
 
+/// Puts a family in the place of every one of its client.
+pub(super) fn replace(
+    tx: &Tx<'_>,
+    user_id: Uuid,
+    sid: Uuid,
+    family: &NewFamily,
+) -> Result<(), Fault> {
+    let sql = "DELETE FROM refresh_families WHERE user_id = ?1 AND sid = ?2 AND client_id = ?3";
+    tx.run(sql, params![user_id, sid, family.client_id])?;
+    insert(tx, user_id, sid, family)
+}
+
 /// Rotates a refresh token.
 pub(super) fn rotate(tx: &Tx<'_>, rotation: &Rotation, now: Time) -> Result<Rotated, Fault> {
     let Some(mut session) = sessions::find(tx, rotation.user_id, rotation.sid, now)? else {

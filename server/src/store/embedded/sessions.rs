@@ -178,10 +178,18 @@ impl SessionStore for Embedded {
         user_id: Uuid,
         sid: Uuid,
         proof: &Proof,
+        family: &NewFamily,
         now: Time,
     ) -> StoreResult<Option<Session>> {
-        let proof = proof.clone();
-        self.change_at(now, move |tx| raise(tx, user_id, sid, &proof, now)).await
+        let (proof, family) = (proof.clone(), family.clone());
+        self.change_at(now, move |tx| {
+            let session = raise(tx, user_id, sid, &proof, now)?;
+            if session.is_some() {
+                refresh::replace(tx, user_id, sid, &family)?;
+            }
+            Ok(session)
+        })
+        .await
     }
 
     async fn close_session(&self, user_id: Uuid, sid: Uuid) -> StoreResult<bool> {

@@ -161,9 +161,10 @@ impl SessionStore for Redis {
         user_id: Uuid,
         sid: Uuid,
         proof: &Proof,
+        family: &NewFamily,
         now: Time,
     ) -> StoreResult<Option<Session>> {
-        sessions::raise(self, user_id, sid, proof, now).await
+        sessions::raise(self, user_id, sid, proof, family, now).await
     }
 
     async fn close_session(&self, user_id: Uuid, sid: Uuid) -> StoreResult<bool> {

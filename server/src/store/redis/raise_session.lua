@@ -1,11 +1,23 @@
--- Gives a session a new proof, which is activity.
--- KEYS: session. ARGV: now, proof.
-local row = redis.call('HMGET', KEYS[1], 'expires_at', 'last_active_at')
+-- Gives a session a new proof, which is activity, and a family in the place of every one of its
+-- client.
+-- KEYS: session. ARGV: now, proof; family: id, client, scope, hash, end.
+local session = KEYS[1]
+local row = redis.call('HMGET', session, 'expires_at', 'last_active_at')
 if not row[1] or tonumber(row[1]) <= tonumber(ARGV[1]) then
   return false
 end
-redis.call('HSET', KEYS[1], 'proof', ARGV[2])
-if tonumber(row[2]) < tonumber(ARGV[1]) then
-  redis.call('HSET', KEYS[1], 'last_active_at', ARGV[1])
+for _, field in ipairs(redis.call('HKEYS', session)) do
+  local old = string.match(field, '^(f:.*:)client$')
+  if old and redis.call('HGET', session, field) == ARGV[4] then
+    redis.call('HDEL', session, old .. 'client', old .. 'scope', old .. 'live',
+      old .. 'spent', old .. 'spent_at', old .. 'expires_at')
+  end
 end
-return redis.call('HMGET', KEYS[1], 'data', 'proof', 'last_active_at')
+local family = 'f:' .. ARGV[3] .. ':'
+redis.call('HSET', session, 'proof', ARGV[2],
+  family .. 'client', ARGV[4], family .. 'scope', ARGV[5],
+  family .. 'live', ARGV[6], family .. 'expires_at', ARGV[7])
+if tonumber(row[2]) < tonumber(ARGV[1]) then
+  redis.call('HSET', session, 'last_active_at', ARGV[1])
+end
+return redis.call('HMGET', session, 'data', 'proof', 'last_active_at')

@@ -77,12 +77,14 @@ pub(super) async fn raise(
     user_id: Uuid,
     sid: Uuid,
     proof: &Proof,
+    family: &NewFamily,
     now: Time,
 ) -> StoreResult<Option<Session>> {
     let mut act = RAISE.prepare_invoke();
     act.key(store.keys.session(user_id, sid))
         .arg(now.millis())
         .arg(serde_json::to_string(proof).map_err(broken)?);
+    name_family(&mut act, family);
     store.link.invoke::<Option<Fields>>(&act).await?.map(read).transpose()
 }
 

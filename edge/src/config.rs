@@ -1,0 +1,58 @@
+//! What an edge must be told before it starts.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use ipnet::IpNet;
+use jwks::Time;
+use url::Url;
+
+/// A source of the present instant.
+pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
+
+/// A source of the process's figures in the Prometheus text format. The composition root gives
+/// it, because one process has one recorder and may hold a server as well.
+pub type Figures = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Everything an edge needs, read once at the start.
+#[derive(Clone)]
+pub struct EdgeConfig {
+    /// Where requests come in. Port 0 takes any free port; see
+    /// [`EdgeHandle::listen`](crate::EdgeHandle::listen).
+    pub listen: Vec<SocketAddr>,
+    /// Where health and figures are served; `None`: nowhere.
+    pub admin_listen: Option<SocketAddr>,
+    /// The server whose feed this edge follows (`http` or `https`).
+    pub server_url: Url,
+    /// The edge's credential at the server. A secret: it is in no log and no `Debug` output.
+    pub credential: String,
+    /// Where the last view is kept between runs.
+    pub data_dir: PathBuf,
+    /// Threads that serve requests, at least 1.
+    pub threads: usize,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How many verified tokens are remembered.
+    pub token_cache: usize,
+    /// Whether every request gets a log line, not only the refused ones.
+    pub access_log: bool,
+    /// The present instant.
+    pub clock: Clock,
+    /// The figures served at `/metrics` of the admin listener.
+    pub figures: Figures,
+}
+
+impl fmt::Debug for EdgeConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EdgeConfig")
+            .field("listen", &self.listen)
+            .field("admin_listen", &self.admin_listen)
+            .field("server_url", &self.server_url.as_str())
+            .field("credential", &"(hidden)")
+            .field("data_dir", &self.data_dir)
+            .field("threads", &self.threads)
+            .field("trusted_proxies", &self.trusted_proxies)
+            .field("token_cache", &self.token_cache)
+            .field("access_log", &self.access_log)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,395 @@
+//! From a request to what is known of it: parsing only, nothing is judged here.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use http::{HeaderMap, Method, Version, header};
+use ipnet::IpNet;
+use jwks::facts::Malformed;
+use pingora::http::{RequestHeader, authority};
+
+use crate::{headers, path};
+
+/// The most header fields a request may have.
+pub const MAX_FIELDS: usize = 64;
+/// The largest request line and header section together, in bytes.
+pub const MAX_HEAD: usize = 16 * 1024;
+/// The longest token, in bytes.
+pub const MAX_TOKEN: usize = 8 * 1024;
+
+/// How API keys begin, wherever they are presented.
+const API_KEY_PREFIX: &str = "sbk_";
+
+/// A request too large to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooLarge {
+    /// More than [`MAX_FIELDS`] fields or [`MAX_HEAD`] bytes: 431.
+    Head,
+    /// More than [`path::MAX_PATH`] bytes of path: 414.
+    Path,
+}
+
+/// What a request says, before any token is verified.
+#[derive(Debug)]
+pub struct Parsed<'r> {
+    /// The host: lower case, without port and trailing dot.
+    pub host: Option<Cow<'r, str>>,
+    /// The canonical path, or what is wrong with it or with the framing.
+    pub path: Result<Cow<'r, str>, Malformed>,
+    /// What the caller shows.
+    pub credential: Credential<'r>,
+    /// Whether a person looks at the answer.
+    pub navigation: bool,
+}
+
+/// What a caller shows, unverified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential<'r> {
+    /// Nothing that is meant for the edge.
+    Nothing,
+    /// What stands behind `Authorization: Bearer`.
+    Bearer(&'r str),
+    /// Something behind `Authorization: Bearer` that no token can be.
+    NoToken,
+    /// A kind that is not judged here yet.
+    Unsupported,
+    /// More than one.
+    Conflicting,
+}
+
+/// Reads `request`, whose head on the wire was `head` (request line and fields).
+///
+/// # Errors
+/// [`TooLarge`] before anything else is looked at.
+pub fn parse<'r>(request: &'r RequestHeader, head: &[u8]) -> Result<Parsed<'r>, TooLarge> {
+    let fields = &request.headers;
+    if fields.len() > MAX_FIELDS {
+        return Err(TooLarge::Head);
+    }
+    let target = origin_form(request.raw_path());
+    let (path, query) = match target.iter().position(|byte| *byte == b'?') {
+        Some(at) => (&target[..at], &target[at + 1..]),
+        None => (target, &[][..]),
+    };
+    if path.len() > path::MAX_PATH {
+        return Err(TooLarge::Path);
+    }
+    if head.len() > MAX_HEAD {
+        return Err(TooLarge::Head);
+    }
+    let host = host(fields);
+    let path = if is_framed_plainly(request, head) && !(host.is_none() && needs_host(request)) {
+        path::canonical(path).and_then(|path| {
+            if path::query_is_clean(query) && !has_fragment(head) { Ok(path) } else { Err(Malformed::Path) }
+        })
+    } else {
+        Err(Malformed::Framing)
+    };
+    Ok(Parsed { host, path, credential: credential(fields), navigation: navigation(request) })
+}
+
+/// The path and query of a target in absolute form (RFC 9112 section 3.2.2), whose authority
+/// pingora has compared with `Host`; any other target as it is.
+#[must_use]
+pub fn origin_form(target: &[u8]) -> &[u8] {
+    if target.first() == Some(&b'/') {
+        return target;
+    }
+    match authority::raw_target_authority(target) {
+        authority::RawTargetAuthority::Absolute { scheme, path_and_query, .. }
+            if scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https") =>
+        {
+            if path_and_query.is_empty() { b"/" } else { path_and_query }
+        }
+        _ => target,
+    }
+}
+
+/// HTTP/1.0 knows requests without a host; they have no site.
+fn needs_host(request: &RequestHeader) -> bool {
+    request.version != Version::HTTP_10 || request.headers.contains_key(header::HOST)
+}
+
+/// Whether the request can be framed in one way only (RFC 9112 section 6.3). pingora refuses most
+/// of the rest, but lets pass what it can repair, and an upstream may repair it differently.
+fn is_framed_plainly(request: &RequestHeader, head: &[u8]) -> bool {
+    let fields = &request.headers;
+    if fields.get_all(header::HOST).iter().count() > 1 {
+        return false;
+    }
+    let mut lengths = fields.get_all(header::CONTENT_LENGTH).iter();
+    if let Some(length) = lengths.next() {
+        let digits = !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit);
+        if !digits || lengths.next().is_some() {
+            return false;
+        }
+    }
+    let mut codings = fields.get_all(header::TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        // pingora has dropped a Content-Length beside it, so only the bytes on the wire tell.
+        return coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+            && codings.next().is_none()
+            && !names_field(head, b"content-length");
+    }
+    true
+}
+
+/// Whether a line of `head` is a field called `name` (lower case).
+fn names_field(head: &[u8], name: &[u8]) -> bool {
+    head.split(|byte| *byte == b'\n').any(|line| {
+        line.len() > name.len()
+            && line[..name.len()].eq_ignore_ascii_case(name)
+            && matches!(line[name.len()], b':' | b' ' | b'\t')
+    })
+}
+
+/// pingora drops fragments silently; no client sends one (RFC 9112 section 3.2).
+fn has_fragment(head: &[u8]) -> bool {
+    head.iter().take_while(|byte| **byte != b'\n').any(|byte| *byte == b'#')
+}
+
+/// The host, lower case, without port and trailing dot; `None` where there is none or it is not a
+/// host.
+fn host(fields: &HeaderMap) -> Option<Cow<'_, str>> {
+    let host = fields.get(header::HOST)?.to_str().ok()?;
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let end = rest.find(']')?;
+            (&host[..end + 2], &rest[end + 1..])
+        }
+        None => host.find(':').map_or((host, ""), |at| host.split_at(at)),
+    };
+    if let Some(digits) = port.strip_prefix(':') {
+        if digits.len() > 5 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+    } else if !port.is_empty() {
+        return None;
+    }
+    let name = if name.starts_with('[') { name } else { name.strip_suffix('.').unwrap_or(name) };
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
+    if name.is_empty() || name.ends_with('.') || !name.bytes().all(is_host) {
+        return None;
+    }
+    Some(if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    })
+}
+
+fn credential(fields: &HeaderMap) -> Credential<'_> {
+    let mut keys = fields.get_all(&headers::API_KEY).iter();
+    let api_key = keys.next().is_some();
+    let mut authorizations = fields.get_all(header::AUTHORIZATION).iter();
+    let authorization = authorizations.next();
+    if authorizations.next().is_some() || keys.next().is_some() {
+        return Credential::Conflicting;
+    }
+    let shown = authorization.map_or(Credential::Nothing, |value| authorization_of(value.as_bytes()));
+    match (shown, api_key) {
+        (shown, false) => shown,
+        (Credential::Nothing, true) => Credential::Unsupported,
+        (_, true) => Credential::Conflicting,
+    }
+}
+
+/// What one `Authorization` shows (RFC 9110 section 11.6.2). Schemes that are not ours belong to
+/// the app behind the edge.
+fn authorization_of(value: &[u8]) -> Credential<'_> {
+    let value = value.trim_ascii();
+    let (scheme, rest) = match value.iter().position(|byte| *byte == b' ' || *byte == b'\t') {
+        Some(at) => (&value[..at], value[at + 1..].trim_ascii()),
+        None => (value, &[][..]),
+    };
+    if scheme.eq_ignore_ascii_case(b"dpop") {
+        return Credential::Unsupported;
+    }
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Credential::Nothing;
+    }
+    match std::str::from_utf8(rest) {
+        Ok(token) if token.starts_with(API_KEY_PREFIX) => Credential::Unsupported,
+        Ok(token) if !token.is_empty() && token.len() <= MAX_TOKEN => Credential::Bearer(token),
+        _ => Credential::NoToken,
+    }
+}
+
+/// GET or HEAD, and `Accept` names `text/html`.
+fn navigation(request: &RequestHeader) -> bool {
+    (request.method == Method::GET || request.method == Method::HEAD)
+        && request.headers.get_all(header::ACCEPT).iter().any(|accept| {
+            const HTML: &[u8] = b"text/html";
+            accept.as_bytes().windows(HTML.len()).any(|part| part.eq_ignore_ascii_case(HTML))
+        })
+}
+
+/// Where a request comes from, as far as the proxies before the edge are believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The caller's address.
+    pub address: IpAddr,
+    /// Whether the caller spoke TLS.
+    pub secure: bool,
+}
+
+/// Finds the caller behind `peer`. Only where `peer` is one of `trusted` are the forwarding fields
+/// looked at: the caller is the last address in the chain that is no trusted proxy.
+#[must_use]
+pub fn caller(peer: IpAddr, secure: bool, fields: &HeaderMap, trusted: &[IpNet]) -> Caller {
+    let peer = peer.to_canonical();
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    if !is_trusted(&peer) {
+        return Caller { address: peer, secure };
+    }
+    let secure = match fields.get(&headers::FORWARDED_PROTO).map(http::HeaderValue::as_bytes) {
+        Some(b"https") => true,
+        Some(b"http") => false,
+        _ => secure,
+    };
+    let mut address = peer;
+    let chain = fields.get_all(&headers::FORWARDED_FOR);
+    for hop in chain.iter().rev().flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b',')) {
+        // A hop that is no address hides whatever is before it.
+        let Some(hop) = std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok())
+        else {
+            break;
+        };
+        address = hop.to_canonical();
+        if !is_trusted(&address) {
+            break;
+        }
+    }
+    Caller { address, secure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, target: &str, fields: &[(&'static str, &str)]) -> RequestHeader {
+        let mut request = RequestHeader::build(method, target.as_bytes(), None).unwrap();
+        for (name, value) in fields {
+            request.append_header(*name, *value).unwrap();
+        }
+        request.set_version(Version::HTTP_11);
+        request
+    }
+
+    fn host_of(value: &'static str) -> Option<String> {
+        let request = request("GET", "/", &[("Host", value)]);
+        host(&request.headers).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn hosts_are_compared_without_case_port_and_trailing_dot() {
+        assert_eq!(host_of("app.test").as_deref(), Some("app.test"));
+        assert_eq!(host_of("APP.Test:8000").as_deref(), Some("app.test"));
+        assert_eq!(host_of("app.test.").as_deref(), Some("app.test"));
+        assert_eq!(host_of("app.test.:80").as_deref(), Some("app.test"));
+        assert_eq!(host_of("[::1]:8000").as_deref(), Some("[::1]"));
+        for host in ["", ":80", "app.test:80:80", "app.test:x", "a b", "app.test..", "a/b", "a@b", "[::1", "[::1]x"] {
+            assert_eq!(host_of(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_read_from_their_place_and_no_other() {
+        let shown = |fields: &[(&'static str, &str)]| {
+            format!("{:?}", credential(&request("GET", "/?access_token=x", fields).headers))
+        };
+        assert_eq!(shown(&[]), "Nothing");
+        assert_eq!(shown(&[("Authorization", "Bearer a.b.c")]), "Bearer(\"a.b.c\")");
+        assert_eq!(shown(&[("Authorization", "bearer   a.b.c ")]), "Bearer(\"a.b.c\")");
+        assert_eq!(shown(&[("Authorization", "Basic dTpw")]), "Nothing");
+        assert_eq!(shown(&[("Authorization", "Bearer")]), "NoToken");
+        assert_eq!(shown(&[("Authorization", "Bearer sbk_1")]), "Unsupported");
+        assert_eq!(shown(&[("Authorization", "DPoP a.b.c")]), "Unsupported");
+        assert_eq!(shown(&[("X-API-Key", "sbk_1")]), "Unsupported");
+        assert_eq!(shown(&[("X-API-Key", "1"), ("Authorization", "Bearer a")]), "Conflicting");
+        assert_eq!(shown(&[("X-API-Key", "1"), ("Authorization", "Basic a")]), "Unsupported");
+        assert_eq!(shown(&[("Authorization", "Bearer a"), ("Authorization", "Bearer a")]), "Conflicting");
+        let long = format!("Bearer {}", "a".repeat(MAX_TOKEN + 1));
+        assert_eq!(shown(&[("Authorization", &long)]), "NoToken");
+    }
+
+    #[test]
+    fn framing_that_can_be_read_twice_is_refused() {
+        let judged = |fields: &[(&'static str, &str)], head: &str| {
+            parse(&request("POST", "/", fields), head.as_bytes()).unwrap().path.map(|_| ())
+        };
+        let host = ("Host", "app.test");
+        assert_eq!(judged(&[host], ""), Ok(()));
+        assert_eq!(judged(&[host, ("Content-Length", "5")], ""), Ok(()));
+        assert_eq!(judged(&[host, ("Transfer-Encoding", "Chunked")], "POST / HTTP/1.1\r\nHost: a\r\n"), Ok(()));
+        for (fields, head) in [
+            (&[][..], ""),
+            (&[host, host], ""),
+            (&[host, ("Content-Length", "5"), ("Content-Length", "5")], ""),
+            (&[host, ("Content-Length", "+5")], ""),
+            (&[host, ("Content-Length", "5, 5")], ""),
+            (&[host, ("Transfer-Encoding", "gzip, chunked")], ""),
+            (&[host, ("Transfer-Encoding", "chunked"), ("Transfer-Encoding", "chunked")], ""),
+            (&[host, ("Transfer-Encoding", "chunked")], "POST / HTTP/1.1\r\ncontent-LENGTH: 5\r\n"),
+        ] {
+            assert_eq!(judged(fields, head), Err(Malformed::Framing), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn targets_are_judged_by_their_path_alone() {
+        let path = |target: &str| {
+            let head = format!("GET {target} HTTP/1.1\r\n");
+            parse(&request("GET", target, &[("Host", "app.test")]), head.as_bytes())
+                .unwrap()
+                .path
+                .map(Cow::into_owned)
+        };
+        assert_eq!(path("/a?b=/../c;d%2f"), Ok("/a".into()));
+        assert_eq!(path("http://app.test/a?b"), Ok("/a".into()));
+        assert_eq!(path("http://app.test"), Ok("/".into()));
+        for target in ["*", "/a#b", "/a/../b", "ftp://app.test/a", "/a?b#c"] {
+            assert_eq!(path(target), Err(Malformed::Path), "{target}");
+        }
+    }
+
+    #[test]
+    fn requests_over_the_limits_are_not_looked_at() {
+        let many: Vec<(&'static str, &str)> = (0..=MAX_FIELDS).map(|_| ("X-A", "b")).collect();
+        assert_eq!(parse(&request("GET", "/", &many), b"").unwrap_err(), TooLarge::Head);
+        assert_eq!(parse(&request("GET", "/", &[]), &[b'a'; MAX_HEAD + 1]).unwrap_err(), TooLarge::Head);
+        let long = format!("/{}", "a".repeat(path::MAX_PATH));
+        assert_eq!(parse(&request("GET", &long, &[]), b"").unwrap_err(), TooLarge::Path);
+    }
+
+    #[test]
+    fn a_navigation_is_a_get_or_head_that_wants_a_page() {
+        let is = |method: &str, accept: &'static str| {
+            navigation(&request(method, "/", &[("Accept", accept)]))
+        };
+        assert!(is("GET", "text/html,application/xhtml+xml"));
+        assert!(is("HEAD", "application/json, Text/HTML;q=0.5"));
+        assert!(!is("POST", "text/html"));
+        assert!(!is("GET", "*/*"));
+    }
+
+    #[test]
+    fn only_trusted_proxies_name_the_caller() {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
+        let address = |peer: &str, chain: &[&'static str]| {
+            let mut fields = HeaderMap::new();
+            for field in chain {
+                fields.append(&headers::FORWARDED_FOR, http::HeaderValue::from_static(field));
+            }
+            fields.insert(&headers::FORWARDED_PROTO, http::HeaderValue::from_static("https"));
+            let caller = caller(peer.parse().unwrap(), false, &fields, &trusted);
+            (caller.address.to_string(), caller.secure)
+        };
+        assert_eq!(address("192.0.2.1", &["198.51.100.1"]), ("192.0.2.1".into(), false));
+        assert_eq!(address("10.0.0.1", &["198.51.100.1"]), ("198.51.100.1".into(), true));
+        assert_eq!(address("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.0.0.2"]), ("198.51.100.1".into(), true));
+        assert_eq!(address("10.0.0.1", &["1.1.1.1", "198.51.100.1"]), ("198.51.100.1".into(), true));
+        assert_eq!(address("10.0.0.1", &["198.51.100.1, unknown"]), ("10.0.0.1".into(), true));
+        assert_eq!(address("::ffff:10.0.0.1", &["2001:db8::1"]), ("2001:db8::1".into(), true));
+        assert_eq!(address("10.0.0.1", &[]), ("10.0.0.1".into(), true));
+    }
+}

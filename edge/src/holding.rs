@@ -1,0 +1,135 @@
+//! What the edge holds: the view, and beside each site what is made of it once instead of with
+//! every request.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use arc_swap::{ArcSwapOption, Guard};
+use jwks::{Time, policy::OnStale, site::{Site, SiteStatus}, view::View};
+use tokio::sync::watch;
+
+use crate::{metrics::SiteFigures, upstream::Upstream};
+
+/// A view and what was made of its sites. Immutable, swapped whole.
+pub struct Holding {
+    /// The view.
+    pub view: View,
+    sites: HashMap<Box<str>, Arc<Served>>,
+}
+
+/// One site, ready to be served.
+pub struct Served {
+    site: Arc<Site>,
+    /// Where its requests go; `None`: nowhere that could be understood.
+    pub upstream: Option<Upstream>,
+    /// Its figures.
+    pub figures: SiteFigures,
+    /// Its name in `WWW-Authenticate`, fit for a quoted string.
+    pub realm: String,
+}
+
+impl Holding {
+    /// Makes `view` ready, taking over from `before` what did not change: resolved names and
+    /// figures.
+    #[must_use]
+    pub fn new(view: View, before: Option<&Self>) -> Self {
+        let sites = view
+            .sites()
+            .map(|site| {
+                let kept = before
+                    .and_then(|before| before.sites.get(site.site_key.as_str()))
+                    .filter(|served| served.site == *site);
+                let served = kept.cloned().unwrap_or_else(|| Arc::new(Served::new(site)));
+                (site.site_key.as_str().into(), served)
+            })
+            .collect();
+        Self { view, sites }
+    }
+
+    /// The site called `site_key`.
+    #[must_use]
+    pub fn site(&self, site_key: &str) -> Option<&Arc<Served>> {
+        self.sites.get(site_key)
+    }
+
+    /// The shortest staleness that an active site of this view tolerates, milliseconds.
+    #[must_use]
+    pub fn tolerance_millis(&self) -> Option<u64> {
+        self.view
+            .sites()
+            .filter(|site| site.status == SiteStatus::Active && site.policy.on_stale == OnStale::Deny)
+            .map(|site| site.policy.max_staleness.saturating_mul(1000))
+            .min()
+    }
+}
+
+impl Served {
+    fn new(site: &Arc<Site>) -> Self {
+        let upstream = site.upstreams.iter().find_map(|upstream| Upstream::parse(upstream));
+        if upstream.is_none() {
+            tracing::warn!(site = site.site_key, "the site has no upstream that can be used");
+        }
+        let name = if site.name.is_empty() { &site.base_url } else { &site.name };
+        let realm = name
+            .chars()
+            .filter(|char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\'))
+            .collect();
+        Self { site: site.clone(), upstream, figures: SiteFigures::register(&site.site_key), realm }
+    }
+}
+
+/// The place where the current [`Holding`] is, shared by all threads.
+pub struct Held {
+    current: ArcSwapOption<Holding>,
+    confirmed_at: AtomicI64,
+    arrived: watch::Sender<bool>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            current: ArcSwapOption::empty(),
+            confirmed_at: AtomicI64::new(0),
+            arrived: watch::Sender::new(false),
+        }
+    }
+}
+
+impl Held {
+    /// What is held now; `None` before the first view.
+    #[must_use]
+    pub fn load(&self) -> Guard<Option<Arc<Holding>>> {
+        self.current.load()
+    }
+
+    /// Swaps in `view`, current as of `confirmed_at`.
+    pub fn replace(&self, view: View, confirmed_at: Time) {
+        let before = self.current.load_full();
+        let next = Holding::new(view, before.as_deref());
+        self.current.store(Some(Arc::new(next)));
+        self.confirm(confirmed_at);
+        self.arrived.send_replace(true);
+    }
+
+    /// Notes that at `now` the view was current.
+    pub fn confirm(&self, now: Time) {
+        self.confirmed_at.store(now.millis(), Ordering::Release);
+    }
+
+    /// When the view was last known to be current, by the edge's own clock.
+    #[must_use]
+    pub fn confirmed_at(&self) -> Time {
+        Time::from_millis(self.confirmed_at.load(Ordering::Acquire))
+    }
+
+    /// Waits for the first view.
+    pub async fn first_view(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.arrived.subscribe().wait_for(|arrived| *arrived).await;
+    }
+}

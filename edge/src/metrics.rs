@@ -1,0 +1,76 @@
+//! The edge's figures. Handles are made once, because looking one up by its labels costs more
+//! than judging a request.
+
+use jwks::Time;
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+
+const REQUESTS: &str = "signalbox_edge_requests_total";
+const VIEW_AGE: &str = "signalbox_edge_view_age_seconds";
+const FEED_SEQ: &str = "signalbox_edge_feed_seq";
+const CACHE_HITS: &str = "signalbox_edge_token_cache_hits_total";
+const CACHE_MISSES: &str = "signalbox_edge_token_cache_misses_total";
+
+/// The figures of the edge as a whole.
+pub struct Figures {
+    view_age: Gauge,
+    feed_seq: Gauge,
+    cache_hits: Counter,
+    cache_misses: Counter,
+}
+
+impl Figures {
+    /// Registers the figures with the process's recorder.
+    #[must_use]
+    pub fn register() -> Self {
+        describe_counter!(REQUESTS, "Requests by site and decision");
+        describe_gauge!(VIEW_AGE, "Seconds since the view was last known to be current");
+        describe_gauge!(FEED_SEQ, "The last change that the edge knows");
+        describe_counter!(CACHE_HITS, "Tokens whose signature had been verified before");
+        describe_counter!(CACHE_MISSES, "Tokens whose signature had to be verified");
+        Self {
+            view_age: gauge!(VIEW_AGE),
+            feed_seq: gauge!(FEED_SEQ),
+            cache_hits: counter!(CACHE_HITS),
+            cache_misses: counter!(CACHE_MISSES),
+        }
+    }
+
+    /// Notes the age of the view at `now` and what is in it.
+    pub fn view(&self, seq: u64, confirmed_at: Time, now: Time) {
+        self.view_age.set(now.since(confirmed_at).as_secs_f64());
+        // A gauge is a float; beyond 2^53 changes the last digits would be lost.
+        #[allow(clippy::cast_precision_loss)]
+        self.feed_seq.set(seq as f64);
+    }
+
+    /// Notes how often the token cache has answered and how often not, since the start.
+    pub fn token_cache(&self, hits: u64, misses: u64) {
+        self.cache_hits.absolute(hits);
+        self.cache_misses.absolute(misses);
+    }
+}
+
+/// The two outcomes of a site that are frequent enough for handles of their own.
+pub struct SiteFigures {
+    /// Passed on.
+    pub allowed: Counter,
+    /// Refused for want of any credential.
+    pub not_signed_in: Counter,
+}
+
+impl SiteFigures {
+    /// Registers the figures of the site called `site_key`.
+    #[must_use]
+    pub fn register(site_key: &str) -> Self {
+        Self { allowed: requests(site_key, "allow"), not_signed_in: requests(site_key, "not_signed_in") }
+    }
+}
+
+/// Counts one request; for the outcomes that are rare.
+pub fn count(site_key: Option<&str>, decision: &'static str) {
+    requests(site_key.unwrap_or("-"), decision).increment(1);
+}
+
+fn requests(site_key: &str, decision: &'static str) -> Counter {
+    counter!(REQUESTS, "site" => site_key.to_owned(), "decision" => decision)
+}

@@ -1,0 +1,178 @@
+//! What a site asks of one request: its policy, as changed by the first rule that matches.
+
+use crate::policy::{Accept, Allow, Method, Policy, Require, Rule};
+
+/// The part of a [`Policy`] that rules can change, for one method and path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effective<'p> {
+    /// The level.
+    pub require: Require,
+    /// Factors that count; empty: every confirmed one.
+    pub allowed_factors: &'p [Method],
+    /// How old the proof may be, seconds.
+    pub max_auth_age: Option<u64>,
+    /// Who may enter.
+    pub allow: &'p Allow,
+    /// With what.
+    pub accept: &'p Accept,
+}
+
+impl Policy {
+    /// What is asked of a request of `method` for the canonical `path`.
+    #[must_use]
+    pub fn effective(&self, method: &str, path: &str) -> Effective<'_> {
+        let rule = self.rules.iter().find(|rule| rule.matches(method, path));
+        self.with_rule(rule)
+    }
+
+    /// This policy as `rule` changes it.
+    pub(crate) fn with_rule<'p>(&'p self, rule: Option<&'p Rule>) -> Effective<'p> {
+        Effective {
+            require: rule.and_then(|rule| rule.require).unwrap_or(self.require),
+            allowed_factors: rule
+                .and_then(|rule| rule.allowed_factors.as_ref())
+                .unwrap_or(&self.allowed_factors),
+            max_auth_age: rule.and_then(|rule| rule.max_auth_age).or(self.max_auth_age),
+            allow: rule.and_then(|rule| rule.allow.as_ref()).unwrap_or(&self.allow),
+            accept: rule.and_then(|rule| rule.accept.as_ref()).unwrap_or(&self.accept),
+        }
+    }
+}
+
+impl Rule {
+    /// Whether this rule speaks of a request of `method` for the canonical `path`. A rule with
+    /// both `path` and `prefix`, or with neither, speaks of none.
+    #[must_use]
+    pub fn matches(&self, method: &str, path: &str) -> bool {
+        self.matches_path(path) && self.matches_method(method)
+    }
+
+    fn matches_path(&self, path: &str) -> bool {
+        match (&self.path, &self.prefix) {
+            (Some(exact), None) => path == exact,
+            (None, Some(prefix)) => path
+                .strip_prefix(prefix.trim_end_matches('/'))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+            _ => false,
+        }
+    }
+
+    /// HEAD is GET without the body (RFC 9110 section 9.3.2), and applications that ignore the
+    /// case of methods exist: neither must be a way around a rule.
+    fn matches_method(&self, method: &str) -> bool {
+        let is_head = method.eq_ignore_ascii_case("HEAD");
+        self.methods.is_empty()
+            || self.methods.iter().any(|named| {
+                named.eq_ignore_ascii_case(method) || (is_head && named.eq_ignore_ascii_case("GET"))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn prefix(prefix: &str) -> Rule {
+        Rule { prefix: Some(prefix.into()), ..Rule::default() }
+    }
+
+    fn exact(path: &str) -> Rule {
+        Rule { path: Some(path.into()), ..Rule::default() }
+    }
+
+    #[test]
+    fn a_prefix_matches_whole_segments() {
+        for (rule, path, expected) in [
+            ("/admin", "/admin", true),
+            ("/admin", "/admin/", true),
+            ("/admin", "/admin/users/1", true),
+            ("/admin", "/administrator", false),
+            ("/admin", "/admin-old/x", false),
+            ("/admin", "/Admin", false),
+            ("/admin", "/x/admin", false),
+            ("/admin", "/", false),
+            ("/admin/users", "/admin", false),
+            ("/admin/", "/admin/users", true),
+            ("/admin/", "/admin", true),
+            ("/", "/", true),
+            ("/", "/anything/at/all", true),
+        ] {
+            assert_eq!(prefix(rule).matches("GET", path), expected, "{rule} {path}");
+        }
+    }
+
+    #[test]
+    fn an_exact_path_matches_itself_alone() {
+        let rule = exact("/health");
+        assert!(rule.matches("GET", "/health"));
+        for other in ["/health/", "/health/x", "/healthy", "/", "/HEALTH"] {
+            assert!(!rule.matches("GET", other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_rule_with_both_path_and_prefix_or_neither_matches_nothing() {
+        let both = Rule { path: Some("/a".into()), prefix: Some("/a".into()), ..Rule::default() };
+        assert!(!both.matches("GET", "/a"));
+        assert!(!Rule::default().matches("GET", "/a"));
+    }
+
+    #[test]
+    fn a_rule_speaks_of_its_methods_and_head_goes_with_get() {
+        let rule = Rule { methods: vec!["GET".into(), "DELETE".into()], ..prefix("/") };
+        for method in ["GET", "HEAD", "DELETE", "get", "Head"] {
+            assert!(rule.matches(method, "/x"), "{method}");
+        }
+        for method in ["POST", "PUT", "OPTIONS", ""] {
+            assert!(!rule.matches(method, "/x"), "{method}");
+        }
+        let posts = Rule { methods: vec!["POST".into()], ..prefix("/") };
+        assert!(!posts.matches("HEAD", "/x"));
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_wins() {
+        let policy = Policy {
+            rules: vec![
+                Rule { require: Some(Require::Public), ..prefix("/docs/public") },
+                Rule { require: Some(Require::PhishingResistant), ..prefix("/docs") },
+                Rule { require: Some(Require::SignedIn), ..prefix("/docs") },
+            ],
+            ..Policy::default()
+        };
+        let require = |path| policy.effective("GET", path).require;
+        assert_eq!(require("/docs/public/a"), Require::Public);
+        assert_eq!(require("/docs/a"), Require::PhishingResistant);
+        assert_eq!(require("/docs/publicity"), Require::PhishingResistant);
+        assert_eq!(require("/a"), Require::TwoFactor);
+    }
+
+    #[test]
+    fn a_rule_changes_what_it_names_and_leaves_the_rest() {
+        let allow = Allow { roles: vec!["admin".into()], ..Allow::default() };
+        let policy = Policy {
+            max_auth_age: Some(3600),
+            allowed_factors: vec![Method::Hardware],
+            rules: vec![Rule { allow: Some(allow.clone()), ..prefix("/admin") }],
+            ..Policy::default()
+        };
+        let site = policy.effective("GET", "/");
+        let admin = policy.effective("GET", "/admin");
+        assert_eq!(*site.allow, Allow::default());
+        assert_eq!(admin, Effective { allow: &allow, ..site });
+    }
+
+    proptest! {
+        #[test]
+        fn a_prefix_matches_exactly_the_paths_that_begin_with_its_segments(
+            wanted in proptest::collection::vec("[ab]{1,2}", 1..3),
+            asked in proptest::collection::vec("[ab]{0,2}", 0..4),
+        ) {
+            let path = |segments: &[String]| format!("/{}", segments.join("/"));
+            let rule = prefix(&path(&wanted));
+            prop_assert_eq!(rule.matches("GET", &path(&asked)), asked.starts_with(&wanted));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What an operator may ask for: one closed list of commands, and one place that carries them
+//! out, whether they come from the command line or over the control socket.
+
+mod edges;
+mod error;
+mod keys;
+mod setup_link;
+mod sites;
+mod users;
+
+use std::sync::Arc;
+
+use jwks::{Algorithm, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use edges::renew_edge;
+pub use error::{AdminError, AdminResult};
+pub use sites::{SiteDraft, put_demo_site};
+pub use users::NewUser;
+
+use crate::{
+    app::App,
+    clock::new_id,
+    domain::audit::{Action, Event},
+};
+
+/// The command line, as `client_id` in the audit log.
+const CLI: &str = "cli";
+
+/// A command of an operator. It may hold a password, so it is never shown.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminCommand {
+    /// A one-time link to make the first admin with.
+    SetupLink,
+    /// A new account.
+    CreateUser(Box<NewUser>),
+    /// A new site behind the edge.
+    CreateSite(Box<SiteDraft>),
+    /// A new edge and its credential.
+    CreateEdge {
+        /// Its name for people.
+        name: String,
+    },
+    /// The signing keys that are not expired.
+    ListKeys,
+    /// A new signing key, which takes over after `tokens.key_lead`.
+    RotateKey {
+        /// Its algorithm; `None`: the one access tokens are signed with.
+        algorithm: Option<Algorithm>,
+    },
+}
+
+/// Carries a command out and gives what it prints. A secret in it is shown this once.
+///
+/// # Errors
+/// [`AdminError`] says what is in the way; nothing has changed then.
+pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value> {
+    match command {
+        AdminCommand::SetupLink => setup_link::issue(app).await,
+        AdminCommand::CreateUser(user) => users::create(app, *user).await,
+        AdminCommand::CreateSite(draft) => sites::create(app, *draft).await,
+        AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
+        AdminCommand::ListKeys => keys::list(app).await,
+        AdminCommand::RotateKey { algorithm } => keys::rotate(app, algorithm).await,
+    }
+}
+
+/// An act of the operator at `now`.
+fn event(action: Action, now: Time, details: Value) -> Event {
+    Event {
+        id: new_id(now),
+        at: now,
+        action,
+        actor: None,
+        user_id: None,
+        site_key: None,
+        client_id: Some(CLI.to_owned()),
+        ip: None,
+        user_agent: None,
+        request_id: None,
+        details,
+    }
+}
+
+/// An instant as RFC 3339.
+fn rfc3339(at: Time) -> String {
+    jiff::Timestamp::from_millisecond(at.millis())
+        .map_or_else(|_| at.millis().to_string(), |stamp| stamp.to_string())
+}
+
+/// A name that programs use: letters, digits, `-`, `_`, `.` and `:`, at most 64.
+fn is_plain_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+}

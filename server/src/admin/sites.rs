@@ -1,0 +1,152 @@
+use std::sync::Arc;
+
+use jwks::{
+    policy::{Policy, Require},
+    site::{Branding, Site, SiteStatus},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{AdminError, AdminResult, event};
+use crate::{app::App, domain::audit::Action, store::identity::SitePut};
+
+/// A site as an operator describes it: what is left out gets a default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteDraft {
+    /// Its name for programs.
+    pub site_key: String,
+    /// Its name for people.
+    #[serde(default)]
+    pub name: String,
+    /// Where people reach it; `None`: its first host, at the edge's port where that is loopback.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Host names it answers to.
+    pub hosts: Vec<String>,
+    /// Where requests go.
+    pub upstreams: Vec<String>,
+    /// Whether it is served.
+    #[serde(default)]
+    pub status: SiteStatus,
+    /// How it looks.
+    #[serde(default)]
+    pub branding: Branding,
+    /// What it asks; a second factor where nothing is said.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Whether the caller's own `Authorization` is passed on.
+    #[serde(default)]
+    pub forward_credentials: bool,
+}
+
+impl SiteDraft {
+    /// The site it describes, behind an edge on `edge_port`.
+    #[must_use]
+    pub fn into_site(self, edge_port: u16) -> Site {
+        let hosts: Vec<String> = self.hosts.iter().map(|host| host.to_lowercase()).collect();
+        let base_url = self.base_url.unwrap_or_else(|| {
+            hosts.first().map(|host| default_base_url(host, edge_port)).unwrap_or_default()
+        });
+        Site {
+            name: if self.name.is_empty() { self.site_key.clone() } else { self.name },
+            site_key: self.site_key,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            hosts,
+            upstreams: self.upstreams,
+            status: self.status,
+            branding: self.branding,
+            policy: self.policy,
+            version: 0,
+            forward_credentials: self.forward_credentials,
+        }
+    }
+}
+
+fn default_base_url(host: &str, edge_port: u16) -> String {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let local = host == "localhost"
+        || host.ends_with(".localhost")
+        || address.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    if local { format!("http://{host}:{edge_port}") } else { format!("https://{host}") }
+}
+
+/// Stores a new site. Every connected edge serves it at once.
+pub(super) async fn create(app: &Arc<App>, draft: SiteDraft) -> AdminResult<Value> {
+    let mut site = draft.into_site(app.config.edge.listen.port());
+    site.validate().map_err(|errors| {
+        let told: Vec<String> =
+            errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
+        AdminError::invalid("site", told.join("; "))
+    })?;
+    let now = app.clock.now();
+    let mut event = event(Action::PolicyUpdated, now, json!({ "require": site.policy.require }));
+    event.site_key = Some(site.site_key.clone());
+    match app.identity.put_site(&site, true, &event).await? {
+        SitePut::Stored(version) | SitePut::Unchanged(version) => site.version = version,
+        SitePut::Exists => {
+            return Err(AdminError::Taken { argument: "--site-key", name: site.site_key });
+        }
+        SitePut::HostTaken => {
+            return Err(AdminError::Taken { argument: "--host", name: site.hosts.join(", ") });
+        }
+    }
+    Ok(json!(site))
+}
+
+/// Stores the demo site, which `upstream` (`http://host:port`) answers. Its audience is the
+/// issuer, so that the tour's tokens open it.
+///
+/// # Errors
+/// [`AdminError::Taken`] when another site has its host; or the store fails.
+pub async fn put_demo_site(app: &Arc<App>, upstream: &str) -> AdminResult<Site> {
+    let draft = SiteDraft {
+        site_key: "demo".into(),
+        name: "Demo site".into(),
+        base_url: None,
+        hosts: vec!["demo.localhost".into()],
+        upstreams: vec![upstream.to_owned()],
+        status: SiteStatus::Active,
+        branding: Branding::default(),
+        policy: Policy { require: Require::TwoFactor, first_party: true, ..Policy::default() },
+        forward_credentials: false,
+    };
+    let site = draft.into_site(app.config.edge.listen.port());
+    let now = app.clock.now();
+    let mut event = event(Action::PolicyUpdated, now, json!({ "require": site.policy.require }));
+    event.site_key = Some(site.site_key.clone());
+    match app.identity.put_site(&site, false, &event).await? {
+        SitePut::HostTaken => {
+            Err(AdminError::Taken { argument: "demo site", name: site.hosts.join(", ") })
+        }
+        SitePut::Stored(_) | SitePut::Unchanged(_) | SitePut::Exists => Ok(site),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(host: &str) -> SiteDraft {
+        serde_json::from_value(json!({
+            "site_key": "app",
+            "hosts": [host],
+            "upstreams": ["http://127.0.0.1:3000"],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_new_site_asks_for_a_second_factor() {
+        let site = draft("app.example.com").into_site(8000);
+        assert_eq!(site.policy.require, jwks::policy::Require::TwoFactor);
+        assert_eq!((site.base_url.as_str(), site.name.as_str()), ("https://app.example.com", "app"));
+    }
+
+    #[test]
+    fn a_site_on_loopback_is_reached_at_the_edges_port() {
+        assert_eq!(draft("App.localhost").into_site(8000).base_url, "http://app.localhost:8000");
+        assert_eq!(draft("127.0.0.1").into_site(8000).base_url, "http://127.0.0.1:8000");
+        assert_eq!(draft("localhost.example").into_site(8000).base_url, "https://localhost.example");
+    }
+}

@@ -1,0 +1,134 @@
+//! What every use case works with.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use jwks::verdict_cache::VerdictCache;
+use url::Url;
+
+use crate::{
+    auth::hasher::Hasher,
+    clock::Clock,
+    config::Config,
+    feed::Hub,
+    keyring::{self, KeyError, KeyRing},
+    mailer::Mailer,
+    seal::Sealer,
+    store::{IdentityStore, SessionStore},
+};
+
+/// How many verified tokens the server remembers.
+const VERDICTS: usize = 20_000;
+/// How often the keys are read anew without being told: covers times in rows that pass.
+const KEY_INTERVAL: Duration = Duration::from_secs(30);
+/// How long to wait before a failed start of the stores is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Everything a use case works with. A plain struct: no framework, no generics.
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// The issuer: `server.public_url` without a trailing slash.
+    pub issuer: String,
+    /// Where the program keeps files.
+    pub data_dir: PathBuf,
+    /// The clock.
+    pub clock: Clock,
+    /// People, factors, sites, keys, endings, the feed, the log.
+    pub identity: Arc<dyn IdentityStore>,
+    /// Sessions, half sign-ins, one-time tokens, throttles.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Seals what must be read again.
+    pub sealer: Sealer,
+    /// Signing keys.
+    pub keys: KeyRing,
+    /// Argon2id.
+    pub hasher: Hasher,
+    /// Mail.
+    pub mailer: Mailer,
+    /// Tokens already verified.
+    pub verdicts: VerdictCache,
+    /// The feed for edges.
+    pub feed: Arc<Hub>,
+}
+
+impl App {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// The message names the setting that cannot be used.
+    pub fn assemble(
+        config: Config,
+        data_dir: PathBuf,
+        clock: Clock,
+        identity: Arc<dyn IdentityStore>,
+        sessions: Arc<dyn SessionStore>,
+        sealing_key: [u8; 32],
+    ) -> Result<Arc<Self>, String> {
+        let issuer = public_url(&config).as_str().trim_end_matches('/').to_owned();
+        let mailer = Mailer::new(&config.mail.url, &config.mail.from, clock.clone())
+            .map_err(|error| error.to_string())?;
+        Ok(Arc::new(Self {
+            issuer,
+            data_dir,
+            sealer: Sealer::new(&sealing_key).map_err(|error| error.to_string())?,
+            keys: KeyRing::default(),
+            hasher: Hasher::start(&config.password)?,
+            mailer,
+            verdicts: VerdictCache::new(VERDICTS),
+            feed: Arc::new(Hub::new(identity.clone())),
+            identity,
+            sessions,
+            clock,
+            config,
+        }))
+    }
+
+    /// Makes sure of the signing keys, stores the sites of the configuration, and reads what is
+    /// kept in memory.
+    ///
+    /// # Errors
+    /// [`KeyError`] when a store fails; everything may be tried again.
+    pub async fn prepare(&self) -> Result<(), KeyError> {
+        let now = self.clock.now();
+        let tokens = &self.config.tokens;
+        keyring::ensure_key(&*self.identity, &self.sealer, tokens, tokens.algorithm, now).await?;
+        self.keys.load(&*self.identity, &self.sealer, now).await?;
+        crate::configured_sites::store(self).await?;
+        Ok(())
+    }
+
+    /// Keeps what is in memory up to date for as long as the program runs: prepares, again and
+    /// again until the stores answer; then follows the feed.
+    pub async fn keep_current(self: Arc<Self>) {
+        while let Err(error) = self.prepare().await {
+            tracing::warn!(%error, "not ready; trying again");
+            tokio::time::sleep(RETRY).await;
+        }
+        let mut changes = self.identity.feed_changes();
+        loop {
+            // Either way the keys are looked at: somebody may have written, or a time has passed.
+            drop(tokio::time::timeout(KEY_INTERVAL, changes.changed()).await);
+            let now = self.clock.now();
+            if let Err(error) = self.keys.load(&*self.identity, &self.sealer, now).await {
+                tracing::warn!(%error, "the signing keys could not be read");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+
+    /// Address of a page of this server.
+    #[must_use]
+    pub fn link(&self, path_and_query: &str) -> String {
+        format!("{}{path_and_query}", self.issuer)
+    }
+}
+
+/// Where people reach the server: as configured, or on loopback.
+#[must_use]
+pub fn public_url(config: &Config) -> Url {
+    config.server.public_url.clone().unwrap_or_else(|| {
+        let port = config.server.listen.port();
+        Url::parse(&format!("http://localhost:{port}"))
+            .unwrap_or_else(|_| unreachable!("a port number makes a URL"))
+    })
+}

@@ -1,0 +1,325 @@
+//! Sign-in with a password, up to the tokens or to the second factor.
+
+use std::time::Duration;
+
+use jwks::{
+    Time,
+    policy::{Level, Method, Policy},
+    site::{Site, SiteStatus},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    error::{AuthError, AuthResult, FieldProblem},
+    origin::Origin,
+    throttle,
+};
+use crate::{
+    app::App,
+    clock::{new_id, random},
+    domain::{
+        audit::Action,
+        factor::Factor,
+        login::{Outstanding, PendingLogin, login_key},
+        secret::{OpaqueToken, TokenKind},
+        session::{NewFamily, Proof, Session},
+        user::{User, UserStatus},
+    },
+    tokens::{Grant, mint},
+};
+
+/// What somebody signs in with.
+pub struct SignIn {
+    /// Mail address or user name, as typed.
+    pub login: String,
+    /// Password, as typed.
+    pub password: String,
+    /// Whether the session outlives a working day.
+    pub remember: bool,
+    /// The site the tokens are for.
+    pub site_key: Option<String>,
+}
+
+/// How far a sign-in got.
+pub enum SignedIn {
+    /// All the way.
+    Tokens(Box<TokenSet>),
+    /// A second factor is outstanding, or has to be set up.
+    Half(HalfSignedIn),
+}
+
+/// Half a sign-in, as it is handed to the caller.
+pub struct HalfSignedIn {
+    /// The `mfaToken`.
+    pub token: OpaqueToken,
+    /// What counts; empty when a factor has to be set up first.
+    pub methods: Vec<Method>,
+    /// Life of the token, seconds.
+    pub expires_in: u64,
+}
+
+/// Everything a signed-in caller gets.
+pub struct TokenSet {
+    /// The access token.
+    pub access_token: String,
+    /// The refresh token.
+    pub refresh_token: OpaqueToken,
+    /// The ID token.
+    pub id_token: String,
+    /// Life of the access token, seconds.
+    pub expires_in: u64,
+    /// The person.
+    pub user: User,
+}
+
+/// What a right or wrong password leads to.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Refused(&'static str),
+    NotVerified,
+    Factor(Vec<Method>),
+    Enrol,
+    Open,
+}
+
+/// Signs somebody in with a password.
+///
+/// # Errors
+/// [`AuthError::WrongCredentials`] for every account that may not sign in, in the same time;
+/// [`AuthError::AddressNotVerified`] after the right password of a pending one.
+pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<SignedIn> {
+    let now = app.clock.now();
+    let site = find_site(app, request.site_key.as_deref()).await?;
+    let key = login_key(&request.login);
+    let counted = throttle::count_password(app, origin, &key, now).await?;
+    let user = app.identity.find_user_by_login(&key).await?;
+    let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
+    let compared = app.hasher.compare(&request.password, stored).await?;
+    let factors = match &user {
+        Some(user) if compared.matches && user.status == UserStatus::Active => {
+            app.identity.list_factors(user.id).await?
+        }
+        _ => Vec::new(),
+    };
+    let policy = site.as_ref().map_or(&app.config.policy.default, |site| &site.policy);
+    let verdict = judge(user.as_ref(), compared.matches, &factors, policy);
+
+    // A right password of an account that may not sign in costs what a wrong one does.
+    if !matches!(verdict, Verdict::Refused(_)) {
+        for counted in counted {
+            counted.forgive(app).await?;
+        }
+    }
+    let user = match (verdict, user) {
+        (Verdict::Refused(reason), user) => {
+            let details = json!({ "reason": reason });
+            let event = origin.event(Action::LoginFailed, user.as_ref(), now, details);
+            app.identity.append_event(&event).await?;
+            return Err(AuthError::WrongCredentials);
+        }
+        (Verdict::NotVerified, _) => return Err(AuthError::AddressNotVerified),
+        (_, None) => return Err(AuthError::WrongCredentials),
+        (verdict, Some(user)) => {
+            if site.as_ref().is_some_and(|site| site.status == SiteStatus::Inactive) {
+                return Err(AuthError::Forbidden);
+            }
+            if compared.outdated
+                && let Some(old) = &user.password_hash
+            {
+                let new = app.hasher.hash(&request.password).await?;
+                app.identity.renew_password_hash(user.id, old, &new).await?;
+            }
+            match verdict {
+                Verdict::Factor(methods) => {
+                    let half =
+                        begin(app, origin, &request, user.id, Outstanding::Verify, methods, now);
+                    return half.await.map(SignedIn::Half);
+                }
+                Verdict::Enrol => {
+                    let half =
+                        begin(app, origin, &request, user.id, Outstanding::Enrol, Vec::new(), now);
+                    return half.await.map(SignedIn::Half);
+                }
+                Verdict::Open | Verdict::Refused(_) | Verdict::NotVerified => user,
+            }
+        }
+    };
+    let proof = Proof { acr: Level::OneFactor, amr: vec!["pwd".to_owned()], auth_time: now };
+    let tokens = complete(app, origin, user, proof, request.remember, site.as_ref(), now).await?;
+    Ok(SignedIn::Tokens(Box::new(tokens)))
+}
+
+/// PURE: what the password leads to.
+fn judge(user: Option<&User>, matches: bool, factors: &[Factor], policy: &Policy) -> Verdict {
+    let Some(user) = user else {
+        return Verdict::Refused("unknown");
+    };
+    if !matches {
+        return Verdict::Refused("password");
+    }
+    match user.status {
+        UserStatus::Disabled => return Verdict::Refused("disabled"),
+        UserStatus::Blocked => return Verdict::Refused("blocked"),
+        UserStatus::Pending => return Verdict::NotVerified,
+        UserStatus::Active => {}
+    }
+    let methods = usable_methods(factors);
+    if !methods.is_empty() {
+        Verdict::Factor(methods)
+    } else if policy.require.level().is_some_and(|level| level >= Level::TwoFactor) {
+        Verdict::Enrol
+    } else {
+        Verdict::Open
+    }
+}
+
+/// The methods a person can prove, in the order they were set up, backup codes last. Backup codes
+/// stand in for another factor and are none of their own.
+#[must_use]
+pub fn usable_methods(factors: &[Factor]) -> Vec<Method> {
+    let confirmed = || factors.iter().filter(|factor| factor.is_confirmed());
+    let mut methods: Vec<Method> = Vec::new();
+    for factor in confirmed().filter(|factor| factor.method != Method::BackupCode) {
+        if !methods.contains(&factor.method) {
+            methods.push(factor.method);
+        }
+    }
+    if !methods.is_empty() && confirmed().any(|factor| factor.method == Method::BackupCode) {
+        methods.push(Method::BackupCode);
+    }
+    methods
+}
+
+/// The site a caller names, if any.
+///
+/// # Errors
+/// [`AuthError::Invalid`] for a key that names none.
+pub async fn find_site(app: &App, site_key: Option<&str>) -> AuthResult<Option<Site>> {
+    let Some(key) = site_key else { return Ok(None) };
+    match app.identity.find_site(key).await? {
+        Some(site) => Ok(Some(site)),
+        None => Err(AuthError::Invalid(vec![FieldProblem::new(
+            "site_key",
+            "names no registered site; leave it out, or register the site first",
+        )])),
+    }
+}
+
+async fn begin(
+    app: &App,
+    origin: &Origin,
+    request: &SignIn,
+    user_id: Uuid,
+    outstanding: Outstanding,
+    methods: Vec<Method>,
+    now: Time,
+) -> AuthResult<HalfSignedIn> {
+    let expires_in = app.config.tokens.login_ttl;
+    let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
+    let login = PendingLogin {
+        user_id,
+        outstanding,
+        client_id: origin.client_id.clone(),
+        site_key: request.site_key.clone(),
+        methods: methods.clone(),
+        remember: request.remember,
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(expires_in)),
+    };
+    app.sessions.begin_login(&token.hash(), &login).await?;
+    Ok(HalfSignedIn { token, methods, expires_in })
+}
+
+/// Opens the session of a completed sign-in and mints its tokens. The event is in the log before
+/// the session is there: power is given last.
+///
+/// # Errors
+/// When a store fails, or no key signs yet.
+pub async fn complete(
+    app: &App,
+    origin: &Origin,
+    user: User,
+    proof: Proof,
+    remember: bool,
+    site: Option<&Site>,
+    now: Time,
+) -> AuthResult<TokenSet> {
+    let tokens = &app.config.tokens;
+    let life = if remember { tokens.session_ttl } else { tokens.short_session_ttl };
+    let sid = new_id(now);
+    let session = Session {
+        sid,
+        user_id: user.id,
+        tenant_id: user.tenant_id.clone(),
+        client_id: origin.client_id.clone(),
+        site_key: site.map(|site| site.site_key.clone()),
+        proof,
+        remember,
+        created_at: now,
+        last_active_at: now,
+        expires_at: now.plus(Duration::from_secs(life)),
+        ip: origin.ip.to_canonical().to_string(),
+        user_agent: origin.user_agent.clone(),
+        device: origin.device(),
+    };
+    let details = json!({ "sid": sid, "amr": session.proof.amr });
+    let mut event = origin.event_of(sid, Action::LoginSuccess, Some(user.id), now, details);
+    event.site_key.clone_from(&session.site_key);
+    let (refresh_token, family) = new_family(app, &session, &origin.client_id, now);
+    let minted = mint_for(app, &user, &session, site, &origin.client_id, now)?;
+    app.identity.record_login(user.id, now, &event).await?;
+    app.sessions.open_session(&session, &family).await?;
+    Ok(TokenSet {
+        access_token: minted.access_token,
+        refresh_token,
+        id_token: minted.id_token,
+        expires_in: minted.expires_in,
+        user,
+    })
+}
+
+/// A new refresh family of `session`, and its first token.
+#[must_use]
+pub fn new_family(
+    app: &App,
+    session: &Session,
+    client_id: &str,
+    now: Time,
+) -> (OpaqueToken, NewFamily) {
+    let id = Uuid::from_bytes(random());
+    let token = OpaqueToken::new(TokenKind::Refresh, &[session.user_id, session.sid, id], random());
+    let ttl = Duration::from_secs(app.config.tokens.refresh_ttl);
+    let family = NewFamily {
+        id,
+        client_id: client_id.to_owned(),
+        scope: String::new(),
+        hash: token.hash(),
+        expires_at: now.plus(ttl).min(session.expires_at),
+    };
+    (token, family)
+}
+
+/// Tokens of a session on a JSON surface: for the site, or for the issuer itself.
+///
+/// # Errors
+/// As [`mint`].
+pub fn mint_for(
+    app: &App,
+    user: &User,
+    session: &Session,
+    site: Option<&Site>,
+    client_id: &str,
+    now: Time,
+) -> AuthResult<crate::tokens::Minted> {
+    let grant = Grant {
+        user,
+        session,
+        audience: site.map_or_else(|| app.issuer.clone(), |site| site.base_url.clone()),
+        client_id,
+        scope: "",
+        nonce: None,
+        id_algorithm: app.config.tokens.algorithm,
+    };
+    mint(app, &grant, now)
+}

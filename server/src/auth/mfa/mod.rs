@@ -1,0 +1,45 @@
+//! Second factors: set up, confirm, prove.
+
+pub mod backup;
+pub mod challenge;
+pub mod enrol;
+pub mod totp;
+pub mod verify;
+
+use super::{
+    bearer::Caller,
+    error::{AuthError, AuthResult},
+};
+use crate::{
+    app::App,
+    domain::{
+        login::PendingLogin,
+        secret::{OpaqueToken, TokenKind},
+    },
+};
+use jwks::policy::Method;
+
+/// The methods that can be set up here.
+pub const OFFERED: &[Method] = &[Method::Totp];
+
+/// Who stands before a factor: somebody half signed in, or somebody signed in who wants a higher
+/// or fresher proof.
+pub enum Standing {
+    /// By `mfaToken`.
+    Half(OpaqueToken, PendingLogin),
+    /// By bearer.
+    Full(Box<Caller>),
+}
+
+/// The half sign-in of an `mfaToken`, at the surface that began it and no other.
+///
+/// # Errors
+/// [`AuthError::InvalidToken`].
+pub async fn half_signed_in(app: &App, token: &str, client_id: &str) -> AuthResult<Standing> {
+    let token = OpaqueToken::parse(TokenKind::Mfa, token).ok_or(AuthError::InvalidToken)?;
+    let login = app.sessions.find_login(&token.hash(), app.clock.now()).await?;
+    match login.filter(|login| login.client_id == client_id) {
+        Some(login) => Ok(Standing::Half(token, login)),
+        None => Err(AuthError::InvalidToken),
+    }
+}

@@ -1,0 +1,277 @@
+//! Proving a second factor: the end of a sign-in, or a step up.
+
+use jwks::{
+    Time,
+    policy::{Level, Method},
+};
+use serde_json::json;
+
+use super::{Standing, backup, totp};
+use crate::{
+    app::App,
+    auth::{
+        error::{AuthError, AuthResult},
+        login::{TokenSet, complete, find_site, mint_for, new_family, usable_methods},
+        origin::Origin,
+        throttle,
+    },
+    domain::{
+        audit::Action,
+        factor::Factor,
+        login::Outstanding,
+        session::{Proof, Session},
+        user::{User, UserStatus},
+    },
+    letters,
+    store::identity::{Consumed, Guess},
+};
+
+/// What somebody proves a factor with.
+pub struct Answer<'a> {
+    /// The code, as typed.
+    pub code: &'a str,
+    /// Which method; `None`: the one the code looks like.
+    pub method: Option<Method>,
+    /// The site the tokens are for; `None`: the one named at sign-in.
+    pub site_key: Option<&'a str>,
+}
+
+/// Proves a second factor, and ends the sign-in or steps the session up.
+///
+/// # Errors
+/// [`AuthError::WrongCode`], [`AuthError::FactorLocked`], [`AuthError::TooMany`];
+/// [`AuthError::InvalidToken`] when the half sign-in was used up meanwhile.
+pub async fn verify(
+    app: &App,
+    origin: &Origin,
+    standing: Standing,
+    answer: Answer<'_>,
+) -> AuthResult<TokenSet> {
+    let now = app.clock.now();
+    let site_key = answer.site_key.map(ToOwned::to_owned).or_else(|| match &standing {
+        Standing::Half(_, login) => login.site_key.clone(),
+        Standing::Full(_) => None,
+    });
+    let site = find_site(app, site_key.as_deref()).await?;
+    let user = match &standing {
+        Standing::Half(_, login) if login.outstanding == Outstanding::Enrol => {
+            return Err(AuthError::MethodNotOffered(Vec::new()));
+        }
+        Standing::Half(_, login) => {
+            app.identity.find_user(login.user_id).await?.ok_or(AuthError::InvalidToken)?
+        }
+        Standing::Full(caller) => caller.user.clone(),
+    };
+    if user.status != UserStatus::Active {
+        return Err(AuthError::InvalidToken);
+    }
+    let factors = app.identity.list_factors(user.id).await?;
+    prove(app, origin, &user, &factors, &answer, now).await?;
+    let proof = second_factor_proof(now);
+    match standing {
+        Standing::Half(token, _) => {
+            // Exactly one of those who prove a factor for this half sign-in ends it.
+            let login = app.sessions.consume_login(&token.hash(), now).await?;
+            let login = login.ok_or(AuthError::InvalidToken)?;
+            complete(app, origin, user, proof, login.remember, site.as_ref(), now).await
+        }
+        Standing::Full(caller) => {
+            raise(app, origin, user, &caller.session, proof, site.as_ref(), now).await
+        }
+    }
+}
+
+/// What a password and a code prove together.
+#[must_use]
+pub fn second_factor_proof(now: Time) -> Proof {
+    Proof {
+        acr: Level::TwoFactor,
+        amr: ["pwd", "otp", "mfa"].map(ToOwned::to_owned).to_vec(),
+        auth_time: now,
+    }
+}
+
+/// Gives a session a new proof, and tokens that show it. The refresh tokens issued before at this
+/// surface are dead: who held one does not rise with the session.
+///
+/// # Errors
+/// [`AuthError::InvalidToken`] when the session ended meanwhile.
+pub async fn raise(
+    app: &App,
+    origin: &Origin,
+    user: User,
+    session: &Session,
+    proof: Proof,
+    site: Option<&jwks::site::Site>,
+    now: Time,
+) -> AuthResult<TokenSet> {
+    let details = json!({ "sid": session.sid, "amr": proof.amr, "step_up": true });
+    let event = origin.event(Action::LoginSuccess, Some(&user), now, details);
+    app.identity.append_event(&event).await?;
+    let (refresh_token, family) = new_family(app, session, &origin.client_id, now);
+    let session = app
+        .sessions
+        .raise_session(user.id, session.sid, &proof, &family, now)
+        .await?
+        .ok_or(AuthError::InvalidToken)?;
+    let minted = mint_for(app, &user, &session, site, &origin.client_id, now)?;
+    Ok(TokenSet {
+        access_token: minted.access_token,
+        refresh_token,
+        id_token: minted.id_token,
+        expires_in: minted.expires_in,
+        user,
+    })
+}
+
+/// Proves one of a person's factors: chosen, counted, judged, consumed.
+async fn prove(
+    app: &App,
+    origin: &Origin,
+    user: &User,
+    factors: &[Factor],
+    answer: &Answer<'_>,
+    now: Time,
+) -> AuthResult<()> {
+    let usable = usable_methods(factors);
+    let method = answer.method.unwrap_or_else(|| likely_method(answer.code));
+    if !usable.contains(&method) {
+        return Err(AuthError::MethodNotOffered(usable));
+    }
+    let of_method = factors.iter().filter(|f| f.is_confirmed() && f.method == method);
+    let mut wrong = Err(AuthError::WrongCode);
+    // Somebody may have several authenticators; a code is tried at each, and counted at each.
+    for factor in of_method {
+        match prove_one(app, origin, user, factor, answer.code, now).await {
+            Err(AuthError::WrongCode) => {}
+            // One locked authenticator does not lock its neighbours.
+            Err(error @ (AuthError::FactorLocked | AuthError::TooMany { .. })) => {
+                wrong = Err(error);
+            }
+            done => return done,
+        }
+    }
+    let details = json!({ "reason": "code", "method": method.as_str() });
+    let event = origin.event(Action::LoginFailed, Some(user), now, details);
+    app.identity.append_event(&event).await?;
+    wrong
+}
+
+async fn prove_one(
+    app: &App,
+    origin: &Origin,
+    user: &User,
+    factor: &Factor,
+    code: &str,
+    now: Time,
+) -> AuthResult<()> {
+    let counted = count(app, origin, user, factor, now).await?;
+    let consumed = match factor.method {
+        Method::Totp => {
+            let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
+            match totp::matching_step(&secret, code, now) {
+                Some(step) => app.identity.consume_totp_step(factor.id, step, now).await?,
+                None => Consumed::Gone,
+            }
+        }
+        Method::BackupCode => consume_backup_code(app, factor, code, now).await?,
+        Method::Sms | Method::EmailOtp | Method::Hardware => Consumed::Gone,
+    };
+    match consumed {
+        Consumed::Consumed => {
+            counted.forgive(app).await?;
+            if factor.method == Method::BackupCode {
+                app.mailer.send(letters::backup_code_used(app, user));
+            }
+            Ok(())
+        }
+        Consumed::Replayed | Consumed::Gone => Err(AuthError::WrongCode),
+    }
+}
+
+/// Counts a guess at a factor before it is judged: for the window, and in a row for good.
+async fn count(
+    app: &App,
+    origin: &Origin,
+    user: &User,
+    factor: &Factor,
+    now: Time,
+) -> AuthResult<throttle::Counted> {
+    let counted = throttle::count_code(app, factor.id, now).await?;
+    let limit = app.config.limits.code_lock;
+    match app.identity.count_guess(factor.id, limit).await? {
+        Guess::Counted(guesses) => {
+            if guesses == limit {
+                let details = json!({ "factor": factor.id, "method": factor.method.as_str() });
+                let event = origin.event(Action::AccountLocked, Some(user), now, details);
+                app.identity.append_event(&event).await?;
+                app.mailer.send(letters::factor_locked(app, user, factor.method.as_str()));
+            }
+            Ok(counted)
+        }
+        Guess::Locked => Err(AuthError::FactorLocked),
+        Guess::Gone => Err(AuthError::WrongCode),
+    }
+}
+
+async fn consume_backup_code(
+    app: &App,
+    factor: &Factor,
+    typed: &str,
+    now: Time,
+) -> AuthResult<Consumed> {
+    let read = backup::read(typed);
+    let row = match &read {
+        Some((prefix, _)) => app.identity.find_backup_code(factor.id, prefix).await?,
+        None => None,
+    };
+    // One guess costs one hash, whether or not the prefix selects a row.
+    let code = read.as_ref().map_or("", |(_, code)| code.as_str());
+    let stored = row.as_ref().map(|row| row.hash.as_str());
+    let compared = app.hasher.compare(code, stored).await?;
+    match row {
+        Some(row) if compared.matches => {
+            Ok(app.identity.consume_backup_code(factor.id, &row.prefix, now).await?)
+        }
+        _ => Ok(Consumed::Gone),
+    }
+}
+
+fn likely_method(code: &str) -> Method {
+    if backup::read(code).is_some() { Method::BackupCode } else { Method::Totp }
+}
+
+/// A fresh proof by password, for somebody who has no factor.
+///
+/// # Errors
+/// [`AuthError::StepUpRequired`] when the person has one: a password does not stand for it.
+/// [`AuthError::WrongCredentials`] for a wrong password.
+pub async fn reauthenticate(
+    app: &App,
+    origin: &Origin,
+    caller: crate::auth::bearer::Caller,
+    password: &str,
+) -> AuthResult<TokenSet> {
+    let now = app.clock.now();
+    let factors = app.identity.list_factors(caller.user.id).await?;
+    if !usable_methods(&factors).is_empty() {
+        return Err(AuthError::StepUpRequired {
+            acr: Level::TwoFactor,
+            max_age: crate::auth::bearer::FRESH,
+        });
+    }
+    let counted = throttle::count_password(app, origin, &caller.user.email_key, now).await?;
+    let stored = caller.user.password_hash.as_deref();
+    if !app.hasher.compare(password, stored).await?.matches {
+        let details = json!({ "reason": "password", "reauthenticate": true });
+        let event = origin.event(Action::LoginFailed, Some(&caller.user), now, details);
+        app.identity.append_event(&event).await?;
+        return Err(AuthError::WrongCredentials);
+    }
+    for counted in counted {
+        counted.forgive(app).await?;
+    }
+    let proof = Proof { acr: Level::OneFactor, amr: vec!["pwd".to_owned()], auth_time: now };
+    let site = find_site(app, caller.session.site_key.as_deref()).await.unwrap_or_default();
+    raise(app, origin, caller.user, &caller.session, proof, site.as_ref(), now).await
+}

@@ -1,0 +1,17 @@
+//! Who are you: sign-in, factors, sessions, registration. Every surface calls these; none of them
+//! knows one.
+
+pub mod bearer;
+pub mod error;
+pub mod hasher;
+pub mod login;
+pub mod mfa;
+pub mod origin;
+pub mod password;
+pub mod refresh;
+pub mod registration;
+pub mod sessions;
+pub mod setup;
+pub mod throttle;
+
+pub use error::AuthError;

@@ -1,0 +1,100 @@
+//! Which passwords may be chosen. Judged when one is chosen, never at sign-in (rule 20).
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::config::PasswordSection;
+
+/// Passwords of eight and more characters that leaks show most often, sorted.
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// Why a password may not be chosen. The text is for the person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordProblem {
+    /// Fewer characters than asked for.
+    #[error("must have at least {0} characters")]
+    TooShort(usize),
+    /// More characters than can be taken.
+    #[error("must have at most {0} characters")]
+    TooLong(usize),
+    /// On the list of common ones.
+    #[error("is one of the passwords that are tried first; choose another")]
+    Common,
+    /// Too easily guessed.
+    #[error("is too easy to guess; use more words, or less common ones")]
+    Weak,
+    /// Holds a character that cannot be typed.
+    #[error("must not contain control characters")]
+    Control,
+}
+
+/// Judges a password to be chosen. `inputs` are words an attacker would try first: the address,
+/// the name.
+///
+/// # Errors
+/// The first [`PasswordProblem`] found.
+pub fn judge_password(
+    rules: &PasswordSection,
+    password: &str,
+    inputs: &[&str],
+) -> Result<(), PasswordProblem> {
+    let length = password.nfc().count();
+    if length < rules.min_length {
+        return Err(PasswordProblem::TooShort(rules.min_length));
+    }
+    if length > rules.max_length {
+        return Err(PasswordProblem::TooLong(rules.max_length));
+    }
+    if password.chars().any(char::is_control) {
+        return Err(PasswordProblem::Control);
+    }
+    if is_common(password) {
+        return Err(PasswordProblem::Common);
+    }
+    if u8::from(zxcvbn::zxcvbn(password, inputs).score()) < rules.min_score {
+        return Err(PasswordProblem::Weak);
+    }
+    Ok(())
+}
+
+fn is_common(password: &str) -> bool {
+    static SORTED: std::sync::LazyLock<Vec<&str>> =
+        std::sync::LazyLock::new(|| COMMON.lines().collect());
+    SORTED.binary_search(&password.to_lowercase().as_str()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(password: &str) -> Result<(), PasswordProblem> {
+        judge_password(&PasswordSection::default(), password, &["ada@example.com", "Ada"])
+    }
+
+    #[test]
+    fn a_password_has_8_to_128_characters() {
+        assert_eq!(judge("k7#Qz!p"), Err(PasswordProblem::TooShort(8)));
+        assert_eq!(judge("k7#Qz!pL"), Ok(()));
+        let long = "k7#Qz!pL".repeat(16);
+        assert_eq!(judge(&long), Ok(()));
+        assert_eq!(judge(&format!("{long}x")), Err(PasswordProblem::TooLong(128)));
+    }
+
+    #[test]
+    fn characters_are_counted_and_not_bytes() {
+        assert_eq!(judge("żółćęńś"), Err(PasswordProblem::TooShort(8)));
+    }
+
+    #[test]
+    fn common_and_weak_passwords_are_refused() {
+        assert_eq!(judge("password123"), Err(PasswordProblem::Common));
+        assert_eq!(judge("PASSWORD123"), Err(PasswordProblem::Common));
+        assert_eq!(judge("aaaaaaaaaaaab"), Err(PasswordProblem::Weak));
+        assert_eq!(judge("ada@example.com"), Err(PasswordProblem::Weak));
+    }
+
+    #[test]
+    fn the_list_is_sorted_so_that_it_can_be_searched() {
+        assert!(COMMON.lines().is_sorted());
+        assert!(COMMON.lines().count() > 5000);
+    }
+}

@@ -1,0 +1,88 @@
+//! Refreshing: rotation, reuse, and everything read anew (rules 14 and 15).
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{
+    error::{AuthError, AuthResult},
+    login::{TokenSet, find_site, mint_for},
+    origin::Origin,
+    sessions::session_end,
+    throttle,
+};
+use crate::{
+    app::App,
+    clock::random,
+    domain::{
+        audit::Action,
+        secret::{OpaqueToken, TokenKind},
+        session::{Rotated, Rotation},
+        user::UserStatus,
+    },
+};
+
+/// Exchanges a refresh token for new tokens of the same session. The proof stays what it was.
+///
+/// # Errors
+/// [`AuthError::InvalidToken`] for every token that is not the live one of its family (but for
+/// the bounded retry), and for the tokens of a person or session that was ended.
+pub async fn refresh(
+    app: &App,
+    origin: &Origin,
+    presented: &str,
+    site_key: Option<&str>,
+) -> AuthResult<TokenSet> {
+    let now = app.clock.now();
+    let presented =
+        OpaqueToken::parse(TokenKind::Refresh, presented).ok_or(AuthError::InvalidToken)?;
+    let &[user_id, sid, family_id] = presented.names() else {
+        return Err(AuthError::InvalidToken);
+    };
+    throttle::count_refresh(app, user_id, now).await?;
+    let site = find_site(app, site_key).await?;
+    let tokens = &app.config.tokens;
+    let successor = OpaqueToken::new(TokenKind::Refresh, &[user_id, sid, family_id], random());
+    let rotation = Rotation {
+        user_id,
+        sid,
+        family_id,
+        client_id: origin.client_id.clone(),
+        presented: presented.hash(),
+        successor: successor.hash(),
+        ttl: Duration::from_secs(tokens.refresh_ttl),
+        retry_window: Duration::from_secs(tokens.refresh_retry),
+    };
+    // The token is a one-time value: it is gathered by consuming it.
+    let refreshed = match app.sessions.rotate_refresh(&rotation, now).await? {
+        Rotated::Fresh(refreshed) | Rotated::Retried(refreshed) => refreshed,
+        Rotated::Reused => {
+            tracing::warn!(%user_id, %sid, "a spent refresh token came back; its session is over");
+            // Whoever replays has seen a token of the family: the act is named by the session.
+            let details = json!({ "sid": sid });
+            let event = origin.event(Action::RefreshReused, None, now, details);
+            let event = crate::domain::audit::Event { user_id: Some(user_id), ..event };
+            app.identity.cut_off(&[session_end(app, sid, now)], &event).await?;
+            return Err(AuthError::InvalidToken);
+        }
+        Rotated::WrongClient | Rotated::Unknown => return Err(AuthError::InvalidToken),
+    };
+    let session = refreshed.session;
+    let subject = app.identity.find_subject(user_id, sid).await?;
+    let Some(subject) = subject.filter(|subject| {
+        subject.user.status == UserStatus::Active
+            && subject.session_cut_off.is_none()
+            && subject.user_cut_off.as_ref().is_none_or(|cut| cut.at < session.created_at)
+    }) else {
+        app.sessions.close_session(user_id, sid).await?;
+        return Err(AuthError::InvalidToken);
+    };
+    let minted = mint_for(app, &subject.user, &session, site.as_ref(), &origin.client_id, now)?;
+    Ok(TokenSet {
+        access_token: minted.access_token,
+        refresh_token: successor,
+        id_token: minted.id_token,
+        expires_in: minted.expires_in,
+        user: subject.user,
+    })
+}

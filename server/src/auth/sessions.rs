@@ -1,0 +1,77 @@
+//! Sessions: list, end. Endings are durable in the identity store before anything else happens,
+//! and reach the edges from there.
+
+use std::time::Duration;
+
+use jwks::{
+    Time,
+    cutoff::{CutOff, CutOffKind},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    bearer::Caller,
+    error::{AuthError, AuthResult},
+    origin::Origin,
+};
+use crate::{
+    app::App,
+    domain::{audit::Action, session::Session},
+};
+
+/// How long after the life of the last access token an ending is remembered.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// The ending of a session at `now`, remembered until its last access token is dead.
+#[must_use]
+pub fn session_end(app: &App, sid: Uuid, now: Time) -> CutOff {
+    let life = Duration::from_secs(app.config.tokens.access_ttl);
+    CutOff {
+        kind: CutOffKind::Session,
+        id: sid.to_string(),
+        at: now,
+        until: now.plus(life).plus(GRACE),
+    }
+}
+
+/// The caller's sessions, newest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(app: &App, caller: &Caller) -> AuthResult<Vec<Session>> {
+    Ok(app.sessions.list_sessions(caller.user.id, app.clock.now()).await?)
+}
+
+/// Ends one of the caller's sessions, and every token of it.
+///
+/// # Errors
+/// [`AuthError::NotFound`] when it is not a live session of theirs.
+pub async fn revoke(app: &App, origin: &Origin, caller: &Caller, sid: Uuid) -> AuthResult<()> {
+    let now = app.clock.now();
+    let session = app.sessions.find_session(caller.user.id, sid, now).await?;
+    session.ok_or(AuthError::NotFound)?;
+    end(app, origin, caller, sid, Action::SessionRevoked, now).await
+}
+
+/// Signs the caller out: ends this session, and every token of it.
+///
+/// # Errors
+/// When a store fails.
+pub async fn log_out(app: &App, origin: &Origin, caller: &Caller) -> AuthResult<()> {
+    end(app, origin, caller, caller.session.sid, Action::Logout, app.clock.now()).await
+}
+
+async fn end(
+    app: &App,
+    origin: &Origin,
+    caller: &Caller,
+    sid: Uuid,
+    action: Action,
+    now: Time,
+) -> AuthResult<()> {
+    let event = origin.event(action, Some(&caller.user), now, json!({ "sid": sid }));
+    app.identity.cut_off(&[session_end(app, sid, now)], &event).await?;
+    app.sessions.close_session(caller.user.id, sid).await?;
+    Ok(())
+}

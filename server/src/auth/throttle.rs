@@ -1,0 +1,112 @@
+//! Budgets. A try is counted before it is judged; what turns out to be no guess is given back.
+//! The keys name the thing that is guarded and not the surface: all surfaces share them (rule 21).
+
+use std::time::Duration;
+
+use jwks::Time;
+use uuid::Uuid;
+
+use super::{
+    error::{AuthError, AuthResult},
+    origin::Origin,
+};
+use crate::{app::App, domain::secret::sha256_hex, store::sessions::Budget};
+
+/// The span that budgets are counted in.
+pub const WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// A counted try, which can be given back.
+pub struct Counted {
+    key: String,
+    at: Time,
+}
+
+impl Counted {
+    /// Gives the try back: it was no guess.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn forgive(self, app: &App) -> AuthResult<()> {
+        Ok(app.sessions.forgive_try(&self.key, self.at).await?)
+    }
+}
+
+/// Counts one password at this account (by what was typed, known or not) and from this network.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when either budget is used up.
+pub async fn count_password(
+    app: &App,
+    origin: &Origin,
+    login_key: &str,
+    now: Time,
+) -> AuthResult<[Counted; 2]> {
+    let limits = &app.config.limits;
+    let network = format!("pw-net:{}", origin.network());
+    let network = count(app, network, limits.password_per_network, WINDOW, now).await?;
+    let account = format!("pw-acct:{}", sha256_hex(login_key.as_bytes()));
+    let account = count(app, account, limits.password_per_account, WINDOW, now).await?;
+    Ok([network, account])
+}
+
+/// Counts one code at this factor.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_code(app: &App, factor_id: Uuid, now: Time) -> AuthResult<Counted> {
+    let limit = app.config.limits.code_per_factor;
+    count(app, format!("code:{factor_id}"), limit, WINDOW, now).await
+}
+
+/// Counts one registration from this network.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_registration(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
+    let key = format!("reg-net:{}", origin.network());
+    count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
+}
+
+/// Whether one more mail may go to this address. Never an error: the answer to the caller is the
+/// same either way.
+///
+/// # Errors
+/// When the store fails.
+pub async fn may_mail(app: &App, address_key: &str, now: Time) -> AuthResult<bool> {
+    let key = format!("mail:{}", sha256_hex(address_key.as_bytes()));
+    let limit = app.config.limits.mail_per_address;
+    Ok(app.sessions.count_try(&key, limit, WINDOW, now).await?.allowed)
+}
+
+/// Counts one set-up of a factor by this person: it costs ten hashes.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
+    count(app, format!("enrol:{user_id}"), 10, WINDOW, now).await.map(drop)
+}
+
+/// Counts one refresh of this person's tokens.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_refresh(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
+    let limit = app.config.limits.refresh_per_minute;
+    count(app, format!("refresh:{user_id}"), limit, Duration::from_secs(60), now).await.map(drop)
+}
+
+async fn count(
+    app: &App,
+    key: String,
+    limit: u32,
+    window: Duration,
+    now: Time,
+) -> AuthResult<Counted> {
+    let Budget { allowed, reset_at, .. } = app.sessions.count_try(&key, limit, window, now).await?;
+    if allowed {
+        Ok(Counted { key, at: now })
+    } else {
+        let retry_after = reset_at.since(now).max(Duration::from_secs(1));
+        Err(AuthError::TooMany { retry_after, limit })
+    }
+}

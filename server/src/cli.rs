@@ -1,0 +1,386 @@
+//! The command line: what may be typed, and what it asks for.
+
+use std::{
+    fs,
+    io::Read,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Parser, Subcommand};
+use jwks::{
+    Algorithm,
+    policy::{Policy, Require},
+    site::{Branding, SiteStatus},
+};
+use server::{
+    admin::{AdminCommand, NewUser, SiteDraft},
+    config::Config,
+    logs::LogFormat,
+};
+use url::Url;
+
+use crate::Failure;
+
+/// Signalbox: a token server, and an edge that lets nobody through without its token.
+#[derive(Parser)]
+#[command(
+    name = "signalbox",
+    version,
+    after_help = "Example:\n  signalbox up\n\nEvery command explains itself: signalbox COMMAND --help"
+)]
+pub struct Cli {
+    /// What is the same for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Args)]
+pub struct Global {
+    /// The settings file [default: signalbox.toml, if present]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The data folder
+    #[arg(long, global = true, value_name = "DIR", default_value = "./signalbox-data")]
+    pub data: PathBuf,
+    /// How the log on standard error looks
+    #[arg(long, global = true, value_enum, default_value = "pretty")]
+    pub log: LogFormat,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Start server, edge and demo site in one process
+    #[command(after_help = "Example:\n  signalbox up --listen 127.0.0.1:9080 --edge-listen 127.0.0.1:9000")]
+    Up(Addresses),
+    /// Start the server alone
+    #[command(after_help = "Example:\n  signalbox serve --config /etc/signalbox.toml --log json")]
+    Serve(ServerAddresses),
+    /// Start the edge alone
+    #[command(
+        after_help = "Example:\n  SIGNALBOX__EDGE__SERVER_URL=https://login.example.com \\\n  SIGNALBOX__EDGE__CREDENTIAL_FILE=/run/secrets/edge signalbox edge"
+    )]
+    Edge(EdgeAddress),
+    /// Bring the stores to this version; start does it too
+    #[command(after_help = "Example:\n  signalbox migrate --config /etc/signalbox.toml")]
+    Migrate,
+    /// Judge the settings: prints ok, or everything that is wrong
+    #[command(after_help = "Example:\n  signalbox check-config --config /etc/signalbox.toml")]
+    CheckConfig,
+    /// Make accounts, sites and edges; works on a running system too
+    #[command(
+        subcommand,
+        after_help = "Example:\n  signalbox admin setup-link"
+    )]
+    Admin(Admin),
+    /// Signing keys
+    #[command(subcommand, after_help = "Example:\n  signalbox keys list")]
+    Keys(Keys),
+    /// Start the demo site alone: it shows what reaches it
+    #[command(after_help = "Example:\n  signalbox demo --listen 127.0.0.1:3000")]
+    Demo {
+        /// Address and port to listen on
+        #[arg(long, value_name = "ADDR")]
+        listen: SocketAddr,
+    },
+    /// Print the current code of a TOTP secret, for tours and scripts
+    #[command(after_help = "Example:\n  signalbox totp JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")]
+    Totp {
+        /// The secret, base32
+        secret: String,
+        /// At this instant instead of now: seconds since 1970, or RFC 3339
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+    },
+}
+
+/// Where server and edge listen.
+#[derive(Args)]
+pub struct Addresses {
+    /// The server's.
+    #[command(flatten)]
+    pub server: ServerAddresses,
+    /// The edge's.
+    #[command(flatten)]
+    pub edge: EdgeAddress,
+}
+
+/// Where the server listens, and how people call it.
+#[derive(Args)]
+pub struct ServerAddresses {
+    /// Address and port of the server [default: server.listen, 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Where people and clients reach the server [default: server.public_url, http://localhost:PORT]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<Url>,
+}
+
+/// Where the edge listens.
+#[derive(Args)]
+pub struct EdgeAddress {
+    /// Address and port of the edge [default: edge.listen, 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDR")]
+    pub edge_listen: Option<SocketAddr>,
+}
+
+/// `signalbox admin …`
+#[derive(Subcommand)]
+pub enum Admin {
+    /// Print a one-time link with which the first admin is made
+    #[command(after_help = "Example:\n  signalbox admin setup-link")]
+    SetupLink,
+    /// Make an account
+    #[command(
+        after_help = "Example:\n  echo 'correct horse battery' | signalbox admin create-user --email ada@example.com --name Ada --password-stdin --active"
+    )]
+    CreateUser(CreateUser),
+    /// Put a site behind the edge
+    #[command(
+        after_help = "Example:\n  signalbox admin create-site --site-key wiki --host wiki.localhost --upstream http://127.0.0.1:3000 --require 2fa"
+    )]
+    CreateSite(CreateSite),
+    /// Register an edge and print its credential
+    #[command(after_help = "Example:\n  signalbox admin create-edge --name edge-1")]
+    CreateEdge {
+        /// Its name
+        #[arg(long)]
+        name: String,
+    },
+}
+
+/// `signalbox admin create-user`
+#[derive(Args)]
+pub struct CreateUser {
+    /// Mail address
+    #[arg(long)]
+    email: String,
+    /// Whole name
+    #[arg(long)]
+    name: Option<String>,
+    /// User name to sign in with, beside the address
+    #[arg(long)]
+    username: Option<String>,
+    /// A role; may be given again
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// Read the password from standard input
+    #[arg(long)]
+    password_stdin: bool,
+    /// Take the address as proved, so that the person may sign in at once
+    #[arg(long)]
+    active: bool,
+    /// A JSON object of standard claims (OpenID Connect Core section 5.1)
+    #[arg(long, value_name = "FILE")]
+    claims_json: Option<PathBuf>,
+}
+
+/// `signalbox admin create-site`
+#[derive(Args)]
+pub struct CreateSite {
+    /// The whole site as JSON, with every field of its policy
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    from_json: Option<PathBuf>,
+    /// Its name for programs
+    #[arg(long, required_unless_present = "from_json")]
+    site_key: Option<String>,
+    /// A host it answers to; may be given again
+    #[arg(long = "host", value_name = "HOST", required_unless_present = "from_json")]
+    hosts: Vec<String>,
+    /// Where its requests go, http://host:port; may be given again
+    #[arg(long = "upstream", value_name = "URL", required_unless_present = "from_json")]
+    upstreams: Vec<String>,
+    /// public, signed_in, 2fa or phishing_resistant
+    #[arg(long, default_value = "2fa")]
+    require: Require,
+    /// Its name for people
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+    /// Where people reach it [default: https://HOST, or http://HOST:PORT of the edge on loopback]
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Accept tokens whose audience is the server itself
+    #[arg(long)]
+    first_party: bool,
+    /// Pass the caller's own Authorization on
+    #[arg(long)]
+    forward_credentials: bool,
+}
+
+/// `signalbox keys …`
+#[derive(Subcommand)]
+pub enum Keys {
+    /// List the signing keys that are not expired
+    #[command(after_help = "Example:\n  signalbox keys list")]
+    List,
+    /// Publish a new signing key, which takes over after tokens.key_lead
+    #[command(after_help = "Example:\n  signalbox keys rotate --algorithm RS256")]
+    Rotate {
+        /// ES256, EdDSA or RS256 [default: tokens.algorithm]
+        #[arg(long)]
+        algorithm: Option<Algorithm>,
+    },
+}
+
+impl ServerAddresses {
+    /// Lets the flags overrule the settings.
+    pub fn apply(&self, config: &mut Config) {
+        if let Some(listen) = self.listen {
+            config.server.listen = listen;
+        }
+        if let Some(url) = &self.public_url {
+            config.server.public_url = Some(url.clone());
+        }
+    }
+}
+
+impl EdgeAddress {
+    /// Lets the flag overrule the settings.
+    pub const fn apply(&self, config: &mut Config) {
+        if let Some(listen) = self.edge_listen {
+            config.edge.listen = listen;
+        }
+    }
+}
+
+impl Admin {
+    /// What it asks for. Reads the files and the password it names.
+    ///
+    /// # Errors
+    /// Names the argument that cannot be read.
+    pub fn into_command(self) -> Result<AdminCommand, Failure> {
+        Ok(match self {
+            Self::SetupLink => AdminCommand::SetupLink,
+            Self::CreateUser(arguments) => {
+                AdminCommand::CreateUser(Box::new(arguments.into_user()?))
+            }
+            Self::CreateSite(arguments) => {
+                AdminCommand::CreateSite(Box::new(arguments.into_draft()?))
+            }
+            Self::CreateEdge { name } => AdminCommand::CreateEdge { name },
+        })
+    }
+}
+
+impl Keys {
+    /// What it asks for.
+    pub const fn into_command(self) -> AdminCommand {
+        match self {
+            Self::List => AdminCommand::ListKeys,
+            Self::Rotate { algorithm } => AdminCommand::RotateKey { algorithm },
+        }
+    }
+}
+
+impl CreateUser {
+    fn into_user(self) -> Result<NewUser, Failure> {
+        let claims = match &self.claims_json {
+            Some(file) => read_json("--claims-json", file)?,
+            None => serde_json::Map::new(),
+        };
+        Ok(NewUser {
+            email: self.email,
+            username: self.username,
+            name: self.name,
+            roles: self.roles,
+            password: if self.password_stdin { Some(read_password()?) } else { None },
+            active: self.active,
+            claims,
+        })
+    }
+}
+
+impl CreateSite {
+    fn into_draft(self) -> Result<SiteDraft, Failure> {
+        if let Some(file) = &self.from_json {
+            return read_json("--from-json", file);
+        }
+        Ok(SiteDraft {
+            site_key: self.site_key.unwrap_or_default(),
+            name: self.name,
+            base_url: self.base_url,
+            hosts: self.hosts,
+            upstreams: self.upstreams,
+            status: SiteStatus::Active,
+            branding: Branding::default(),
+            policy: Policy {
+                require: self.require,
+                first_party: self.first_party,
+                ..Policy::default()
+            },
+            forward_credentials: self.forward_credentials,
+        })
+    }
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(argument: &str, file: &Path) -> Result<T, Failure> {
+    let text = fs::read_to_string(file).map_err(|error| {
+        Failure::usage(format!("{argument}: {}: {error} (name a file that can be read)", file.display()))
+    })?;
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format!("{argument}: {}: {error} (correct the file)", file.display()))
+    })
+}
+
+/// The password of standard input: its first line, which is all there may be.
+fn read_password() -> Result<String, Failure> {
+    /// Far more than any rule allows.
+    const LIMIT: u64 = 64 * 1024;
+    let wrong = |what: String| Failure::usage(format!("--password-stdin: {what}"));
+    let mut text = String::new();
+    std::io::stdin()
+        .take(LIMIT)
+        .read_to_string(&mut text)
+        .map_err(|error| wrong(format!("{error} (give the password in UTF-8)")))?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err(wrong("nothing was read (pipe the password in)".into()));
+    }
+    Ok(line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_every_command_gives_an_example() {
+        fn judge(command: &clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example:"), "{}", command.get_name());
+            command.get_subcommands().for_each(judge);
+        }
+        let command = Cli::command();
+        command.clone().debug_assert();
+        judge(&command);
+    }
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        Cli::try_parse_from(line.split(' ')).map(|cli| cli.command)
+    }
+
+    #[test]
+    fn a_site_is_described_by_flags_or_by_a_file_and_not_by_both() {
+        assert!(parse("signalbox admin create-site --site-key a --host a.localhost --upstream http://127.0.0.1:1 --first-party").is_ok());
+        assert!(parse("signalbox admin create-site --from-json site.json").is_ok());
+        assert!(parse("signalbox admin create-site --from-json site.json --site-key a").is_err());
+        assert!(parse("signalbox admin create-site --site-key a --host a.localhost").is_err());
+        assert!(parse("signalbox admin create-site --site-key a --host a --upstream b --require 3fa").is_err());
+    }
+
+    #[test]
+    fn global_flags_stand_before_or_after_the_command() {
+        for line in ["signalbox --data /d keys list", "signalbox keys list --data /d"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.global.data, Path::new("/d"));
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! Judging the settings: what can be said about them without a store or a network.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+};
+
+use ipnet::IpNet;
+use url::{Host, Url};
+
+use super::{Config, Problem};
+use crate::{
+    data_dir,
+    domain::secret::{OpaqueToken, TokenKind},
+};
+
+/// What the settings are judged for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The server, alone or with an edge in the same process.
+    Server,
+    /// An edge alone, which needs to be told where its server is and what to show it.
+    Edge,
+}
+
+/// Everything that is wrong with `config` for `part`, in the order of the sections.
+#[must_use]
+pub fn judge(config: &Config, part: Part) -> Vec<Problem> {
+    let mut judge = Judge { problems: Vec::new() };
+    if part == Part::Server {
+        judge.server(config);
+        judge.stores(config);
+        judge.mail(config);
+        judge.tokens(config);
+        judge.password(config);
+        judge.limits(config);
+        judge.sites(config);
+    }
+    judge.edge(config, part);
+    judge.problems
+}
+
+/// Whether `url` names this machine: `localhost`, a name under it, or a loopback address.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+/// Whether only this machine reaches the server: by its address, and by its public name.
+#[must_use]
+pub fn is_local(config: &Config) -> bool {
+    config.server.listen.ip().is_loopback() && is_loopback(&config.public_url())
+}
+
+struct Judge {
+    problems: Vec<Problem>,
+}
+
+impl Judge {
+    fn add(&mut self, setting: &str, what: impl Into<String>, remedy: impl Into<String>) {
+        self.problems.push(Problem::new(setting, what, remedy));
+    }
+
+    fn within(&mut self, setting: &str, value: u64, allowed: RangeInclusive<u64>) {
+        if !allowed.contains(&value) {
+            let (least, most) = (allowed.start(), allowed.end());
+            self.add(
+                setting,
+                format!("{value} is out of bounds"),
+                if *most == u64::MAX {
+                    format!("at least {least}")
+                } else {
+                    format!("{least} to {most}")
+                },
+            );
+        }
+    }
+
+    fn no_longer(&mut self, setting: &str, value: u64, than: &str, most: u64) {
+        if value > most {
+            self.add(
+                setting,
+                format!("{value} s outlives {than} ({most} s)"),
+                format!("at most {than}"),
+            );
+        }
+    }
+
+    fn server(&mut self, config: &Config) {
+        let server = &config.server;
+        if let Some(url) = &server.public_url {
+            self.public_url(url);
+        }
+        if !server.listen.ip().is_loopback() && server.public_url.is_none() {
+            self.add(
+                "server.public_url",
+                format!("is not set, and server.listen ({}) is not loopback", server.listen),
+                "set the https address at which people reach the server",
+            );
+        } else if let (false, Some(url)) = (server.listen.ip().is_loopback(), &server.public_url)
+            && url.scheme() == "http"
+            && is_loopback(url)
+        {
+            self.add(
+                "server.public_url",
+                format!("is plain http, and server.listen ({}) is not loopback", server.listen),
+                "set the https address at which people reach the server, or listen on 127.0.0.1",
+            );
+        }
+        self.proxies("server.trusted_proxies", &server.trusted_proxies);
+        match &server.sealing_key {
+            Some(text) => {
+                if let Err(what) = data_dir::parse_sealing_key(text) {
+                    self.add("server.sealing_key", what.to_string(), data_dir::KEY_RECIPE);
+                }
+            }
+            None if config.identity.url != "embedded" => self.add(
+                "server.sealing_key",
+                "is not set, and every replica on the same database needs the same",
+                data_dir::KEY_RECIPE,
+            ),
+            None => {}
+        }
+    }
+
+    fn public_url(&mut self, url: &Url) {
+        const SETTING: &str = "server.public_url";
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback(url) => {}
+            "http" => self.add(
+                SETTING,
+                "plain http is for loopback alone",
+                format!("https://{}", url.host_str().unwrap_or("…")),
+            ),
+            other => self.add(SETTING, format!("`{other}` is not a web address"), "https://…"),
+        }
+        if url.host().is_none() {
+            self.add(SETTING, "names no host", "https://login.example.com");
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            self.add(
+                SETTING,
+                "has a path, a query or a fragment",
+                "scheme, host and port alone: the server has its host to itself",
+            );
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            self.add(SETTING, "has a user name or a password", "leave them out");
+        }
+    }
+
+    fn proxies(&mut self, setting: &str, networks: &[IpNet]) {
+        for network in networks {
+            if network.prefix_len() == 0 {
+                self.add(
+                    setting,
+                    format!("`{network}` would believe everybody"),
+                    "the networks of your own proxies, such as 10.1.2.0/24",
+                );
+            }
+        }
+    }
+
+    fn stores(&mut self, config: &Config) {
+        self.store("identity.url", &config.identity.url, &["postgres", "postgresql"], "postgres://");
+        // A cluster is named by several of its nodes, or by one and a comma.
+        let nodes = config.sessions.url.trim_end_matches(',').split(',');
+        for node in nodes.map(str::trim) {
+            self.store("sessions.url", node, &["redis", "rediss"], "redis://");
+        }
+    }
+
+    fn store(&mut self, setting: &str, url: &str, schemes: &[&str], form: &str) {
+        if url == "embedded" {
+            return;
+        }
+        let fits = Url::parse(url)
+            .is_ok_and(|url| schemes.contains(&url.scheme()) && url.host().is_some());
+        if !fits {
+            self.add(
+                setting,
+                "is neither `embedded` nor the address of a store",
+                format!("embedded, or {form}…"),
+            );
+        }
+    }
+
+    fn mail(&mut self, config: &Config) {
+        let mail = &config.mail;
+        if mail.url == "capture" {
+            if !is_local(config) {
+                self.add(
+                    "mail.url",
+                    "captured mail is for loopback alone: nobody would ever get it",
+                    "smtps://user:password@host:465",
+                );
+            }
+            return;
+        }
+        let fits = Url::parse(&mail.url)
+            .is_ok_and(|url| ["smtp", "smtps"].contains(&url.scheme()) && url.host().is_some());
+        if !fits {
+            self.add(
+                "mail.url",
+                "is neither `capture` nor the address of a mail server",
+                "smtp://host:587?tls=required or smtps://user:password@host:465",
+            );
+        }
+        if mail.from.parse::<lettre::message::Mailbox>().is_err() {
+            self.add("mail.from", "is not a sender", "Signalbox <signalbox@example.com>");
+        }
+    }
+
+    fn tokens(&mut self, config: &Config) {
+        const YEAR: u64 = 366 * 24 * 3600;
+        let tokens = &config.tokens;
+        self.within("tokens.access_ttl", tokens.access_ttl, 1..=24 * 3600);
+        self.within("tokens.id_ttl", tokens.id_ttl, 1..=24 * 3600);
+        self.within("tokens.refresh_ttl", tokens.refresh_ttl, 1..=YEAR);
+        self.within("tokens.session_ttl", tokens.session_ttl, 1..=YEAR);
+        self.within("tokens.short_session_ttl", tokens.short_session_ttl, 1..=YEAR);
+        self.within("tokens.refresh_retry", tokens.refresh_retry, 0..=300);
+        self.within("tokens.login_ttl", tokens.login_ttl, 1..=600);
+        self.within("tokens.key_lead", tokens.key_lead, 1..=30 * 24 * 3600);
+        let session = tokens.session_ttl;
+        self.no_longer("tokens.refresh_ttl", tokens.refresh_ttl, "tokens.session_ttl", session);
+        self.no_longer(
+            "tokens.short_session_ttl",
+            tokens.short_session_ttl,
+            "tokens.session_ttl",
+            session,
+        );
+        self.no_longer("tokens.access_ttl", tokens.access_ttl, "tokens.session_ttl", session);
+    }
+
+    fn password(&mut self, config: &Config) {
+        let password = &config.password;
+        self.within("password.min_length", password.min_length as u64, 8..=64);
+        self.within("password.max_length", password.max_length as u64, 64..=128);
+        self.within("password.min_score", password.min_score.into(), 2..=4);
+        self.within("password.memory_kib", password.memory_kib.into(), 19_456..=4 << 20);
+        self.within("password.iterations", password.iterations.into(), 2..=100);
+        self.within("password.threads", password.threads as u64, 0..=1024);
+        self.within("password.queue", password.queue as u64, 1..=100_000);
+    }
+
+    fn limits(&mut self, config: &Config) {
+        let limits = &config.limits;
+        for (setting, value, most) in [
+            ("limits.password_per_account", limits.password_per_account, 10),
+            ("limits.password_per_network", limits.password_per_network, u32::MAX),
+            ("limits.code_per_factor", limits.code_per_factor, 10),
+            ("limits.code_lock", limits.code_lock, 100),
+            ("limits.register_per_network", limits.register_per_network, u32::MAX),
+            ("limits.mail_per_address", limits.mail_per_address, u32::MAX),
+            ("limits.refresh_per_minute", limits.refresh_per_minute, u32::MAX),
+        ] {
+            self.within(setting, value.into(), 1..=most.into());
+        }
+    }
+
+    fn sites(&mut self, config: &Config) {
+        let (mut keys, mut hosts) = (BTreeSet::new(), BTreeSet::new());
+        for site in &config.sites {
+            let setting = format!("sites.{}", site.site_key);
+            for error in site.validate().err().unwrap_or_default() {
+                self.add(&format!("{setting}.{}", error.field), error.message, "correct the site");
+            }
+            if !keys.insert(&site.site_key) {
+                self.add(&setting, "stands here twice", "give each site its own site_key");
+            }
+            for host in &site.hosts {
+                if !hosts.insert(host) {
+                    self.add(
+                        &setting,
+                        format!("another site answers to the host `{host}`"),
+                        "give each host to one site",
+                    );
+                }
+            }
+        }
+    }
+
+    fn edge(&mut self, config: &Config, part: Part) {
+        let edge = &config.edge;
+        if same_socket(edge.listen, config.server.listen) && part == Part::Server {
+            self.add(
+                "edge.listen",
+                format!("{} is the server's", edge.listen),
+                "a port of its own, such as 8000",
+            );
+        }
+        if let Some(url) = &edge.server_url
+            && (!["http", "https"].contains(&url.scheme()) || url.host().is_none())
+        {
+            self.add("edge.server_url", "is not a web address", "https://login.example.com");
+        }
+        match &edge.credential {
+            Some(text) if OpaqueToken::parse(TokenKind::Edge, text).is_none() => self.add(
+                "edge.credential",
+                "is not the credential of an edge, or was cut or mistyped",
+                "signalbox admin create-edge --name NAME",
+            ),
+            None if part == Part::Edge => self.add(
+                "edge.credential",
+                "is not set, and an edge alone needs one",
+                "signalbox admin create-edge --name NAME",
+            ),
+            _ => {}
+        }
+        if part == Part::Edge && edge.server_url.is_none() {
+            self.add(
+                "edge.server_url",
+                "is not set, and an edge alone needs it",
+                "the address of the server, such as https://login.example.com",
+            );
+        }
+        if let Some(admin) = edge.admin_listen
+            && same_socket(admin, edge.listen)
+        {
+            self.add(
+                "edge.admin_listen",
+                format!("{admin} is where people come in"),
+                "a port of its own, such as 127.0.0.1:8001",
+            );
+        }
+        self.proxies("edge.trusted_proxies", &edge.trusted_proxies);
+        self.within("edge.threads", edge.threads as u64, 0..=1024);
+        self.within("edge.token_cache", edge.token_cache as u64, 1..=10_000_000);
+    }
+}
+
+fn same_socket(one: SocketAddr, other: SocketAddr) -> bool {
+    let overlap = |a: IpAddr, b: IpAddr| a == b || a.is_unspecified() || b.is_unspecified();
+    one.port() != 0 && one.port() == other.port() && overlap(one.ip(), other.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(change: impl FnOnce(&mut Config)) -> Vec<String> {
+        let mut config = Config::default();
+        change(&mut config);
+        judge(&config, Part::Server).into_iter().map(|problem| problem.setting).collect()
+    }
+
+    #[test]
+    fn the_defaults_are_sound() {
+        assert!(settings(|_| {}).is_empty());
+    }
+
+    #[test]
+    fn a_plain_http_issuer_is_for_loopback_alone() {
+        let with = |url: &str| settings(|config| config.server.public_url = Some(url.parse().unwrap()));
+        for local in ["http://localhost:8080", "http://127.0.0.1", "http://a.localhost", "http://[::1]"] {
+            assert!(with(local).is_empty(), "{local}");
+        }
+        assert_eq!(with("http://localhost.example.com"), ["server.public_url", "mail.url"]);
+        assert_eq!(with("http://192.0.2.1"), ["server.public_url", "mail.url"]);
+        assert_eq!(with("https://login.example.com"), ["mail.url"]);
+    }
+
+    #[test]
+    fn an_issuer_is_scheme_host_and_port_alone() {
+        for url in ["http://localhost/auth", "http://localhost?a=b", "http://localhost/#a", "http://ada:pw@localhost"] {
+            let found = settings(|config| config.server.public_url = Some(url.parse().unwrap()));
+            assert_eq!(found, ["server.public_url"], "{url}");
+        }
+    }
+
+    #[test]
+    fn an_open_address_needs_a_public_name_and_a_mail_server() {
+        let open = |config: &mut Config| config.server.listen = "0.0.0.0:8080".parse().unwrap();
+        assert_eq!(settings(open), ["server.public_url", "mail.url"]);
+        let found = settings(|config| {
+            open(config);
+            config.server.public_url = Some("https://login.example.com".parse().unwrap());
+            config.mail.url = "smtp://mail.example.com".into();
+        });
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn nobody_believes_every_proxy() {
+        for wildcard in ["0.0.0.0/0", "::/0"] {
+            let network: IpNet = wildcard.parse().unwrap();
+            assert_eq!(settings(|config| config.server.trusted_proxies = vec![network]), ["server.trusted_proxies"]);
+            assert_eq!(settings(|config| config.edge.trusted_proxies = vec![network]), ["edge.trusted_proxies"]);
+        }
+    }
+
+    #[test]
+    fn a_sealing_key_is_32_bytes_that_nobody_else_chose() {
+        let with = |key: &str| settings(|config| config.server.sealing_key = Some(key.into()));
+        for weak in ["", "changeme", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s", "AAAA"] {
+            assert_eq!(with(weak), ["server.sealing_key"], "{weak}");
+        }
+        assert!(with("pKxnTf0xAvhQcNc1lMsiMg3nyAvcYm1-eHNQcTLgRsk").is_empty());
+    }
+
+    #[test]
+    fn replicas_are_told_to_share_a_sealing_key() {
+        let found = settings(|config| config.identity.url = "postgres://db.example.com/signalbox".into());
+        assert_eq!(found, ["server.sealing_key"]);
+    }
+
+    #[test]
+    fn the_credential_of_an_edge_is_one() {
+        assert_eq!(settings(|config| config.edge.credential = Some("secret".into())), ["edge.credential"]);
+        let refresh = OpaqueToken::new(TokenKind::Mfa, &[], [7; 32]);
+        assert_eq!(settings(|config| config.edge.credential = Some(refresh.as_str().into())), ["edge.credential"]);
+    }
+
+    #[test]
+    fn an_edge_alone_needs_a_server_and_a_credential() {
+        let problems = judge(&Config::default(), Part::Edge);
+        let found: Vec<_> = problems.iter().map(|problem| problem.setting.as_str()).collect();
+        assert_eq!(found, ["edge.credential", "edge.server_url"]);
+    }
+
+    #[test]
+    fn stores_and_mail_have_addresses_of_their_kind() {
+        assert_eq!(settings(|config| config.sessions.url = "localhost:6379".into()), ["sessions.url"]);
+        assert_eq!(settings(|config| config.sessions.url = "redis://a:1,http://b".into()), ["sessions.url"]);
+        assert_eq!(settings(|config| config.mail.url = "http://mail.example.com".into()), ["mail.url"]);
+        let found = settings(|config| config.identity.url = "mysql://localhost/a".into());
+        assert_eq!(found, ["server.sealing_key", "identity.url"]);
+    }
+
+    #[test]
+    fn lifetimes_fit_into_one_another() {
+        assert_eq!(settings(|config| config.tokens.login_ttl = 601), ["tokens.login_ttl"]);
+        assert_eq!(settings(|config| config.tokens.access_ttl = 0), ["tokens.access_ttl"]);
+        assert_eq!(settings(|config| config.tokens.refresh_ttl = 31 * 24 * 3600), ["tokens.refresh_ttl"]);
+        assert_eq!(settings(|config| config.tokens.short_session_ttl = 31 * 24 * 3600), ["tokens.short_session_ttl"]);
+    }
+
+    #[test]
+    fn limits_and_password_rules_stay_within_the_contract() {
+        assert_eq!(settings(|config| config.limits.password_per_account = 11), ["limits.password_per_account"]);
+        assert_eq!(settings(|config| config.limits.code_per_factor = 11), ["limits.code_per_factor"]);
+        assert_eq!(settings(|config| config.limits.code_lock = 101), ["limits.code_lock"]);
+        assert_eq!(settings(|config| config.limits.mail_per_address = 0), ["limits.mail_per_address"]);
+        assert_eq!(settings(|config| config.password.memory_kib = 1024), ["password.memory_kib"]);
+        assert_eq!(settings(|config| config.password.iterations = 1), ["password.iterations"]);
+        assert_eq!(settings(|config| config.password.min_length = 7), ["password.min_length"]);
+        assert_eq!(settings(|config| config.password.max_length = 129), ["password.max_length"]);
+    }
+
+    #[test]
+    fn server_and_edge_do_not_share_a_port() {
+        assert_eq!(settings(|config| config.edge.listen = "127.0.0.1:8080".parse().unwrap()), ["edge.listen"]);
+        assert_eq!(settings(|config| config.edge.admin_listen = Some("127.0.0.1:8000".parse().unwrap())), ["edge.admin_listen"]);
+    }
+
+    #[test]
+    fn a_host_belongs_to_one_site() {
+        let found = settings(|config| {
+            let site = |key: &str| jwks::site::Site {
+                site_key: key.into(),
+                name: String::new(),
+                base_url: format!("http://{key}.localhost"),
+                hosts: vec!["app.localhost".into()],
+                upstreams: vec!["http://127.0.0.1:3000".into()],
+                status: jwks::site::SiteStatus::Active,
+                branding: jwks::site::Branding::default(),
+                policy: jwks::policy::Policy::default(),
+                version: 0,
+                forward_credentials: false,
+            };
+            config.sites = vec![site("one"), site("two")];
+        });
+        assert_eq!(found, ["sites.two"]);
+    }
+}

@@ -1,0 +1,35 @@
+use serde::{Deserialize, Serialize};
+
+/// `[limits]`: how often anybody may try within 15 minutes, where nothing else is said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsSection {
+    /// Wrong passwords for one account, over all surfaces; at most 10.
+    pub password_per_account: u32,
+    /// Wrong passwords from one network (IPv4 /24, IPv6 /56).
+    pub password_per_network: u32,
+    /// Wrong codes at one factor; at most 10.
+    pub code_per_factor: u32,
+    /// Guesses in a row that lock a factor; at most 100.
+    pub code_lock: u32,
+    /// Registrations from one network.
+    pub register_per_network: u32,
+    /// Mails to one address.
+    pub mail_per_address: u32,
+    /// Refreshes of one person's tokens within one minute.
+    pub refresh_per_minute: u32,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        Self {
+            password_per_account: 10,
+            password_per_network: 100,
+            code_per_factor: 10,
+            code_lock: 100,
+            register_per_network: 50,
+            mail_per_address: 5,
+            refresh_per_minute: 600,
+        }
+    }
+}

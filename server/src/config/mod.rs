@@ -1,0 +1,69 @@
+//! Settings: one struct and one file a section, with the default and the meaning beside the field.
+
+pub mod check;
+mod edge;
+mod identity;
+mod limits;
+pub mod load;
+mod mail;
+mod password;
+mod policy;
+mod problem;
+mod server;
+mod sessions;
+mod tokens;
+
+use jwks::site::Site;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use edge::EdgeSection;
+pub use identity::IdentitySection;
+pub use limits::LimitsSection;
+pub use mail::MailSection;
+pub use password::PasswordSection;
+pub use policy::PolicySection;
+pub use problem::Problem;
+pub use server::ServerSection;
+pub use sessions::SessionsSection;
+pub use tokens::TokensSection;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The token server.
+    pub server: ServerSection,
+    /// The edge.
+    pub edge: EdgeSection,
+    /// Where identity is kept.
+    pub identity: IdentitySection,
+    /// Where sessions are kept.
+    pub sessions: SessionsSection,
+    /// How mail leaves.
+    pub mail: MailSection,
+    /// Lifetimes and algorithms.
+    pub tokens: TokensSection,
+    /// Rules and costs of passwords.
+    pub password: PasswordSection,
+    /// How much anybody may try.
+    pub limits: LimitsSection,
+    /// What is asked where no site says otherwise.
+    pub policy: PolicySection,
+    /// Sites behind the edge. They are stored at start; sites made by command stay beside them.
+    pub sites: Vec<Site>,
+}
+
+impl Config {
+    /// Where people and clients reach the server: `server.public_url`, or `http://localhost` with
+    /// the port it listens on.
+    #[must_use]
+    pub fn public_url(&self) -> Url {
+        self.server.public_url.clone().unwrap_or_else(|| local_url(self.server.listen.port()))
+    }
+}
+
+#[allow(clippy::expect_used, reason = "a port is a number")]
+fn local_url(port: u16) -> Url {
+    format!("http://localhost:{port}").parse().expect("a host and a port make an address")
+}

@@ -1,0 +1,33 @@
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSection {
+    /// Address and port the server listens on.
+    pub listen: SocketAddr,
+    /// Where people and clients reach it: the issuer, and the beginning of every link. Never taken
+    /// from a request. Unset: `http://localhost:<port>`, on loopback only.
+    pub public_url: Option<Url>,
+    /// Networks of the proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The key that seals TOTP secrets and signing keys: 32 bytes, base64url. Unset: a key made at
+    /// the first start and kept in the data folder as `sealing.key`.
+    #[serde(skip_serializing)]
+    pub sealing_key: Option<String>,
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            sealing_key: None,
+        }
+    }
+}

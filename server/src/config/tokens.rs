@@ -1,0 +1,42 @@
+use jwks::Algorithm;
+use serde::{Deserialize, Serialize};
+
+/// `[tokens]`; spans in seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokensSection {
+    /// What access tokens are signed with: `ES256`, `EdDSA` or `RS256`.
+    pub algorithm: Algorithm,
+    /// Life of an access token.
+    pub access_ttl: u64,
+    /// Life of an ID token.
+    pub id_ttl: u64,
+    /// Life of a refresh token; each rotation gives it again.
+    pub refresh_ttl: u64,
+    /// The absolute end of a session.
+    pub session_ttl: u64,
+    /// The end of a session whose owner did not ask to be remembered.
+    pub short_session_ttl: u64,
+    /// How long after a rotation the spent token may be presented once more.
+    pub refresh_retry: u64,
+    /// How long a half-signed-in state lives; at most 600.
+    pub login_ttl: u64,
+    /// How long a new signing key is published before it signs.
+    pub key_lead: u64,
+}
+
+impl Default for TokensSection {
+    fn default() -> Self {
+        Self {
+            algorithm: Algorithm::ES256,
+            access_ttl: 3600,
+            id_ttl: 3600,
+            refresh_ttl: 7 * 24 * 3600,
+            session_ttl: 30 * 24 * 3600,
+            short_session_ttl: 12 * 3600,
+            refresh_retry: 60,
+            login_ttl: 600,
+            key_lead: 600,
+        }
+    }
+}

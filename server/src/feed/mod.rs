@@ -1,0 +1,161 @@
+//! The feed: one stream for each edge, read from the ordered sequence of the identity store.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jwks::{
+    Time,
+    feed::{Entry, Message},
+};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    store::{IdentityStore, StoreResult},
+};
+
+/// How often an edge hears that its view is current.
+pub const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How many entries go out in one piece.
+const BATCH: u32 = 500;
+
+/// What is known of a connected edge.
+#[derive(Clone, Copy, Debug)]
+struct Connected {
+    streams: u32,
+    acknowledged: u64,
+}
+
+/// Serves the feed, and knows which edges follow it and how far they are.
+pub struct Hub {
+    store: Arc<dyn IdentityStore>,
+    edges: Mutex<HashMap<Uuid, Connected>>,
+}
+
+impl Hub {
+    /// Over the store that keeps the sequence.
+    #[must_use]
+    pub fn new(store: Arc<dyn IdentityStore>) -> Self {
+        Self { store, edges: Mutex::default() }
+    }
+
+    /// Opens the stream of an edge that holds everything up to `after` of `epoch`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn open(
+        self: &Arc<Self>,
+        edge: Uuid,
+        epoch: &str,
+        after: u64,
+        issuer: &str,
+        clock: Clock,
+    ) -> StoreResult<Stream> {
+        // Taken before anything is read, so that nothing written meanwhile goes unnoticed.
+        let mut changes = self.store.feed_changes();
+        changes.mark_unchanged();
+        let (current, head) = self.store.feed_head().await?;
+        let mut first = Vec::new();
+        let mut seq = after;
+        if epoch != current || after == 0 || after > head {
+            let snapshot = self.store.snapshot(issuer, clock.now()).await?;
+            seq = snapshot.seq;
+            first.push(Message::Snapshot(Box::new(snapshot)));
+        }
+        let connection = Connection::new(self.clone(), edge);
+        Ok(Stream { hub: self.clone(), clock, changes, seq, first, _connection: connection })
+    }
+
+    /// Notes that `edge` has taken in everything up to `seq`.
+    pub fn acknowledge(&self, edge: Uuid, seq: u64) {
+        if let Some(connected) = self.edges().get_mut(&edge) {
+            connected.acknowledged = connected.acknowledged.max(seq);
+        }
+    }
+
+    /// How many edges follow the feed, and the lowest number all of them have acknowledged.
+    #[must_use]
+    pub fn followers(&self) -> (usize, Option<u64>) {
+        let edges = self.edges();
+        (edges.len(), edges.values().map(|edge| edge.acknowledged).min())
+    }
+
+    fn edges(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Connected>> {
+        self.edges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts an edge as connected for as long as it lives.
+struct Connection {
+    hub: Arc<Hub>,
+    edge: Uuid,
+}
+
+impl Connection {
+    fn new(hub: Arc<Hub>, edge: Uuid) -> Self {
+        let mut edges = hub.edges();
+        edges.entry(edge).or_insert(Connected { streams: 0, acknowledged: 0 }).streams += 1;
+        drop(edges);
+        Self { hub, edge }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let mut edges = self.hub.edges();
+        if let Some(connected) = edges.get_mut(&self.edge) {
+            connected.streams -= 1;
+            if connected.streams == 0 {
+                edges.remove(&self.edge);
+            }
+        }
+    }
+}
+
+/// The stream of one edge.
+pub struct Stream {
+    hub: Arc<Hub>,
+    clock: Clock,
+    changes: watch::Receiver<u64>,
+    seq: u64,
+    first: Vec<Message>,
+    _connection: Connection,
+}
+
+impl Stream {
+    /// The next messages: what is new, as soon as there is something, or a heartbeat.
+    ///
+    /// # Errors
+    /// When the store fails: the stream ends, and the edge comes back.
+    pub async fn next(&mut self) -> StoreResult<Vec<Message>> {
+        if !self.first.is_empty() {
+            return Ok(std::mem::take(&mut self.first));
+        }
+        let entries = self.entries().await?;
+        if !entries.is_empty() {
+            return Ok(entries);
+        }
+        // A closed channel means that the store is going; the heartbeat's pace does then.
+        if let Ok(Err(_)) = tokio::time::timeout(HEARTBEAT, self.changes.changed()).await {
+            tokio::time::sleep(HEARTBEAT).await;
+        }
+        let entries = self.entries().await?;
+        if !entries.is_empty() {
+            return Ok(entries);
+        }
+        let at: Time = self.clock.now();
+        Ok(vec![Message::Heartbeat { seq: self.seq, at }])
+    }
+
+    async fn entries(&mut self) -> StoreResult<Vec<Message>> {
+        let entries: Vec<Entry> = self.hub.store.list_feed(self.seq, BATCH).await?;
+        if let Some(last) = entries.last() {
+            self.seq = last.seq;
+        }
+        Ok(entries.into_iter().map(Message::Entry).collect())
+    }
+}

@@ -1,0 +1,105 @@
+//! `/feed` and `/feed/ack`: for edges alone.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Query, State},
+    response::{IntoResponse, Response},
+};
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::stream;
+use http::{HeaderMap, StatusCode, header};
+use jwks::feed::Message;
+use serde::Deserialize;
+
+use crate::{
+    app::App,
+    domain::{
+        edge::EdgeRow,
+        secret::{OpaqueToken, TokenKind},
+    },
+    store::StoreResult,
+};
+
+/// Where an edge stands.
+#[derive(Deserialize)]
+pub struct Position {
+    #[serde(default)]
+    after: u64,
+    #[serde(default)]
+    epoch: String,
+}
+
+/// How far an edge is.
+#[derive(Deserialize)]
+pub struct Acknowledged {
+    seq: u64,
+}
+
+/// GET /feed: one JSON message a line, without end.
+pub async fn stream(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Query(position): Query<Position>,
+) -> Response {
+    let edge = match authenticate(&app, &headers).await {
+        Ok(Some(edge)) => edge,
+        Ok(None) => return StatusCode::UNAUTHORIZED.into_response(),
+        Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    };
+    let opened = app
+        .feed
+        .open(edge.id, &position.epoch, position.after, &app.issuer, app.clock.clone())
+        .await;
+    let Ok(opened) = opened else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    tracing::info!(edge = edge.name, after = position.after, "an edge follows the feed");
+    let lines = stream::try_unfold(opened, |mut opened| async move {
+        let messages = opened.next().await?;
+        Ok::<_, crate::store::StoreError>(Some((lines(&messages), opened)))
+    });
+    let headers =
+        [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
+    (headers, Body::from_stream(lines)).into_response()
+}
+
+/// POST /feed/ack
+pub async fn acknowledge(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Json(acknowledged): Json<Acknowledged>,
+) -> StatusCode {
+    match authenticate(&app, &headers).await {
+        Ok(Some(edge)) => {
+            app.feed.acknowledge(edge.id, acknowledged.seq);
+            StatusCode::NO_CONTENT
+        }
+        Ok(None) => StatusCode::UNAUTHORIZED,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+async fn authenticate(app: &App, headers: &HeaderMap) -> StoreResult<Option<EdgeRow>> {
+    let field = headers.get(header::AUTHORIZATION).and_then(|field| field.to_str().ok());
+    let token = field
+        .and_then(|field| field.strip_prefix("Bearer "))
+        .and_then(|token| OpaqueToken::parse(TokenKind::Edge, token));
+    match token {
+        Some(token) => app.identity.find_edge(&token.hash()).await,
+        None => Ok(None),
+    }
+}
+
+fn lines(messages: &[Message]) -> Bytes {
+    let mut lines = BytesMut::new();
+    for message in messages {
+        if let Ok(line) = serde_json::to_vec(message) {
+            lines.put_slice(&line);
+            lines.put_u8(b'\n');
+        }
+    }
+    lines.freeze()
+}

@@ -1,0 +1,58 @@
+//! Health and figures.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::{app::App, figures, store::StoreResult};
+
+/// How long a store may take to answer before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// `/health/live`, `/health/ready` and `/metrics`.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+}
+
+async fn live() -> Json<serde_json::Value> {
+    Json(json!({ "status": "live" }))
+}
+
+/// Names what is missing. Why it is missing is in the log alone: causes hold addresses.
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    let (identity, sessions) =
+        tokio::join!(answers(app.identity.check()), answers(app.sessions.check()));
+    let keys = app.keys.is_ready(app.config.tokens.algorithm, app.clock.now());
+    let missing: Vec<_> = [("identity", identity), ("sessions", sessions), ("keys", keys)]
+        .into_iter()
+        .filter_map(|(part, is_there)| (!is_there).then_some(part))
+        .collect();
+    if missing.is_empty() {
+        return Json(json!({ "status": "ready" })).into_response();
+    }
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        [(header::RETRY_AFTER, "1")],
+        Json(json!({ "status": "not ready", "missing": missing })),
+    )
+        .into_response()
+}
+
+async fn answers(check: impl Future<Output = StoreResult<()>>) -> bool {
+    matches!(timeout(PATIENCE, check).await, Ok(Ok(())))
+}
+
+async fn metrics() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], figures::render())
+}

@@ -1,0 +1,11 @@
+//! Surfaces: they parse, call a use case, and render. No rules live here.
+
+pub mod feed;
+pub mod health;
+pub mod listener;
+pub mod observe;
+pub mod origin;
+pub mod outbox;
+pub mod pages;
+pub mod rail;
+pub mod well_known;

@@ -1,0 +1,93 @@
+//! The outbox: captured mail and SMS, on loopback and while no transport is set.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use askama::Template;
+use axum::{
+    Json, Router,
+    extract::{ConnectInfo, Query, State},
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{app::App, config::check::is_local, mailer::Captured};
+
+/// Mail is somebody else's text: nothing of it runs, loads or sends.
+const POLICY: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// `/dev/outbox`.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new().route("/dev/outbox", get(outbox))
+}
+
+#[derive(Deserialize)]
+struct Form {
+    #[serde(default)]
+    format: String,
+}
+
+/// A captured message on the wire and on the page.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    channel: &'static str,
+    to: String,
+    subject: String,
+    text: String,
+    html: String,
+    sent_at: String,
+}
+
+impl From<Captured> for Message {
+    fn from(captured: Captured) -> Self {
+        let sent_at = jiff::Timestamp::from_millisecond(captured.sent_at.millis())
+            .map(|stamp| stamp.to_string())
+            .unwrap_or_default();
+        let letter = captured.letter;
+        Self {
+            channel: captured.channel,
+            to: letter.to,
+            subject: letter.subject,
+            text: letter.text,
+            html: letter.html,
+            sent_at,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "outbox.html")]
+struct Page {
+    messages: Vec<Message>,
+}
+
+async fn outbox(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Query(form): Query<Form>,
+) -> Response {
+    let local = peer.ip().to_canonical().is_loopback() && is_local(&app.config);
+    let Some(captured) = app.mailer.outbox().filter(|_| local) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let messages: Vec<Message> = captured.into_iter().map(Message::from).collect();
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    if form.format == "json" {
+        return (headers, Json(messages)).into_response();
+    }
+    match (Page { messages }).render() {
+        Ok(page) => (headers, Html(page)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the outbox page cannot be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

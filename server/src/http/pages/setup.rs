@@ -1,0 +1,130 @@
+//! `/setup`: the first admin, with password and authenticator in one form.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{FromRequest, Query, Request, State},
+    response::Response,
+};
+use http::StatusCode;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{PAGES, answer};
+use crate::{
+    app::App,
+    auth::{
+        AuthError,
+        error::FieldProblem,
+        setup::{self, FilledIn, Form as NewForm},
+    },
+    http::{origin::origin, rail::BODY_LIMIT},
+};
+
+/// The token of a link.
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    token: String,
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+struct Fields {
+    token: String,
+    email: String,
+    name: String,
+    password: String,
+    sealed: String,
+    code: String,
+}
+
+#[derive(Template)]
+#[template(path = "setup.html")]
+struct SetupPage<'p> {
+    token: &'p str,
+    email: &'p str,
+    name: &'p str,
+    form: &'p NewForm,
+    problems: &'p [FieldProblem],
+}
+
+impl SetupPage<'_> {
+    fn problem(&self, field: &str) -> &str {
+        let problem = self.problems.iter().find(|problem| problem.field == field);
+        problem.map_or("", |problem| problem.message.as_str())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "setup_done.html")]
+struct DonePage<'p> {
+    email: &'p str,
+    codes: &'p [String],
+}
+
+/// GET /setup?token=…
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Query(link): Query<Link>,
+    request: Request,
+) -> Response {
+    let origin = origin(&app, request.headers(), request.extensions(), PAGES);
+    match setup::form(&app, &link.token, None).await {
+        Ok(form) => answer::page(
+            StatusCode::OK,
+            &SetupPage { token: &link.token, email: "", name: "", form: &form, problems: &[] },
+        ),
+        Err(reason) => answer::error(&origin.request_id, &reason),
+    }
+}
+
+/// POST /setup
+pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
+    let origin = origin(&app, request.headers(), request.extensions(), PAGES);
+    if !answer::is_same_origin(&app, request.headers()) {
+        return answer::error(&origin.request_id, &AuthError::Forbidden);
+    }
+    let Ok(Form(fields)) = read_form::<Fields>(request).await else {
+        return answer::error(&origin.request_id, &AuthError::InvalidToken);
+    };
+    let filled_in = FilledIn {
+        token: fields.token.clone(),
+        email: fields.email.clone(),
+        name: fields.name.clone(),
+        password: fields.password,
+        sealed: fields.sealed.clone(),
+        code: fields.code,
+    };
+    match setup::create(&app, &origin, filled_in).await {
+        Ok(codes) => {
+            answer::page(StatusCode::OK, &DonePage { email: &fields.email, codes: &codes })
+        }
+        Err(AuthError::Invalid(problems)) => {
+            match setup::form(&app, &fields.token, Some(&fields.sealed)).await {
+                Ok(form) => answer::page(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    &SetupPage {
+                        token: &fields.token,
+                        email: &fields.email,
+                        name: &fields.name,
+                        form: &form,
+                        problems: &problems,
+                    },
+                ),
+                Err(reason) => answer::error(&origin.request_id, &reason),
+            }
+        }
+        Err(reason) => answer::error(&origin.request_id, &reason),
+    }
+}
+
+/// Reads a form of at most [`BODY_LIMIT`] bytes.
+pub async fn read_form<T: DeserializeOwned>(request: Request) -> Result<Form<T>, ()> {
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|_| ())?;
+    let request = Request::from_parts(parts, axum::body::Body::from(bytes));
+    let Form(form) = Form::<T>::from_request(request, &()).await.map_err(|_| ())?;
+    Ok(Form(form))
+}

@@ -1,0 +1,59 @@
+//! `/verify-email`: a link shows a button, and the button proves the address. Mail scanners follow
+//! links and press no buttons (rule 25).
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{Query, Request, State},
+    response::Response,
+};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{PAGES, answer};
+use crate::{
+    app::App,
+    auth::{AuthError, registration},
+    http::origin::origin,
+};
+
+/// The token of a link.
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    token: String,
+}
+
+#[derive(Template)]
+#[template(path = "verify_email.html")]
+struct Question<'q> {
+    token: &'q str,
+}
+
+/// GET /verify-email?token=…
+pub async fn show(Query(link): Query<Link>) -> Response {
+    answer::page(StatusCode::OK, &Question { token: &link.token })
+}
+
+/// POST /verify-email
+pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let origin = origin(&app, &parts.headers, &parts.extensions, PAGES);
+    if !answer::is_same_origin(&app, &parts.headers) {
+        return answer::error(&origin.request_id, &AuthError::Forbidden);
+    }
+    let Ok(Form(link)) = super::setup::read_form::<Link>(Request::from_parts(parts, body)).await
+    else {
+        return answer::error(&origin.request_id, &AuthError::InvalidToken);
+    };
+    match registration::verify_email(&app, &origin, &link.token).await {
+        Ok(_) => answer::message(
+            StatusCode::OK,
+            "Your address is verified",
+            "Your account is active: you can sign in now.",
+        ),
+        Err(reason) => answer::error(&origin.request_id, &reason),
+    }
+}

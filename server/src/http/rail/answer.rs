@@ -1,0 +1,311 @@
+//! The envelope, and the ONE table from a reason to its answer.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use jwks::policy::Method;
+use serde_json::{Value, json};
+
+use super::body::BodyProblems;
+use crate::{
+    auth::{AuthError, error::FieldProblem},
+    http::observe::RequestId,
+    store::StoreError,
+};
+
+/// `meta` of every answer.
+fn meta(request_id: &str) -> Value {
+    json!({ "requestId": request_id, "timestamp": jiff::Timestamp::now().to_string() })
+}
+
+/// A successful answer.
+pub fn data(request_id: &str, status: StatusCode, data: Value) -> Response {
+    respond(status, &json!({ "data": data, "meta": meta(request_id) }))
+}
+
+/// A page of a list.
+pub fn list(request_id: &str, items: Vec<Value>, page: usize, per_page: usize) -> Response {
+    let total = items.len();
+    let start = page.saturating_sub(1).saturating_mul(per_page);
+    let items: Vec<Value> = items.into_iter().skip(start).take(per_page).collect();
+    let shown_to = start.saturating_add(items.len());
+    respond(
+        StatusCode::OK,
+        &json!({
+            "data": items,
+            "meta": meta(request_id),
+            "pagination": {
+                "page": page,
+                "perPage": per_page,
+                "total": total,
+                "totalPages": total.div_ceil(per_page),
+                "hasMore": shown_to < total,
+            },
+        }),
+    )
+}
+
+fn respond(status: StatusCode, body: &Value) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (status, headers, body.to_string()).into_response()
+}
+
+/// Why a request is not answered: a reason of a use case, or of the transport.
+#[derive(Debug)]
+pub enum RailError {
+    /// A use case said no.
+    Auth(AuthError),
+    /// The body's fields cannot be taken.
+    Fields(BodyProblems),
+    /// The body is larger than [`super::BODY_LIMIT`].
+    TooLarge,
+    /// The body is not declared as JSON.
+    NotJson,
+    /// No such route.
+    NoRoute,
+    /// The route has other methods.
+    WrongMethod,
+}
+
+impl From<AuthError> for RailError {
+    fn from(error: AuthError) -> Self {
+        Self::Auth(error)
+    }
+}
+
+impl From<BodyProblems> for RailError {
+    fn from(problems: BodyProblems) -> Self {
+        Self::Fields(problems)
+    }
+}
+
+/// One row of the table: status, code, and what is said.
+struct Row {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    details: Option<Value>,
+    /// More members of the error object.
+    more: Option<Value>,
+    retry_after: Option<u64>,
+    limit: Option<u32>,
+}
+
+impl Row {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: None,
+            more: None,
+            retry_after: None,
+            limit: None,
+        }
+    }
+}
+
+/// Every reason, answered. No `_`: a new reason does not compile until it has its row.
+fn row(error: &RailError) -> Row {
+    use StatusCode as S;
+    let error = match error {
+        RailError::Auth(error) => error,
+        RailError::Fields(BodyProblems(problems)) => {
+            let details = problems
+                .iter()
+                .map(|(field, message)| json!({ "field": field, "message": message }))
+                .collect();
+            return Row { details: Some(details), ..invalid_fields() };
+        }
+        RailError::TooLarge => {
+            return Row::new(
+                S::PAYLOAD_TOO_LARGE,
+                "PAYLOAD_TOO_LARGE",
+                "The body is larger than 16 KiB.",
+            );
+        }
+        RailError::NotJson => {
+            return Row::new(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "Send the body as JSON, with Content-Type: application/json.",
+            );
+        }
+        RailError::NoRoute => {
+            return Row::new(S::NOT_FOUND, "NOT_FOUND", "There is no such endpoint.");
+        }
+        RailError::WrongMethod => {
+            return Row::new(
+                S::METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                "This endpoint does not take this method.",
+            );
+        }
+    };
+    match error {
+        AuthError::Invalid(problems) => {
+            Row { details: Some(problems.iter().map(detail).collect()), ..invalid_fields() }
+        }
+        AuthError::MethodNotOffered(offered) => {
+            let names: Vec<&str> = offered.iter().copied().map(Method::as_str).collect();
+            let message = if names.is_empty() {
+                "is not available; set up a factor first".to_owned()
+            } else {
+                format!("is not available here; available: {}", names.join(", "))
+            };
+            Row {
+                details: Some(json!([{ "field": "method", "message": message }])),
+                ..Row::new(
+                    S::UNPROCESSABLE_ENTITY,
+                    "VALIDATION_ERROR",
+                    "This method is not available; see details.",
+                )
+            }
+        }
+        AuthError::WrongCredentials => Row::new(
+            S::UNAUTHORIZED,
+            "INVALID_CREDENTIALS",
+            "The mail address or the password is wrong.",
+        ),
+        AuthError::AddressNotVerified => Row::new(
+            S::FORBIDDEN,
+            "EMAIL_NOT_VERIFIED",
+            "Verify the mail address first: open the link that was sent there.",
+        ),
+        AuthError::NoCredential => Row::new(
+            S::UNAUTHORIZED,
+            "UNAUTHORIZED",
+            "Send an access token: Authorization: Bearer ….",
+        ),
+        AuthError::InvalidToken => Row::new(
+            S::UNAUTHORIZED,
+            "INVALID_TOKEN",
+            "The token is unknown, spent, expired or revoked.",
+        ),
+        AuthError::WrongCode => {
+            Row::new(S::UNAUTHORIZED, "INVALID_CODE", "The code is wrong, spent or expired.")
+        }
+        AuthError::FactorLocked => Row::new(
+            S::LOCKED,
+            "ACCOUNT_LOCKED",
+            "This factor is locked after too many wrong codes; use another, or ask an administrator.",
+        ),
+        AuthError::TooMany { retry_after, limit } => Row {
+            retry_after: Some(retry_after.as_secs().max(1)),
+            limit: Some(*limit),
+            ..Row::new(S::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many tries; wait a while.")
+        },
+        AuthError::StepUpRequired { acr, max_age } => Row {
+            more: Some(json!({ "acrValues": [acr.acr()], "maxAge": max_age })),
+            ..Row::new(
+                S::FORBIDDEN,
+                "STEP_UP_REQUIRED",
+                "This needs a stronger or fresher proof: /mfa/verify, or /reauthenticate without a factor.",
+            )
+        },
+        AuthError::Forbidden => Row::new(S::FORBIDDEN, "FORBIDDEN", "This is not allowed."),
+        AuthError::NotFound => Row::new(S::NOT_FOUND, "NOT_FOUND", "There is no such thing."),
+        AuthError::Conflict(what) => {
+            Row::new(S::CONFLICT, "CONFLICT", format!("Not done: {what}."))
+        }
+        AuthError::Busy | AuthError::Store(StoreError::Unavailable { .. }) => Row {
+            retry_after: Some(1),
+            ..Row::new(
+                S::SERVICE_UNAVAILABLE,
+                "UNAVAILABLE",
+                "The service is busy or waits for a store; try again in a moment.",
+            )
+        },
+        AuthError::Store(StoreError::Broken { .. }) | AuthError::Internal(_) => Row::new(
+            S::INTERNAL_SERVER_ERROR,
+            "INTERNAL_ERROR",
+            "Something went wrong; the request id names it in the log.",
+        ),
+    }
+}
+
+fn invalid_fields() -> Row {
+    Row::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "VALIDATION_ERROR",
+        "Some fields cannot be taken; see details.",
+    )
+}
+
+fn detail(problem: &FieldProblem) -> Value {
+    json!({ "field": wire_name(problem.field), "message": problem.message })
+}
+
+/// The use cases' field names as this wire writes them.
+fn wire_name(field: &str) -> String {
+    let mut name = String::with_capacity(field.len());
+    let mut upper = false;
+    for c in field.chars() {
+        match c {
+            '_' => upper = true,
+            c if upper => {
+                name.extend(c.to_uppercase());
+                upper = false;
+            }
+            c => name.push(c),
+        }
+    }
+    name
+}
+
+/// Answers and logs an error, once.
+pub fn error(request_id: &str, error: &RailError) -> Response {
+    let row = row(error);
+    if row.status.is_server_error() {
+        tracing::error!(request_id, code = row.code, cause = ?error, "request failed");
+    } else {
+        tracing::info!(request_id, code = row.code, cause = ?error, "request refused");
+    }
+    let mut body = json!({ "code": row.code, "message": row.message });
+    if let Some(details) = row.details {
+        body["details"] = details;
+    }
+    if let Some(Value::Object(more)) = row.more {
+        for (name, value) in more {
+            body[name] = value;
+        }
+    }
+    let mut response = respond(row.status, &json!({ "error": body, "meta": meta(request_id) }));
+    let headers = response.headers_mut();
+    if row.status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(seconds) = row.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(limit) = row.limit {
+            headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
+            headers.insert("x-ratelimit-remaining", HeaderValue::from_static("0"));
+            headers.insert("x-ratelimit-reset", HeaderValue::from(seconds));
+        }
+    }
+    response
+}
+
+/// 404 in the envelope.
+pub async fn no_such_route(request_id: RequestId) -> Response {
+    error(&request_id.0, &RailError::NoRoute)
+}
+
+/// 405 in the envelope.
+pub async fn wrong_method(request_id: RequestId) -> Response {
+    error(&request_id.0, &RailError::WrongMethod)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_names_are_written_in_camel_case() {
+        assert_eq!(wire_name("site_key"), "siteKey");
+        assert_eq!(wire_name("email"), "email");
+    }
+}

@@ -1,0 +1,186 @@
+//! Request bodies: one JSON object, read field by field, so that every field that is missing,
+//! doubled, unknown or of the wrong type is named in one answer.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+/// The fields of a body, taken out one after the other.
+#[derive(Debug)]
+pub struct Body {
+    fields: Vec<(String, Value)>,
+    problems: Vec<(String, String)>,
+}
+
+/// What is wrong with a body: fields, named as they were sent, and the remedy.
+#[derive(Debug)]
+pub struct BodyProblems(pub Vec<(String, String)>);
+
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+impl Body {
+    /// Reads a body; an empty one is an object without members.
+    pub fn read(bytes: &[u8]) -> Self {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Self { fields: Vec::new(), problems: Vec::new() };
+        }
+        match serde_json::from_slice::<Members>(bytes) {
+            Ok(Members(fields)) => {
+                let mut problems = Vec::new();
+                for (at, (name, _)) in fields.iter().enumerate() {
+                    if fields[..at].iter().any(|(other, _)| other == name) {
+                        problems.push((clip(name), "is given twice; send it once".to_owned()));
+                    }
+                }
+                Self { fields, problems }
+            }
+            // The parser's own words name a place and no content.
+            Err(error) => Self {
+                fields: Vec::new(),
+                problems: vec![(
+                    "body".to_owned(),
+                    format!(
+                        "is not a JSON object (line {}, column {})",
+                        error.line(),
+                        error.column()
+                    ),
+                )],
+            },
+        }
+    }
+
+    /// A string that must be there.
+    pub fn string(&mut self, name: &str) -> String {
+        self.optional_string(name).unwrap_or_else(|| {
+            if !self.is_broken() && !self.problems.iter().any(|(field, _)| field == name) {
+                self.problem(name, "is missing");
+            }
+            String::new()
+        })
+    }
+
+    /// A string that may be left out or null.
+    pub fn optional_string(&mut self, name: &str) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) if text.contains('\0') => {
+                self.problem(name, "must not contain NUL");
+                None
+            }
+            Value::String(text) => Some(text),
+            Value::Null => None,
+            _ => {
+                self.problem(name, "must be a string");
+                None
+            }
+        }
+    }
+
+    /// A truth value that may be left out or null.
+    pub fn optional_bool(&mut self, name: &str) -> Option<bool> {
+        match self.take(name)? {
+            Value::Bool(value) => Some(value),
+            Value::Null => None,
+            _ => {
+                self.problem(name, "must be true or false");
+                None
+            }
+        }
+    }
+
+    /// Notes a problem of a field.
+    pub fn problem(&mut self, name: &str, message: &str) {
+        self.problems.push((name.to_owned(), message.to_owned()));
+    }
+
+    /// Ends the reading: what was not asked for is unknown.
+    ///
+    /// # Errors
+    /// Everything that was found wrong.
+    pub fn finish(mut self) -> Result<(), BodyProblems> {
+        let unknown: Vec<String> = self.fields.iter().map(|(name, _)| clip(name)).collect();
+        for name in unknown {
+            if !self.problems.iter().any(|(field, _)| *field == name) {
+                self.problems.push((name, "is not known here; leave it out".to_owned()));
+            }
+        }
+        if self.problems.is_empty() { Ok(()) } else { Err(BodyProblems(self.problems)) }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.problems.iter().any(|(field, _)| field == "body")
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value> {
+        let at = self.fields.iter().position(|(field, _)| field == name)?;
+        let (_, value) = self.fields.swap_remove(at);
+        self.fields.retain(|(field, _)| field != name);
+        Some(value)
+    }
+}
+
+/// Field names come from the caller: shown, but not at any length.
+fn clip(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(json: &str) -> Vec<(String, String)> {
+        let mut body = Body::read(json.as_bytes());
+        body.string("email");
+        body.optional_bool("rememberMe");
+        body.finish().err().map_or_else(Vec::new, |problems| problems.0)
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_in_one_answer() {
+        let found = problems(r#"{"rememberMe":"yes","isAdmin":true}"#);
+        let fields: Vec<&str> = found.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["email", "rememberMe", "isAdmin"]);
+    }
+
+    #[test]
+    fn a_field_given_twice_is_refused() {
+        let found = problems(r#"{"email":"a@b.c","email":"d@e.f"}"#);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].1.contains("twice"));
+    }
+
+    #[test]
+    fn what_is_no_object_is_one_problem() {
+        let deep = "[".repeat(20_000);
+        for bad in ["[]", "nonsense", "{\"email\":", "\"text\"", "{\"a\":1}x", deep.as_str()] {
+            let found = problems(bad);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].0, "body");
+        }
+    }
+
+    #[test]
+    fn nul_is_in_no_field() {
+        assert_eq!(problems(r#"{"email":"a\u0000@b.c"}"#).len(), 1);
+    }
+}

@@ -1,0 +1,134 @@
+//! One request to the Auth Rail: its origin, its credential, its body, in that order.
+
+use std::sync::Arc;
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, Request},
+    response::Response,
+};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::Value;
+
+use super::{BODY_LIMIT, answer, answer::RailError, body::Body};
+use crate::{
+    app::App,
+    auth::{
+        AuthError,
+        bearer::{self, Caller, Place},
+        origin::{Origin, RAIL},
+    },
+    http::origin::origin,
+};
+
+/// A request, and what it needs to be answered.
+pub struct Call {
+    /// The application.
+    pub app: Arc<App>,
+    /// Where it comes from.
+    pub origin: Origin,
+    headers: HeaderMap,
+    query: String,
+    /// Read up to the limit with the request; judged after the credential.
+    body: Option<Bytes>,
+}
+
+impl FromRequest<Arc<App>> for Call {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        Ok(Self {
+            app: app.clone(),
+            origin: origin(app, &parts.headers, &parts.extensions, RAIL),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: parts.headers,
+            body: to_bytes(body, BODY_LIMIT).await.ok(),
+        })
+    }
+}
+
+impl Call {
+    /// The bearer token, if there is one.
+    ///
+    /// # Errors
+    /// Several `Authorization` fields are an invalid credential.
+    pub fn bearer(&self) -> Result<Option<&str>, RailError> {
+        let mut fields = self.headers.get_all(header::AUTHORIZATION).iter();
+        let Some(field) = fields.next() else {
+            return Ok(None);
+        };
+        if fields.next().is_some() {
+            return Err(AuthError::InvalidToken.into());
+        }
+        let text = field.to_str().map_err(|_| AuthError::InvalidToken)?;
+        match text.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                Ok(Some(token.trim()))
+            }
+            _ => Err(AuthError::NoCredential.into()),
+        }
+    }
+
+    /// Whoever sent the bearer token, which must be meant for `place`.
+    ///
+    /// # Errors
+    /// Without a valid one.
+    pub async fn caller(&self, place: Place) -> Result<Caller, RailError> {
+        let token = self.bearer()?.ok_or(AuthError::NoCredential)?;
+        Ok(bearer::authenticate(&self.app, token, RAIL, place).await?)
+    }
+
+    /// The body. Ask for it after the credential.
+    ///
+    /// # Errors
+    /// When it is too large, or not JSON.
+    pub fn body(&self) -> Result<Body, RailError> {
+        let bytes = self.body.as_ref().ok_or(RailError::TooLarge)?;
+        if !bytes.is_empty() && !self.is_json() {
+            return Err(RailError::NotJson);
+        }
+        Ok(Body::read(bytes))
+    }
+
+    /// Which page of a list is asked for, and how long pages are: 1 and 20 unless said otherwise,
+    /// at most 100 a page.
+    ///
+    /// # Errors
+    /// When either is no such number.
+    pub fn page(&self) -> Result<(usize, usize), RailError> {
+        let number = |wanted: &'static str, default: usize, most: usize| {
+            let given = url::form_urlencoded::parse(self.query.as_bytes())
+                .find(|(name, _)| name == wanted)
+                .map(|(_, value)| value.parse::<usize>().ok());
+            match given {
+                None => Ok(default),
+                Some(Some(number)) if (1..=most).contains(&number) => Ok(number),
+                Some(_) => Err(AuthError::Invalid(vec![crate::auth::error::FieldProblem::new(
+                    wanted,
+                    format!("must be a number from 1 to {most}"),
+                )])),
+            }
+        };
+        Ok((number("page", 1, 1_000_000)?, number("perPage", 20, 100)?))
+    }
+
+    /// A successful answer.
+    #[must_use]
+    pub fn answer(&self, status: StatusCode, data: Value) -> Response {
+        answer::data(&self.origin.request_id, status, data)
+    }
+
+    /// Answers with what came of the request.
+    pub fn end(self, result: Result<Response, RailError>) -> Response {
+        result.unwrap_or_else(|error| answer::error(&self.origin.request_id, &error))
+    }
+
+    fn is_json(&self) -> bool {
+        let declared = self.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let media = declared.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        media.eq_ignore_ascii_case("application/json")
+            || (media.len() > 5 && media.to_ascii_lowercase().ends_with("+json"))
+    }
+}

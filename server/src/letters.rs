@@ -1,0 +1,128 @@
+//! The letters people get: text and HTML from one template each, inert whatever a name holds.
+
+use askama::Template;
+
+use crate::{
+    app::App,
+    domain::{secret::OpaqueToken, user::User},
+    mailer::Letter,
+};
+
+/// One letter: a greeting, paragraphs, and at most one button.
+#[derive(Template)]
+#[template(path = "letter.html")]
+struct LetterHtml<'l> {
+    title: &'l str,
+    paragraphs: &'l [&'l str],
+    button: Option<(&'l str, &'l str)>,
+    footer: &'l str,
+}
+
+fn letter(
+    to: &str,
+    title: &str,
+    paragraphs: &[&str],
+    button: Option<(&str, &str)>,
+    app: &App,
+) -> Letter {
+    let footer = format!("Sent by Signalbox at {}", app.issuer);
+    let mut text = paragraphs.join("\n\n");
+    if let Some((label, link)) = button {
+        text.push_str(&format!("\n\n{label}:\n{link}"));
+    }
+    text.push_str(&format!("\n\n-- \n{footer}\n"));
+    let html = LetterHtml { title, paragraphs, button, footer: &footer };
+    let html = html.render().unwrap_or_else(|error| {
+        tracing::error!(%error, "a letter's HTML could not be made; it leaves as text alone");
+        String::new()
+    });
+    Letter { to: to.to_owned(), subject: title.to_owned(), text, html }
+}
+
+/// Asks the owner of an address to prove it.
+#[must_use]
+pub fn verify_email(app: &App, user: &User, token: &OpaqueToken) -> Letter {
+    let link = app.link(&format!("/verify-email?token={}", token.as_str()));
+    let greeting = format!("Hello {},", user.name);
+    letter(
+        &user.email,
+        "Verify your mail address",
+        &[
+            &greeting,
+            "somebody, most likely you, made an account with this mail address. Open the link \
+             within 30 minutes to verify the address and activate the account.",
+            "If it was not you, do nothing: without the link the account stays closed.",
+        ],
+        Some(("Verify my address", &link)),
+        app,
+    )
+}
+
+/// Tells the owner of an account that their address was registered again.
+#[must_use]
+pub fn already_registered(app: &App, to: &str) -> Letter {
+    letter(
+        to,
+        "You already have an account",
+        &[
+            "Hello,",
+            "somebody, most likely you, tried to make an account with this mail address. There is \
+             one already: sign in with it, or choose a new password if you forgot yours.",
+            "If it was not you, do nothing: nothing has changed.",
+        ],
+        None,
+        app,
+    )
+}
+
+/// Tells the owner that a second factor was added.
+#[must_use]
+pub fn factor_added(app: &App, user: &User, method: &str) -> Letter {
+    let what = format!("a second factor ({method}) was added to your account.");
+    letter(
+        &user.email,
+        "A second factor was added",
+        &[
+            &format!("Hello {},", user.name),
+            &what,
+            "If it was not you, change your password and ask an administrator for help at once.",
+        ],
+        None,
+        app,
+    )
+}
+
+/// Tells the owner that a factor is locked.
+#[must_use]
+pub fn factor_locked(app: &App, user: &User, method: &str) -> Letter {
+    let what =
+        format!("a second factor of yours ({method}) was locked after too many wrong codes.");
+    letter(
+        &user.email,
+        "A second factor was locked",
+        &[
+            &format!("Hello {},", user.name),
+            &what,
+            "Your password is known to whoever typed those codes. If it was not you, change it, \
+             and ask an administrator for help.",
+        ],
+        None,
+        app,
+    )
+}
+
+/// Tells the owner that a backup code was used.
+#[must_use]
+pub fn backup_code_used(app: &App, user: &User) -> Letter {
+    letter(
+        &user.email,
+        "A backup code was used",
+        &[
+            &format!("Hello {},", user.name),
+            "one of your backup codes was used to sign in.",
+            "If it was not you, change your password and ask an administrator for help at once.",
+        ],
+        None,
+        app,
+    )
+}

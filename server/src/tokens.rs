@@ -1,0 +1,117 @@
+//! The one mint: access and ID tokens for every surface and grant.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jwks::{
+    Algorithm, Time,
+    claims::{ACCESS_TOKEN_TYPE, AccessClaims, Audience, ID_TOKEN_TYPE, IdClaims},
+};
+
+use crate::{
+    app::App,
+    auth::error::{AuthError, AuthResult},
+    clock::new_id,
+    domain::{session::Session, user::User},
+};
+
+/// What tokens are to be made for.
+pub struct Grant<'g> {
+    /// The person as they are now: roles, name and address are read anew at every mint.
+    pub user: &'g User,
+    /// The session.
+    pub session: &'g Session,
+    /// Where the access token will be good.
+    pub audience: String,
+    /// The surface or client it is issued to.
+    pub client_id: &'g str,
+    /// Scopes, space-separated.
+    pub scope: &'g str,
+    /// The client's nonce, for the ID token.
+    pub nonce: Option<String>,
+    /// What the ID token is signed with.
+    pub id_algorithm: Algorithm,
+}
+
+/// What came of it.
+#[derive(Clone)]
+pub struct Minted {
+    /// The access token (RFC 9068).
+    pub access_token: String,
+    /// The ID token (OpenID Connect Core 1.0 section 2).
+    pub id_token: String,
+    /// Life of the access token, seconds.
+    pub expires_in: u64,
+}
+
+/// Mints an access and an ID token at `now`.
+///
+/// # Errors
+/// [`AuthError::Busy`] while no key of the wanted algorithm signs yet, [`AuthError::Internal`]
+/// when signing fails.
+pub fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted> {
+    let tokens = &app.config.tokens;
+    let Grant { user, session, .. } = grant;
+    let proof = &session.proof;
+    // No token outlives its session.
+    let left = session.expires_at.since(now);
+    let life = |ttl: u64| Duration::from_secs(ttl).min(left);
+    let access_life = life(tokens.access_ttl);
+    let access = AccessClaims {
+        iss: app.issuer.clone(),
+        sub: user.id.to_string(),
+        aud: Audience::One(grant.audience.clone()),
+        exp: now.plus(access_life).secs(),
+        iat: now.secs(),
+        nbf: None,
+        jti: new_id(now).to_string(),
+        client_id: grant.client_id.to_owned(),
+        scope: grant.scope.to_owned(),
+        auth_time: Some(proof.auth_time.secs()),
+        acr: Some(proof.acr.acr().to_owned()),
+        amr: proof.amr.clone(),
+        sid: Some(session.sid.to_string()),
+        tenant_id: Some(session.tenant_id.clone()),
+        roles: user.roles.clone(),
+        email: Some(user.email.clone()),
+        name: (!user.name.is_empty()).then(|| user.name.clone()),
+    };
+    let access_token = sign(app, tokens.algorithm, ACCESS_TOKEN_TYPE, &access, now)?;
+    let id = IdClaims {
+        iss: app.issuer.clone(),
+        sub: user.id.to_string(),
+        aud: grant.client_id.to_owned(),
+        exp: now.plus(life(tokens.id_ttl)).secs(),
+        iat: now.secs(),
+        auth_time: proof.auth_time.secs(),
+        nonce: grant.nonce.clone(),
+        acr: proof.acr.acr().to_owned(),
+        amr: proof.amr.clone(),
+        sid: session.sid.to_string(),
+        at_hash: Some(at_hash(&access_token)),
+    };
+    let id_token = sign(app, grant.id_algorithm, ID_TOKEN_TYPE, &id, now)?;
+    Ok(Minted { access_token, id_token, expires_in: access_life.as_secs() })
+}
+
+fn sign<T: serde::Serialize>(
+    app: &App,
+    algorithm: Algorithm,
+    typ: &str,
+    claims: &T,
+    now: Time,
+) -> AuthResult<String> {
+    let key = app.keys.signing(algorithm, now).map_err(|error| {
+        tracing::error!(%error, "no key to sign with");
+        AuthError::Busy
+    })?;
+    key.sign(typ, claims).map_err(|error| AuthError::Internal(error.to_string()))
+}
+
+/// Left half of the SHA-256 of an access token, base64url (OpenID Connect Core 1.0 section
+/// 3.1.3.6; every algorithm of ours goes with SHA-256 there).
+fn at_hash(access_token: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, access_token.as_bytes());
+    URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
+}

@@ -1,0 +1,227 @@
+//! People: they register, verify their address, set up a second factor and sign in, as anybody
+//! would.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Value, json};
+use totp_rs::{Builder, Secret};
+
+use crate::{answer::Answer, rail::Rail, world::World};
+
+/// Length of a TOTP step, seconds.
+pub const STEP: u64 = 30;
+
+/// Somebody.
+#[derive(Debug)]
+pub struct Person {
+    /// Mail address.
+    pub email: String,
+    /// Password.
+    pub password: String,
+    /// Whole name.
+    pub name: String,
+    /// TOTP secret, base32, once there is one.
+    pub secret: Option<String>,
+    /// Backup codes, once there are any.
+    pub backup_codes: Vec<String>,
+    last_step: AtomicU64,
+}
+
+/// What somebody who is signed in holds.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Access token.
+    pub access: String,
+    /// Refresh token.
+    pub refresh: String,
+    /// ID token.
+    pub id: String,
+    /// The person's id.
+    pub user_id: String,
+}
+
+impl Session {
+    /// The tokens of a login, refresh or verify answer.
+    ///
+    /// # Panics
+    /// When it holds none.
+    #[must_use]
+    #[track_caller]
+    pub fn of(data: &Value) -> Self {
+        let text = |value: &Value| {
+            value.as_str().map(str::to_owned).unwrap_or_else(|| panic!("no tokens: {data}"))
+        };
+        Self {
+            access: text(&data["accessToken"]),
+            refresh: text(&data["refreshToken"]),
+            id: text(&data["idToken"]),
+            user_id: text(&data["user"]["id"]),
+        }
+    }
+}
+
+impl Person {
+    /// Somebody nobody knows yet.
+    #[must_use]
+    pub fn new() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mut random = [0; 6];
+        aws_lc_rs::rand::fill(&mut random).unwrap();
+        let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            email: format!("person-{number}@example.com"),
+            password: format!("gravel {random} lantern"),
+            name: format!("Ada Number {number}"),
+            secret: None,
+            backup_codes: Vec::new(),
+            last_step: AtomicU64::new(0),
+        }
+    }
+
+    /// The body of a registration.
+    #[must_use]
+    pub fn registration(&self) -> Value {
+        json!({ "email": self.email, "password": self.password, "name": self.name })
+    }
+
+    /// The body of a sign-in.
+    #[must_use]
+    pub fn credentials(&self) -> Value {
+        json!({ "email": self.email, "password": self.password })
+    }
+
+    /// A code that has not been shown yet. Two can be had at once; for a third the clock must be
+    /// put forward.
+    ///
+    /// # Panics
+    /// Without a factor, or when the clock has to be put forward first.
+    #[must_use]
+    pub fn code(&self, world: &World) -> String {
+        let now = world.clock().secs() / STEP;
+        let step = now.max(self.last_step.load(Ordering::SeqCst) + 1);
+        assert!(step <= now + 1, "every code of this minute was used: put the clock forward");
+        self.last_step.store(step, Ordering::SeqCst);
+        self.code_of_step(step)
+    }
+
+    /// The code of a step (seconds since the epoch by [`STEP`]).
+    ///
+    /// # Panics
+    /// Without a factor.
+    #[must_use]
+    pub fn code_of_step(&self, step: u64) -> String {
+        code_of(self.secret.as_deref().unwrap(), step * STEP)
+    }
+
+    /// A code that is none of this minute's.
+    #[must_use]
+    pub fn wrong_code(&self, world: &World) -> String {
+        let now = world.clock().secs() / STEP;
+        let near: Vec<String> = (now - 3..=now + 3).map(|step| self.code_of_step(step)).collect();
+        let candidates = (0..10).map(|number| format!("00000{number}"));
+        candidates.into_iter().find(|code| !near.contains(code)).unwrap()
+    }
+}
+
+impl Default for Person {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The code of a base32 secret at a time, seconds since the epoch.
+#[must_use]
+pub fn code_of(secret: &str, at: u64) -> String {
+    let secret = Secret::try_from_base32(secret).unwrap();
+    Builder::new().with_secret(secret.as_ref().to_vec()).build().unwrap().generate(at).to_string()
+}
+
+impl World {
+    /// Somebody with a verified address.
+    pub async fn person(&self) -> Person {
+        let person = Person::new();
+        drop(self.rail().post("/register", person.registration()).await.data(201));
+        self.verify_address(&person).await;
+        person
+    }
+
+    /// Follows the newest link in somebody's mail.
+    pub async fn verify_address(&self, person: &Person) {
+        let token = self.mailed_token(&person.email).await;
+        drop(self.rail().post("/verify-email", json!({ "token": token })).await.data(200));
+    }
+
+    /// Somebody with a verified address and an authenticator. One code is used up.
+    pub async fn enrolled(&self) -> Person {
+        let mut person = self.person().await;
+        let session = self.sign_in(&person).await;
+        self.enrol(&mut person, &session).await;
+        person
+    }
+
+    /// Sets up an authenticator for somebody who has just signed in.
+    pub async fn enrol(&self, person: &mut Person, session: &Session) {
+        let rail = self.rail();
+        let wanted = json!({ "method": "TOTP" });
+        let set_up = rail.post_as(&session.access, "/mfa/setup", wanted).await.data(200);
+        person.take_secrets(&set_up);
+        let answer = json!({ "method": "TOTP", "code": person.code(self) });
+        let confirmed = rail.post_as(&session.access, "/mfa/setup/confirm", answer).await;
+        assert_eq!(confirmed.data(200)["enabled"], true);
+    }
+
+    /// Signs somebody in, with a code where one is asked for.
+    pub async fn sign_in(&self, person: &Person) -> Session {
+        self.sign_in_with(person, person.credentials()).await
+    }
+
+    /// Signs somebody in for a site.
+    pub async fn sign_in_for(&self, person: &Person, site_key: &str) -> Session {
+        let mut body = person.credentials();
+        body["siteKey"] = site_key.into();
+        self.sign_in_with(person, body).await
+    }
+
+    /// Signs somebody in with this body, and with a code where one is asked for.
+    pub async fn sign_in_with(&self, person: &Person, body: Value) -> Session {
+        let rail = self.rail();
+        let data = rail.post("/login", body).await.data(200);
+        if data["mfaRequired"] == false {
+            return Session::of(&data);
+        }
+        let token = data["mfaToken"].as_str().unwrap();
+        let proved = verify(&rail, token, &person.code(self)).await;
+        Session::of(&proved.data(200))
+    }
+
+    /// Signs somebody with a factor half in: the `mfaToken`.
+    pub async fn half_sign_in(&self, person: &Person) -> String {
+        let data = self.rail().post("/login", person.credentials()).await.data(200);
+        assert_eq!(data["mfaRequired"], true, "{data}");
+        data["mfaToken"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Person {
+    /// Keeps what a set-up showed.
+    ///
+    /// # Panics
+    /// When it shows no secret.
+    pub fn take_secrets(&mut self, set_up: &Value) {
+        self.secret = Some(set_up["secret"].as_str().unwrap().to_owned());
+        if let Some(codes) = set_up["backupCodes"].as_array() {
+            self.backup_codes = codes.iter().map(|code| code.as_str().unwrap().into()).collect();
+        }
+    }
+}
+
+/// Proves a factor for half a sign-in.
+pub async fn verify(rail: &Rail, mfa_token: &str, code: &str) -> Answer {
+    rail.post("/mfa/verify", json!({ "mfaToken": mfa_token, "code": code })).await
+}
+
+/// Refreshes.
+pub async fn refresh(rail: &Rail, token: &str) -> Answer {
+    rail.post("/refresh", json!({ "refreshToken": token })).await
+}

@@ -1,0 +1,543 @@
+//! A world: running processes with a folder, stores and a clock of their own.
+
+use std::{
+    fs::{self, DirBuilder},
+    net::TcpListener,
+    ops::Deref,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::{
+        Once,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use reqwest::Client;
+use serde_json::json;
+use tokio::sync::OnceCell;
+
+use crate::{
+    clock::{self, Clock},
+    command::binary,
+    edge::{DEMO, Edge},
+    process::{Process, tail, until},
+    rail::{Rail, client},
+    stores::Stores,
+};
+
+/// Names the kind of world.
+pub const KIND: &str = "SIGNALBOX_TEST_WORLD";
+
+/// How long a start may take.
+const READY: Duration = Duration::from_secs(30);
+/// What the folders of worlds are called, in the folder for temporary files.
+const FOLDER: &str = "signalbox-world";
+
+/// Where the data of a world is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// SQLite in the data folder.
+    Embedded,
+    /// Postgres and Redis.
+    Deployed,
+}
+
+impl Kind {
+    /// The kind that [`KIND`] names.
+    ///
+    /// # Panics
+    /// When it names none.
+    #[must_use]
+    pub fn asked_for() -> Self {
+        match std::env::var(KIND).as_deref() {
+            Err(_) | Ok("embedded") => Self::Embedded,
+            Ok("deployed") => Self::Deployed,
+            Ok(other) => panic!("{KIND}: `{other}` is neither `embedded` nor `deployed`"),
+        }
+    }
+}
+
+/// A program of a world, which can be ended and started again.
+pub struct Node {
+    name: String,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    dir: PathBuf,
+    /// What answers 200 once it is ready.
+    ready: Vec<String>,
+    process: Option<Process>,
+}
+
+impl Node {
+    /// Starts it, and waits until it is ready.
+    pub async fn start(&mut self) {
+        self.launch();
+        self.become_ready().await;
+    }
+
+    /// Starts it.
+    pub fn launch(&mut self) {
+        let log = self.log();
+        self.process = Some(Process::start(&binary(), &self.args, &self.env, &self.dir, &log));
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Panics
+    /// When it ends instead, or takes too long.
+    pub async fn become_ready(&mut self) {
+        let client = client();
+        let (log, ready) = (self.log(), self.ready.clone());
+        let process = self.process.as_mut().unwrap();
+        for address in ready {
+            until(&format!("{address} answers 200\n{}", tail(&log)), READY, async || {
+                if let Some(status) = process.ended() {
+                    panic!("{status}\n{}", tail(&log));
+                }
+                answers(&client, &address).await.then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// Its process.
+    ///
+    /// # Panics
+    /// When it was not started.
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().unwrap()
+    }
+
+    /// Ends it at once (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process().kill();
+    }
+
+    /// Asks it to end (SIGTERM), and waits for that. It must end well.
+    pub async fn end(&mut self) {
+        self.process().terminate();
+        let status = self.process().wait(Duration::from_secs(8)).await;
+        assert!(status.success(), "{status}\n{}", tail(&self.log()));
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.join(format!("{}.log", self.name))
+    }
+}
+
+async fn answers(client: &Client, address: &str) -> bool {
+    client.get(address).send().await.is_ok_and(|answer| answer.status() == 200)
+}
+
+/// How the parts of a world are spread over processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// `signalbox up`.
+    Together,
+    /// `signalbox serve`, `edge` and `demo`.
+    Apart,
+    /// The same, with two servers and an edge for each where the stores allow it.
+    Replicas,
+}
+
+/// A world to be started.
+pub struct Plan {
+    layout: Layout,
+    settings: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// Sets a setting, `section.key`.
+    #[must_use]
+    pub fn set(mut self, setting: &str, value: impl ToString) -> Self {
+        self.settings.push((variable(setting), value.to_string()));
+        self
+    }
+
+    /// Server, edge and demo site in processes of their own.
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        self.layout = Layout::Apart;
+        self
+    }
+
+    /// Two servers on the same stores, each with an edge; one of each where there can be no more.
+    #[must_use]
+    pub fn replicas(mut self) -> Self {
+        self.layout = Layout::Replicas;
+        self
+    }
+
+    /// Starts it, and waits until it is ready.
+    pub async fn start(self) -> World {
+        let mut world = World::prepare(self.settings).await;
+        match self.layout {
+            Layout::Together => world.start_together().await,
+            Layout::Apart => world.start_apart(1).await,
+            Layout::Replicas => {
+                let count = if world.kind() == Kind::Deployed { 2 } else { 1 };
+                world.start_apart(count).await;
+            }
+        }
+        world
+    }
+}
+
+/// A setting as an environment variable.
+#[must_use]
+pub fn variable(setting: &str) -> String {
+    format!("SIGNALBOX__{}", setting.replace('.', "__").to_uppercase())
+}
+
+/// A running world. It ends when it is dropped.
+pub struct World {
+    /// Servers and edges first, so that they end before their stores.
+    servers: Vec<Node>,
+    edges: Vec<Node>,
+    demo: Option<Node>,
+    server_ports: Vec<u16>,
+    edge_ports: Vec<u16>,
+    edge_admin_ports: Vec<u16>,
+    stores: Option<Stores>,
+    settings: Vec<(String, String)>,
+    clock: Clock,
+    dir: PathBuf,
+}
+
+impl World {
+    /// A world of its own, with the default settings, in one process.
+    pub async fn start() -> Self {
+        Self::plan().start().await
+    }
+
+    /// A world of its own, to be described.
+    #[must_use]
+    pub fn plan() -> Plan {
+        let mut plan = Plan { layout: Layout::Together, settings: Vec::new() };
+        // Everybody here comes from one network.
+        for limit in ["password_per_network", "register_per_network"] {
+            plan = plan.set(&format!("limits.{limit}"), 1_000_000);
+        }
+        plan
+    }
+
+    /// The world that tests share which need no other: its clock stands still, in that nobody
+    /// can put it forward.
+    pub async fn shared() -> Shared {
+        static WORLD: OnceCell<World> = OnceCell::const_new();
+        Shared(WORLD.get_or_init(Self::start).await)
+    }
+
+    async fn prepare(settings: Vec<(String, String)>) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(sweep);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(format!("{FOLDER}-{name}"));
+        DirBuilder::new().mode(0o700).create(&dir).unwrap();
+        let clock = Clock::new(&dir);
+        let mut world = Self {
+            servers: Vec::new(),
+            edges: Vec::new(),
+            demo: None,
+            server_ports: Vec::new(),
+            edge_ports: Vec::new(),
+            edge_admin_ports: Vec::new(),
+            stores: None,
+            settings,
+            clock,
+            dir,
+        };
+        let clock = world.clock.file().display().to_string();
+        world.settings.push((clock::VARIABLE.into(), clock));
+        if Kind::asked_for() == Kind::Deployed {
+            let database = format!("signalbox_{}", name.replace('-', "_"));
+            let stores = Stores::start(&database, &world.dir).await;
+            world.set("identity.url", stores.identity_url());
+            world.set("sessions.url", stores.sessions_url());
+            world.set("server.sealing_key", sealing_key());
+            world.stores = Some(stores);
+        }
+        world
+    }
+
+    fn set(&mut self, setting: &str, value: impl ToString) {
+        self.settings.push((variable(setting), value.to_string()));
+    }
+
+    async fn start_together(&mut self) {
+        let [server, edge, admin] = [free_port(), free_port(), free_port()];
+        self.server_ports.push(server);
+        self.edge_ports.push(edge);
+        self.edge_admin_ports.push(admin);
+        self.set("edge.admin_listen", on_loopback(admin));
+        if self.kind() == Kind::Deployed {
+            // Commands speak for this server too.
+            self.set("server.public_url", format!("http://localhost:{server}"));
+            self.set("edge.listen", on_loopback(edge));
+        }
+        let addresses = [on_loopback(server), on_loopback(edge)];
+        let args = ["up", "--listen", &addresses[0], "--edge-listen", &addresses[1]];
+        let ready = [ready(server), ready(admin)];
+        let mut node = self.node("up", &args, 0, &ready, &[]);
+        node.start().await;
+        self.servers.push(node);
+    }
+
+    async fn start_apart(&mut self, count: usize) {
+        self.server_ports = (0..count).map(|_| free_port()).collect();
+        self.edge_ports = (0..count).map(|_| free_port()).collect();
+        self.edge_admin_ports = (0..count).map(|_| free_port()).collect();
+        self.set("server.public_url", format!("http://localhost:{}", self.server_ports[0]));
+        let demo_address = on_loopback(free_port());
+        let shown = format!("http://{demo_address}/");
+        let mut demo = self.node("demo", &["demo", "--listen", &demo_address], 0, &[shown], &[]);
+        demo.start().await;
+        self.demo = Some(demo);
+        for number in 0..count {
+            let port = self.server_ports[number];
+            let name = format!("serve-{number}");
+            let args = ["serve", "--listen", &on_loopback(port)];
+            let mut node = self.node(&name, &args, number, &[ready(port)], &[]);
+            node.start().await;
+            self.servers.push(node);
+        }
+        let site = json!({
+            "site_key": "demo",
+            "name": "Demo site",
+            "base_url": format!("http://{DEMO}:{}", self.edge_ports[0]),
+            "hosts": [DEMO],
+            "upstreams": [format!("http://{demo_address}")],
+            "policy": { "require": "2fa", "first_party": true },
+        });
+        self.create_site(&site).await;
+        for number in 0..count {
+            let name = format!("edge-{number}");
+            let made = self.signalbox(&["admin", "create-edge", "--name", &name]).await.json();
+            let (port, admin) = (self.edge_ports[number], self.edge_admin_ports[number]);
+            let server = format!("http://127.0.0.1:{}", self.server_ports[number]);
+            let own = [
+                ("edge.credential", made["credential"].as_str().unwrap().to_owned()),
+                ("edge.server_url", server),
+                ("edge.admin_listen", on_loopback(admin)),
+            ];
+            let args = ["edge", "--edge-listen", &on_loopback(port)];
+            let mut node = self.node(&name, &args, count + number, &[ready(admin)], &own);
+            node.start().await;
+            self.edges.push(node);
+        }
+    }
+
+    /// A program with the data folder of this number.
+    fn node(
+        &self,
+        name: &str,
+        args: &[&str],
+        folder: usize,
+        ready: &[String],
+        own: &[(&str, String)],
+    ) -> Node {
+        let data = self.data_dir(folder).display().to_string();
+        let args = args.iter().copied().chain(["--data", &data]).map(str::to_owned).collect();
+        let own = own.iter().map(|(setting, value)| (variable(setting), value.clone()));
+        Node {
+            name: name.to_owned(),
+            args,
+            env: self.settings.iter().cloned().chain(own).collect(),
+            dir: self.dir.clone(),
+            ready: ready.to_vec(),
+            process: None,
+        }
+    }
+
+    /// Where its data is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        if self.stores.is_some() { Kind::Deployed } else { Kind::Embedded }
+    }
+
+    /// The folder of this world.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The data folder of the server of this number.
+    #[must_use]
+    pub fn data_dir(&self, number: usize) -> PathBuf {
+        self.dir.join(format!("data-{number}"))
+    }
+
+    /// The settings of every process, as environment.
+    #[must_use]
+    pub fn settings(&self) -> Vec<(String, String)> {
+        self.settings.clone()
+    }
+
+    /// The clock.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Puts the clock of every process forward. Only a world of one's own has one to move.
+    pub fn advance(&mut self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// The issuer.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        format!("http://localhost:{}", self.server_ports[0])
+    }
+
+    /// A client of the first server.
+    #[must_use]
+    pub fn rail(&self) -> Rail {
+        self.rail_of(0)
+    }
+
+    /// A client of one of the servers, in turn.
+    #[must_use]
+    pub fn rail_of(&self, number: usize) -> Rail {
+        let port = self.server_port(number);
+        Rail::new(format!("http://127.0.0.1:{port}"))
+    }
+
+    /// The port of one of the servers, in turn.
+    #[must_use]
+    pub fn server_port(&self, number: usize) -> u16 {
+        self.server_ports[number % self.server_ports.len()]
+    }
+
+    /// A caller of the first edge.
+    #[must_use]
+    pub fn edge(&self) -> Edge {
+        self.edge_of(0)
+    }
+
+    /// A caller of one of the edges, in turn.
+    #[must_use]
+    pub fn edge_of(&self, number: usize) -> Edge {
+        Edge::new(self.edge_ports[number % self.edge_ports.len()])
+    }
+
+    /// How many edges there are.
+    #[must_use]
+    pub const fn edge_count(&self) -> usize {
+        self.edge_ports.len()
+    }
+
+    /// Where an edge tells about itself.
+    #[must_use]
+    pub fn edge_admin(&self, number: usize) -> String {
+        format!("http://127.0.0.1:{}", self.edge_admin_ports[number])
+    }
+
+    /// The process of the first server (and of everything else, where that is one).
+    pub fn server_node(&mut self) -> &mut Node {
+        &mut self.servers[0]
+    }
+
+    /// The process of the first edge.
+    ///
+    /// # Panics
+    /// When it has none of its own.
+    pub fn edge_node(&mut self) -> &mut Node {
+        &mut self.edges[0]
+    }
+
+    /// The stores of a deployed world.
+    ///
+    /// # Panics
+    /// In an embedded one.
+    pub fn stores(&mut self) -> &mut Stores {
+        self.stores.as_mut().unwrap()
+    }
+
+    /// Everything that its processes have said.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.logs().iter().map(|log| fs::read_to_string(log).unwrap()).collect()
+    }
+
+    fn logs(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(&self.dir).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|end| end == "log")).collect()
+    }
+
+    fn show_logs(&self) {
+        for log in self.logs() {
+            eprintln!("{}", tail(&log));
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.show_logs();
+        }
+        self.servers.clear();
+        self.edges.clear();
+        self.demo = None;
+        self.stores = None;
+        drop(fs::remove_dir_all(&self.dir));
+    }
+}
+
+/// The world that tests share.
+pub struct Shared(&'static World);
+
+impl Deref for Shared {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        self.0
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.show_logs();
+        }
+    }
+}
+
+/// A port on loopback that nobody listens on at this moment.
+#[must_use]
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn on_loopback(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+fn ready(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/health/ready")
+}
+
+fn sealing_key() -> String {
+    let mut key = [0; 32];
+    aws_lc_rs::rand::fill(&mut key).unwrap();
+    URL_SAFE_NO_PAD.encode(key)
+}
+
+/// Removes what worlds of processes that are gone have left: a shared world is never dropped.
+fn sweep() {
+    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = name.strip_prefix(FOLDER) else { continue };
+        let process = rest.trim_start_matches('-').split('-').next().unwrap_or_default();
+        if !Path::new("/proc").join(process).exists() {
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+}
