@@ -332,7 +332,9 @@ impl Follower {
 
     /// Serialising and syncing take long; meanwhile the next ending may come.
     fn start_saving(&mut self) {
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.view.clone() else {
+            return;
+        };
         let (data_dir, confirmed_at) = (self.data_dir.clone(), self.held.confirmed_at());
         self.saving.changed = false;
         self.saving.last = Instant::now();

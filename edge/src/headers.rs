@@ -100,7 +100,9 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     insert(request, FORWARDED_HOST_CASED, host)?;
     insert(request, REQUEST_ID_CASED, Some(origin.request_id.clone()))?;
 
-    let Some(token) = origin.token else { return Ok(()) };
+    let Some(token) = origin.token else {
+        return Ok(());
+    };
     insert(request, "X-Auth-User", plain(token.sub()))?;
     insert(request, "X-Auth-Email", token.email().and_then(plain))?;
     insert(request, "X-Auth-Name", token.name().and_then(name))?;

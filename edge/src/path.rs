@@ -37,7 +37,9 @@ pub fn canonical(path: &[u8]) -> Result<Cow<'_, str>, Malformed> {
         let decoded = match byte {
             b'%' => {
                 let (high, low) = (hex(path.get(at + 1)), hex(path.get(at + 2)));
-                let (Some(high), Some(low)) = (high, low) else { return Err(Malformed::Path) };
+                let (Some(high), Some(low)) = (high, low) else {
+                    return Err(Malformed::Path);
+                };
                 at += 3;
                 let decoded = high << 4 | low;
                 if matches!(decoded, b'/' | b'\\' | b';') || decoded.is_ascii_control() {

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     net::{IpAddr, Ipv4Addr},
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -167,8 +168,12 @@ impl Edge {
         };
         let site_key = permit.site().site_key.as_str();
         // A view and its sites are one value, so whatever the view names is there.
-        let Some(served) = holding.site(site_key).cloned() else { return refuse(Reason::NoView) };
-        let Ok(path) = &parsed.path else { return refuse(Reason::NoView) };
+        let Some(served) = holding.site(site_key).cloned() else {
+            return refuse(Reason::NoView);
+        };
+        let Ok(path) = &parsed.path else {
+            return refuse(Reason::NoView);
+        };
 
         if path.starts_with(RESERVED) || **path == RESERVED[..RESERVED.len() - 1] {
             let reason = match (&**path, &request.method, permit.token()) {
@@ -260,7 +265,11 @@ impl ProxyHttp for Edge {
         session: &mut Session,
         exchange: &mut Exchange,
     ) -> pingora::Result<bool> {
-        let verdict = self.judge(session, exchange)?;
+        // A fault in the judging of one request is the end of that request, and no permit.
+        let judging = panic::catch_unwind(AssertUnwindSafe(|| self.judge(session, exchange)));
+        let verdict = judging.unwrap_or_else(|_| {
+            Error::e_explain(ErrorType::InternalError, "the judging of a request panicked")
+        })?;
         match verdict {
             Verdict::Pass(passing) => {
                 passing.served.figures.allowed.increment(1);
@@ -372,7 +381,9 @@ impl ProxyHttp for Edge {
         if !self.access_log {
             return;
         }
-        let Some(passing) = &exchange.passing else { return };
+        let Some(passing) = &exchange.passing else {
+            return;
+        };
         let request = session.req_header();
         tracing::info!(
             site = passing.permit.site().site_key,

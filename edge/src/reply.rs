@@ -13,7 +13,7 @@ use jwks::{
 use pingora::{http::ResponseHeader, proxy::Session};
 use serde_json::json;
 
-use crate::{facts::TooLarge, headers, ids};
+use crate::{facts::TooLarge, ids};
 
 /// How long the rest of a refused request is read, so that the answer arrives before the
 /// connection closes.
@@ -242,7 +242,7 @@ impl Replies {
         if reason == Reason::ReadOnly {
             head.insert_header(header::ALLOW, HeaderValue::from_static("GET, HEAD"))?;
         }
-        head.insert_header(headers::DECISION.clone(), decision.as_str())?;
+        head.insert_header("X-Signalbox-Decision", decision.as_str())?;
         let body = self.body(&mut head, status, code, message, Some(&decision), page)?;
         send(session, head, body).await?;
         Ok(decision)

@@ -1,5 +1,7 @@
 //! How the edge knows: endings, staleness, snapshots, links that break.
 
+#![allow(clippy::unwrap_used)]
+
 mod world;
 
 use std::{sync::atomic::Ordering, time::Duration};
@@ -180,4 +182,21 @@ async fn shutdown_lets_requests_finish_and_takes_no_new_ones() {
         .and_then(|saved| serde_json::from_value(saved["confirmed_at"].clone()))
         .unwrap();
     assert!(world.clock.now().since(confirmed) < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn an_edge_that_cannot_be_safe_or_reached_does_not_start() {
+    let world = World::start().await;
+    let start = |change: &dyn Fn(&mut edge::EdgeConfig)| {
+        let mut config = world::config(world.feed.address, &world.clock, &world.data_dir);
+        change(&mut config);
+        assert!(!format!("{config:?}").contains(world::CREDENTIAL));
+        edge::start(config).err().expect("it does not start").to_string()
+    };
+    let everybody = start(&|config| config.trusted_proxies = vec!["0.0.0.0/0".parse().unwrap()]);
+    assert!(everybody.contains("server.trusted_proxies"), "{everybody}");
+    let nobody = start(&|config| config.credential.clear());
+    assert!(nobody.contains("edge.credential"), "{nobody}");
+    let taken = start(&|config| config.listen = vec![world.address()]);
+    assert!(taken.contains("edge.listen"), "{taken}");
 }

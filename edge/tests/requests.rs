@@ -1,5 +1,7 @@
 //! What passes, what does not, and what the upstream gets to see.
 
+#![allow(clippy::unwrap_used)]
+
 mod world;
 
 use std::time::Duration;

@@ -301,7 +301,9 @@ impl Upstream {
 
 async fn echo(stream: TcpStream) {
     use futures_util::{SinkExt, StreamExt};
-    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
+        return;
+    };
     while let Some(Ok(message)) = socket.next().await {
         if message.is_text() && socket.send(message).await.is_err() {
             return;
@@ -481,8 +483,12 @@ impl Drop for World {
 }
 
 pub fn start_edge(feed: SocketAddr, clock: &Clock, data_dir: &std::path::Path) -> EdgeHandle {
+    edge::start(config(feed, clock, data_dir)).unwrap()
+}
+
+pub fn config(feed: SocketAddr, clock: &Clock, data_dir: &std::path::Path) -> EdgeConfig {
     let clock = clock.clone();
-    edge::start(EdgeConfig {
+    EdgeConfig {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         admin_listen: Some("127.0.0.1:0".parse().unwrap()),
         server_url: format!("http://{feed}").parse().unwrap(),
@@ -494,8 +500,7 @@ pub fn start_edge(feed: SocketAddr, clock: &Clock, data_dir: &std::path::Path) -
         access_log: false,
         clock: Arc::new(move || clock.now()),
         figures: Arc::new(|| "figures 1\n".into()),
-    })
-    .unwrap()
+    }
 }
 
 /// Sends `request` and reads until the connection closes.
