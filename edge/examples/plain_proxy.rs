@@ -24,13 +24,21 @@ impl ProxyHttp for Plain {
 
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    async fn upstream_peer(&self, _session: &mut Session, _ctx: &mut ()) -> pingora::Result<Box<HttpPeer>> {
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        _ctx: &mut (),
+    ) -> pingora::Result<Box<HttpPeer>> {
         Ok(Box::new(HttpPeer::new(self.upstream, false, String::new())))
     }
 }
 
 fn argument<T: std::str::FromStr>(name: &str) -> Option<T> {
-    std::env::args().skip_while(|argument| argument != name).nth(1)?.parse().ok()
+    std::env::args()
+        .skip_while(|argument| argument != name)
+        .nth(1)?
+        .parse()
+        .ok()
 }
 
 fn main() -> Result<(), String> {

@@ -52,15 +52,25 @@ impl Connections {
     /// Connections whose requests `proxy` serves.
     #[must_use]
     pub fn new(proxy: HttpProxy<Edge>) -> Self {
-        Self { proxy: Arc::new(proxy) }
+        Self {
+            proxy: Arc::new(proxy),
+        }
     }
 }
 
 #[async_trait]
 impl ServerApp for Connections {
-    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
         let head = Arc::new(Head::default());
-        let watched = Watched { stream, head: head.clone(), refusal: None };
+        let watched = Watched {
+            stream,
+            head: head.clone(),
+            refusal: None,
+        };
         let mut session = ServerSession::new_http1(Box::new(watched));
         session.set_keepalive((!*shutdown.borrow()).then_some(IDLE));
         let mut timer: Option<Pin<Box<Sleep>>> = None;
@@ -109,13 +119,19 @@ const READ: u64 = u64::MAX - 1;
 
 impl Default for Head {
     fn default() -> Self {
-        Self { origin: Instant::now(), began: AtomicU64::new(WAITING) }
+        Self {
+            origin: Instant::now(),
+            began: AtomicU64::new(WAITING),
+        }
     }
 }
 
 impl Head {
     fn expect(&self, begun: bool) {
-        self.began.store(if begun { self.elapsed() } else { WAITING }, Ordering::Relaxed);
+        self.began.store(
+            if begun { self.elapsed() } else { WAITING },
+            Ordering::Relaxed,
+        );
     }
 
     fn byte_came(&self) {
@@ -134,7 +150,11 @@ impl Head {
 
     /// Ready when the head has been coming for too long. The timer is only moved when it rings,
     /// so a request whose head came at once costs none.
-    fn poll_overdue(&self, timer: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_overdue(
+        &self,
+        timer: &mut Option<Pin<Box<Sleep>>>,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
         let began = self.began.load(Ordering::Relaxed);
         if began == WAITING || began == READ {
             return Poll::Pending;
@@ -183,7 +203,12 @@ impl Refusal {
             .unwrap_or(StatusCode::BAD_REQUEST);
         let (bytes, decision) = reply::raw_refusal(status);
         metrics::count(None, "unreadable");
-        tracing::info!(decision, status = status.as_u16(), reason = "unreadable", "refused");
+        tracing::info!(
+            decision,
+            status = status.as_u16(),
+            reason = "unreadable",
+            "refused"
+        );
         Self { bytes, written: 0 }
     }
 }
@@ -213,7 +238,9 @@ impl AsyncWrite for Watched {
         if this.head.is_read() {
             return Pin::new(&mut this.stream).poll_write(context, bytes);
         }
-        let refusal = this.refusal.get_or_insert_with(|| Refusal::instead_of(bytes));
+        let refusal = this
+            .refusal
+            .get_or_insert_with(|| Refusal::instead_of(bytes));
         while refusal.written < refusal.bytes.len() {
             let rest = &refusal.bytes[refusal.written..];
             let written = ready!(Pin::new(&mut this.stream).poll_write(context, rest))?;
@@ -233,7 +260,10 @@ impl AsyncWrite for Watched {
         if self.head.is_read() {
             return Pin::new(&mut self.stream).poll_write_vectored(context, parts);
         }
-        let first = parts.iter().find(|part| !part.is_empty()).map_or(&[][..], |part| part);
+        let first = parts
+            .iter()
+            .find(|part| !part.is_empty())
+            .map_or(&[][..], |part| part);
         self.poll_write(context, first)
     }
 

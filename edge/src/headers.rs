@@ -26,7 +26,11 @@ const FORWARDED_HOST_CASED: &str = "X-Forwarded-Host";
 const REQUEST_ID_CASED: &str = "X-Request-ID";
 
 /// `encodeURIComponent`'s unreserved characters stay, everything else is encoded.
-const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const NAME: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// In a list, besides what no header field may hold: its separator and the escape itself.
 const LIST_ITEM: &AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b',').add(b'%');
@@ -59,7 +63,10 @@ pub fn is_ours(name: &str) -> bool {
 
 fn starts_like(name: &str, prefix: &[u8]) -> bool {
     name.len() >= prefix.len()
-        && name.bytes().zip(prefix).all(|(byte, wanted)| folded(byte) == *wanted)
+        && name
+            .bytes()
+            .zip(prefix)
+            .all(|(byte, wanted)| folded(byte) == *wanted)
 }
 
 fn is_like(name: &str, wanted: &[u8]) -> bool {
@@ -100,17 +107,25 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     insert(request, FORWARDED_HOST_CASED, host)?;
     insert(request, REQUEST_ID_CASED, Some(origin.request_id.clone()))?;
 
-    let Some(token) = origin.token else { return Ok(()) };
+    let Some(token) = origin.token else {
+        return Ok(());
+    };
     insert(request, "X-Auth-User", plain(token.sub()))?;
     insert(request, "X-Auth-Email", token.email().and_then(plain))?;
     insert(request, "X-Auth-Name", token.name().and_then(name))?;
     insert(request, "X-Auth-Roles", list(token.roles()))?;
     insert(request, "X-Auth-Tenant", token.tenant_id().and_then(plain))?;
     insert(request, "X-Auth-Session", token.sid().and_then(plain))?;
-    let acr = token.level().map(|level| HeaderValue::from_static(level.acr()));
+    let acr = token
+        .level()
+        .map(|level| HeaderValue::from_static(level.acr()));
     insert(request, "X-Auth-Acr", acr)?;
     insert(request, "X-Auth-Amr", list(token.amr()))?;
-    insert(request, "X-Auth-Method", Some(HeaderValue::from_static("bearer")))
+    insert(
+        request,
+        "X-Auth-Method",
+        Some(HeaderValue::from_static("bearer")),
+    )
 }
 
 fn insert(
@@ -146,7 +161,11 @@ fn list<'v>(values: impl Iterator<Item = &'v str>) -> Option<HeaderValue> {
         }
         joined.extend(utf8_percent_encode(value, LIST_ITEM));
     }
-    if joined.is_empty() { None } else { HeaderValue::try_from(joined).ok() }
+    if joined.is_empty() {
+        None
+    } else {
+        HeaderValue::try_from(joined).ok()
+    }
 }
 
 #[cfg(test)]
@@ -174,13 +193,33 @@ mod tests {
     #[test]
     fn look_alikes_of_our_fields_are_recognised() {
         for name in [
-            "x-auth-user", "x_auth_user", "x.auth.user", "x-auth_roles", "X-AUTH-EMAIL", "x-auth-",
-            "x-auth-assertion", "x-forwarded-for", "x_forwarded_host", "x-forwarded-anything",
-            "forwarded", "x-real-ip", "x_real_ip", "x.real-ip", "x-signalbox-decision",
+            "x-auth-user",
+            "x_auth_user",
+            "x.auth.user",
+            "x-auth_roles",
+            "X-AUTH-EMAIL",
+            "x-auth-",
+            "x-auth-assertion",
+            "x-forwarded-for",
+            "x_forwarded_host",
+            "x-forwarded-anything",
+            "forwarded",
+            "x-real-ip",
+            "x_real_ip",
+            "x.real-ip",
+            "x-signalbox-decision",
         ] {
             assert!(is_ours(name), "{name}");
         }
-        for name in ["x-author", "x-auth", "forwarded-by", "x-real-ips", "authorization", "x-api-key", "host"] {
+        for name in [
+            "x-author",
+            "x-auth",
+            "forwarded-by",
+            "x-real-ips",
+            "authorization",
+            "x-api-key",
+            "host",
+        ] {
             assert!(!is_ours(name), "{name}");
         }
     }
@@ -205,7 +244,14 @@ mod tests {
         names.sort_unstable();
         assert_eq!(
             names,
-            ["host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-other", "x-request-id"]
+            [
+                "host",
+                "x-forwarded-for",
+                "x-forwarded-host",
+                "x-forwarded-proto",
+                "x-other",
+                "x-request-id"
+            ]
         );
         assert_eq!(request.headers["x-forwarded-for"], "192.0.2.7");
         assert_eq!(request.headers["x-forwarded-host"], "app.test:8000");
@@ -217,8 +263,14 @@ mod tests {
         assert!(plain("a\r\nX-Auth-Roles: root").is_none());
         assert!(plain("jörg@b.test").is_none());
         assert!(plain("").is_none());
-        assert_eq!(name("Jörg Ä, \r\n").unwrap(), "J%C3%B6rg%20%C3%84%2C%20%0D%0A");
-        assert_eq!(list(["a", "b,c", "d\r\n", "é"].into_iter()).unwrap(), "a,b%2Cc,d%0D%0A,%C3%A9");
+        assert_eq!(
+            name("Jörg Ä, \r\n").unwrap(),
+            "J%C3%B6rg%20%C3%84%2C%20%0D%0A"
+        );
+        assert_eq!(
+            list(["a", "b,c", "d\r\n", "é"].into_iter()).unwrap(),
+            "a,b%2Cc,d%0D%0A,%C3%A9"
+        );
         assert!(list([].into_iter()).is_none());
     }
 }

@@ -10,7 +10,12 @@ use std::{
 };
 
 use arc_swap::{ArcSwapOption, Guard};
-use jwks::{Time, policy::OnStale, site::{Site, SiteStatus}, view::View};
+use jwks::{
+    Time,
+    policy::OnStale,
+    site::{Site, SiteStatus},
+    view::View,
+};
 use tokio::sync::watch;
 
 use crate::{metrics::SiteFigures, upstream::Upstream};
@@ -62,7 +67,9 @@ impl Holding {
     pub fn tolerance_millis(&self) -> Option<u64> {
         self.view
             .sites()
-            .filter(|site| site.status == SiteStatus::Active && site.policy.on_stale == OnStale::Deny)
+            .filter(|site| {
+                site.status == SiteStatus::Active && site.policy.on_stale == OnStale::Deny
+            })
             .map(|site| site.policy.max_staleness.saturating_mul(1000))
             .min()
     }
@@ -70,16 +77,31 @@ impl Holding {
 
 impl Served {
     fn new(site: &Arc<Site>) -> Self {
-        let upstream = site.upstreams.iter().find_map(|upstream| Upstream::parse(upstream));
+        let upstream = site
+            .upstreams
+            .iter()
+            .find_map(|upstream| Upstream::parse(upstream));
         if upstream.is_none() {
-            tracing::warn!(site = site.site_key, "the site has no upstream that can be used");
+            tracing::warn!(
+                site = site.site_key,
+                "the site has no upstream that can be used"
+            );
         }
-        let name = if site.name.is_empty() { &site.base_url } else { &site.name };
+        let name = if site.name.is_empty() {
+            &site.base_url
+        } else {
+            &site.name
+        };
         let realm = name
             .chars()
             .filter(|char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\'))
             .collect();
-        Self { site: site.clone(), upstream, figures: SiteFigures::register(&site.site_key), realm }
+        Self {
+            site: site.clone(),
+            upstream,
+            figures: SiteFigures::register(&site.site_key),
+            realm,
+        }
     }
 }
 

@@ -23,9 +23,15 @@ impl Figures {
     #[must_use]
     pub fn register() -> Self {
         describe_counter!(REQUESTS, "Requests by site and decision");
-        describe_gauge!(VIEW_AGE, "Seconds since the view was last known to be current");
+        describe_gauge!(
+            VIEW_AGE,
+            "Seconds since the view was last known to be current"
+        );
         describe_gauge!(FEED_SEQ, "The last change that the edge knows");
-        describe_counter!(CACHE_HITS, "Tokens whose signature had been verified before");
+        describe_counter!(
+            CACHE_HITS,
+            "Tokens whose signature had been verified before"
+        );
         describe_counter!(CACHE_MISSES, "Tokens whose signature had to be verified");
         Self {
             view_age: gauge!(VIEW_AGE),
@@ -62,7 +68,10 @@ impl SiteFigures {
     /// Registers the figures of the site called `site_key`.
     #[must_use]
     pub fn register(site_key: &str) -> Self {
-        Self { allowed: requests(site_key, "allow"), not_signed_in: requests(site_key, "not_signed_in") }
+        Self {
+            allowed: requests(site_key, "allow"),
+            not_signed_in: requests(site_key, "not_signed_in"),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     net::{IpAddr, Ipv4Addr},
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -108,17 +109,29 @@ struct Passing {
 enum Verdict {
     Pass(Passing),
     Me(Arc<VerifiedToken>),
-    Refuse { reason: Reason, served: Option<Arc<Served>>, site_key: Option<String> },
+    Refuse {
+        reason: Reason,
+        served: Option<Arc<Served>>,
+        site_key: Option<String>,
+    },
 }
 
 impl Edge {
     /// Judges the request of `session`. A path or target that had to be put into its canonical
     /// form is rewritten, so that what was judged is what is sent.
     fn judge(&self, session: &mut Session, exchange: &mut Exchange) -> pingora::Result<Verdict> {
-        let refuse = |reason| Ok(Verdict::Refuse { reason, served: None, site_key: None });
+        let refuse = |reason| {
+            Ok(Verdict::Refuse {
+                reason,
+                served: None,
+                site_key: None,
+            })
+        };
         let head = session.to_h1_raw();
         let peer = peer(session);
-        let secure = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+        let secure = session
+            .digest()
+            .is_some_and(|digest| digest.ssl_digest.is_some());
         let request = session.req_header();
         let parsed = match facts::parse(request, &head) {
             Ok(parsed) => parsed,
@@ -130,7 +143,9 @@ impl Edge {
         let Some(holding) = holding.as_ref() else {
             return refuse(match parsed.path {
                 Ok(_) => Reason::NoView,
-                Err(malformed) => Reason::Refusal(jwks::decide::RefusalReason::Malformed(malformed)),
+                Err(malformed) => {
+                    Reason::Refusal(jwks::decide::RefusalReason::Malformed(malformed))
+                }
             });
         };
 
@@ -165,32 +180,57 @@ impl Edge {
         };
         let site_key = permit.site().site_key.as_str();
         // A view and its sites are one value, so whatever the view names is there.
-        let Some(served) = holding.site(site_key).cloned() else { return refuse(Reason::NoView) };
-        let Ok(path) = &parsed.path else { return refuse(Reason::NoView) };
+        let Some(served) = holding.site(site_key).cloned() else {
+            return refuse(Reason::NoView);
+        };
+        let Ok(path) = &parsed.path else {
+            return refuse(Reason::NoView);
+        };
 
         if path.starts_with(RESERVED) || **path == RESERVED[..RESERVED.len() - 1] {
             let reason = match (&**path, &request.method, permit.token()) {
-                (ME, &(Method::GET | Method::HEAD), Some(token)) => return Ok(Verdict::Me(token.clone())),
-                (ME, &(Method::GET | Method::HEAD), None) => Reason::Challenge(ChallengeReason::NotSignedIn),
+                (ME, &(Method::GET | Method::HEAD), Some(token)) => {
+                    return Ok(Verdict::Me(token.clone()));
+                }
+                (ME, &(Method::GET | Method::HEAD), None) => {
+                    Reason::Challenge(ChallengeReason::NotSignedIn)
+                }
                 (ME, ..) => Reason::ReadOnly,
                 _ => Reason::NoSuchPage,
             };
             let site_key = Some(site_key.to_owned());
-            return Ok(Verdict::Refuse { reason, served: Some(served), site_key });
+            return Ok(Verdict::Refuse {
+                reason,
+                served: Some(served),
+                site_key,
+            });
         }
         let request_id = request_id(request);
         if let Some(target) = rewritten(request.raw_path(), path) {
             session.req_header_mut().set_raw_path(&target)?;
         }
-        Ok(Verdict::Pass(Passing { permit, served, caller, request_id }))
+        Ok(Verdict::Pass(Passing {
+            permit,
+            served,
+            caller,
+            request_id,
+        }))
     }
 
-    fn presented(&self, holding: &Holding, credential: Credential<'_>, now: jwks::Time) -> Presented {
+    fn presented(
+        &self,
+        holding: &Holding,
+        credential: Credential<'_>,
+        now: jwks::Time,
+    ) -> Presented {
         match credential {
             Credential::Nothing => Presented::Nothing,
             Credential::Bearer(token) => {
                 let view = &holding.view;
-                Presented::Bearer(self.cache.get_or_verify(&view.keys, &view.issuer, token, now))
+                Presented::Bearer(
+                    self.cache
+                        .get_or_verify(&view.keys, &view.issuer, token, now),
+                )
             }
             Credential::NoToken => Presented::Bearer(Err(TokenError::Malformed)),
             Credential::Unsupported => Presented::Unsupported,
@@ -214,8 +254,16 @@ impl Edge {
         }
         let realm = served.map_or("", |served| served.realm.as_str());
         let decision = self.replies.refuse(session, reason, realm, page).await?;
-        let status = session.response_written().map_or(0, |head| head.status.as_u16());
-        tracing::info!(decision, site = site_key, status, reason = reason.as_str(), "refused");
+        let status = session
+            .response_written()
+            .map_or(0, |head| head.status.as_u16());
+        tracing::info!(
+            decision,
+            site = site_key,
+            status,
+            reason = reason.as_str(),
+            "refused"
+        );
         Ok(())
     }
 }
@@ -226,7 +274,11 @@ impl ProxyHttp for Edge {
 
     fn new_ctx(&self) -> Exchange {
         self.under_way.count.fetch_add(1, Ordering::AcqRel);
-        Exchange { under_way: self.under_way.clone(), passing: None, navigation: false }
+        Exchange {
+            under_way: self.under_way.clone(),
+            passing: None,
+            navigation: false,
+        }
     }
 
     /// pingora's one module compresses answers; ours pass as they come.
@@ -244,8 +296,19 @@ impl ProxyHttp for Edge {
         }
     }
 
-    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> pingora::Result<bool> {
-        let verdict = self.judge(session, exchange)?;
+    async fn request_filter(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<bool> {
+        // A fault in the judging of one request is the end of that request, and no permit.
+        let judging = panic::catch_unwind(AssertUnwindSafe(|| self.judge(session, exchange)));
+        let verdict = judging.unwrap_or_else(|_| {
+            Error::e_explain(
+                ErrorType::InternalError,
+                "the judging of a request panicked",
+            )
+        })?;
         match verdict {
             Verdict::Pass(passing) => {
                 passing.served.figures.allowed.increment(1);
@@ -260,9 +323,20 @@ impl ProxyHttp for Edge {
                 reply::json(session, &me(&token)).await?;
                 Ok(true)
             }
-            Verdict::Refuse { reason, served, site_key } => {
+            Verdict::Refuse {
+                reason,
+                served,
+                site_key,
+            } => {
                 let page = exchange.navigation;
-                self.refuse(session, reason, served.as_deref(), site_key.as_deref(), page).await?;
+                self.refuse(
+                    session,
+                    reason,
+                    served.as_deref(),
+                    site_key.as_deref(),
+                    page,
+                )
+                .await?;
                 Ok(true)
             }
         }
@@ -273,7 +347,10 @@ impl ProxyHttp for Edge {
         session: &mut Session,
         exchange: &mut Exchange,
     ) -> pingora::Result<Box<HttpPeer>> {
-        let upstream = exchange.passing.as_ref().and_then(|passing| passing.served.upstream.as_ref());
+        let upstream = exchange
+            .passing
+            .as_ref()
+            .and_then(|passing| passing.served.upstream.as_ref());
         match upstream {
             Some(upstream) => upstream.peer(is_endless(session.req_header())).await,
             None => Error::e_explain(ErrorType::ConnectError, "the site has no upstream")
@@ -335,20 +412,33 @@ impl ProxyHttp for Edge {
         exchange: &mut Exchange,
     ) -> FailToProxy {
         let status = status_of(error);
-        if let Some(status) = status {
-            if session.response_written().is_none() {
-                // A caller that is gone meanwhile is nobody's failure.
-                let _ = self.replies.fail(session, status, exchange.navigation).await;
-            }
+        if let Some(status) = status
+            && session.response_written().is_none()
+        {
+            // A caller that is gone meanwhile is nobody's failure.
+            let _ = self
+                .replies
+                .fail(session, status, exchange.navigation)
+                .await;
         }
-        FailToProxy { error_code: status.map_or(0, |status| status.as_u16()), can_reuse_downstream: false }
+        FailToProxy {
+            error_code: status.map_or(0, |status| status.as_u16()),
+            can_reuse_downstream: false,
+        }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, exchange: &mut Exchange) {
+    async fn logging(
+        &self,
+        session: &mut Session,
+        _error: Option<&Error>,
+        exchange: &mut Exchange,
+    ) {
         if !self.access_log {
             return;
         }
-        let Some(passing) = &exchange.passing else { return };
+        let Some(passing) = &exchange.passing else {
+            return;
+        };
         let request = session.req_header();
         tracing::info!(
             site = passing.permit.site().site_key,
@@ -398,7 +488,10 @@ fn peer(session: &Session) -> IpAddr {
 /// path gets its canonical spelling.
 fn rewritten(target: &[u8], canonical: &str) -> Option<Vec<u8>> {
     let origin_form = facts::origin_form(target);
-    let path_end = origin_form.iter().position(|byte| *byte == b'?').unwrap_or(origin_form.len());
+    let path_end = origin_form
+        .iter()
+        .position(|byte| *byte == b'?')
+        .unwrap_or(origin_form.len());
     let (path, query) = origin_form.split_at(path_end);
     if path == canonical.as_bytes() && origin_form.len() == target.len() {
         return None;
@@ -417,7 +510,9 @@ fn request_id(request: &RequestHeader) -> HeaderValue {
 
 fn is_request_id(id: &[u8]) -> bool {
     (1..=128).contains(&id.len())
-        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
+        && id
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
 }
 
 fn is_upgrade(request: &RequestHeader) -> bool {
@@ -429,7 +524,10 @@ fn is_endless(request: &RequestHeader) -> bool {
     const EVENTS: &[u8] = b"text/event-stream";
     is_upgrade(request)
         || request.headers.get(header::ACCEPT).is_some_and(|accept| {
-            accept.as_bytes().windows(EVENTS.len()).any(|part| part.eq_ignore_ascii_case(EVENTS))
+            accept
+                .as_bytes()
+                .windows(EVENTS.len())
+                .any(|part| part.eq_ignore_ascii_case(EVENTS))
         })
 }
 
@@ -455,7 +553,10 @@ mod tests {
     fn a_target_is_rewritten_only_where_it_must_be() {
         assert_eq!(rewritten(b"/a?b=%61", "/a"), None);
         assert_eq!(rewritten(b"/%61?b=%61", "/a"), Some(b"/a?b=%61".to_vec()));
-        assert_eq!(rewritten(b"http://app.test/a?b", "/a"), Some(b"/a?b".to_vec()));
+        assert_eq!(
+            rewritten(b"http://app.test/a?b", "/a"),
+            Some(b"/a?b".to_vec())
+        );
         assert_eq!(rewritten(b"http://app.test", "/"), Some(b"/".to_vec()));
     }
 

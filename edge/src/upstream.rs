@@ -7,10 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use pingora::{
-    Error, ErrorType,
-    upstreams::peer::HttpPeer,
-};
+use pingora::{Error, ErrorType, upstreams::peer::HttpPeer};
 use url::{Host, Url};
 
 /// How long an upstream's name may stand for the addresses it once had.
@@ -55,7 +52,12 @@ impl Upstream {
             Host::Ipv6(ip) => Address::Fixed((ip, port).into()),
             Host::Domain(_) => Address::Resolved(ArcSwapOption::empty()),
         };
-        Some(Self { tls, name, port, address })
+        Some(Self {
+            tls,
+            name,
+            port,
+            address,
+        })
     }
 
     /// The peer to connect to. `endless`: the exchange may be silent for any time (WebSocket,
@@ -68,7 +70,11 @@ impl Upstream {
             Address::Fixed(address) => *address,
             Address::Resolved(held) => self.resolve(held).await?,
         };
-        let sni = if self.tls { self.name.clone() } else { String::new() };
+        let sni = if self.tls {
+            self.name.clone()
+        } else {
+            String::new()
+        };
         let mut peer = HttpPeer::new(address, self.tls, sni);
         peer.options.connection_timeout = Some(CONNECT);
         peer.options.total_connection_timeout = Some(CONNECT_WITH_TLS);
@@ -82,10 +88,10 @@ impl Upstream {
         held: &ArcSwapOption<(SocketAddr, Instant)>,
     ) -> pingora::Result<SocketAddr> {
         let known = held.load_full();
-        if let Some(known) = &known {
-            if known.1.elapsed() < RESOLVED_FOR {
-                return Ok(known.0);
-            }
+        if let Some(known) = &known
+            && known.1.elapsed() < RESOLVED_FOR
+        {
+            return Ok(known.0);
         }
         let found = tokio::net::lookup_host((self.name.as_str(), self.port)).await;
         match (found.map(|mut addresses| addresses.next()), known) {
@@ -95,8 +101,11 @@ impl Upstream {
             }
             // A resolver that is away does not take a site down whose address was known.
             (_, Some(known)) => Ok(known.0),
-            _ => Error::e_explain(ErrorType::ConnectError, format!("no address for {}", self.name))
-                .map_err(|error: Box<Error>| error.into_up()),
+            _ => Error::e_explain(
+                ErrorType::ConnectError,
+                format!("no address for {}", self.name),
+            )
+            .map_err(|error: Box<Error>| error.into_up()),
         }
     }
 }

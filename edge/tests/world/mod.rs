@@ -43,12 +43,16 @@ pub struct Clock(Arc<AtomicI64>);
 
 impl Clock {
     pub fn now(&self) -> Time {
-        let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let real = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_millis();
         Time::from_millis(i64::try_from(real).unwrap() + self.0.load(Ordering::SeqCst))
     }
 
     pub fn advance(&self, span: Duration) {
-        self.0.fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::SeqCst);
+        self.0
+            .fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::SeqCst);
     }
 }
 
@@ -75,7 +79,12 @@ impl Feed {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let feed = Arc::new(Self {
             address: listener.local_addr().unwrap(),
-            state: Mutex::new(State { snapshot, entries: vec![], is_up: true, credential: CREDENTIAL }),
+            state: Mutex::new(State {
+                snapshot,
+                entries: vec![],
+                is_up: true,
+                credential: CREDENTIAL,
+            }),
             changed: watch::Sender::new(0),
             asked: Mutex::default(),
             acked: AtomicU64::new(0),
@@ -100,14 +109,18 @@ impl Feed {
             if !is_up {
                 return;
             }
-            if !head.to_lowercase().contains(&format!("authorization: bearer {credential}\r\n")) {
+            if !head
+                .to_lowercase()
+                .contains(&format!("authorization: bearer {credential}\r\n"))
+            {
                 let refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
                 let _ = stream.write_all(refusal).await;
                 continue;
             }
             if head.starts_with("POST /feed/ack ") {
                 let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-                self.acked.store(body["seq"].as_u64().unwrap(), Ordering::SeqCst);
+                self.acked
+                    .store(body["seq"].as_u64().unwrap(), Ordering::SeqCst);
                 let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
                 continue;
             }
@@ -119,9 +132,16 @@ impl Feed {
     }
 
     async fn stream(&self, stream: &mut BufReader<TcpStream>, target: &str) -> std::io::Result<()> {
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n";
+        let answer =
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n";
         stream.write_all(answer).await?;
-        let after = target.split("after=").nth(1).unwrap().split('&').next().unwrap();
+        let after = target
+            .split("after=")
+            .nth(1)
+            .unwrap()
+            .split('&')
+            .next()
+            .unwrap();
         let mut sent: u64 = after.parse().unwrap();
         let mut changed = self.changed.subscribe();
         if !target.contains("epoch=one") {
@@ -132,7 +152,11 @@ impl Feed {
         loop {
             let (entries, is_up) = {
                 let state = self.state.lock().unwrap();
-                let new = state.entries.iter().filter(|entry| entry.seq > sent).cloned();
+                let new = state
+                    .entries
+                    .iter()
+                    .filter(|entry| entry.seq > sent)
+                    .cloned();
                 (new.collect::<Vec<_>>(), state.is_up)
             };
             if !is_up {
@@ -142,7 +166,14 @@ impl Feed {
                 sent = entry.seq;
                 write_line(stream, &Message::Entry(entry)).await?;
             }
-            write_line(stream, &Message::Heartbeat { seq: sent, at: Time::from_millis(0) }).await?;
+            write_line(
+                stream,
+                &Message::Heartbeat {
+                    seq: sent,
+                    at: Time::from_millis(0),
+                },
+            )
+            .await?;
             let _ = tokio::time::timeout(Duration::from_millis(200), changed.changed()).await;
         }
     }
@@ -156,23 +187,39 @@ impl Feed {
 
     /// Adds a change at a place of the test's choice.
     pub fn push_at(&self, seq: u64, change: Change) {
-        self.state.lock().unwrap().entries.push(Entry { seq, at: Time::from_millis(0), change });
+        self.state.lock().unwrap().entries.push(Entry {
+            seq,
+            at: Time::from_millis(0),
+            change,
+        });
         self.changed.send_modify(|count| *count += 1);
     }
 
     /// Takes back changes from `seq` on.
     pub fn forget_from(&self, seq: u64) {
-        self.state.lock().unwrap().entries.retain(|entry| entry.seq < seq);
+        self.state
+            .lock()
+            .unwrap()
+            .entries
+            .retain(|entry| entry.seq < seq);
     }
 
     fn newest(&self) -> u64 {
         let state = self.state.lock().unwrap();
-        state.entries.last().map_or(state.snapshot.seq, |entry| entry.seq)
+        state
+            .entries
+            .last()
+            .map_or(state.snapshot.seq, |entry| entry.seq)
     }
 
     pub fn end(&self, kind: CutOffKind, id: &str, at: Time) -> u64 {
         let until = at.plus(Duration::from_secs(3600));
-        self.push(Change::CutOff(CutOff { kind, id: id.into(), at, until }))
+        self.push(Change::CutOff(CutOff {
+            kind,
+            id: id.into(),
+            at,
+            until,
+        }))
     }
 
     pub fn set_up(&self, is_up: bool) {
@@ -246,7 +293,11 @@ impl Upstream {
 
     async fn serve(self: Arc<Self>, stream: TcpStream) {
         let mut start = [0; 7];
-        while stream.peek(&mut start).await.is_ok_and(|read| read > 0 && read < start.len()) {
+        while stream
+            .peek(&mut start)
+            .await
+            .is_ok_and(|read| read > 0 && read < start.len())
+        {
             tokio::task::yield_now().await;
         }
         if &start == b"GET /ws" {
@@ -282,7 +333,12 @@ impl Upstream {
 
     /// The heads of all requests so far.
     pub fn heads(&self) -> Vec<String> {
-        self.seen.lock().unwrap().iter().map(|(head, _)| head.clone()).collect()
+        self.seen
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(head, _)| head.clone())
+            .collect()
     }
 
     /// Everything of the newest request, as one text.
@@ -295,7 +351,9 @@ impl Upstream {
 
 async fn echo(stream: TcpStream) {
     use futures_util::{SinkExt, StreamExt};
-    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
+        return;
+    };
     while let Some(Ok(message)) = socket.next().await {
         if message.is_text() && socket.send(message).await.is_err() {
             return;
@@ -377,7 +435,10 @@ pub fn site(upstream: SocketAddr) -> Site {
         upstreams: vec![format!("http://{upstream}")],
         status: jwks::site::SiteStatus::Active,
         branding: jwks::site::Branding::default(),
-        policy: Policy { require: Require::SignedIn, ..Policy::default() },
+        policy: Policy {
+            require: Require::SignedIn,
+            ..Policy::default()
+        },
         version: 1,
         forward_credentials: false,
     }
@@ -391,7 +452,10 @@ impl World {
     pub async fn with_site(change: impl FnOnce(&mut Site)) -> Self {
         let clock = Clock::default();
         let upstream = Upstream::start().await;
-        let issuer = Issuer { key: SigningKey::generate(Algorithm::ES256).unwrap(), clock: clock.clone() };
+        let issuer = Issuer {
+            key: SigningKey::generate(Algorithm::ES256).unwrap(),
+            clock: clock.clone(),
+        };
         let mut site = site(upstream.address);
         change(&mut site);
         let keys = serde_json::json!({ "keys": [issuer.key.public_jwk()] });
@@ -406,8 +470,17 @@ impl World {
         .await;
         let data_dir = std::env::temp_dir().join(format!("edge-test-{}", Uuid::new_v4()));
         let edge = start_edge(feed.address, &clock, &data_dir);
-        tokio::time::timeout(PATIENCE, edge.ready()).await.expect("the view comes");
-        Self { edge: Some(edge), feed, upstream, issuer, clock, data_dir }
+        tokio::time::timeout(PATIENCE, edge.ready())
+            .await
+            .expect("the view comes");
+        Self {
+            edge: Some(edge),
+            feed,
+            upstream,
+            issuer,
+            clock,
+            data_dir,
+        }
     }
 
     pub fn edge(&self) -> &EdgeHandle {
@@ -429,7 +502,11 @@ impl World {
     /// Another edge with the same server and data folder, in place of the first.
     pub async fn restart(self) -> Self {
         let mut world = self.stop().await;
-        world.edge = Some(start_edge(world.feed.address, &world.clock, &world.data_dir));
+        world.edge = Some(start_edge(
+            world.feed.address,
+            &world.clock,
+            &world.data_dir,
+        ));
         world
     }
 
@@ -440,13 +517,20 @@ impl World {
 
     /// A plain GET with these fields besides `Host` and `Connection: close`.
     pub async fn get(&self, path: &str, fields: &[(&str, &str)]) -> String {
-        let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        self.raw(format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{fields}Connection: close\r\n\r\n")).await
+        let fields: String = fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        self.raw(format!(
+            "GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{fields}Connection: close\r\n\r\n"
+        ))
+        .await
     }
 
     /// A GET with a bearer token.
     pub async fn get_as(&self, path: &str, token: &str) -> String {
-        self.get(path, &[("Authorization", &format!("Bearer {token}"))]).await
+        self.get(path, &[("Authorization", &format!("Bearer {token}"))])
+            .await
     }
 
     /// Asks until `wanted` likes the answer.
@@ -459,7 +543,9 @@ impl World {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, asking).await.expect("the answer changes")
+        tokio::time::timeout(PATIENCE, asking)
+            .await
+            .expect("the answer changes")
     }
 }
 
@@ -470,8 +556,12 @@ impl Drop for World {
 }
 
 pub fn start_edge(feed: SocketAddr, clock: &Clock, data_dir: &std::path::Path) -> EdgeHandle {
+    edge::start(config(feed, clock, data_dir)).unwrap()
+}
+
+pub fn config(feed: SocketAddr, clock: &Clock, data_dir: &std::path::Path) -> EdgeConfig {
     let clock = clock.clone();
-    edge::start(EdgeConfig {
+    EdgeConfig {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         admin_listen: Some("127.0.0.1:0".parse().unwrap()),
         server_url: format!("http://{feed}").parse().unwrap(),
@@ -483,8 +573,7 @@ pub fn start_edge(feed: SocketAddr, clock: &Clock, data_dir: &std::path::Path) -
         access_log: false,
         clock: Arc::new(move || clock.now()),
         figures: Arc::new(|| "figures 1\n".into()),
-    })
-    .unwrap()
+    }
 }
 
 /// Sends `request` and reads until the connection closes.
@@ -497,12 +586,17 @@ pub async fn exchange(address: SocketAddr, request: &[u8]) -> String {
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
     };
-    tokio::time::timeout(PATIENCE, talk).await.expect("the edge answers and closes")
+    tokio::time::timeout(PATIENCE, talk)
+        .await
+        .expect("the edge answers and closes")
 }
 
 /// The status of a raw answer.
 pub fn status(answer: &str) -> u16 {
-    answer.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no answer: {answer:?}"))
+    answer
+        .get(9..12)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_else(|| panic!("no answer: {answer:?}"))
 }
 
 /// Waits until `is_so`.
@@ -512,5 +606,7 @@ pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}"));
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("{what}"));
 }
