@@ -34,11 +34,7 @@ impl ProxyHttp for Plain {
 }
 
 fn argument<T: std::str::FromStr>(name: &str) -> Option<T> {
-    std::env::args()
-        .skip_while(|argument| argument != name)
-        .nth(1)?
-        .parse()
-        .ok()
+    std::env::args().skip_while(|argument| argument != name).nth(1)?.parse().ok()
 }
 
 fn main() -> Result<(), String> {

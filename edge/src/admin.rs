@@ -36,25 +36,14 @@ impl ServeHttp for Admin {
         let (status, kind, body) = if is_head || request.method == Method::GET {
             self.answer(request.uri.path())
         } else {
-            error(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "METHOD_NOT_ALLOWED",
-                "Only GET and HEAD.",
-            )
+            error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "Only GET and HEAD.")
         };
         let length = body.len();
-        let mut response = Response::new(if is_head {
-            Vec::new()
-        } else {
-            body.into_bytes()
-        });
+        let mut response = Response::new(if is_head { Vec::new() } else { body.into_bytes() });
         *response.status_mut() = status;
         let fields = response.headers_mut();
         fields.insert(header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
-        fields.insert(
-            header::CACHE_CONTROL,
-            http::HeaderValue::from_static("no-store"),
-        );
+        fields.insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
         fields.insert(header::CONTENT_LENGTH, length.into());
         response
     }
@@ -65,25 +54,13 @@ const JSON: &str = "application/json";
 impl Admin {
     fn answer(&self, path: &str) -> (StatusCode, &'static str, String) {
         match path {
-            "/health/live" => (
-                StatusCode::OK,
-                JSON,
-                json!({ "status": "live" }).to_string(),
-            ),
+            "/health/live" => (StatusCode::OK, JSON, json!({ "status": "live" }).to_string()),
             "/health/ready" => self.ready(),
             "/metrics" => {
                 self.note_state();
-                (
-                    StatusCode::OK,
-                    "text/plain; version=0.0.4; charset=utf-8",
-                    (self.text)(),
-                )
+                (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", (self.text)())
             }
-            _ => error(
-                StatusCode::NOT_FOUND,
-                "NOT_FOUND",
-                "There is nothing at this address.",
-            ),
+            _ => error(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this address."),
         }
     }
 
@@ -98,11 +75,7 @@ impl Admin {
         let tolerated = holding.tolerance_millis();
         let is_stale = tolerated.is_some_and(|tolerated| age.as_millis() > u128::from(tolerated));
         let (status, word, missing) = if is_stale {
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "not_ready",
-                vec!["fresh_view"],
-            )
+            (StatusCode::SERVICE_UNAVAILABLE, "not_ready", vec!["fresh_view"])
         } else {
             (StatusCode::OK, "ready", vec![])
         };
@@ -120,16 +93,11 @@ impl Admin {
         let (hits, misses) = self.cache.counts();
         self.figures.token_cache(hits, misses);
         if let Some(holding) = self.held.load().as_ref() {
-            self.figures
-                .view(holding.view.seq, self.held.confirmed_at(), (self.clock)());
+            self.figures.view(holding.view.seq, self.held.confirmed_at(), (self.clock)());
         }
     }
 }
 
 fn error(status: StatusCode, code: &str, message: &str) -> (StatusCode, &'static str, String) {
-    (
-        status,
-        JSON,
-        json!({ "error": { "code": code, "message": message } }).to_string(),
-    )
+    (status, JSON, json!({ "error": { "code": code, "message": message } }).to_string())
 }

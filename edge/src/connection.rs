@@ -52,9 +52,7 @@ impl Connections {
     /// Connections whose requests `proxy` serves.
     #[must_use]
     pub fn new(proxy: HttpProxy<Edge>) -> Self {
-        Self {
-            proxy: Arc::new(proxy),
-        }
+        Self { proxy: Arc::new(proxy) }
     }
 }
 
@@ -66,11 +64,7 @@ impl ServerApp for Connections {
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
         let head = Arc::new(Head::default());
-        let watched = Watched {
-            stream,
-            head: head.clone(),
-            refusal: None,
-        };
+        let watched = Watched { stream, head: head.clone(), refusal: None };
         let mut session = ServerSession::new_http1(Box::new(watched));
         session.set_keepalive((!*shutdown.borrow()).then_some(IDLE));
         let mut timer: Option<Pin<Box<Sleep>>> = None;
@@ -119,19 +113,13 @@ const READ: u64 = u64::MAX - 1;
 
 impl Default for Head {
     fn default() -> Self {
-        Self {
-            origin: Instant::now(),
-            began: AtomicU64::new(WAITING),
-        }
+        Self { origin: Instant::now(), began: AtomicU64::new(WAITING) }
     }
 }
 
 impl Head {
     fn expect(&self, begun: bool) {
-        self.began.store(
-            if begun { self.elapsed() } else { WAITING },
-            Ordering::Relaxed,
-        );
+        self.began.store(if begun { self.elapsed() } else { WAITING }, Ordering::Relaxed);
     }
 
     fn byte_came(&self) {
@@ -203,12 +191,7 @@ impl Refusal {
             .unwrap_or(StatusCode::BAD_REQUEST);
         let (bytes, decision) = reply::raw_refusal(status);
         metrics::count(None, "unreadable");
-        tracing::info!(
-            decision,
-            status = status.as_u16(),
-            reason = "unreadable",
-            "refused"
-        );
+        tracing::info!(decision, status = status.as_u16(), reason = "unreadable", "refused");
         Self { bytes, written: 0 }
     }
 }
@@ -238,9 +221,7 @@ impl AsyncWrite for Watched {
         if this.head.is_read() {
             return Pin::new(&mut this.stream).poll_write(context, bytes);
         }
-        let refusal = this
-            .refusal
-            .get_or_insert_with(|| Refusal::instead_of(bytes));
+        let refusal = this.refusal.get_or_insert_with(|| Refusal::instead_of(bytes));
         while refusal.written < refusal.bytes.len() {
             let rest = &refusal.bytes[refusal.written..];
             let written = ready!(Pin::new(&mut this.stream).poll_write(context, rest))?;
@@ -260,10 +241,7 @@ impl AsyncWrite for Watched {
         if self.head.is_read() {
             return Pin::new(&mut self.stream).poll_write_vectored(context, parts);
         }
-        let first = parts
-            .iter()
-            .find(|part| !part.is_empty())
-            .map_or(&[][..], |part| part);
+        let first = parts.iter().find(|part| !part.is_empty()).map_or(&[][..], |part| part);
         self.poll_write(context, first)
     }
 

@@ -88,12 +88,7 @@ pub fn parse<'r>(request: &'r RequestHeader, head: &[u8]) -> Result<Parsed<'r>, 
     } else {
         Err(Malformed::Framing)
     };
-    Ok(Parsed {
-        host,
-        path,
-        credential: credential(fields),
-        navigation: navigation(request),
-    })
+    Ok(Parsed { host, path, credential: credential(fields), navigation: navigation(request) })
 }
 
 /// The path and query of a target in absolute form (RFC 9112 section 3.2.2), whose authority
@@ -104,11 +99,9 @@ pub fn origin_form(target: &[u8]) -> &[u8] {
         return target;
     }
     match authority::raw_target_authority(target) {
-        authority::RawTargetAuthority::Absolute {
-            scheme,
-            path_and_query,
-            ..
-        } if scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https") => {
+        authority::RawTargetAuthority::Absolute { scheme, path_and_query, .. }
+            if scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https") =>
+        {
             if path_and_query.is_empty() {
                 b"/"
             } else {
@@ -159,9 +152,7 @@ fn names_field(head: &[u8], name: &[u8]) -> bool {
 
 /// pingora drops fragments silently; no client sends one (RFC 9112 section 3.2).
 fn has_fragment(head: &[u8]) -> bool {
-    head.iter()
-        .take_while(|byte| **byte != b'\n')
-        .any(|byte| *byte == b'#')
+    head.iter().take_while(|byte| **byte != b'\n').any(|byte| *byte == b'#')
 }
 
 /// The host, lower case, without port and trailing dot; `None` where there is none or it is not a
@@ -182,11 +173,7 @@ fn host(fields: &HeaderMap) -> Option<Cow<'_, str>> {
     } else if !port.is_empty() {
         return None;
     }
-    let name = if name.starts_with('[') {
-        name
-    } else {
-        name.strip_suffix('.').unwrap_or(name)
-    };
+    let name = if name.starts_with('[') { name } else { name.strip_suffix('.').unwrap_or(name) };
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
     if name.is_empty() || name.ends_with('.') || !name.bytes().all(is_host) {
         return None;
@@ -206,9 +193,8 @@ fn credential(fields: &HeaderMap) -> Credential<'_> {
     if authorizations.next().is_some() || keys.next().is_some() {
         return Credential::Conflicting;
     }
-    let shown = authorization.map_or(Credential::Nothing, |value| {
-        authorization_of(value.as_bytes())
-    });
+    let shown =
+        authorization.map_or(Credential::Nothing, |value| authorization_of(value.as_bytes()));
     match (shown, api_key) {
         (shown, false) => shown,
         (Credential::Nothing, true) => Credential::Unsupported,
@@ -220,10 +206,7 @@ fn credential(fields: &HeaderMap) -> Credential<'_> {
 /// the app behind the edge.
 fn authorization_of(value: &[u8]) -> Credential<'_> {
     let value = value.trim_ascii();
-    let (scheme, rest) = match value
-        .iter()
-        .position(|byte| *byte == b' ' || *byte == b'\t')
-    {
+    let (scheme, rest) = match value.iter().position(|byte| *byte == b' ' || *byte == b'\t') {
         Some(at) => (&value[..at], value[at + 1..].trim_ascii()),
         None => (value, &[][..]),
     };
@@ -243,17 +226,10 @@ fn authorization_of(value: &[u8]) -> Credential<'_> {
 /// GET or HEAD, and `Accept` names `text/html`.
 fn navigation(request: &RequestHeader) -> bool {
     (request.method == Method::GET || request.method == Method::HEAD)
-        && request
-            .headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .any(|accept| {
-                const HTML: &[u8] = b"text/html";
-                accept
-                    .as_bytes()
-                    .windows(HTML.len())
-                    .any(|part| part.eq_ignore_ascii_case(HTML))
-            })
+        && request.headers.get_all(header::ACCEPT).iter().any(|accept| {
+            const HTML: &[u8] = b"text/html";
+            accept.as_bytes().windows(HTML.len()).any(|part| part.eq_ignore_ascii_case(HTML))
+        })
 }
 
 /// Where a request comes from, as far as the proxies before the edge are believed.
@@ -272,30 +248,19 @@ pub fn caller(peer: IpAddr, secure: bool, fields: &HeaderMap, trusted: &[IpNet])
     let peer = peer.to_canonical();
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {
-        return Caller {
-            address: peer,
-            secure,
-        };
+        return Caller { address: peer, secure };
     }
-    let secure = match fields
-        .get(&headers::FORWARDED_PROTO)
-        .map(http::HeaderValue::as_bytes)
-    {
+    let secure = match fields.get(&headers::FORWARDED_PROTO).map(http::HeaderValue::as_bytes) {
         Some(b"https") => true,
         Some(b"http") => false,
         _ => secure,
     };
     let mut address = peer;
     let chain = fields.get_all(&headers::FORWARDED_FOR);
-    for hop in chain
-        .iter()
-        .rev()
-        .flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b','))
-    {
+    for hop in chain.iter().rev().flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b',')) {
         // A hop that is no address hides whatever is before it.
-        let Some(hop) = std::str::from_utf8(hop)
-            .ok()
-            .and_then(|hop| hop.trim().parse::<IpAddr>().ok())
+        let Some(hop) =
+            std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok())
         else {
             break;
         };
@@ -351,33 +316,18 @@ mod tests {
     #[test]
     fn credentials_are_read_from_their_place_and_no_other() {
         let shown = |fields: &[(&'static str, &str)]| {
-            format!(
-                "{:?}",
-                credential(&request("GET", "/?access_token=x", fields).headers)
-            )
+            format!("{:?}", credential(&request("GET", "/?access_token=x", fields).headers))
         };
         assert_eq!(shown(&[]), "Nothing");
-        assert_eq!(
-            shown(&[("Authorization", "Bearer a.b.c")]),
-            "Bearer(\"a.b.c\")"
-        );
-        assert_eq!(
-            shown(&[("Authorization", "bearer   a.b.c ")]),
-            "Bearer(\"a.b.c\")"
-        );
+        assert_eq!(shown(&[("Authorization", "Bearer a.b.c")]), "Bearer(\"a.b.c\")");
+        assert_eq!(shown(&[("Authorization", "bearer   a.b.c ")]), "Bearer(\"a.b.c\")");
         assert_eq!(shown(&[("Authorization", "Basic dTpw")]), "Nothing");
         assert_eq!(shown(&[("Authorization", "Bearer")]), "NoToken");
         assert_eq!(shown(&[("Authorization", "Bearer sbk_1")]), "Unsupported");
         assert_eq!(shown(&[("Authorization", "DPoP a.b.c")]), "Unsupported");
         assert_eq!(shown(&[("X-API-Key", "sbk_1")]), "Unsupported");
-        assert_eq!(
-            shown(&[("X-API-Key", "1"), ("Authorization", "Bearer a")]),
-            "Conflicting"
-        );
-        assert_eq!(
-            shown(&[("X-API-Key", "1"), ("Authorization", "Basic a")]),
-            "Unsupported"
-        );
+        assert_eq!(shown(&[("X-API-Key", "1"), ("Authorization", "Bearer a")]), "Conflicting");
+        assert_eq!(shown(&[("X-API-Key", "1"), ("Authorization", "Basic a")]), "Unsupported");
         assert_eq!(
             shown(&[("Authorization", "Bearer a"), ("Authorization", "Bearer a")]),
             "Conflicting"
@@ -389,43 +339,24 @@ mod tests {
     #[test]
     fn framing_that_can_be_read_twice_is_refused() {
         let judged = |fields: &[(&'static str, &str)], head: &str| {
-            parse(&request("POST", "/", fields), head.as_bytes())
-                .unwrap()
-                .path
-                .map(|_| ())
+            parse(&request("POST", "/", fields), head.as_bytes()).unwrap().path.map(|_| ())
         };
         let host = ("Host", "app.test");
         assert_eq!(judged(&[host], ""), Ok(()));
         assert_eq!(judged(&[host, ("Content-Length", "5")], ""), Ok(()));
         assert_eq!(
-            judged(
-                &[host, ("Transfer-Encoding", "Chunked")],
-                "POST / HTTP/1.1\r\nHost: a\r\n"
-            ),
+            judged(&[host, ("Transfer-Encoding", "Chunked")], "POST / HTTP/1.1\r\nHost: a\r\n"),
             Ok(())
         );
         for (fields, head) in [
             (&[][..], ""),
             (&[host, host], ""),
-            (
-                &[host, ("Content-Length", "5"), ("Content-Length", "5")],
-                "",
-            ),
+            (&[host, ("Content-Length", "5"), ("Content-Length", "5")], ""),
             (&[host, ("Content-Length", "+5")], ""),
             (&[host, ("Content-Length", "5, 5")], ""),
             (&[host, ("Transfer-Encoding", "gzip, chunked")], ""),
-            (
-                &[
-                    host,
-                    ("Transfer-Encoding", "chunked"),
-                    ("Transfer-Encoding", "chunked"),
-                ],
-                "",
-            ),
-            (
-                &[host, ("Transfer-Encoding", "chunked")],
-                "POST / HTTP/1.1\r\ncontent-LENGTH: 5\r\n",
-            ),
+            (&[host, ("Transfer-Encoding", "chunked"), ("Transfer-Encoding", "chunked")], ""),
+            (&[host, ("Transfer-Encoding", "chunked")], "POST / HTTP/1.1\r\ncontent-LENGTH: 5\r\n"),
         ] {
             assert_eq!(judged(fields, head), Err(Malformed::Framing), "{fields:?}");
         }
@@ -435,13 +366,10 @@ mod tests {
     fn targets_are_judged_by_their_path_alone() {
         let path = |target: &str| {
             let head = format!("GET {target} HTTP/1.1\r\n");
-            parse(
-                &request("GET", target, &[("Host", "app.test")]),
-                head.as_bytes(),
-            )
-            .unwrap()
-            .path
-            .map(Cow::into_owned)
+            parse(&request("GET", target, &[("Host", "app.test")]), head.as_bytes())
+                .unwrap()
+                .path
+                .map(Cow::into_owned)
         };
         assert_eq!(path("/a?b=/../c;d%2f"), Ok("/a".into()));
         assert_eq!(path("http://app.test/a?b"), Ok("/a".into()));
@@ -454,19 +382,13 @@ mod tests {
     #[test]
     fn requests_over_the_limits_are_not_looked_at() {
         let many: Vec<(&'static str, &str)> = (0..=MAX_FIELDS).map(|_| ("X-A", "b")).collect();
-        assert_eq!(
-            parse(&request("GET", "/", &many), b"").unwrap_err(),
-            TooLarge::Head
-        );
+        assert_eq!(parse(&request("GET", "/", &many), b"").unwrap_err(), TooLarge::Head);
         assert_eq!(
             parse(&request("GET", "/", &[]), &[b'a'; MAX_HEAD + 1]).unwrap_err(),
             TooLarge::Head
         );
         let long = format!("/{}", "a".repeat(path::MAX_PATH));
-        assert_eq!(
-            parse(&request("GET", &long, &[]), b"").unwrap_err(),
-            TooLarge::Path
-        );
+        assert_eq!(parse(&request("GET", &long, &[]), b"").unwrap_err(), TooLarge::Path);
     }
 
     #[test]
@@ -486,26 +408,14 @@ mod tests {
         let address = |peer: &str, chain: &[&'static str]| {
             let mut fields = HeaderMap::new();
             for field in chain {
-                fields.append(
-                    &headers::FORWARDED_FOR,
-                    http::HeaderValue::from_static(field),
-                );
+                fields.append(&headers::FORWARDED_FOR, http::HeaderValue::from_static(field));
             }
-            fields.insert(
-                &headers::FORWARDED_PROTO,
-                http::HeaderValue::from_static("https"),
-            );
+            fields.insert(&headers::FORWARDED_PROTO, http::HeaderValue::from_static("https"));
             let caller = caller(peer.parse().unwrap(), false, &fields, &trusted);
             (caller.address.to_string(), caller.secure)
         };
-        assert_eq!(
-            address("192.0.2.1", &["198.51.100.1"]),
-            ("192.0.2.1".into(), false)
-        );
-        assert_eq!(
-            address("10.0.0.1", &["198.51.100.1"]),
-            ("198.51.100.1".into(), true)
-        );
+        assert_eq!(address("192.0.2.1", &["198.51.100.1"]), ("192.0.2.1".into(), false));
+        assert_eq!(address("10.0.0.1", &["198.51.100.1"]), ("198.51.100.1".into(), true));
         assert_eq!(
             address("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.0.0.2"]),
             ("198.51.100.1".into(), true)
@@ -514,14 +424,8 @@ mod tests {
             address("10.0.0.1", &["1.1.1.1", "198.51.100.1"]),
             ("198.51.100.1".into(), true)
         );
-        assert_eq!(
-            address("10.0.0.1", &["198.51.100.1, unknown"]),
-            ("10.0.0.1".into(), true)
-        );
-        assert_eq!(
-            address("::ffff:10.0.0.1", &["2001:db8::1"]),
-            ("2001:db8::1".into(), true)
-        );
+        assert_eq!(address("10.0.0.1", &["198.51.100.1, unknown"]), ("10.0.0.1".into(), true));
+        assert_eq!(address("::ffff:10.0.0.1", &["2001:db8::1"]), ("2001:db8::1".into(), true));
         assert_eq!(address("10.0.0.1", &[]), ("10.0.0.1".into(), true));
     }
 }

@@ -112,11 +112,7 @@ impl Follower {
             held,
             figures,
             view: None,
-            saving: Saving {
-                changed: false,
-                last: Instant::now(),
-                running: None,
-            },
+            saving: Saving { changed: false, last: Instant::now(), running: None },
         };
         follower.begin_from_disk();
         Ok(follower)
@@ -201,9 +197,10 @@ impl Follower {
     }
 
     async fn open(&self) -> Result<Response, Broken> {
-        let (after, epoch) = self.view.as_ref().map_or((0, String::new()), |view| {
-            (view.seq, view.epoch.to_string())
-        });
+        let (after, epoch) = self
+            .view
+            .as_ref()
+            .map_or((0, String::new()), |view| (view.seq, view.epoch.to_string()));
         let url = url::Url::parse_with_params(
             &self.feed_url,
             &[("after", after.to_string()), ("epoch", epoch)],
@@ -214,9 +211,8 @@ impl Follower {
             Err(_) => self.client.get(&self.feed_url),
         };
         let sending = request.bearer_auth(&self.credential).send();
-        let response = tokio::time::timeout(SILENCE, sending)
-            .await
-            .map_err(|_| Broken::Silent)??;
+        let response =
+            tokio::time::timeout(SILENCE, sending).await.map_err(|_| Broken::Silent)??;
         match response.status() {
             StatusCode::OK => Ok(response),
             StatusCode::UNAUTHORIZED => Err(Broken::Credential),
@@ -246,10 +242,7 @@ impl Follower {
                     }
                     Place::Known => {}
                     Place::Beyond(wanted) => {
-                        outcome = Err(Broken::Gap {
-                            wanted,
-                            found: entry.seq,
-                        });
+                        outcome = Err(Broken::Gap { wanted, found: entry.seq });
                         break;
                     }
                 },
@@ -261,10 +254,8 @@ impl Follower {
                         // The change may be on its way; if it has not come by the next
                         // heartbeat, it was lost.
                         if *behind {
-                            outcome = Err(Broken::Gap {
-                                wanted: held.unwrap_or(0) + 1,
-                                found: seq,
-                            });
+                            outcome =
+                                Err(Broken::Gap { wanted: held.unwrap_or(0) + 1, found: seq });
                             break;
                         }
                         *behind = true;
@@ -294,10 +285,7 @@ impl Follower {
     }
 
     fn newest(&self, pending: &[Entry]) -> Option<u64> {
-        pending
-            .last()
-            .map(|entry| entry.seq)
-            .or_else(|| self.view.as_ref().map(|view| view.seq))
+        pending.last().map(|entry| entry.seq).or_else(|| self.view.as_ref().map(|view| view.seq))
     }
 
     fn place(&self, pending: &[Entry], entry: &Entry) -> Place {
@@ -330,22 +318,13 @@ impl Follower {
 
     fn note_age(&self) {
         if let Some(view) = &self.view {
-            self.figures
-                .view(view.seq, self.held.confirmed_at(), (self.clock)());
+            self.figures.view(view.seq, self.held.confirmed_at(), (self.clock)());
         }
     }
 
     fn save_if_due(&mut self) {
-        let running = self
-            .saving
-            .running
-            .as_ref()
-            .is_some_and(|task| !task.is_finished());
-        let wait = if self.saving.changed {
-            SAVE_AFTER_CHANGE
-        } else {
-            SAVE_UNCHANGED
-        };
+        let running = self.saving.running.as_ref().is_some_and(|task| !task.is_finished());
+        let wait = if self.saving.changed { SAVE_AFTER_CHANGE } else { SAVE_UNCHANGED };
         if !running && self.saving.last.elapsed() >= wait {
             self.start_saving();
         }
@@ -360,10 +339,7 @@ impl Follower {
         self.saving.changed = false;
         self.saving.last = Instant::now();
         self.saving.running = Some(tokio::task::spawn_blocking(move || {
-            let saved = Saved {
-                confirmed_at,
-                snapshot: view.to_snapshot(),
-            };
+            let saved = Saved { confirmed_at, snapshot: view.to_snapshot() };
             if let Err(error) = snapshot::save(&data_dir, &saved) {
                 tracing::error!(%error, "the view could not be saved");
             }
@@ -456,9 +432,7 @@ impl Lines {
     /// The next complete line that is not blank.
     fn next(&mut self) -> Option<&[u8]> {
         loop {
-            let end = self.bytes[self.searched..]
-                .iter()
-                .position(|byte| *byte == b'\n');
+            let end = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
             let Some(end) = end.map(|at| self.searched + at) else {
                 self.searched = self.bytes.len();
                 return None;
@@ -495,11 +469,7 @@ mod tests {
                     found.push(String::from_utf8(line.to_vec()).unwrap().trim().to_owned());
                 }
             }
-            assert_eq!(
-                found,
-                ["{\"a\":1}", "{\"b\":2}", "{\"c\":3}"],
-                "chunks of {size}"
-            );
+            assert_eq!(found, ["{\"a\":1}", "{\"b\":2}", "{\"c\":3}"], "chunks of {size}");
         }
     }
 

@@ -26,11 +26,7 @@ const FORWARDED_HOST_CASED: &str = "X-Forwarded-Host";
 const REQUEST_ID_CASED: &str = "X-Request-ID";
 
 /// `encodeURIComponent`'s unreserved characters stay, everything else is encoded.
-const NAME: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// In a list, besides what no header field may hold: its separator and the escape itself.
 const LIST_ITEM: &AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b',').add(b'%');
@@ -63,10 +59,7 @@ pub fn is_ours(name: &str) -> bool {
 
 fn starts_like(name: &str, prefix: &[u8]) -> bool {
     name.len() >= prefix.len()
-        && name
-            .bytes()
-            .zip(prefix)
-            .all(|(byte, wanted)| folded(byte) == *wanted)
+        && name.bytes().zip(prefix).all(|(byte, wanted)| folded(byte) == *wanted)
 }
 
 fn is_like(name: &str, wanted: &[u8]) -> bool {
@@ -116,16 +109,10 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     insert(request, "X-Auth-Roles", list(token.roles()))?;
     insert(request, "X-Auth-Tenant", token.tenant_id().and_then(plain))?;
     insert(request, "X-Auth-Session", token.sid().and_then(plain))?;
-    let acr = token
-        .level()
-        .map(|level| HeaderValue::from_static(level.acr()));
+    let acr = token.level().map(|level| HeaderValue::from_static(level.acr()));
     insert(request, "X-Auth-Acr", acr)?;
     insert(request, "X-Auth-Amr", list(token.amr()))?;
-    insert(
-        request,
-        "X-Auth-Method",
-        Some(HeaderValue::from_static("bearer")),
-    )
+    insert(request, "X-Auth-Method", Some(HeaderValue::from_static("bearer")))
 }
 
 fn insert(
@@ -161,11 +148,7 @@ fn list<'v>(values: impl Iterator<Item = &'v str>) -> Option<HeaderValue> {
         }
         joined.extend(utf8_percent_encode(value, LIST_ITEM));
     }
-    if joined.is_empty() {
-        None
-    } else {
-        HeaderValue::try_from(joined).ok()
-    }
+    if joined.is_empty() { None } else { HeaderValue::try_from(joined).ok() }
 }
 
 #[cfg(test)]
@@ -263,14 +246,8 @@ mod tests {
         assert!(plain("a\r\nX-Auth-Roles: root").is_none());
         assert!(plain("jörg@b.test").is_none());
         assert!(plain("").is_none());
-        assert_eq!(
-            name("Jörg Ä, \r\n").unwrap(),
-            "J%C3%B6rg%20%C3%84%2C%20%0D%0A"
-        );
-        assert_eq!(
-            list(["a", "b,c", "d\r\n", "é"].into_iter()).unwrap(),
-            "a,b%2Cc,d%0D%0A,%C3%A9"
-        );
+        assert_eq!(name("Jörg Ä, \r\n").unwrap(), "J%C3%B6rg%20%C3%84%2C%20%0D%0A");
+        assert_eq!(list(["a", "b,c", "d\r\n", "é"].into_iter()).unwrap(), "a,b%2Cc,d%0D%0A,%C3%A9");
         assert!(list([].into_iter()).is_none());
     }
 }

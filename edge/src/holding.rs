@@ -77,31 +77,16 @@ impl Holding {
 
 impl Served {
     fn new(site: &Arc<Site>) -> Self {
-        let upstream = site
-            .upstreams
-            .iter()
-            .find_map(|upstream| Upstream::parse(upstream));
+        let upstream = site.upstreams.iter().find_map(|upstream| Upstream::parse(upstream));
         if upstream.is_none() {
-            tracing::warn!(
-                site = site.site_key,
-                "the site has no upstream that can be used"
-            );
+            tracing::warn!(site = site.site_key, "the site has no upstream that can be used");
         }
-        let name = if site.name.is_empty() {
-            &site.base_url
-        } else {
-            &site.name
-        };
+        let name = if site.name.is_empty() { &site.base_url } else { &site.name };
         let realm = name
             .chars()
             .filter(|char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\'))
             .collect();
-        Self {
-            site: site.clone(),
-            upstream,
-            figures: SiteFigures::register(&site.site_key),
-            realm,
-        }
+        Self { site: site.clone(), upstream, figures: SiteFigures::register(&site.site_key), realm }
     }
 }
 

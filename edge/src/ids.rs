@@ -28,10 +28,7 @@ fn next() -> u64 {
 pub fn request_id() -> HeaderValue {
     let bytes = (u128::from(next()) << 64 | u128::from(next())).to_be_bytes();
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    let text = Builder::from_random_bytes(bytes)
-        .into_uuid()
-        .hyphenated()
-        .encode_lower(&mut text);
+    let text = Builder::from_random_bytes(bytes).into_uuid().hyphenated().encode_lower(&mut text);
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
@@ -60,12 +57,7 @@ mod tests {
         assert_eq!(ids.len(), 10_000);
         assert!(ids.iter().all(|id| id.len() == 14 && id.starts_with("d_")));
         let one = request_id();
-        assert_eq!(
-            Uuid::parse_str(one.to_str().unwrap())
-                .unwrap()
-                .get_version_num(),
-            4
-        );
+        assert_eq!(Uuid::parse_str(one.to_str().unwrap()).unwrap().get_version_num(), 4);
         assert_ne!(one, request_id());
     }
 }

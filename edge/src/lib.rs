@@ -159,17 +159,11 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     if config.credential.is_empty() {
         return Err(EdgeError::NoCredential);
     }
-    if let Some(all) = config
-        .trusted_proxies
-        .iter()
-        .find(|net| net.prefix_len() == 0)
-    {
+    if let Some(all) = config.trusted_proxies.iter().find(|net| net.prefix_len() == 0) {
         return Err(EdgeError::EverybodyTrusted(*all));
     }
-    fs::create_dir_all(&config.data_dir).map_err(|source| EdgeError::DataDir {
-        path: config.data_dir.clone(),
-        source,
-    })?;
+    fs::create_dir_all(&config.data_dir)
+        .map_err(|source| EdgeError::DataDir { path: config.data_dir.clone(), source })?;
 
     let held = Arc::new(Held::default());
     let figures = Arc::new(metrics::Figures::register());
@@ -224,28 +218,13 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         saving.send_replace(true);
     })?;
     spawn("edge", move || {
-        server.run(RunArgs {
-            shutdown_signal: Box::new(Stop(stopped)),
-        });
+        server.run(RunArgs { shutdown_signal: Box::new(Stop(stopped)) });
     })?;
-    Ok(EdgeHandle {
-        listeners: 1,
-        listen,
-        admin_listen,
-        held,
-        under_way,
-        stop,
-        closed,
-        saved,
-    })
+    Ok(EdgeHandle { listeners: 1, listen, admin_listen, held, under_way, stop, closed, saved })
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), EdgeError> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(run)
-        .map(drop)
-        .map_err(EdgeError::Thread)
+    thread::Builder::new().name(name.to_owned()).spawn(run).map(drop).map_err(EdgeError::Thread)
 }
 
 fn server_conf(config: &EdgeConfig) -> ServerConf {

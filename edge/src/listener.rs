@@ -42,11 +42,7 @@ impl<A> Bound<A> {
         let mut sockets = Vec::new();
         let mut actual = Vec::new();
         for &address in addresses {
-            let failed = |source| EdgeError::Listen {
-                address,
-                setting,
-                source,
-            };
+            let failed = |source| EdgeError::Listen { address, setting, source };
             let socket = TcpListener::bind(address).map_err(failed)?;
             socket.set_nonblocking(true).map_err(failed)?;
             let address = socket.local_addr().map_err(failed)?;
@@ -54,12 +50,7 @@ impl<A> Bound<A> {
             actual.push(address);
             sockets.push(socket);
         }
-        Ok(Self {
-            service,
-            sockets,
-            addresses: actual,
-            closed,
-        })
+        Ok(Self { service, sockets, addresses: actual, closed })
     }
 
     /// The addresses that were bound.
@@ -84,9 +75,7 @@ impl<A: ServerApp + Send + Sync + 'static> pingora::services::Service for Bound<
                 table.add(address.to_string(), socket.into_raw_fd());
             }
         }
-        self.service
-            .start_service(fds, shutdown, listeners_per_fd)
-            .await;
+        self.service.start_service(fds, shutdown, listeners_per_fd).await;
         self.closed.send_modify(|closed| *closed += 1);
     }
 

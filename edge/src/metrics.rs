@@ -23,15 +23,9 @@ impl Figures {
     #[must_use]
     pub fn register() -> Self {
         describe_counter!(REQUESTS, "Requests by site and decision");
-        describe_gauge!(
-            VIEW_AGE,
-            "Seconds since the view was last known to be current"
-        );
+        describe_gauge!(VIEW_AGE, "Seconds since the view was last known to be current");
         describe_gauge!(FEED_SEQ, "The last change that the edge knows");
-        describe_counter!(
-            CACHE_HITS,
-            "Tokens whose signature had been verified before"
-        );
+        describe_counter!(CACHE_HITS, "Tokens whose signature had been verified before");
         describe_counter!(CACHE_MISSES, "Tokens whose signature had to be verified");
         Self {
             view_age: gauge!(VIEW_AGE),

@@ -96,12 +96,8 @@ pub fn canonical(path: &[u8]) -> Result<Cow<'_, str>, Malformed> {
         return Err(Malformed::Path);
     }
     match rewritten {
-        None => std::str::from_utf8(path)
-            .map(Cow::Borrowed)
-            .map_err(|_| Malformed::Path),
-        Some(bytes) => String::from_utf8(bytes)
-            .map(Cow::Owned)
-            .map_err(|_| Malformed::Path),
+        None => std::str::from_utf8(path).map(Cow::Borrowed).map_err(|_| Malformed::Path),
+        Some(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| Malformed::Path),
     }
 }
 
@@ -231,15 +227,9 @@ mod tests {
         ] {
             assert_eq!(canonical(path.as_bytes()), Err(Malformed::Path), "{path}");
         }
-        for path in [
-            &b"/a\0"[..],
-            b"/a\x01",
-            b"/a\x7f",
-            b"/caf\xc3\xa9",
-            b"/\xff",
-            b"/a\tb",
-            b"/a\r\nb",
-        ] {
+        for path in
+            [&b"/a\0"[..], b"/a\x01", b"/a\x7f", b"/caf\xc3\xa9", b"/\xff", b"/a\tb", b"/a\r\nb"]
+        {
             assert_eq!(canonical(path), Err(Malformed::Path), "{path:?}");
         }
     }

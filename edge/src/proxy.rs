@@ -109,29 +109,17 @@ struct Passing {
 enum Verdict {
     Pass(Passing),
     Me(Arc<VerifiedToken>),
-    Refuse {
-        reason: Reason,
-        served: Option<Arc<Served>>,
-        site_key: Option<String>,
-    },
+    Refuse { reason: Reason, served: Option<Arc<Served>>, site_key: Option<String> },
 }
 
 impl Edge {
     /// Judges the request of `session`. A path or target that had to be put into its canonical
     /// form is rewritten, so that what was judged is what is sent.
     fn judge(&self, session: &mut Session, exchange: &mut Exchange) -> pingora::Result<Verdict> {
-        let refuse = |reason| {
-            Ok(Verdict::Refuse {
-                reason,
-                served: None,
-                site_key: None,
-            })
-        };
+        let refuse = |reason| Ok(Verdict::Refuse { reason, served: None, site_key: None });
         let head = session.to_h1_raw();
         let peer = peer(session);
-        let secure = session
-            .digest()
-            .is_some_and(|digest| digest.ssl_digest.is_some());
+        let secure = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
         let request = session.req_header();
         let parsed = match facts::parse(request, &head) {
             Ok(parsed) => parsed,
@@ -199,22 +187,13 @@ impl Edge {
                 _ => Reason::NoSuchPage,
             };
             let site_key = Some(site_key.to_owned());
-            return Ok(Verdict::Refuse {
-                reason,
-                served: Some(served),
-                site_key,
-            });
+            return Ok(Verdict::Refuse { reason, served: Some(served), site_key });
         }
         let request_id = request_id(request);
         if let Some(target) = rewritten(request.raw_path(), path) {
             session.req_header_mut().set_raw_path(&target)?;
         }
-        Ok(Verdict::Pass(Passing {
-            permit,
-            served,
-            caller,
-            request_id,
-        }))
+        Ok(Verdict::Pass(Passing { permit, served, caller, request_id }))
     }
 
     fn presented(
@@ -227,10 +206,7 @@ impl Edge {
             Credential::Nothing => Presented::Nothing,
             Credential::Bearer(token) => {
                 let view = &holding.view;
-                Presented::Bearer(
-                    self.cache
-                        .get_or_verify(&view.keys, &view.issuer, token, now),
-                )
+                Presented::Bearer(self.cache.get_or_verify(&view.keys, &view.issuer, token, now))
             }
             Credential::NoToken => Presented::Bearer(Err(TokenError::Malformed)),
             Credential::Unsupported => Presented::Unsupported,
@@ -254,16 +230,8 @@ impl Edge {
         }
         let realm = served.map_or("", |served| served.realm.as_str());
         let decision = self.replies.refuse(session, reason, realm, page).await?;
-        let status = session
-            .response_written()
-            .map_or(0, |head| head.status.as_u16());
-        tracing::info!(
-            decision,
-            site = site_key,
-            status,
-            reason = reason.as_str(),
-            "refused"
-        );
+        let status = session.response_written().map_or(0, |head| head.status.as_u16());
+        tracing::info!(decision, site = site_key, status, reason = reason.as_str(), "refused");
         Ok(())
     }
 }
@@ -274,11 +242,7 @@ impl ProxyHttp for Edge {
 
     fn new_ctx(&self) -> Exchange {
         self.under_way.count.fetch_add(1, Ordering::AcqRel);
-        Exchange {
-            under_way: self.under_way.clone(),
-            passing: None,
-            navigation: false,
-        }
+        Exchange { under_way: self.under_way.clone(), passing: None, navigation: false }
     }
 
     /// pingora's one module compresses answers; ours pass as they come.
@@ -304,10 +268,7 @@ impl ProxyHttp for Edge {
         // A fault in the judging of one request is the end of that request, and no permit.
         let judging = panic::catch_unwind(AssertUnwindSafe(|| self.judge(session, exchange)));
         let verdict = judging.unwrap_or_else(|_| {
-            Error::e_explain(
-                ErrorType::InternalError,
-                "the judging of a request panicked",
-            )
+            Error::e_explain(ErrorType::InternalError, "the judging of a request panicked")
         })?;
         match verdict {
             Verdict::Pass(passing) => {
@@ -323,20 +284,9 @@ impl ProxyHttp for Edge {
                 reply::json(session, &me(&token)).await?;
                 Ok(true)
             }
-            Verdict::Refuse {
-                reason,
-                served,
-                site_key,
-            } => {
+            Verdict::Refuse { reason, served, site_key } => {
                 let page = exchange.navigation;
-                self.refuse(
-                    session,
-                    reason,
-                    served.as_deref(),
-                    site_key.as_deref(),
-                    page,
-                )
-                .await?;
+                self.refuse(session, reason, served.as_deref(), site_key.as_deref(), page).await?;
                 Ok(true)
             }
         }
@@ -347,10 +297,8 @@ impl ProxyHttp for Edge {
         session: &mut Session,
         exchange: &mut Exchange,
     ) -> pingora::Result<Box<HttpPeer>> {
-        let upstream = exchange
-            .passing
-            .as_ref()
-            .and_then(|passing| passing.served.upstream.as_ref());
+        let upstream =
+            exchange.passing.as_ref().and_then(|passing| passing.served.upstream.as_ref());
         match upstream {
             Some(upstream) => upstream.peer(is_endless(session.req_header())).await,
             None => Error::e_explain(ErrorType::ConnectError, "the site has no upstream")
@@ -416,10 +364,7 @@ impl ProxyHttp for Edge {
             && session.response_written().is_none()
         {
             // A caller that is gone meanwhile is nobody's failure.
-            let _ = self
-                .replies
-                .fail(session, status, exchange.navigation)
-                .await;
+            let _ = self.replies.fail(session, status, exchange.navigation).await;
         }
         FailToProxy {
             error_code: status.map_or(0, |status| status.as_u16()),
@@ -488,10 +433,7 @@ fn peer(session: &Session) -> IpAddr {
 /// path gets its canonical spelling.
 fn rewritten(target: &[u8], canonical: &str) -> Option<Vec<u8>> {
     let origin_form = facts::origin_form(target);
-    let path_end = origin_form
-        .iter()
-        .position(|byte| *byte == b'?')
-        .unwrap_or(origin_form.len());
+    let path_end = origin_form.iter().position(|byte| *byte == b'?').unwrap_or(origin_form.len());
     let (path, query) = origin_form.split_at(path_end);
     if path == canonical.as_bytes() && origin_form.len() == target.len() {
         return None;
@@ -510,9 +452,7 @@ fn request_id(request: &RequestHeader) -> HeaderValue {
 
 fn is_request_id(id: &[u8]) -> bool {
     (1..=128).contains(&id.len())
-        && id
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
 }
 
 fn is_upgrade(request: &RequestHeader) -> bool {
@@ -524,10 +464,7 @@ fn is_endless(request: &RequestHeader) -> bool {
     const EVENTS: &[u8] = b"text/event-stream";
     is_upgrade(request)
         || request.headers.get(header::ACCEPT).is_some_and(|accept| {
-            accept
-                .as_bytes()
-                .windows(EVENTS.len())
-                .any(|part| part.eq_ignore_ascii_case(EVENTS))
+            accept.as_bytes().windows(EVENTS.len()).any(|part| part.eq_ignore_ascii_case(EVENTS))
         })
 }
 
@@ -553,10 +490,7 @@ mod tests {
     fn a_target_is_rewritten_only_where_it_must_be() {
         assert_eq!(rewritten(b"/a?b=%61", "/a"), None);
         assert_eq!(rewritten(b"/%61?b=%61", "/a"), Some(b"/a?b=%61".to_vec()));
-        assert_eq!(
-            rewritten(b"http://app.test/a?b", "/a"),
-            Some(b"/a?b".to_vec())
-        );
+        assert_eq!(rewritten(b"http://app.test/a?b", "/a"), Some(b"/a?b".to_vec()));
         assert_eq!(rewritten(b"http://app.test", "/"), Some(b"/".to_vec()));
     }
 

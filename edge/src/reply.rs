@@ -92,15 +92,11 @@ impl Reason {
     /// The code and the words of the answer.
     const fn text(self) -> (&'static str, &'static str) {
         match self {
-            Self::TooLarge(TooLarge::Head) => (
-                "HEADERS_TOO_LARGE",
-                "The request has more header fields than are accepted.",
-            ),
+            Self::TooLarge(TooLarge::Head) => {
+                ("HEADERS_TOO_LARGE", "The request has more header fields than are accepted.")
+            }
             Self::TooLarge(TooLarge::Path) => ("PATH_TOO_LONG", "The address is too long."),
-            Self::NoView => (
-                "NOT_READY",
-                "This service is starting. Please try again shortly.",
-            ),
+            Self::NoView => ("NOT_READY", "This service is starting. Please try again shortly."),
             Self::NoSuchPage => ("NOT_FOUND", "There is nothing at this address."),
             Self::ReadOnly => ("METHOD_NOT_ALLOWED", "This address can only be read."),
             Self::Refusal(reason) => match reason {
@@ -122,26 +118,21 @@ impl Reason {
                     "TEMPORARILY_UNAVAILABLE",
                     "Access cannot be checked at the moment. Please try again shortly.",
                 ),
-                RefusalReason::ConflictingCredentials => (
-                    "CONFLICTING_CREDENTIALS",
-                    "The request carries more than one credential.",
-                ),
-                RefusalReason::CredentialNotAccepted => (
-                    "CREDENTIAL_NOT_ACCEPTED",
-                    "This site does not take this kind of credential.",
-                ),
-                RefusalReason::Network => (
-                    "FORBIDDEN",
-                    "This site cannot be reached from your network.",
-                ),
-                RefusalReason::NotAllowed => (
-                    "FORBIDDEN",
-                    "You are signed in, but you may not enter here.",
-                ),
-                RefusalReason::Scope => (
-                    "INSUFFICIENT_SCOPE",
-                    "The credential lacks a scope that is needed here.",
-                ),
+                RefusalReason::ConflictingCredentials => {
+                    ("CONFLICTING_CREDENTIALS", "The request carries more than one credential.")
+                }
+                RefusalReason::CredentialNotAccepted => {
+                    ("CREDENTIAL_NOT_ACCEPTED", "This site does not take this kind of credential.")
+                }
+                RefusalReason::Network => {
+                    ("FORBIDDEN", "This site cannot be reached from your network.")
+                }
+                RefusalReason::NotAllowed => {
+                    ("FORBIDDEN", "You are signed in, but you may not enter here.")
+                }
+                RefusalReason::Scope => {
+                    ("INSUFFICIENT_SCOPE", "The credential lacks a scope that is needed here.")
+                }
             },
             Self::Challenge(reason) => match reason {
                 ChallengeReason::NotSignedIn => {
@@ -150,17 +141,15 @@ impl Reason {
                 ChallengeReason::InvalidToken(_) => {
                     ("INVALID_TOKEN", "The access token is not valid.")
                 }
-                ChallengeReason::Ended => (
-                    "SESSION_ENDED",
-                    "The session has ended. Please sign in again.",
-                ),
+                ChallengeReason::Ended => {
+                    ("SESSION_ENDED", "The session has ended. Please sign in again.")
+                }
                 ChallengeReason::WrongAudience => {
                     ("INVALID_TOKEN", "The access token is for another place.")
                 }
-                ChallengeReason::Insufficient { .. } => (
-                    "STEP_UP_REQUIRED",
-                    "You need a stronger or fresher sign-in to enter here.",
-                ),
+                ChallengeReason::Insufficient { .. } => {
+                    ("STEP_UP_REQUIRED", "You need a stronger or fresher sign-in to enter here.")
+                }
             },
         }
     }
@@ -170,10 +159,7 @@ impl Reason {
     fn challenge(self, realm: &str) -> Option<String> {
         let mut value = format!("Bearer realm=\"{realm}\"");
         let invalid = |value: &mut String, why: &dyn std::fmt::Display| {
-            let _ = write!(
-                value,
-                ", error=\"invalid_token\", error_description=\"{why}\""
-            );
+            let _ = write!(value, ", error=\"invalid_token\", error_description=\"{why}\"");
         };
         match self {
             Self::Challenge(ChallengeReason::NotSignedIn)
@@ -299,20 +285,14 @@ impl Replies {
                 HeaderValue::from_static("text/html; charset=utf-8"),
             )?;
             head.insert_header(header::CONTENT_SECURITY_POLICY, self.page_policy.clone())?;
-            head.insert_header(
-                header::REFERRER_POLICY,
-                HeaderValue::from_static("no-referrer"),
-            )?;
+            head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))?;
             head.insert_header(
                 header::X_CONTENT_TYPE_OPTIONS,
                 HeaderValue::from_static("nosniff"),
             )?;
             document(status, message, decision)
         } else {
-            head.insert_header(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            )?;
+            head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
             json_refusal(code, message, decision)
         };
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
@@ -327,10 +307,7 @@ impl Replies {
 pub async fn json(session: &mut Session, value: &serde_json::Value) -> pingora::Result<()> {
     let body = Bytes::from(value.to_string());
     let mut head = head(StatusCode::OK, 4)?;
-    head.insert_header(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    )?;
+    head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
     head.insert_header(header::CONTENT_LENGTH, body.len())?;
     send(session, head, body).await
 }
@@ -399,9 +376,7 @@ async fn send(session: &mut Session, head: ResponseHeader, body: Bytes) -> pingo
         session.set_keepalive(None);
     }
     let is_head = session.req_header().method == Method::HEAD;
-    session
-        .write_response_header(Box::new(head), is_head)
-        .await?;
+    session.write_response_header(Box::new(head), is_head).await?;
     if !is_head {
         session.write_response_body(Some(body), true).await?;
     }
@@ -422,25 +397,16 @@ mod tests {
     #[test]
     fn challenges_say_what_is_missing() {
         let challenge = |reason| Reason::Challenge(reason).challenge("App").unwrap();
-        assert_eq!(
-            challenge(ChallengeReason::NotSignedIn),
-            "Bearer realm=\"App\""
-        );
+        assert_eq!(challenge(ChallengeReason::NotSignedIn), "Bearer realm=\"App\"");
         assert_eq!(
             challenge(ChallengeReason::InvalidToken(TokenError::Expired)),
             "Bearer realm=\"App\", error=\"invalid_token\", error_description=\"expired\""
         );
-        let asked = challenge(ChallengeReason::Insufficient {
-            acr: Level::TwoFactor,
-            max_age: Some(300),
-        });
+        let asked =
+            challenge(ChallengeReason::Insufficient { acr: Level::TwoFactor, max_age: Some(300) });
         assert!(asked.contains("error=\"insufficient_user_authentication\""));
         assert!(asked.ends_with("acr_values=\"urn:signalbox:2fa\", max_age=300"));
-        assert!(
-            Reason::Refusal(RefusalReason::NotAllowed)
-                .challenge("App")
-                .is_none()
-        );
+        assert!(Reason::Refusal(RefusalReason::NotAllowed).challenge("App").is_none());
     }
 
     #[test]

@@ -27,9 +27,7 @@ pub struct Saved {
 /// The file is there and cannot be read or understood.
 pub fn load(data_dir: &Path) -> io::Result<Option<Saved>> {
     match fs::read(path(data_dir)) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(io::Error::from),
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::from),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -47,11 +45,7 @@ pub fn save(data_dir: &Path, saved: &Saved) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&fresh)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
     let bytes = serde_json::to_vec(saved)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
@@ -85,18 +79,8 @@ mod tests {
             cut_offs: vec![],
         };
         for seq in [7, 8] {
-            let snapshot = Snapshot {
-                seq,
-                ..snapshot.clone()
-            };
-            save(
-                &dir,
-                &Saved {
-                    confirmed_at: Time::from_millis(5),
-                    snapshot,
-                },
-            )
-            .unwrap();
+            let snapshot = Snapshot { seq, ..snapshot.clone() };
+            save(&dir, &Saved { confirmed_at: Time::from_millis(5), snapshot }).unwrap();
         }
         let loaded = load(&dir).unwrap().unwrap();
         assert_eq!(loaded.confirmed_at, Time::from_millis(5));

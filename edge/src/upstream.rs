@@ -52,12 +52,7 @@ impl Upstream {
             Host::Ipv6(ip) => Address::Fixed((ip, port).into()),
             Host::Domain(_) => Address::Resolved(ArcSwapOption::empty()),
         };
-        Some(Self {
-            tls,
-            name,
-            port,
-            address,
-        })
+        Some(Self { tls, name, port, address })
     }
 
     /// The peer to connect to. `endless`: the exchange may be silent for any time (WebSocket,
@@ -70,11 +65,7 @@ impl Upstream {
             Address::Fixed(address) => *address,
             Address::Resolved(held) => self.resolve(held).await?,
         };
-        let sni = if self.tls {
-            self.name.clone()
-        } else {
-            String::new()
-        };
+        let sni = if self.tls { self.name.clone() } else { String::new() };
         let mut peer = HttpPeer::new(address, self.tls, sni);
         peer.options.connection_timeout = Some(CONNECT);
         peer.options.total_connection_timeout = Some(CONNECT_WITH_TLS);
@@ -101,11 +92,8 @@ impl Upstream {
             }
             // A resolver that is away does not take a site down whose address was known.
             (_, Some(known)) => Ok(known.0),
-            _ => Error::e_explain(
-                ErrorType::ConnectError,
-                format!("no address for {}", self.name),
-            )
-            .map_err(|error: Box<Error>| error.into_up()),
+            _ => Error::e_explain(ErrorType::ConnectError, format!("no address for {}", self.name))
+                .map_err(|error: Box<Error>| error.into_up()),
         }
     }
 }

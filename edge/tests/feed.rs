@@ -25,22 +25,13 @@ async fn an_ending_reaches_the_edge_while_requests_run() {
     };
     assert_eq!(status(&world.get_as("/", &ended).await), 200);
     let pushed = Instant::now();
-    let seq = world
-        .feed
-        .end(CutOffKind::Session, "session-1", world.clock.now());
+    let seq = world.feed.end(CutOffKind::Session, "session-1", world.clock.now());
     let refused = world.until(&ended, |answer| status(answer) != 200).await;
-    assert!(
-        pushed.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        pushed.elapsed()
-    );
+    assert!(pushed.elapsed() < Duration::from_secs(1), "{:?}", pushed.elapsed());
     assert_eq!(status(&refused), 401);
     assert!(refused.contains("SESSION_ENDED"), "{refused}");
     assert_eq!(status(&world.get_as("/", &other).await), 200);
-    eventually("the edge acknowledges", || {
-        world.feed.acked.load(Ordering::SeqCst) == seq
-    })
-    .await;
+    eventually("the edge acknowledges", || world.feed.acked.load(Ordering::SeqCst) == seq).await;
 }
 
 #[tokio::test]
@@ -53,10 +44,7 @@ async fn a_tightened_policy_holds_for_tokens_already_in_use() {
     strict.version = 2;
     world.feed.push(Change::Site(Box::new(strict)));
     let refused = world.until(&token, |answer| status(answer) != 200).await;
-    assert!(
-        refused.contains("insufficient_user_authentication"),
-        "{refused}"
-    );
+    assert!(refused.contains("insufficient_user_authentication"), "{refused}");
     world.feed.push(Change::SiteRemoved("app".into()));
     world.until(&token, |answer| status(answer) == 421).await;
 }
@@ -74,11 +62,9 @@ async fn a_view_that_is_too_old_denies_until_the_link_is_back() {
     assert_eq!(status(&stale), 503, "{stale}");
     assert!(!world::values(&stale, "retry-after").is_empty());
     let admin = world.edge().admin_listen().unwrap();
-    let ready = exchange(
-        admin,
-        b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    )
-    .await;
+    let ready =
+        exchange(admin, b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await;
     assert_eq!(status(&ready), 503);
     assert!(ready.contains("fresh_view"), "{ready}");
     world.feed.set_up(true);
@@ -95,9 +81,7 @@ async fn an_edge_starts_from_its_last_view_when_the_server_is_away() {
         claims.sid = None;
         (world.issuer.token(&claims), alive)
     };
-    world
-        .feed
-        .end(CutOffKind::User, "user-2", world.clock.now());
+    world.feed.end(CutOffKind::User, "user-2", world.clock.now());
     world.until(&dead, |answer| status(answer) == 401).await;
     world.feed.set_up(false);
     let world = world.restart().await;
@@ -111,26 +95,14 @@ async fn an_edge_starts_from_its_last_view_when_the_server_is_away() {
     assert_eq!(status(&world.get_as("/", &alive).await), 503);
     world.feed.set_up(true);
     world.until(&alive, |answer| status(answer) == 200).await;
-    assert!(
-        world
-            .feed
-            .asked
-            .lock()
-            .unwrap()
-            .last()
-            .unwrap()
-            .ends_with("/feed?after=11&epoch=one")
-    );
+    assert!(world.feed.asked.lock().unwrap().last().unwrap().ends_with("/feed?after=11&epoch=one"));
 }
 
 #[tokio::test]
 async fn an_edge_without_any_view_denies_everything() {
     let world = World::start().await;
     let token = world.issuer.good();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let data_dir = world.data_dir.join("other");
     let edge = start_edge(nobody, &world.clock, &data_dir);
     let request = |path: &str| {
@@ -141,15 +113,8 @@ async fn an_edge_without_any_view_denies_everything() {
     let answer = exchange(edge.listen()[0], request("/").as_bytes()).await;
     assert_eq!(status(&answer), 503, "{answer}");
     assert!(answer.contains("NOT_READY"));
-    assert_eq!(
-        status(&exchange(edge.listen()[0], request("/a//b").as_bytes()).await),
-        400
-    );
-    let ready = exchange(
-        edge.admin_listen().unwrap(),
-        request("/health/ready").as_bytes(),
-    )
-    .await;
+    assert_eq!(status(&exchange(edge.listen()[0], request("/a//b").as_bytes()).await), 400);
+    let ready = exchange(edge.admin_listen().unwrap(), request("/health/ready").as_bytes()).await;
     assert_eq!(status(&ready), 503);
     edge.shutdown().await;
     assert!(world.upstream.heads().is_empty());
@@ -162,20 +127,12 @@ async fn a_gap_in_the_sequence_makes_the_edge_ask_again_from_what_it_has() {
     let lost = site(world.upstream.address);
     world.feed.push_at(13, Change::Site(Box::new(lost)));
     eventually("the edge asks again", || {
-        world
-            .feed
-            .asked
-            .lock()
-            .unwrap()
-            .iter()
-            .any(|asked| asked.ends_with("after=10&epoch=one"))
+        world.feed.asked.lock().unwrap().iter().any(|asked| asked.ends_with("after=10&epoch=one"))
     })
     .await;
     assert_eq!(status(&world.get_as("/", &token).await), 200);
     world.feed.forget_from(11);
-    world
-        .feed
-        .end(CutOffKind::Session, "session-1", world.clock.now());
+    world.feed.end(CutOffKind::Session, "session-1", world.clock.now());
     world.until(&token, |answer| status(answer) == 401).await;
 }
 
@@ -186,9 +143,7 @@ async fn a_refused_credential_is_tried_again() {
     world.feed.set_up(false);
     world.feed.set_up(true);
     let token = world.issuer.good();
-    world
-        .feed
-        .end(CutOffKind::Session, "session-1", world.clock.now());
+    world.feed.end(CutOffKind::Session, "session-1", world.clock.now());
     world.feed.expect_credential(world::CREDENTIAL);
     world.until(&token, |answer| status(answer) == 401).await;
 }
@@ -203,10 +158,7 @@ async fn shutdown_lets_requests_finish_and_takes_no_new_ones() {
         world.issuer.good()
     );
     slow.write_all(request.as_bytes()).await.unwrap();
-    eventually("the upstream is asked", || {
-        !world.upstream.heads().is_empty()
-    })
-    .await;
+    eventually("the upstream is asked", || !world.upstream.heads().is_empty()).await;
 
     let upstream = world.upstream.clone();
     let saved = world.data_dir.join("edge-view.json");
@@ -239,10 +191,7 @@ async fn an_edge_that_cannot_be_safe_or_reached_does_not_start() {
         let mut config = world::config(world.feed.address, &world.clock, &world.data_dir);
         change(&mut config);
         assert!(!format!("{config:?}").contains(world::CREDENTIAL));
-        edge::start(config)
-            .err()
-            .expect("it does not start")
-            .to_string()
+        edge::start(config).err().expect("it does not start").to_string()
     };
     let everybody = start(&|config| config.trusted_proxies = vec!["0.0.0.0/0".parse().unwrap()]);
     assert!(everybody.contains("server.trusted_proxies"), "{everybody}");

@@ -32,10 +32,7 @@ async fn a_caller_is_passed_on_with_what_the_edge_knows_and_nothing_that_was_cla
     assert_eq!(values(&answer, "server"), ["app"]);
 
     let seen = world.upstream.newest();
-    assert!(
-        seen.starts_with("GET /a%20b?x=/../%2f HTTP/1.1\r\n"),
-        "{seen}"
-    );
+    assert!(seen.starts_with("GET /a%20b?x=/../%2f HTTP/1.1\r\n"), "{seen}");
     for (name, expected) in [
         ("host", &["APP.test:8000"][..]),
         ("x-auth-user", &["user-1"]),
@@ -76,22 +73,9 @@ async fn a_caller_is_passed_on_with_what_the_edge_knows_and_nothing_that_was_cla
 async fn a_request_id_is_kept_when_it_has_the_form_of_one() {
     let world = World::start().await;
     let token = format!("Bearer {}", world.issuer.good());
-    world
-        .get(
-            "/",
-            &[("Authorization", &token), ("X-Request-ID", "abc.DEF_1-2")],
-        )
-        .await;
-    assert_eq!(
-        values(&world.upstream.newest(), "x-request-id"),
-        ["abc.DEF_1-2"]
-    );
-    world
-        .get(
-            "/",
-            &[("Authorization", &token), ("X-Request-ID", "a b<script>")],
-        )
-        .await;
+    world.get("/", &[("Authorization", &token), ("X-Request-ID", "abc.DEF_1-2")]).await;
+    assert_eq!(values(&world.upstream.newest(), "x-request-id"), ["abc.DEF_1-2"]);
+    world.get("/", &[("Authorization", &token), ("X-Request-ID", "a b<script>")]).await;
     let ids = world.upstream.newest();
     uuid::Uuid::parse_str(values(&ids, "x-request-id")[0]).unwrap();
 }
@@ -100,15 +84,10 @@ async fn a_request_id_is_kept_when_it_has_the_form_of_one() {
 async fn authorization_belongs_to_the_app_where_bearers_are_not_accepted() {
     let world = World::with_site(|site| {
         site.policy.require = Require::Public;
-        site.policy.accept = Accept {
-            bearer: false,
-            ..Accept::default()
-        };
+        site.policy.accept = Accept { bearer: false, ..Accept::default() };
     })
     .await;
-    let answer = world
-        .get("/", &[("Authorization", "Bearer the-app's own")])
-        .await;
+    let answer = world.get("/", &[("Authorization", "Bearer the-app's own")]).await;
     assert_eq!(status(&answer), 200);
     let seen = world.upstream.newest();
     assert_eq!(values(&seen, "authorization"), ["Bearer the-app's own"]);
@@ -118,14 +97,8 @@ async fn authorization_belongs_to_the_app_where_bearers_are_not_accepted() {
 #[tokio::test]
 async fn basic_authentication_belongs_to_the_app() {
     let world = World::with_site(|site| site.policy.require = Require::Public).await;
-    assert_eq!(
-        status(&world.get("/", &[("Authorization", "Basic dTpw")]).await),
-        200
-    );
-    assert_eq!(
-        values(&world.upstream.newest(), "authorization"),
-        ["Basic dTpw"]
-    );
+    assert_eq!(status(&world.get("/", &[("Authorization", "Basic dTpw")]).await), 200);
+    assert_eq!(values(&world.upstream.newest(), "authorization"), ["Basic dTpw"]);
 }
 
 #[tokio::test]
@@ -133,19 +106,13 @@ async fn a_bearer_is_forwarded_where_the_site_asks_for_it() {
     let world = World::with_site(|site| site.forward_credentials = true).await;
     let token = world.issuer.good();
     assert_eq!(status(&world.get_as("/", &token).await), 200);
-    assert_eq!(
-        values(&world.upstream.newest(), "authorization"),
-        [format!("Bearer {token}")]
-    );
+    assert_eq!(values(&world.upstream.newest(), "authorization"), [format!("Bearer {token}")]);
 }
 
 #[tokio::test]
 async fn every_refusal_has_its_status_and_one_decision_id_in_head_and_body() {
     let world = World::with_site(|site| {
-        site.policy.allow = Allow {
-            roles: vec!["staff".into()],
-            ..Allow::default()
-        };
+        site.policy.allow = Allow { roles: vec!["staff".into()], ..Allow::default() };
         site.policy.rules = vec![Rule {
             prefix: Some("/admin".into()),
             require: Some(Require::PhishingResistant),
@@ -172,59 +139,24 @@ async fn every_refusal_has_its_status_and_one_decision_id_in_head_and_body() {
     for (path, fields, expected, code) in [
         ("/", &[][..], 401, "UNAUTHORIZED"),
         ("/?access_token=x", &[], 401, "UNAUTHORIZED"),
-        (
-            "/",
-            &[("Authorization", stranger.as_str())],
-            403,
-            "FORBIDDEN",
-        ),
+        ("/", &[("Authorization", stranger.as_str())], 403, "FORBIDDEN"),
         ("/", &[("Authorization", &expired)], 401, "INVALID_TOKEN"),
         ("/", &[("Authorization", &tampered)], 401, "INVALID_TOKEN"),
         ("/", &[("Authorization", &elsewhere)], 401, "INVALID_TOKEN"),
         ("/", &[("Authorization", &oversize)], 401, "INVALID_TOKEN"),
         ("/", &[("Authorization", "Bearer")], 401, "INVALID_TOKEN"),
-        (
-            "/admin/x",
-            &[("Authorization", &good)],
-            401,
-            "STEP_UP_REQUIRED",
-        ),
-        (
-            "/%61dmin/x",
-            &[("Authorization", &good)],
-            401,
-            "STEP_UP_REQUIRED",
-        ),
+        ("/admin/x", &[("Authorization", &good)], 401, "STEP_UP_REQUIRED"),
+        ("/%61dmin/x", &[("Authorization", &good)], 401, "STEP_UP_REQUIRED"),
         (
             "/",
             &[("Authorization", &good), ("Authorization", &good)],
             400,
             "CONFLICTING_CREDENTIALS",
         ),
-        (
-            "/",
-            &[("Authorization", &good), ("X-API-Key", "sbk_x")],
-            400,
-            "CONFLICTING_CREDENTIALS",
-        ),
-        (
-            "/",
-            &[("X-API-Key", "sbk_x")],
-            401,
-            "CREDENTIAL_NOT_ACCEPTED",
-        ),
-        (
-            "/",
-            &[("Authorization", "DPoP x")],
-            401,
-            "CREDENTIAL_NOT_ACCEPTED",
-        ),
-        (
-            "/",
-            &[("Authorization", "Bearer sbk_x")],
-            401,
-            "CREDENTIAL_NOT_ACCEPTED",
-        ),
+        ("/", &[("Authorization", &good), ("X-API-Key", "sbk_x")], 400, "CONFLICTING_CREDENTIALS"),
+        ("/", &[("X-API-Key", "sbk_x")], 401, "CREDENTIAL_NOT_ACCEPTED"),
+        ("/", &[("Authorization", "DPoP x")], 401, "CREDENTIAL_NOT_ACCEPTED"),
+        ("/", &[("Authorization", "Bearer sbk_x")], 401, "CREDENTIAL_NOT_ACCEPTED"),
         ("/a//b", &[], 400, "BAD_PATH"),
     ] {
         let answer = world.get(path, fields).await;
@@ -237,18 +169,11 @@ async fn every_refusal_has_its_status_and_one_decision_id_in_head_and_body() {
         assert_eq!(body["error"]["code"], code, "{path} {fields:?}");
         assert_eq!(values(&answer, "cache-control"), ["no-store"]);
         assert!(values(&answer, "server").is_empty(), "{answer}");
-        assert_eq!(
-            expected == 401,
-            !values(&answer, "www-authenticate").is_empty(),
-            "{answer}"
-        );
+        assert_eq!(expected == 401, !values(&answer, "www-authenticate").is_empty(), "{answer}");
     }
     let step_up = world.get("/admin/x", &[("Authorization", &good)]).await;
     let challenge = values(&step_up, "www-authenticate")[0];
-    assert!(
-        challenge.contains("error=\"insufficient_user_authentication\""),
-        "{challenge}"
-    );
+    assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
     assert!(
         challenge.contains(Level::PhishingResistant.acr()) && challenge.contains("max_age=300"),
         "{challenge}"
@@ -266,11 +191,8 @@ async fn people_get_pages_and_head_gets_no_body() {
     assert!(page.contains(values(&page, "x-signalbox-decision")[0]));
     assert!(page.contains("</html>"));
 
-    let head = world
-        .raw(format!(
-            "HEAD / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n"
-        ))
-        .await;
+    let head =
+        world.raw(format!("HEAD / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n")).await;
     assert_eq!(status(&head), 401);
     assert_eq!(head.split("\r\n\r\n").nth(1), Some(""));
     assert_ne!(values(&head, "content-length"), ["0"]);
@@ -283,12 +205,7 @@ async fn unknown_hosts_and_inactive_sites_reach_no_upstream() {
     let inactive = world.get_as("/", &token).await;
     assert_eq!(status(&inactive), 503);
     assert!(!values(&inactive, "retry-after").is_empty());
-    for host in [
-        "other.test",
-        "app.test.evil.test",
-        "127.0.0.1",
-        "app.test:x",
-    ] {
+    for host in ["other.test", "app.test.evil.test", "127.0.0.1", "app.test:x"] {
         let answer = world
             .raw(format!("GET / HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"))
             .await;
@@ -329,24 +246,12 @@ async fn paths_that_can_be_read_twice_never_reach_the_upstream() {
     ] {
         let answer = world.get_as(path, &token).await;
         assert_eq!(status(&answer), 400, "{path}: {answer}");
-        assert_eq!(
-            values(&answer, "x-signalbox-decision").len(),
-            1,
-            "{path}: {answer}"
-        );
+        assert_eq!(values(&answer, "x-signalbox-decision").len(), 1, "{path}: {answer}");
     }
     assert!(world.upstream.heads().is_empty());
 
-    assert_eq!(
-        status(&world.get_as("/%7Eann/caf%c3%a9?q=%2f..", &token).await),
-        200
-    );
-    assert!(
-        world
-            .upstream
-            .newest()
-            .starts_with("GET /~ann/caf%C3%A9?q=%2f.. HTTP/1.1\r\n")
-    );
+    assert_eq!(status(&world.get_as("/%7Eann/caf%c3%a9?q=%2f..", &token).await), 200);
+    assert!(world.upstream.newest().starts_with("GET /~ann/caf%C3%A9?q=%2f.. HTTP/1.1\r\n"));
     let absolute = format!(
         "GET http://{HOST}/x?y HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
     );
@@ -360,39 +265,21 @@ async fn requests_that_can_be_framed_twice_never_reach_the_upstream() {
     let auth = format!("Authorization: Bearer {}\r\n", world.issuer.good());
     let post = format!("POST / HTTP/1.1\r\nHost: {HOST}\r\n{auth}");
     for (what, request) in [
-        (
-            "two hosts",
-            format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nHost: other.test\r\n{auth}\r\n"),
-        ),
+        ("two hosts", format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nHost: other.test\r\n{auth}\r\n")),
         ("no host", format!("GET / HTTP/1.1\r\n{auth}\r\n")),
-        (
-            "empty host",
-            format!("GET / HTTP/1.1\r\nHost:\r\n{auth}\r\n"),
-        ),
+        ("empty host", format!("GET / HTTP/1.1\r\nHost:\r\n{auth}\r\n")),
         (
             "length and coding",
             format!("{post}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         ),
-        (
-            "two lengths",
-            format!("{post}Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc"),
-        ),
+        ("two lengths", format!("{post}Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc")),
         (
             "the same length twice",
             format!("{post}Content-Length: 2\r\nContent-Length: 2\r\n\r\nab"),
         ),
-        (
-            "a list of lengths",
-            format!("{post}Content-Length: 2, 2\r\n\r\nab"),
-        ),
-        (
-            "a signed length",
-            format!("{post}Content-Length: +2\r\n\r\nab"),
-        ),
-        (
-            "another coding",
-            format!("{post}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
-        ),
+        ("a list of lengths", format!("{post}Content-Length: 2, 2\r\n\r\nab")),
+        ("a signed length", format!("{post}Content-Length: +2\r\n\r\nab")),
+        ("another coding", format!("{post}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n")),
         (
             "a coding that does not end",
             format!("{post}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
@@ -407,38 +294,21 @@ async fn requests_that_can_be_framed_twice_never_reach_the_upstream() {
             "another authority",
             format!("GET http://other.test/ HTTP/1.1\r\nHost: {HOST}\r\n{auth}\r\n"),
         ),
-        (
-            "userinfo",
-            format!("GET http://a@{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\n{auth}\r\n"),
-        ),
+        ("userinfo", format!("GET http://a@{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\n{auth}\r\n")),
         (
             "a space before the colon",
             format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nX-Auth-User : x\r\n{auth}\r\n"),
         ),
-        (
-            "a folded line",
-            format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nX-A: b\r\n c\r\n{auth}\r\n"),
-        ),
+        ("a folded line", format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nX-A: b\r\n c\r\n{auth}\r\n")),
         ("no request", "\x16\x03\x01\x02\x00\r\n\r\n".to_owned()),
     ] {
         let answer = world.raw(request).await;
         assert_eq!(status(&answer), 400, "{what}: {answer}");
-        assert_eq!(
-            values(&answer, "x-signalbox-decision").len(),
-            1,
-            "{what}: {answer}"
-        );
-        assert!(
-            !answer.to_lowercase().contains("pingora"),
-            "{what}: {answer}"
-        );
+        assert_eq!(values(&answer, "x-signalbox-decision").len(), 1, "{what}: {answer}");
+        assert!(!answer.to_lowercase().contains("pingora"), "{what}: {answer}");
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{what}: {answer}");
     }
-    let connect = world
-        .raw(format!(
-            "CONNECT {HOST}:80 HTTP/1.1\r\nHost: {HOST}:80\r\n\r\n"
-        ))
-        .await;
+    let connect = world.raw(format!("CONNECT {HOST}:80 HTTP/1.1\r\nHost: {HOST}:80\r\n\r\n")).await;
     assert_eq!(status(&connect), 405, "{connect}");
     assert!(!connect.to_lowercase().contains("pingora"), "{connect}");
     assert!(world.upstream.heads().is_empty());
@@ -449,16 +319,12 @@ async fn requests_over_the_limits_are_refused() {
     let world = World::start().await;
     let many: String = (0..70).map(|field| format!("X-{field}: a\r\n")).collect();
     let answer = world
-        .raw(format!(
-            "GET / HTTP/1.1\r\nHost: {HOST}\r\n{many}Connection: close\r\n\r\n"
-        ))
+        .raw(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n{many}Connection: close\r\n\r\n"))
         .await;
     assert_eq!(status(&answer), 431);
     let large = "a".repeat(17 * 1024);
     let answer = world
-        .raw(format!(
-            "GET / HTTP/1.1\r\nHost: {HOST}\r\nX-A: {large}\r\nConnection: close\r\n\r\n"
-        ))
+        .raw(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nX-A: {large}\r\nConnection: close\r\n\r\n"))
         .await;
     assert_eq!(status(&answer), 431);
     let answer = world.get(&format!("/{}", "a".repeat(9 * 1024)), &[]).await;
@@ -470,10 +336,8 @@ async fn requests_over_the_limits_are_refused() {
 async fn a_refused_upload_still_gets_its_answer() {
     let world = World::start().await;
     let body = "a".repeat(300 * 1024);
-    let request = format!(
-        "POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let request =
+        format!("POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let answer = world.raw(request).await;
     assert_eq!(status(&answer), 401);
     assert!(answer.ends_with('}'), "{answer}");
@@ -504,29 +368,18 @@ async fn each_request_of_a_connection_is_judged_by_itself() {
         world.issuer.good()
     );
     let without = format!("GET /2 HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
-    let mut stream = tokio::net::TcpStream::connect(world.address())
-        .await
-        .unwrap();
+    let mut stream = tokio::net::TcpStream::connect(world.address()).await.unwrap();
     let mut buffer = vec![0; 4096];
-    for (request, expected) in [
-        (&with_token, 200),
-        (&without, 401),
-        (&with_token, 200),
-        (&without, 401),
-    ] {
+    for (request, expected) in
+        [(&with_token, 200), (&without, 401), (&with_token, 200), (&without, 401)]
+    {
         stream.write_all(request.as_bytes()).await.unwrap();
         let read = stream.read(&mut buffer).await.unwrap();
         assert_eq!(status(&String::from_utf8_lossy(&buffer[..read])), expected);
         // The body may come on its own.
         let _ = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut buffer)).await;
     }
-    assert!(
-        world
-            .upstream
-            .heads()
-            .iter()
-            .all(|head| head.starts_with("GET /1 "))
-    );
+    assert!(world.upstream.heads().iter().all(|head| head.starts_with("GET /1 ")));
 }
 
 #[tokio::test]
@@ -555,10 +408,7 @@ async fn what_is_reserved_is_answered_by_the_edge_alone() {
 
 #[tokio::test]
 async fn an_upstream_that_is_away_is_a_502_without_a_decision() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let world = World::with_site(|site| site.upstreams = vec![format!("http://{nobody}")]).await;
     let token = world.issuer.good();
     let answer = world.get_as("/", &token).await;
@@ -573,10 +423,7 @@ async fn an_upstream_cannot_answer_in_the_edges_name() {
     let world = World::start().await;
     let answer = world.get_as("/spoof", &world.issuer.good()).await;
     assert_eq!(status(&answer), 200);
-    assert!(
-        values(&answer, "x-signalbox-decision").is_empty(),
-        "{answer}"
-    );
+    assert!(values(&answer, "x-signalbox-decision").is_empty(), "{answer}");
 }
 
 #[tokio::test]
@@ -586,9 +433,7 @@ async fn websockets_echo_through_the_edge() {
     // pingora loses a few upgrades whose answer comes early (its issue 946); clients reconnect.
     let echoed = async {
         loop {
-            let stream = tokio::net::TcpStream::connect(world.address())
-                .await
-                .unwrap();
+            let stream = tokio::net::TcpStream::connect(world.address()).await.unwrap();
             let mut request = format!("ws://{HOST}/ws").into_client_request().unwrap();
             request
                 .headers_mut()
@@ -604,10 +449,7 @@ async fn websockets_echo_through_the_edge() {
             }
         }
     };
-    assert_eq!(
-        tokio::time::timeout(world::PATIENCE, echoed).await.unwrap(),
-        "hello"
-    );
+    assert_eq!(tokio::time::timeout(world::PATIENCE, echoed).await.unwrap(), "hello");
 
     let refused = world
         .raw(format!(
@@ -625,17 +467,13 @@ async fn events_arrive_while_the_answer_is_still_open() {
         "GET /sse HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {}\r\n\r\n",
         world.issuer.good()
     );
-    let mut stream = tokio::net::TcpStream::connect(world.address())
-        .await
-        .unwrap();
+    let mut stream = tokio::net::TcpStream::connect(world.address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let mut buffer = [0; 1024];
     while !answer.contains("data: one") {
-        let read = tokio::time::timeout(world::PATIENCE, stream.read(&mut buffer))
-            .await
-            .unwrap()
-            .unwrap();
+        let read =
+            tokio::time::timeout(world::PATIENCE, stream.read(&mut buffer)).await.unwrap().unwrap();
         assert_ne!(read, 0, "{answer}");
         answer.push_str(&String::from_utf8_lossy(&buffer[..read]));
     }
@@ -654,22 +492,14 @@ async fn events_arrive_while_the_answer_is_still_open() {
 #[tokio::test]
 async fn a_head_that_dribbles_in_is_cut_off() {
     let world = World::start().await;
-    let mut stream = tokio::net::TcpStream::connect(world.address())
-        .await
-        .unwrap();
+    let mut stream = tokio::net::TcpStream::connect(world.address()).await.unwrap();
     // A first request, so that the deadline of a kept connection is what counts.
-    stream
-        .write_all(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n").as_bytes())
-        .await
-        .unwrap();
+    stream.write_all(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n").as_bytes()).await.unwrap();
     let mut buffer = [0; 4096];
     assert_ne!(stream.read(&mut buffer).await.unwrap(), 0);
     let (mut read, mut write) = stream.into_split();
     let dribble = async {
-        let head = format!(
-            "GET / HTTP/1.1\r\nHost: {HOST}\r\nX-Long: {}",
-            "a".repeat(1000)
-        );
+        let head = format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nX-Long: {}", "a".repeat(1000));
         for byte in head.bytes() {
             if write.write_all(&[byte]).await.is_err() {
                 return;
@@ -694,10 +524,6 @@ async fn the_admin_listener_tells_health_and_figures() {
     let ready = exchange(admin, get("/health/ready").as_bytes()).await;
     assert_eq!(status(&ready), 200);
     assert!(ready.contains("\"feed_seq\":10"), "{ready}");
-    assert!(
-        exchange(admin, get("/metrics").as_bytes())
-            .await
-            .ends_with("figures 1\n")
-    );
+    assert!(exchange(admin, get("/metrics").as_bytes()).await.ends_with("figures 1\n"));
     assert_eq!(status(&exchange(admin, get("/").as_bytes()).await), 404);
 }

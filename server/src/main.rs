@@ -81,8 +81,7 @@ fn run(cli: Cli) -> Outcome {
         command,
         Command::Up(_) | Command::Serve(_) | Command::Edge(_) | Command::Demo { .. }
     );
-    logs::start(global.log, if long_running { "info" } else { "warn" })
-        .map_err(Failure::usage)?;
+    logs::start(global.log, if long_running { "info" } else { "warn" }).map_err(Failure::usage)?;
     match command {
         Command::Up(addresses) => {
             let config = settings(&global, Part::Server, |config| {
@@ -171,7 +170,8 @@ fn is_embedded(config: &Config) -> bool {
 impl Stores {
     /// Opens them; nothing is connected yet. Whoever opens the embedded one holds the lock.
     fn open(config: &Config, data: &DataDir) -> Result<Self, Failure> {
-        let named = |setting: &'static str| move |error| Failure::failed(format!("{setting}: {error}"));
+        let named =
+            |setting: &'static str| move |error| Failure::failed(format!("{setting}: {error}"));
         let embedded = if is_embedded(config) {
             Some(Embedded::open(data.path()).map_err(named("--data"))?)
         } else {
@@ -302,7 +302,9 @@ fn show_code(secret: &str, at: Option<&str>) -> Outcome {
     let at = match at {
         None => Clock::system().now(),
         Some(text) => instant(text).ok_or_else(|| {
-            Failure::usage("--at: neither seconds since 1970 nor RFC 3339 (such as 2026-01-01T00:00:00Z)")
+            Failure::usage(
+                "--at: neither seconds since 1970 nor RFC 3339 (such as 2026-01-01T00:00:00Z)",
+            )
         })?,
     };
     let secret: String = secret.chars().filter(|c| !c.is_whitespace() && *c != '=').collect();

@@ -52,10 +52,8 @@ impl Metadata {
 
     /// The packages that `roots` are built of, without following those that `through` refuses.
     fn built_of(&self, roots: &[&str], through: impl Fn(&str) -> bool) -> HashSet<String> {
-        let names: HashMap<&str, &str> = self
-            .packages()
-            .map(|package| (text(&package["id"]), text(&package["name"])))
-            .collect();
+        let names: HashMap<&str, &str> =
+            self.packages().map(|package| (text(&package["id"]), text(&package["name"]))).collect();
         let nodes: HashMap<&str, &Value> = self.0["resolve"]["nodes"]
             .as_array()
             .unwrap()
@@ -94,8 +92,7 @@ fn text(value: &Value) -> &str {
 
 /// Whether an SPDX expression can be met with allowed licences alone.
 fn is_allowed(expression: &str) -> bool {
-    let spaced =
-        expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let (met, rest) = any(&words);
     assert!(rest.is_empty(), "{expression}");
@@ -159,7 +156,9 @@ fn every_dependency_has_an_allowed_licence() {
         .packages()
         .filter(|package| used.contains(text(&package["name"])))
         .filter(|package| !package["license"].as_str().is_some_and(is_allowed))
-        .map(|package| format!("{} {}: {}", package["name"], package["version"], package["license"]))
+        .map(|package| {
+            format!("{} {}: {}", package["name"], package["version"], package["license"])
+        })
         .collect();
     assert!(refused.is_empty(), "{refused:#?}");
 }
@@ -174,8 +173,8 @@ fn banned_crates_are_absent() {
 
 #[test]
 fn ring_comes_with_pingora_alone() {
-    let besides_pingora =
-        Metadata::read().built_of(&SHIPPED, |name| name != "pingora" && !name.starts_with("pingora-"));
+    let besides_pingora = Metadata::read()
+        .built_of(&SHIPPED, |name| name != "pingora" && !name.starts_with("pingora-"));
     assert!(besides_pingora.contains("pingora"), "the graph was not followed to the edge");
     assert!(!besides_pingora.contains("ring"));
 }

@@ -43,16 +43,12 @@ pub struct Clock(Arc<AtomicI64>);
 
 impl Clock {
     pub fn now(&self) -> Time {
-        let real = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_millis();
+        let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         Time::from_millis(i64::try_from(real).unwrap() + self.0.load(Ordering::SeqCst))
     }
 
     pub fn advance(&self, span: Duration) {
-        self.0
-            .fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::SeqCst);
+        self.0.fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::SeqCst);
     }
 }
 
@@ -109,18 +105,14 @@ impl Feed {
             if !is_up {
                 return;
             }
-            if !head
-                .to_lowercase()
-                .contains(&format!("authorization: bearer {credential}\r\n"))
-            {
+            if !head.to_lowercase().contains(&format!("authorization: bearer {credential}\r\n")) {
                 let refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
                 let _ = stream.write_all(refusal).await;
                 continue;
             }
             if head.starts_with("POST /feed/ack ") {
                 let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-                self.acked
-                    .store(body["seq"].as_u64().unwrap(), Ordering::SeqCst);
+                self.acked.store(body["seq"].as_u64().unwrap(), Ordering::SeqCst);
                 let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
                 continue;
             }
@@ -135,13 +127,7 @@ impl Feed {
         let answer =
             b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n";
         stream.write_all(answer).await?;
-        let after = target
-            .split("after=")
-            .nth(1)
-            .unwrap()
-            .split('&')
-            .next()
-            .unwrap();
+        let after = target.split("after=").nth(1).unwrap().split('&').next().unwrap();
         let mut sent: u64 = after.parse().unwrap();
         let mut changed = self.changed.subscribe();
         if !target.contains("epoch=one") {
@@ -152,11 +138,7 @@ impl Feed {
         loop {
             let (entries, is_up) = {
                 let state = self.state.lock().unwrap();
-                let new = state
-                    .entries
-                    .iter()
-                    .filter(|entry| entry.seq > sent)
-                    .cloned();
+                let new = state.entries.iter().filter(|entry| entry.seq > sent).cloned();
                 (new.collect::<Vec<_>>(), state.is_up)
             };
             if !is_up {
@@ -166,14 +148,7 @@ impl Feed {
                 sent = entry.seq;
                 write_line(stream, &Message::Entry(entry)).await?;
             }
-            write_line(
-                stream,
-                &Message::Heartbeat {
-                    seq: sent,
-                    at: Time::from_millis(0),
-                },
-            )
-            .await?;
+            write_line(stream, &Message::Heartbeat { seq: sent, at: Time::from_millis(0) }).await?;
             let _ = tokio::time::timeout(Duration::from_millis(200), changed.changed()).await;
         }
     }
@@ -187,39 +162,23 @@ impl Feed {
 
     /// Adds a change at a place of the test's choice.
     pub fn push_at(&self, seq: u64, change: Change) {
-        self.state.lock().unwrap().entries.push(Entry {
-            seq,
-            at: Time::from_millis(0),
-            change,
-        });
+        self.state.lock().unwrap().entries.push(Entry { seq, at: Time::from_millis(0), change });
         self.changed.send_modify(|count| *count += 1);
     }
 
     /// Takes back changes from `seq` on.
     pub fn forget_from(&self, seq: u64) {
-        self.state
-            .lock()
-            .unwrap()
-            .entries
-            .retain(|entry| entry.seq < seq);
+        self.state.lock().unwrap().entries.retain(|entry| entry.seq < seq);
     }
 
     fn newest(&self) -> u64 {
         let state = self.state.lock().unwrap();
-        state
-            .entries
-            .last()
-            .map_or(state.snapshot.seq, |entry| entry.seq)
+        state.entries.last().map_or(state.snapshot.seq, |entry| entry.seq)
     }
 
     pub fn end(&self, kind: CutOffKind, id: &str, at: Time) -> u64 {
         let until = at.plus(Duration::from_secs(3600));
-        self.push(Change::CutOff(CutOff {
-            kind,
-            id: id.into(),
-            at,
-            until,
-        }))
+        self.push(Change::CutOff(CutOff { kind, id: id.into(), at, until }))
     }
 
     pub fn set_up(&self, is_up: bool) {
@@ -293,11 +252,7 @@ impl Upstream {
 
     async fn serve(self: Arc<Self>, stream: TcpStream) {
         let mut start = [0; 7];
-        while stream
-            .peek(&mut start)
-            .await
-            .is_ok_and(|read| read > 0 && read < start.len())
-        {
+        while stream.peek(&mut start).await.is_ok_and(|read| read > 0 && read < start.len()) {
             tokio::task::yield_now().await;
         }
         if &start == b"GET /ws" {
@@ -333,12 +288,7 @@ impl Upstream {
 
     /// The heads of all requests so far.
     pub fn heads(&self) -> Vec<String> {
-        self.seen
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(head, _)| head.clone())
-            .collect()
+        self.seen.lock().unwrap().iter().map(|(head, _)| head.clone()).collect()
     }
 
     /// Everything of the newest request, as one text.
@@ -435,10 +385,7 @@ pub fn site(upstream: SocketAddr) -> Site {
         upstreams: vec![format!("http://{upstream}")],
         status: jwks::site::SiteStatus::Active,
         branding: jwks::site::Branding::default(),
-        policy: Policy {
-            require: Require::SignedIn,
-            ..Policy::default()
-        },
+        policy: Policy { require: Require::SignedIn, ..Policy::default() },
         version: 1,
         forward_credentials: false,
     }
@@ -452,10 +399,8 @@ impl World {
     pub async fn with_site(change: impl FnOnce(&mut Site)) -> Self {
         let clock = Clock::default();
         let upstream = Upstream::start().await;
-        let issuer = Issuer {
-            key: SigningKey::generate(Algorithm::ES256).unwrap(),
-            clock: clock.clone(),
-        };
+        let issuer =
+            Issuer { key: SigningKey::generate(Algorithm::ES256).unwrap(), clock: clock.clone() };
         let mut site = site(upstream.address);
         change(&mut site);
         let keys = serde_json::json!({ "keys": [issuer.key.public_jwk()] });
@@ -470,17 +415,8 @@ impl World {
         .await;
         let data_dir = std::env::temp_dir().join(format!("edge-test-{}", Uuid::new_v4()));
         let edge = start_edge(feed.address, &clock, &data_dir);
-        tokio::time::timeout(PATIENCE, edge.ready())
-            .await
-            .expect("the view comes");
-        Self {
-            edge: Some(edge),
-            feed,
-            upstream,
-            issuer,
-            clock,
-            data_dir,
-        }
+        tokio::time::timeout(PATIENCE, edge.ready()).await.expect("the view comes");
+        Self { edge: Some(edge), feed, upstream, issuer, clock, data_dir }
     }
 
     pub fn edge(&self) -> &EdgeHandle {
@@ -502,11 +438,7 @@ impl World {
     /// Another edge with the same server and data folder, in place of the first.
     pub async fn restart(self) -> Self {
         let mut world = self.stop().await;
-        world.edge = Some(start_edge(
-            world.feed.address,
-            &world.clock,
-            &world.data_dir,
-        ));
+        world.edge = Some(start_edge(world.feed.address, &world.clock, &world.data_dir));
         world
     }
 
@@ -517,10 +449,8 @@ impl World {
 
     /// A plain GET with these fields besides `Host` and `Connection: close`.
     pub async fn get(&self, path: &str, fields: &[(&str, &str)]) -> String {
-        let fields: String = fields
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
+        let fields: String =
+            fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         self.raw(format!(
             "GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{fields}Connection: close\r\n\r\n"
         ))
@@ -529,8 +459,7 @@ impl World {
 
     /// A GET with a bearer token.
     pub async fn get_as(&self, path: &str, token: &str) -> String {
-        self.get(path, &[("Authorization", &format!("Bearer {token}"))])
-            .await
+        self.get(path, &[("Authorization", &format!("Bearer {token}"))]).await
     }
 
     /// Asks until `wanted` likes the answer.
@@ -543,9 +472,7 @@ impl World {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, asking)
-            .await
-            .expect("the answer changes")
+        tokio::time::timeout(PATIENCE, asking).await.expect("the answer changes")
     }
 }
 
@@ -586,9 +513,7 @@ pub async fn exchange(address: SocketAddr, request: &[u8]) -> String {
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
     };
-    tokio::time::timeout(PATIENCE, talk)
-        .await
-        .expect("the edge answers and closes")
+    tokio::time::timeout(PATIENCE, talk).await.expect("the edge answers and closes")
 }
 
 /// The status of a raw answer.
@@ -606,7 +531,5 @@ pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("{what}"));
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}"));
 }

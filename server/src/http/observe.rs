@@ -149,8 +149,7 @@ mod tests {
         let router = Router::new()
             .route("/id", get(|Extension(id): Extension<RequestId>| async move { id.0 }))
             .route("/panic", get(|| async { panic!("on purpose") as &'static str }));
-        let request =
-            Request::get(path).header(X_REQUEST_ID, "mine").body(Body::empty()).unwrap();
+        let request = Request::get(path).header(X_REQUEST_ID, "mine").body(Body::empty()).unwrap();
         observed(router).oneshot(request).await.unwrap()
     }
 
