@@ -37,8 +37,7 @@ pub(super) async fn a_renewed_credential_takes_the_place_of_the_old_one(pair: &P
     let store = &*pair.identity;
     let (north, south) = (edge("north", "n"), edge("south", "s"));
     store.create_edge(&north, &event(Action::EdgeCreated)).await.unwrap();
-    let renewal =
-        EdgeRow { id: Uuid::new_v4(), created_at: at(99), ..edge("north", "renewed") };
+    let renewal = EdgeRow { id: Uuid::new_v4(), created_at: at(99), ..edge("north", "renewed") };
     let act = event(Action::EdgeCreated);
     store.renew_edge(&renewal, &act).await.unwrap();
     assert_eq!(whole_log(store).await.last().unwrap().event, act);

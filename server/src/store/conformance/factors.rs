@@ -134,10 +134,7 @@ pub(super) async fn confirming_a_factor_spends_its_step_and_confirms_the_backup_
     let raised = User { factor_epoch: person.factor_epoch + 1, updated_at: at(20), ..person };
     assert_eq!(person_now, raised);
     assert_eq!(whole_log(store).await.last().unwrap().event, act);
-    assert_eq!(
-        store.consume_totp_step(totp.id, 1000, at(21)).await.unwrap(),
-        Consumed::Replayed
-    );
+    assert_eq!(store.consume_totp_step(totp.id, 1000, at(21)).await.unwrap(), Consumed::Replayed);
 }
 
 pub(super) async fn confirming_without_name_and_step_leaves_them(pair: &Pair) {
@@ -200,9 +197,8 @@ pub(super) async fn a_step_is_spent_once_with_every_older_one(pair: &Pair) {
     let totp = enrolled(store, "ada", Method::Totp).await;
     let other = enrolled(store, "bob", Method::Totp).await;
     store.count_guess(totp.id, 10).await.unwrap();
-    let consume = async |step, millis| {
-        store.consume_totp_step(totp.id, step, at(millis)).await.unwrap()
-    };
+    let consume =
+        async |step, millis| store.consume_totp_step(totp.id, step, at(millis)).await.unwrap();
     assert_eq!(consume(1000, 30).await, Consumed::Consumed);
     let spent = Factor { last_step: Some(1000), last_used_at: Some(at(30)), ..totp.clone() };
     assert_eq!(stored_factor(store, &totp).await, spent);

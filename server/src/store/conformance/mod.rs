@@ -144,6 +144,7 @@ macro_rules! instantiate {
                 sessions_are_listed_newest_first,
                 activity_is_noted,
                 a_new_proof_takes_the_place_of_the_old_one,
+                a_new_proof_replaces_the_families_of_its_client,
                 a_closed_session_is_gone_and_others_stay,
                 every_session_but_one_is_closed,
                 a_session_does_not_exist_from_its_end_on,

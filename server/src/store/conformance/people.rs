@@ -119,11 +119,9 @@ pub(super) async fn registering_again_renews_a_pending_account_and_keeps_its_id(
 
 pub(super) async fn registering_an_address_that_is_taken_changes_nothing(pair: &Pair) {
     let store = &*pair.identity;
-    for (name, status) in [
-        ("ada", UserStatus::Active),
-        ("bob", UserStatus::Disabled),
-        ("cy", UserStatus::Blocked),
-    ] {
+    for (name, status) in
+        [("ada", UserStatus::Active), ("bob", UserStatus::Disabled), ("cy", UserStatus::Blocked)]
+    {
         let owner = User { status, ..user(name) };
         create(store, &owner).await;
         let before = written(store).await;
@@ -188,17 +186,12 @@ pub(super) async fn an_address_or_user_name_that_is_taken_makes_no_account(pair:
 
 pub(super) async fn the_first_admin_is_made_only_while_there_is_none(pair: &Pair) {
     let store = &*pair.identity;
-    let admin = |name: &str| User {
-        roles: vec!["editor".to_owned(), ADMIN_ROLE.to_owned()],
-        ..user(name)
-    };
+    let admin =
+        |name: &str| User { roles: vec!["editor".to_owned(), ADMIN_ROLE.to_owned()], ..user(name) };
     create(store, &user("editor")).await;
     let (first, second) = (admin("ada"), admin("bob"));
     let act = event(Action::UserCreated);
-    assert_eq!(
-        store.create_user(&first, &[], &[], true, &act).await.unwrap(),
-        Created::Created
-    );
+    assert_eq!(store.create_user(&first, &[], &[], true, &act).await.unwrap(), Created::Created);
     let before = written(store).await;
     for late in [&second, &User { id: Uuid::new_v4(), ..first.clone() }] {
         let made = store.create_user(late, &[], &[], true, &event(Action::UserCreated)).await;
@@ -296,17 +289,11 @@ pub(super) async fn a_sign_in_is_noted_with_its_event(pair: &Pair) {
 
 pub(super) async fn only_an_admin_who_is_active_or_pending_counts(pair: &Pair) {
     let store = &*pair.identity;
-    let admin = |name: &str, status| User {
-        status,
-        roles: vec![ADMIN_ROLE.to_owned()],
-        ..user(name)
-    };
-    let unlike = User { roles: vec!["administrator".to_owned(), "not admin".to_owned()], ..user("eve") };
-    for person in [
-        unlike,
-        admin("ada", UserStatus::Disabled),
-        admin("bob", UserStatus::Blocked),
-    ] {
+    let admin =
+        |name: &str, status| User { status, roles: vec![ADMIN_ROLE.to_owned()], ..user(name) };
+    let unlike =
+        User { roles: vec!["administrator".to_owned(), "not admin".to_owned()], ..user("eve") };
+    for person in [unlike, admin("ada", UserStatus::Disabled), admin("bob", UserStatus::Blocked)] {
         create(store, &person).await;
         assert!(!store.has_admin().await.unwrap());
     }

@@ -25,11 +25,8 @@ struct Signed<'s> {
 
 impl<'s> Signed<'s> {
     async fn in_to(pair: &'s Pair) -> Self {
-        let signed = Self {
-            store: &*pair.sessions,
-            session: session(Uuid::new_v4()),
-            family: family("t0"),
-        };
+        let signed =
+            Self { store: &*pair.sessions, session: session(Uuid::new_v4()), family: family("t0") };
         signed.store.open_session(&signed.session, &signed.family).await.unwrap();
         signed
     }

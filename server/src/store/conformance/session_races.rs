@@ -59,7 +59,8 @@ pub(super) async fn a_session_closed_while_it_is_refreshed_stays_closed(pair: &P
             }
             store.rotate_refresh(&rotation, at(0)).await.unwrap();
             store.touch_session(session.user_id, session.sid, at(1)).await.unwrap();
-            store.raise_session(session.user_id, session.sid, &session.proof, at(1)).await.unwrap();
+            let (proof, family) = (&session.proof, super::samples::family("raised"));
+            store.raise_session(session.user_id, session.sid, proof, &family, at(1)).await.unwrap();
             false
         }
     })
@@ -88,11 +89,14 @@ pub(super) async fn half_a_sign_in_is_consumed_by_one(pair: &Pair) {
 pub(super) async fn a_one_time_token_is_consumed_by_one(pair: &Pair) {
     let one = one_time(Purpose::ResetPassword, Uuid::new_v4(), "token");
     pair.sessions.put_one_time(&one).await.unwrap();
-    let got = race(|_| {
-        let (store, one) = (Arc::clone(&pair.sessions), one.clone());
-        async move { store.consume_one_time(one.purpose, one.owner, &one.hash, at(1)).await.unwrap() }
-    })
-    .await;
+    let got =
+        race(|_| {
+            let (store, one) = (Arc::clone(&pair.sessions), one.clone());
+            async move {
+                store.consume_one_time(one.purpose, one.owner, &one.hash, at(1)).await.unwrap()
+            }
+        })
+        .await;
     assert_eq!(count(&got, &Some(one)), 1);
     assert_eq!(count(&got, &None), RACERS - 1);
 }

@@ -8,7 +8,7 @@ use super::{
     samples::{SESSION_LIFE, at, family, rotation, secs, session},
 };
 use crate::{
-    domain::session::{Proof, Rotated, Session},
+    domain::session::{NewFamily, Proof, Rotated, Session},
     store::SessionStore,
 };
 
@@ -55,9 +55,10 @@ pub(super) async fn a_session_is_found_only_under_its_owner(pair: &Pair) {
     assert_eq!(store.find_session(session.user_id, Uuid::now_v7(), at(2)).await.unwrap(), None);
     assert_eq!(store.list_sessions(stranger, at(2)).await.unwrap(), []);
     assert!(!store.touch_session(stranger, sid, at(2)).await.unwrap());
-    let raised = store.raise_session(stranger, sid, &session.proof, at(2)).await.unwrap();
+    let family = family("x");
+    let raised = store.raise_session(stranger, sid, &session.proof, &family, at(2)).await.unwrap();
     assert_eq!(raised, None);
-    assert!(!store.add_family(stranger, sid, &family("x"), at(2)).await.unwrap());
+    assert!(!store.add_family(stranger, sid, &family, at(2)).await.unwrap());
     assert!(!store.close_session(stranger, sid).await.unwrap());
     assert_eq!(store.close_sessions(stranger, None).await.unwrap(), Vec::<Uuid>::new());
     assert_eq!(store.find_session(session.user_id, sid, at(2)).await.unwrap(), Some(session));
@@ -101,13 +102,40 @@ pub(super) async fn a_new_proof_takes_the_place_of_the_old_one(pair: &Pair) {
         amr: vec!["hwk".to_owned(), "a \"quoted\" ü".to_owned()],
         auth_time: at(700),
     };
-    let raised = store.raise_session(session.user_id, session.sid, &proof, at(701)).await.unwrap();
+    let (user_id, sid, family) = (session.user_id, session.sid, family("raised"));
+    let raised = store.raise_session(user_id, sid, &proof, &family, at(701)).await.unwrap();
     let expected = Session { proof: proof.clone(), last_active_at: at(701), ..session.clone() };
     assert_eq!(raised.as_ref(), Some(&expected));
-    let found = store.find_session(session.user_id, session.sid, at(702)).await.unwrap();
-    assert_eq!(found, Some(expected));
-    let nobody = store.raise_session(session.user_id, Uuid::now_v7(), &proof, at(703)).await;
+    assert_eq!(store.find_session(user_id, sid, at(702)).await.unwrap(), Some(expected));
+    let nobody = store.raise_session(user_id, Uuid::now_v7(), &proof, &family, at(703)).await;
     assert_eq!(nobody.unwrap(), None);
+}
+
+pub(super) async fn a_new_proof_replaces_the_families_of_its_client(pair: &Pair) {
+    let store = &*pair.sessions;
+    let (session, elsewhere) = (session(Uuid::new_v4()), session(Uuid::new_v4()));
+    let (user_id, sid) = (session.user_id, session.sid);
+    let (first, second, raised) = (family("first"), family("second"), family("raised"));
+    let other = NewFamily { client_id: "auth2:shop".to_owned(), ..family("other") };
+    store.open_session(&session, &first).await.unwrap();
+    for family in [&second, &other] {
+        assert!(store.add_family(user_id, sid, family, at(1)).await.unwrap());
+    }
+    open(store, &elsewhere).await;
+    let proof = &session.proof;
+    let stranger = elsewhere.user_id;
+    assert_eq!(store.raise_session(stranger, sid, proof, &raised, at(2)).await.unwrap(), None);
+    assert!(store.raise_session(user_id, sid, proof, &raised, at(2)).await.unwrap().is_some());
+
+    let rotate = async |family: &NewFamily, presented: &str, successor: &str| {
+        let rotation = rotation(&session, family, presented, successor);
+        store.rotate_refresh(&rotation, at(3)).await.unwrap()
+    };
+    assert_eq!(rotate(&first, "first", "x").await, Rotated::Unknown);
+    assert_eq!(rotate(&second, "second", "x").await, Rotated::Unknown);
+    assert!(matches!(rotate(&other, "other", "next other").await, Rotated::Fresh(_)));
+    assert!(matches!(rotate(&raised, "raised", "next").await, Rotated::Fresh(_)));
+    assert!(matches!(rotate(&raised, "next", "next but one").await, Rotated::Fresh(_)));
 }
 
 pub(super) async fn a_closed_session_is_gone_and_others_stay(pair: &Pair) {
@@ -121,7 +149,8 @@ pub(super) async fn a_closed_session_is_gone_and_others_stay(pair: &Pair) {
     assert!(!store.close_session(owner, session.sid).await.unwrap());
     assert_eq!(store.find_session(owner, session.sid, at(2)).await.unwrap(), None);
     assert!(!store.touch_session(owner, session.sid, at(2)).await.unwrap());
-    assert_eq!(store.raise_session(owner, session.sid, &other.proof, at(2)).await.unwrap(), None);
+    let raised = store.raise_session(owner, session.sid, &other.proof, &family, at(2)).await;
+    assert_eq!(raised.unwrap(), None);
     let refresh = rotation(&session, &family, "token", "next");
     assert_eq!(store.rotate_refresh(&refresh, at(2)).await.unwrap(), Rotated::Unknown);
     assert_eq!(store.list_sessions(owner, at(2)).await.unwrap(), [other]);
@@ -164,17 +193,14 @@ pub(super) async fn a_session_does_not_exist_from_its_end_on(pair: &Pair) {
     let end = session.expires_at;
     let just_before = end.minus(std::time::Duration::from_millis(1));
 
-    assert_eq!(
-        store.find_session(owner, sid, just_before).await.unwrap().as_ref(),
-        Some(&session)
-    );
+    assert_eq!(store.find_session(owner, sid, just_before).await.unwrap().as_ref(), Some(&session));
     assert_eq!(store.list_sessions(owner, just_before).await.unwrap(), [session.clone()]);
     assert!(store.touch_session(owner, sid, just_before).await.unwrap());
     for now in [end, end.plus(secs(3600))] {
         assert_eq!(store.find_session(owner, sid, now).await.unwrap(), None);
         assert_eq!(store.list_sessions(owner, now).await.unwrap(), []);
         assert!(!store.touch_session(owner, sid, now).await.unwrap());
-        let raised = store.raise_session(owner, sid, &session.proof, now).await.unwrap();
+        let raised = store.raise_session(owner, sid, &session.proof, &family, now).await.unwrap();
         assert_eq!(raised, None);
         assert!(!store.add_family(owner, sid, &family, now).await.unwrap());
         let refresh = rotation(&session, &family, "token", "next");

@@ -1,6 +1,10 @@
 //! Sites and their hosts.
 
-use jwks::{feed::Change, policy::Policy, site::{Branding, Site, SiteStatus}};
+use jwks::{
+    feed::Change,
+    policy::Policy,
+    site::{Branding, Site, SiteStatus},
+};
 
 use super::{
     Pair,
