@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 
 use super::{IdentityStore, SessionStore};
 
-pub(super) mod deployed;
+mod deployed;
 mod edges;
 mod embedded;
 mod endings;
