@@ -529,7 +529,7 @@ mod tests {
             let site = |key: &str| jwks::site::Site {
                 site_key: key.into(),
                 name: String::new(),
-                base_url: format!("http://{key}.localhost"),
+                base_url: "http://app.localhost".into(),
                 hosts: vec!["app.localhost".into()],
                 upstreams: vec!["http://127.0.0.1:3000".into()],
                 status: jwks::site::SiteStatus::Active,

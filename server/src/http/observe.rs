@@ -48,7 +48,6 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 }
 
 /// Puts every route of `router`, and what no route matches, under observation.
-#[must_use]
 pub fn observed(router: Router) -> Router {
     router.layer(middleware::from_fn(observe))
 }
