@@ -79,6 +79,20 @@ impl Person {
         }
     }
 
+    /// The same person under another name.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// The same person at another address.
+    #[must_use]
+    pub fn at(mut self, email: &str) -> Self {
+        email.clone_into(&mut self.email);
+        self
+    }
+
     /// The body of a registration.
     #[must_use]
     pub fn registration(&self) -> Value {

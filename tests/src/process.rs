@@ -13,7 +13,7 @@ use std::{
 use tokio::time::sleep;
 
 /// How many bytes of a log are shown when a test fails.
-const TAIL: usize = 6 * 1024;
+const TAIL: usize = 3 * 1024;
 /// Between two looks at something that is waited for.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -42,7 +42,12 @@ impl Process {
         // Killed by the system when the thread that started it is gone.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(args);
-        command.env_clear().envs(inherited()).envs(env.iter().cloned()).current_dir(dir);
+        command
+            .env_clear()
+            .env("NO_COLOR", "1")
+            .envs(inherited())
+            .envs(env.iter().cloned())
+            .current_dir(dir);
         command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
         let child = start_on_lasting_thread(command)
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));

@@ -157,6 +157,13 @@ impl Plan {
         self
     }
 
+    /// Sets a variable of the environment that is no setting.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Server, edge and demo site in processes of their own.
     #[must_use]
     pub fn apart(mut self) -> Self {
@@ -197,7 +204,7 @@ pub struct World {
     /// Servers and edges first, so that they end before their stores.
     servers: Vec<Node>,
     edges: Vec<Node>,
-    demo: Option<Node>,
+    demo: OnceCell<(Node, String)>,
     server_ports: Vec<u16>,
     edge_ports: Vec<u16>,
     edge_admin_ports: Vec<u16>,
@@ -243,7 +250,7 @@ impl World {
         let mut world = Self {
             servers: Vec::new(),
             edges: Vec::new(),
-            demo: None,
+            demo: OnceCell::new(),
             server_ports: Vec::new(),
             edge_ports: Vec::new(),
             edge_admin_ports: Vec::new(),
@@ -293,11 +300,7 @@ impl World {
         self.edge_ports = (0..count).map(|_| free_port()).collect();
         self.edge_admin_ports = (0..count).map(|_| free_port()).collect();
         self.set("server.public_url", format!("http://localhost:{}", self.server_ports[0]));
-        let demo_address = on_loopback(free_port());
-        let shown = format!("http://{demo_address}/");
-        let mut demo = self.node("demo", &["demo", "--listen", &demo_address], 0, &[shown], &[]);
-        demo.start().await;
-        self.demo = Some(demo);
+        let upstream = self.upstream().await;
         for number in 0..count {
             let port = self.server_ports[number];
             let name = format!("serve-{number}");
@@ -311,7 +314,7 @@ impl World {
             "name": "Demo site",
             "base_url": format!("http://{DEMO}:{}", self.edge_ports[0]),
             "hosts": [DEMO],
-            "upstreams": [format!("http://{demo_address}")],
+            "upstreams": [upstream],
             "policy": { "require": "2fa", "first_party": true },
         });
         self.create_site(&site).await;
@@ -330,6 +333,19 @@ impl World {
             node.start().await;
             self.edges.push(node);
         }
+    }
+
+    /// The address of a demo site that stands behind no site yet.
+    pub async fn upstream(&self) -> String {
+        let start = async || {
+            let listen = on_loopback(free_port());
+            let address = format!("http://{listen}");
+            let mut demo =
+                self.node("demo", &["demo", "--listen", &listen], 0, &[address.clone()], &[]);
+            demo.start().await;
+            (demo, address)
+        };
+        self.demo.get_or_init(start).await.1.clone()
     }
 
     /// A program with the data folder of this number.
@@ -387,6 +403,18 @@ impl World {
     /// Puts the clock of every process forward. Only a world of one's own has one to move.
     pub fn advance(&mut self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    /// Waits until every edge has heard that its view is current, by the clock as it is now.
+    pub async fn caught_up(&self) {
+        let client = client();
+        for number in 0..self.edge_count() {
+            let ready = format!("{}/health/ready", self.edge_admin(number));
+            until("the edge is fresh", READY, async || {
+                answers(&client, &ready).await.then_some(())
+            })
+            .await;
+        }
     }
 
     /// The issuer.
@@ -484,7 +512,7 @@ impl Drop for World {
         }
         self.servers.clear();
         self.edges.clear();
-        self.demo = None;
+        self.demo.take();
         self.stores = None;
         drop(fs::remove_dir_all(&self.dir));
     }

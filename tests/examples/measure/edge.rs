@@ -26,10 +26,8 @@ struct Target {
 }
 
 fn plain_proxy() -> PathBuf {
-    std::env::var_os("PLAIN_PROXY").map_or_else(
-        || binary().with_file_name("examples").join("plain_proxy"),
-        PathBuf::from,
-    )
+    std::env::var_os("PLAIN_PROXY")
+        .map_or_else(|| binary().with_file_name("examples").join("plain_proxy"), PathBuf::from)
 }
 
 pub async fn measure() {

@@ -55,7 +55,13 @@ impl Connection {
 }
 
 /// `count` requests with `tokens` in turn over `connections`; every answer must be 200.
-pub async fn requests(port: u16, host: &'static str, tokens: Arc<Vec<String>>, count: usize, connections: usize) {
+pub async fn requests(
+    port: u16,
+    host: &'static str,
+    tokens: Arc<Vec<String>>,
+    count: usize,
+    connections: usize,
+) {
     let tasks: Vec<_> = (0..connections)
         .map(|number| {
             let tokens = tokens.clone();

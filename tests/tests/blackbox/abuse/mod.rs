@@ -1,0 +1,9 @@
+//! Attempts to get what one may not have.
+
+mod bad_input;
+mod enumeration;
+mod guessing;
+mod half_signed_in;
+mod races;
+mod secrets;
+mod tokens;

@@ -1,0 +1,61 @@
+//! What must hold of the running program, on every surface it applies to: each test tries to
+//! break it from outside.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod abuse;
+mod edge;
+mod operations;
+mod rail;
+mod tour;
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tests::edge::Edge;
+
+/// After an ending is answered, no request that is sent later than this is accepted at an edge.
+const BOUND: Duration = Duration::from_millis(250);
+
+/// Calls the demo site until it refuses; no request sent after [`BOUND`] may be accepted. Gives
+/// how many were.
+async fn ends_within_the_bound(edge: &Edge, access_token: &str) -> u32 {
+    let answered = Instant::now();
+    let mut accepted = 0;
+    loop {
+        let age = answered.elapsed();
+        let answer = edge.demo(access_token).await;
+        if answer.status != 200 {
+            answer.expect(401);
+            return accepted;
+        }
+        assert!(age < BOUND, "accepted {age:?} after the ending");
+        accepted += 1;
+    }
+}
+
+/// The names of an object's members.
+#[track_caller]
+fn names(object: &Value) -> BTreeSet<&str> {
+    object.as_object().unwrap_or_else(|| panic!("{object}")).keys().map(String::as_str).collect()
+}
+
+/// A set of names.
+fn set<const N: usize>(names: [&str; N]) -> BTreeSet<&str> {
+    names.into()
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+
+const fn hours(count: u64) -> Duration {
+    minutes(count * 60)
+}
+
+const fn days(count: u64) -> Duration {
+    hours(count * 24)
+}
