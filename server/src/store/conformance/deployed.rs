@@ -45,3 +45,8 @@ pub(super) async fn fresh() -> Pair {
 }
 
 super::instantiate!(crate::store::conformance::deployed::fresh);
+
+#[test]
+fn both_pairs_agree_on_any_sequence_of_acts() {
+    super::random::compare(super::embedded::fresh, fresh);
+}

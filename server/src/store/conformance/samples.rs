@@ -33,22 +33,22 @@ use crate::{
 const START: Time = Time::from_secs(1_900_000_000);
 
 /// So many milliseconds after the beginning.
-pub(super) fn at(millis: u64) -> Time {
+pub(in crate::store) fn at(millis: u64) -> Time {
     START.plus(Duration::from_millis(millis))
 }
 
 /// So many seconds.
-pub(super) const fn secs(secs: u64) -> Duration {
+pub(in crate::store) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
 /// The hash of a secret of this text.
-pub(super) fn hash(secret: &str) -> SecretHash {
+pub(in crate::store) fn hash(secret: &str) -> SecretHash {
     SecretHash::of(secret)
 }
 
 /// A person of this name, active.
-pub(super) fn user(name: &str) -> User {
+pub(in crate::store) fn user(name: &str) -> User {
     User {
         id: Uuid::new_v4(),
         tenant_id: "acme".to_owned(),
@@ -85,7 +85,7 @@ pub(super) fn user(name: &str) -> User {
 }
 
 /// The same person with nothing that may be missing.
-pub(super) fn bare_user(name: &str) -> User {
+pub(in crate::store) fn bare_user(name: &str) -> User {
     User {
         email_verified_at: None,
         username: None,
@@ -107,18 +107,18 @@ pub(super) fn bare_user(name: &str) -> User {
 }
 
 /// A person of this name whom nobody has proved yet.
-pub(super) fn pending_user(name: &str) -> User {
+pub(in crate::store) fn pending_user(name: &str) -> User {
     User { status: UserStatus::Pending, email_verified_at: None, ..user(name) }
 }
 
 /// Makes an account of the person.
-pub(super) async fn create(store: &dyn IdentityStore, user: &User) {
+pub(in crate::store) async fn create(store: &dyn IdentityStore, user: &User) {
     let made = store.create_user(user, &[], &[], false, &event(Action::UserCreated)).await.unwrap();
     assert_eq!(made, Created::Created);
 }
 
 /// An event of this kind.
-pub(super) fn event(action: Action) -> Event {
+pub(in crate::store) fn event(action: Action) -> Event {
     Event {
         id: Uuid::new_v4(),
         at: at(7),
@@ -135,18 +135,18 @@ pub(super) fn event(action: Action) -> Event {
 }
 
 /// The whole log.
-pub(super) async fn whole_log(store: &dyn IdentityStore) -> Vec<AuditRow> {
+pub(in crate::store) async fn whole_log(store: &dyn IdentityStore) -> Vec<AuditRow> {
     store.list_audit(0, 10_000).await.unwrap()
 }
 
 /// How many rows the log has, and the number of the newest feed entry: what an act that changes
 /// nothing leaves as they are.
-pub(super) async fn written(store: &dyn IdentityStore) -> (usize, u64) {
+pub(in crate::store) async fn written(store: &dyn IdentityStore) -> (usize, u64) {
     (whole_log(store).await.len(), store.feed_head().await.unwrap().1)
 }
 
 /// An unconfirmed factor of the person.
-pub(super) fn factor(user_id: Uuid, method: Method) -> Factor {
+pub(in crate::store) fn factor(user_id: Uuid, method: Method) -> Factor {
     Factor {
         id: Uuid::new_v4(),
         user_id,
@@ -162,7 +162,7 @@ pub(super) fn factor(user_id: Uuid, method: Method) -> Factor {
 }
 
 /// A code of the factor.
-pub(super) fn code(factor_id: Uuid, prefix: &str) -> BackupCode {
+pub(in crate::store) fn code(factor_id: Uuid, prefix: &str) -> BackupCode {
     BackupCode {
         factor_id,
         prefix: prefix.to_owned(),
@@ -172,18 +172,18 @@ pub(super) fn code(factor_id: Uuid, prefix: &str) -> BackupCode {
 }
 
 /// The factor as it is stored now.
-pub(super) async fn stored_factor(store: &dyn IdentityStore, factor: &Factor) -> Factor {
+pub(in crate::store) async fn stored_factor(store: &dyn IdentityStore, factor: &Factor) -> Factor {
     let factors = store.list_factors(factor.user_id).await.unwrap();
     factors.into_iter().find(|stored| stored.id == factor.id).unwrap()
 }
 
 /// An ending.
-pub(super) fn cut_off(kind: CutOffKind, id: &str, at: Time, until: Time) -> CutOff {
+pub(in crate::store) fn cut_off(kind: CutOffKind, id: &str, at: Time, until: Time) -> CutOff {
     CutOff { kind, id: id.to_owned(), at, until }
 }
 
 /// A site that answers to `hosts`.
-pub(super) fn site(site_key: &str, hosts: &[&str]) -> Site {
+pub(in crate::store) fn site(site_key: &str, hosts: &[&str]) -> Site {
     Site {
         site_key: site_key.to_owned(),
         name: format!("Site {site_key}"),
@@ -234,7 +234,7 @@ pub(super) fn site(site_key: &str, hosts: &[&str]) -> Site {
 }
 
 /// A signing key of this name.
-pub(super) fn key(kid: &str, algorithm: Algorithm, published_at: Time) -> KeyRow {
+pub(in crate::store) fn key(kid: &str, algorithm: Algorithm, published_at: Time) -> KeyRow {
     let jwk = match algorithm {
         Algorithm::ES256 => json!({
             "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": kid,
@@ -261,7 +261,7 @@ pub(super) fn key(kid: &str, algorithm: Algorithm, published_at: Time) -> KeyRow
 }
 
 /// An edge with the credential of this text.
-pub(super) fn edge(name: &str, credential: &str) -> EdgeRow {
+pub(in crate::store) fn edge(name: &str, credential: &str) -> EdgeRow {
     EdgeRow {
         id: Uuid::new_v4(),
         name: name.to_owned(),
@@ -271,14 +271,14 @@ pub(super) fn edge(name: &str, credential: &str) -> EdgeRow {
 }
 
 /// How long a session lives.
-pub(super) const SESSION_LIFE: Duration = secs(30 * 24 * 3600);
+pub(in crate::store) const SESSION_LIFE: Duration = secs(30 * 24 * 3600);
 /// How long a refresh token lives.
-pub(super) const TOKEN_LIFE: Duration = secs(7 * 24 * 3600);
+pub(in crate::store) const TOKEN_LIFE: Duration = secs(7 * 24 * 3600);
 /// How long a spent token may come again.
-pub(super) const WINDOW: Duration = secs(60);
+pub(in crate::store) const WINDOW: Duration = secs(60);
 
 /// A session of the person, opened at [`at`]`(0)`.
-pub(super) fn session(user_id: Uuid) -> Session {
+pub(in crate::store) fn session(user_id: Uuid) -> Session {
     Session {
         sid: Uuid::now_v7(),
         user_id,
@@ -301,7 +301,7 @@ pub(super) fn session(user_id: Uuid) -> Session {
 }
 
 /// A family of client `rail`, whose first token is of this text.
-pub(super) fn family(token: &str) -> NewFamily {
+pub(in crate::store) fn family(token: &str) -> NewFamily {
     NewFamily {
         id: Uuid::new_v4(),
         client_id: "rail".to_owned(),
@@ -312,7 +312,7 @@ pub(super) fn family(token: &str) -> NewFamily {
 }
 
 /// The rotation of token `presented` of the family to `successor`.
-pub(super) fn rotation(
+pub(in crate::store) fn rotation(
     session: &Session,
     family: &NewFamily,
     presented: &str,
@@ -331,7 +331,7 @@ pub(super) fn rotation(
 }
 
 /// Half a sign-in of the person, begun at [`at`]`(0)`, that lives for ten minutes.
-pub(super) fn login(user_id: Uuid) -> PendingLogin {
+pub(in crate::store) fn login(user_id: Uuid) -> PendingLogin {
     PendingLogin {
         user_id,
         outstanding: Outstanding::Enrol,
@@ -345,7 +345,7 @@ pub(super) fn login(user_id: Uuid) -> PendingLogin {
 }
 
 /// A one-time token of this text, that lives for half an hour.
-pub(super) fn one_time(purpose: Purpose, owner: Uuid, token: &str) -> OneTime {
+pub(in crate::store) fn one_time(purpose: Purpose, owner: Uuid, token: &str) -> OneTime {
     OneTime {
         purpose,
         owner,
