@@ -58,7 +58,11 @@ impl Connections {
 
 #[async_trait]
 impl ServerApp for Connections {
-    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
         let head = Arc::new(Head::default());
         let watched = Watched { stream, head: head.clone(), refusal: None };
         let mut session = ServerSession::new_http1(Box::new(watched));
@@ -134,7 +138,11 @@ impl Head {
 
     /// Ready when the head has been coming for too long. The timer is only moved when it rings,
     /// so a request whose head came at once costs none.
-    fn poll_overdue(&self, timer: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_overdue(
+        &self,
+        timer: &mut Option<Pin<Box<Sleep>>>,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
         let began = self.began.load(Ordering::Relaxed);
         if began == WAITING || began == READ {
             return Poll::Pending;

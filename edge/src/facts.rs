@@ -79,7 +79,11 @@ pub fn parse<'r>(request: &'r RequestHeader, head: &[u8]) -> Result<Parsed<'r>, 
     let host = host(fields);
     let path = if is_framed_plainly(request, head) && !(host.is_none() && needs_host(request)) {
         path::canonical(path).and_then(|path| {
-            if path::query_is_clean(query) && !has_fragment(head) { Ok(path) } else { Err(Malformed::Path) }
+            if path::query_is_clean(query) && !has_fragment(head) {
+                Ok(path)
+            } else {
+                Err(Malformed::Path)
+            }
         })
     } else {
         Err(Malformed::Framing)
@@ -98,7 +102,11 @@ pub fn origin_form(target: &[u8]) -> &[u8] {
         authority::RawTargetAuthority::Absolute { scheme, path_and_query, .. }
             if scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https") =>
         {
-            if path_and_query.is_empty() { b"/" } else { path_and_query }
+            if path_and_query.is_empty() {
+                b"/"
+            } else {
+                path_and_query
+            }
         }
         _ => target,
     }
@@ -185,7 +193,8 @@ fn credential(fields: &HeaderMap) -> Credential<'_> {
     if authorizations.next().is_some() || keys.next().is_some() {
         return Credential::Conflicting;
     }
-    let shown = authorization.map_or(Credential::Nothing, |value| authorization_of(value.as_bytes()));
+    let shown =
+        authorization.map_or(Credential::Nothing, |value| authorization_of(value.as_bytes()));
     match (shown, api_key) {
         (shown, false) => shown,
         (Credential::Nothing, true) => Credential::Unsupported,
@@ -250,7 +259,8 @@ pub fn caller(peer: IpAddr, secure: bool, fields: &HeaderMap, trusted: &[IpNet])
     let chain = fields.get_all(&headers::FORWARDED_FOR);
     for hop in chain.iter().rev().flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b',')) {
         // A hop that is no address hides whatever is before it.
-        let Some(hop) = std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok())
+        let Some(hop) =
+            std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok())
         else {
             break;
         };
@@ -287,7 +297,18 @@ mod tests {
         assert_eq!(host_of("app.test.").as_deref(), Some("app.test"));
         assert_eq!(host_of("app.test.:80").as_deref(), Some("app.test"));
         assert_eq!(host_of("[::1]:8000").as_deref(), Some("[::1]"));
-        for host in ["", ":80", "app.test:80:80", "app.test:x", "a b", "app.test..", "a/b", "a@b", "[::1", "[::1]x"] {
+        for host in [
+            "",
+            ":80",
+            "app.test:80:80",
+            "app.test:x",
+            "a b",
+            "app.test..",
+            "a/b",
+            "a@b",
+            "[::1",
+            "[::1]x",
+        ] {
             assert_eq!(host_of(host), None, "{host}");
         }
     }
@@ -307,7 +328,10 @@ mod tests {
         assert_eq!(shown(&[("X-API-Key", "sbk_1")]), "Unsupported");
         assert_eq!(shown(&[("X-API-Key", "1"), ("Authorization", "Bearer a")]), "Conflicting");
         assert_eq!(shown(&[("X-API-Key", "1"), ("Authorization", "Basic a")]), "Unsupported");
-        assert_eq!(shown(&[("Authorization", "Bearer a"), ("Authorization", "Bearer a")]), "Conflicting");
+        assert_eq!(
+            shown(&[("Authorization", "Bearer a"), ("Authorization", "Bearer a")]),
+            "Conflicting"
+        );
         let long = format!("Bearer {}", "a".repeat(MAX_TOKEN + 1));
         assert_eq!(shown(&[("Authorization", &long)]), "NoToken");
     }
@@ -320,7 +344,10 @@ mod tests {
         let host = ("Host", "app.test");
         assert_eq!(judged(&[host], ""), Ok(()));
         assert_eq!(judged(&[host, ("Content-Length", "5")], ""), Ok(()));
-        assert_eq!(judged(&[host, ("Transfer-Encoding", "Chunked")], "POST / HTTP/1.1\r\nHost: a\r\n"), Ok(()));
+        assert_eq!(
+            judged(&[host, ("Transfer-Encoding", "Chunked")], "POST / HTTP/1.1\r\nHost: a\r\n"),
+            Ok(())
+        );
         for (fields, head) in [
             (&[][..], ""),
             (&[host, host], ""),
@@ -356,7 +383,10 @@ mod tests {
     fn requests_over_the_limits_are_not_looked_at() {
         let many: Vec<(&'static str, &str)> = (0..=MAX_FIELDS).map(|_| ("X-A", "b")).collect();
         assert_eq!(parse(&request("GET", "/", &many), b"").unwrap_err(), TooLarge::Head);
-        assert_eq!(parse(&request("GET", "/", &[]), &[b'a'; MAX_HEAD + 1]).unwrap_err(), TooLarge::Head);
+        assert_eq!(
+            parse(&request("GET", "/", &[]), &[b'a'; MAX_HEAD + 1]).unwrap_err(),
+            TooLarge::Head
+        );
         let long = format!("/{}", "a".repeat(path::MAX_PATH));
         assert_eq!(parse(&request("GET", &long, &[]), b"").unwrap_err(), TooLarge::Path);
     }
@@ -386,8 +416,14 @@ mod tests {
         };
         assert_eq!(address("192.0.2.1", &["198.51.100.1"]), ("192.0.2.1".into(), false));
         assert_eq!(address("10.0.0.1", &["198.51.100.1"]), ("198.51.100.1".into(), true));
-        assert_eq!(address("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.0.0.2"]), ("198.51.100.1".into(), true));
-        assert_eq!(address("10.0.0.1", &["1.1.1.1", "198.51.100.1"]), ("198.51.100.1".into(), true));
+        assert_eq!(
+            address("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.0.0.2"]),
+            ("198.51.100.1".into(), true)
+        );
+        assert_eq!(
+            address("10.0.0.1", &["1.1.1.1", "198.51.100.1"]),
+            ("198.51.100.1".into(), true)
+        );
         assert_eq!(address("10.0.0.1", &["198.51.100.1, unknown"]), ("10.0.0.1".into(), true));
         assert_eq!(address("::ffff:10.0.0.1", &["2001:db8::1"]), ("2001:db8::1".into(), true));
         assert_eq!(address("10.0.0.1", &[]), ("10.0.0.1".into(), true));

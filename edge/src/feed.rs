@@ -197,8 +197,10 @@ impl Follower {
     }
 
     async fn open(&self) -> Result<Response, Broken> {
-        let (after, epoch) =
-            self.view.as_ref().map_or((0, String::new()), |view| (view.seq, view.epoch.to_string()));
+        let (after, epoch) = self
+            .view
+            .as_ref()
+            .map_or((0, String::new()), |view| (view.seq, view.epoch.to_string()));
         let url = url::Url::parse_with_params(
             &self.feed_url,
             &[("after", after.to_string()), ("epoch", epoch)],
@@ -209,7 +211,8 @@ impl Follower {
             Err(_) => self.client.get(&self.feed_url),
         };
         let sending = request.bearer_auth(&self.credential).send();
-        let response = tokio::time::timeout(SILENCE, sending).await.map_err(|_| Broken::Silent)??;
+        let response =
+            tokio::time::timeout(SILENCE, sending).await.map_err(|_| Broken::Silent)??;
         match response.status() {
             StatusCode::OK => Ok(response),
             StatusCode::UNAUTHORIZED => Err(Broken::Credential),
@@ -251,7 +254,8 @@ impl Follower {
                         // The change may be on its way; if it has not come by the next
                         // heartbeat, it was lost.
                         if *behind {
-                            outcome = Err(Broken::Gap { wanted: held.unwrap_or(0) + 1, found: seq });
+                            outcome =
+                                Err(Broken::Gap { wanted: held.unwrap_or(0) + 1, found: seq });
                             break;
                         }
                         *behind = true;
@@ -328,7 +332,9 @@ impl Follower {
 
     /// Serialising and syncing take long; meanwhile the next ending may come.
     fn start_saving(&mut self) {
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.view.clone() else {
+            return;
+        };
         let (data_dir, confirmed_at) = (self.data_dir.clone(), self.held.confirmed_at());
         self.saving.changed = false;
         self.saving.last = Instant::now();

@@ -100,7 +100,9 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     insert(request, FORWARDED_HOST_CASED, host)?;
     insert(request, REQUEST_ID_CASED, Some(origin.request_id.clone()))?;
 
-    let Some(token) = origin.token else { return Ok(()) };
+    let Some(token) = origin.token else {
+        return Ok(());
+    };
     insert(request, "X-Auth-User", plain(token.sub()))?;
     insert(request, "X-Auth-Email", token.email().and_then(plain))?;
     insert(request, "X-Auth-Name", token.name().and_then(name))?;
@@ -174,13 +176,33 @@ mod tests {
     #[test]
     fn look_alikes_of_our_fields_are_recognised() {
         for name in [
-            "x-auth-user", "x_auth_user", "x.auth.user", "x-auth_roles", "X-AUTH-EMAIL", "x-auth-",
-            "x-auth-assertion", "x-forwarded-for", "x_forwarded_host", "x-forwarded-anything",
-            "forwarded", "x-real-ip", "x_real_ip", "x.real-ip", "x-signalbox-decision",
+            "x-auth-user",
+            "x_auth_user",
+            "x.auth.user",
+            "x-auth_roles",
+            "X-AUTH-EMAIL",
+            "x-auth-",
+            "x-auth-assertion",
+            "x-forwarded-for",
+            "x_forwarded_host",
+            "x-forwarded-anything",
+            "forwarded",
+            "x-real-ip",
+            "x_real_ip",
+            "x.real-ip",
+            "x-signalbox-decision",
         ] {
             assert!(is_ours(name), "{name}");
         }
-        for name in ["x-author", "x-auth", "forwarded-by", "x-real-ips", "authorization", "x-api-key", "host"] {
+        for name in [
+            "x-author",
+            "x-auth",
+            "forwarded-by",
+            "x-real-ips",
+            "authorization",
+            "x-api-key",
+            "host",
+        ] {
             assert!(!is_ours(name), "{name}");
         }
     }
@@ -205,7 +227,14 @@ mod tests {
         names.sort_unstable();
         assert_eq!(
             names,
-            ["host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-other", "x-request-id"]
+            [
+                "host",
+                "x-forwarded-for",
+                "x-forwarded-host",
+                "x-forwarded-proto",
+                "x-other",
+                "x-request-id"
+            ]
         );
         assert_eq!(request.headers["x-forwarded-for"], "192.0.2.7");
         assert_eq!(request.headers["x-forwarded-host"], "app.test:8000");

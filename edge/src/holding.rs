@@ -10,7 +10,12 @@ use std::{
 };
 
 use arc_swap::{ArcSwapOption, Guard};
-use jwks::{Time, policy::OnStale, site::{Site, SiteStatus}, view::View};
+use jwks::{
+    Time,
+    policy::OnStale,
+    site::{Site, SiteStatus},
+    view::View,
+};
 use tokio::sync::watch;
 
 use crate::{metrics::SiteFigures, upstream::Upstream};
@@ -62,7 +67,9 @@ impl Holding {
     pub fn tolerance_millis(&self) -> Option<u64> {
         self.view
             .sites()
-            .filter(|site| site.status == SiteStatus::Active && site.policy.on_stale == OnStale::Deny)
+            .filter(|site| {
+                site.status == SiteStatus::Active && site.policy.on_stale == OnStale::Deny
+            })
             .map(|site| site.policy.max_staleness.saturating_mul(1000))
             .min()
     }

@@ -3,6 +3,8 @@
 //! [`start`] runs it on threads of its own: pingora serves requests, one more thread follows the
 //! server's feed. pingora makes its own runtimes, so nothing here may run inside another one.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod admin;
 mod config;
 mod connection;
@@ -22,6 +24,7 @@ mod upstream;
 use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 use jwks::verdict_cache::VerdictCache;
 use pingora::{
     proxy::http_proxy,
@@ -58,6 +61,12 @@ pub enum EdgeError {
     /// No address to listen at was given.
     #[error("the edge has no address to listen at; see the setting `edge.listen`")]
     NoListener,
+    /// A network of trusted proxies holds every address.
+    #[error("{0} trusts everybody; name the proxies in the setting `server.trusted_proxies`")]
+    EverybodyTrusted(IpNet),
+    /// No credential for the feed was given.
+    #[error("the edge has no credential; see the setting `edge.credential`")]
+    NoCredential,
     /// An address cannot be listened at.
     #[error("the edge cannot listen at {address} ({setting}): {source}")]
     Listen {
@@ -147,6 +156,12 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     if config.listen.is_empty() {
         return Err(EdgeError::NoListener);
     }
+    if config.credential.is_empty() {
+        return Err(EdgeError::NoCredential);
+    }
+    if let Some(all) = config.trusted_proxies.iter().find(|net| net.prefix_len() == 0) {
+        return Err(EdgeError::EverybodyTrusted(*all));
+    }
     fs::create_dir_all(&config.data_dir)
         .map_err(|source| EdgeError::DataDir { path: config.data_dir.clone(), source })?;
 
@@ -193,8 +208,10 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     }
 
     let follower = Follower::new(&config, held.clone(), figures)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(EdgeError::Thread)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(EdgeError::Thread)?;
     let follow = stopped.clone();
     spawn("edge-feed", move || {
         runtime.block_on(follower.run(follow));

@@ -62,7 +62,10 @@ impl SiteFigures {
     /// Registers the figures of the site called `site_key`.
     #[must_use]
     pub fn register(site_key: &str) -> Self {
-        Self { allowed: requests(site_key, "allow"), not_signed_in: requests(site_key, "not_signed_in") }
+        Self {
+            allowed: requests(site_key, "allow"),
+            not_signed_in: requests(site_key, "not_signed_in"),
+        }
     }
 }
 

@@ -37,7 +37,9 @@ pub fn canonical(path: &[u8]) -> Result<Cow<'_, str>, Malformed> {
         let decoded = match byte {
             b'%' => {
                 let (high, low) = (hex(path.get(at + 1)), hex(path.get(at + 2)));
-                let (Some(high), Some(low)) = (high, low) else { return Err(Malformed::Path) };
+                let (Some(high), Some(low)) = (high, low) else {
+                    return Err(Malformed::Path);
+                };
                 at += 3;
                 let decoded = high << 4 | low;
                 if matches!(decoded, b'/' | b'\\' | b';') || decoded.is_ascii_control() {
@@ -149,10 +151,24 @@ mod tests {
     #[test]
     fn ordinary_paths_pass_as_they_are() {
         for path in [
-            "/", "/a", "/a/", "/a/b.c", "/.well-known/x", "/...", "/a%20b", "/caf%C3%A9",
-            "/user/foo%40bar.com", "/a:b@c!$&'()*+,=", "/100%25", "/100%25/ab", "/%25zz",
+            "/",
+            "/a",
+            "/a/",
+            "/a/b.c",
+            "/.well-known/x",
+            "/...",
+            "/a%20b",
+            "/caf%C3%A9",
+            "/user/foo%40bar.com",
+            "/a:b@c!$&'()*+,=",
+            "/100%25",
+            "/100%25/ab",
+            "/%25zz",
         ] {
-            assert!(matches!(canonical(path.as_bytes()), Ok(Cow::Borrowed(same)) if same == path), "{path}");
+            assert!(
+                matches!(canonical(path.as_bytes()), Ok(Cow::Borrowed(same)) if same == path),
+                "{path}"
+            );
         }
     }
 
@@ -172,14 +188,48 @@ mod tests {
     #[test]
     fn ambiguous_paths_are_refused() {
         for path in [
-            "", "a", "*", "http://x/", "//", "/a//b", "//evil", "/a%2fb", "/a%2Fb", "/a%5cb",
-            "/a\\b", "/a/../b", "/a/..", "/..", "/.", "/./a", "/a/%2e%2e/b", "/a/%2e", "/a/.%2E/b",
-            "/%2e./", "/a;b", "/a;jsessionid=1/b", "/a%3bb", "/a%252fb", "/a%252e", "/%25%32%66",
-            "/%2%35", "/a%", "/a%2", "/a%zz", "/a%00", "/a%0d%0a", "/a%7f", "/a b", "/a#b", "/a?b",
+            "",
+            "a",
+            "*",
+            "http://x/",
+            "//",
+            "/a//b",
+            "//evil",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a/../b",
+            "/a/..",
+            "/..",
+            "/.",
+            "/./a",
+            "/a/%2e%2e/b",
+            "/a/%2e",
+            "/a/.%2E/b",
+            "/%2e./",
+            "/a;b",
+            "/a;jsessionid=1/b",
+            "/a%3bb",
+            "/a%252fb",
+            "/a%252e",
+            "/%25%32%66",
+            "/%2%35",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/a%00",
+            "/a%0d%0a",
+            "/a%7f",
+            "/a b",
+            "/a#b",
+            "/a?b",
         ] {
             assert_eq!(canonical(path.as_bytes()), Err(Malformed::Path), "{path}");
         }
-        for path in [&b"/a\0"[..], b"/a\x01", b"/a\x7f", b"/caf\xc3\xa9", b"/\xff", b"/a\tb", b"/a\r\nb"] {
+        for path in
+            [&b"/a\0"[..], b"/a\x01", b"/a\x7f", b"/caf\xc3\xa9", b"/\xff", b"/a\tb", b"/a\r\nb"]
+        {
             assert_eq!(canonical(path), Err(Malformed::Path), "{path:?}");
         }
     }
@@ -200,10 +250,21 @@ mod tests {
     /// Strings that are dense in what matters to paths.
     fn tricky() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop_oneof![
-            Just(b"/".to_vec()), Just(b".".to_vec()), Just(b"%2e".to_vec()), Just(b"%2f".to_vec()),
-            Just(b"%25".to_vec()), Just(b"%5c".to_vec()), Just(b"%61".to_vec()), Just(b"%c3%a9".to_vec()),
-            Just(b"%".to_vec()), Just(b"2".to_vec()), Just(b"e".to_vec()), Just(b"f".to_vec()),
-            Just(b";".to_vec()), Just(b"\\".to_vec()), Just(b"admin".to_vec()),
+            Just(b"/".to_vec()),
+            Just(b".".to_vec()),
+            Just(b"%2e".to_vec()),
+            Just(b"%2f".to_vec()),
+            Just(b"%25".to_vec()),
+            Just(b"%5c".to_vec()),
+            Just(b"%61".to_vec()),
+            Just(b"%c3%a9".to_vec()),
+            Just(b"%".to_vec()),
+            Just(b"2".to_vec()),
+            Just(b"e".to_vec()),
+            Just(b"f".to_vec()),
+            Just(b";".to_vec()),
+            Just(b"\\".to_vec()),
+            Just(b"admin".to_vec()),
             any::<u8>().prop_map(|byte| vec![byte]),
         ];
         proptest::collection::vec(piece, 0..12).prop_map(|pieces| {

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     net::{IpAddr, Ipv4Addr},
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -130,7 +131,9 @@ impl Edge {
         let Some(holding) = holding.as_ref() else {
             return refuse(match parsed.path {
                 Ok(_) => Reason::NoView,
-                Err(malformed) => Reason::Refusal(jwks::decide::RefusalReason::Malformed(malformed)),
+                Err(malformed) => {
+                    Reason::Refusal(jwks::decide::RefusalReason::Malformed(malformed))
+                }
             });
         };
 
@@ -165,13 +168,21 @@ impl Edge {
         };
         let site_key = permit.site().site_key.as_str();
         // A view and its sites are one value, so whatever the view names is there.
-        let Some(served) = holding.site(site_key).cloned() else { return refuse(Reason::NoView) };
-        let Ok(path) = &parsed.path else { return refuse(Reason::NoView) };
+        let Some(served) = holding.site(site_key).cloned() else {
+            return refuse(Reason::NoView);
+        };
+        let Ok(path) = &parsed.path else {
+            return refuse(Reason::NoView);
+        };
 
         if path.starts_with(RESERVED) || **path == RESERVED[..RESERVED.len() - 1] {
             let reason = match (&**path, &request.method, permit.token()) {
-                (ME, &(Method::GET | Method::HEAD), Some(token)) => return Ok(Verdict::Me(token.clone())),
-                (ME, &(Method::GET | Method::HEAD), None) => Reason::Challenge(ChallengeReason::NotSignedIn),
+                (ME, &(Method::GET | Method::HEAD), Some(token)) => {
+                    return Ok(Verdict::Me(token.clone()));
+                }
+                (ME, &(Method::GET | Method::HEAD), None) => {
+                    Reason::Challenge(ChallengeReason::NotSignedIn)
+                }
                 (ME, ..) => Reason::ReadOnly,
                 _ => Reason::NoSuchPage,
             };
@@ -185,7 +196,12 @@ impl Edge {
         Ok(Verdict::Pass(Passing { permit, served, caller, request_id }))
     }
 
-    fn presented(&self, holding: &Holding, credential: Credential<'_>, now: jwks::Time) -> Presented {
+    fn presented(
+        &self,
+        holding: &Holding,
+        credential: Credential<'_>,
+        now: jwks::Time,
+    ) -> Presented {
         match credential {
             Credential::Nothing => Presented::Nothing,
             Credential::Bearer(token) => {
@@ -244,8 +260,16 @@ impl ProxyHttp for Edge {
         }
     }
 
-    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> pingora::Result<bool> {
-        let verdict = self.judge(session, exchange)?;
+    async fn request_filter(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<bool> {
+        // A fault in the judging of one request is the end of that request, and no permit.
+        let judging = panic::catch_unwind(AssertUnwindSafe(|| self.judge(session, exchange)));
+        let verdict = judging.unwrap_or_else(|_| {
+            Error::e_explain(ErrorType::InternalError, "the judging of a request panicked")
+        })?;
         match verdict {
             Verdict::Pass(passing) => {
                 passing.served.figures.allowed.increment(1);
@@ -273,7 +297,8 @@ impl ProxyHttp for Edge {
         session: &mut Session,
         exchange: &mut Exchange,
     ) -> pingora::Result<Box<HttpPeer>> {
-        let upstream = exchange.passing.as_ref().and_then(|passing| passing.served.upstream.as_ref());
+        let upstream =
+            exchange.passing.as_ref().and_then(|passing| passing.served.upstream.as_ref());
         match upstream {
             Some(upstream) => upstream.peer(is_endless(session.req_header())).await,
             None => Error::e_explain(ErrorType::ConnectError, "the site has no upstream")
@@ -335,20 +360,30 @@ impl ProxyHttp for Edge {
         exchange: &mut Exchange,
     ) -> FailToProxy {
         let status = status_of(error);
-        if let Some(status) = status {
-            if session.response_written().is_none() {
-                // A caller that is gone meanwhile is nobody's failure.
-                let _ = self.replies.fail(session, status, exchange.navigation).await;
-            }
+        if let Some(status) = status
+            && session.response_written().is_none()
+        {
+            // A caller that is gone meanwhile is nobody's failure.
+            let _ = self.replies.fail(session, status, exchange.navigation).await;
         }
-        FailToProxy { error_code: status.map_or(0, |status| status.as_u16()), can_reuse_downstream: false }
+        FailToProxy {
+            error_code: status.map_or(0, |status| status.as_u16()),
+            can_reuse_downstream: false,
+        }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, exchange: &mut Exchange) {
+    async fn logging(
+        &self,
+        session: &mut Session,
+        _error: Option<&Error>,
+        exchange: &mut Exchange,
+    ) {
         if !self.access_log {
             return;
         }
-        let Some(passing) = &exchange.passing else { return };
+        let Some(passing) = &exchange.passing else {
+            return;
+        };
         let request = session.req_header();
         tracing::info!(
             site = passing.permit.site().site_key,

@@ -13,7 +13,7 @@ use jwks::{
 use pingora::{http::ResponseHeader, proxy::Session};
 use serde_json::json;
 
-use crate::{facts::TooLarge, headers, ids};
+use crate::{facts::TooLarge, ids};
 
 /// How long the rest of a refused request is read, so that the answer arrives before the
 /// connection closes.
@@ -100,32 +100,53 @@ impl Reason {
             Self::NoSuchPage => ("NOT_FOUND", "There is nothing at this address."),
             Self::ReadOnly => ("METHOD_NOT_ALLOWED", "This address can only be read."),
             Self::Refusal(reason) => match reason {
-                RefusalReason::Malformed(Malformed::Path) => {
-                    ("BAD_PATH", "The address can be read in more than one way and is not accepted.")
+                RefusalReason::Malformed(Malformed::Path) => (
+                    "BAD_PATH",
+                    "The address can be read in more than one way and is not accepted.",
+                ),
+                RefusalReason::Malformed(Malformed::Framing) => (
+                    "BAD_REQUEST",
+                    "The request can be read in more than one way and is not accepted.",
+                ),
+                RefusalReason::UnknownHost => {
+                    ("UNKNOWN_HOST", "No site of this name is served here.")
                 }
-                RefusalReason::Malformed(Malformed::Framing) => {
-                    ("BAD_REQUEST", "The request can be read in more than one way and is not accepted.")
+                RefusalReason::Inactive => {
+                    ("SITE_INACTIVE", "This site is switched off at the moment.")
                 }
-                RefusalReason::UnknownHost => ("UNKNOWN_HOST", "No site of this name is served here."),
-                RefusalReason::Inactive => ("SITE_INACTIVE", "This site is switched off at the moment."),
-                RefusalReason::Stale => {
-                    ("TEMPORARILY_UNAVAILABLE", "Access cannot be checked at the moment. Please try again shortly.")
-                }
+                RefusalReason::Stale => (
+                    "TEMPORARILY_UNAVAILABLE",
+                    "Access cannot be checked at the moment. Please try again shortly.",
+                ),
                 RefusalReason::ConflictingCredentials => {
                     ("CONFLICTING_CREDENTIALS", "The request carries more than one credential.")
                 }
                 RefusalReason::CredentialNotAccepted => {
                     ("CREDENTIAL_NOT_ACCEPTED", "This site does not take this kind of credential.")
                 }
-                RefusalReason::Network => ("FORBIDDEN", "This site cannot be reached from your network."),
-                RefusalReason::NotAllowed => ("FORBIDDEN", "You are signed in, but you may not enter here."),
-                RefusalReason::Scope => ("INSUFFICIENT_SCOPE", "The credential lacks a scope that is needed here."),
+                RefusalReason::Network => {
+                    ("FORBIDDEN", "This site cannot be reached from your network.")
+                }
+                RefusalReason::NotAllowed => {
+                    ("FORBIDDEN", "You are signed in, but you may not enter here.")
+                }
+                RefusalReason::Scope => {
+                    ("INSUFFICIENT_SCOPE", "The credential lacks a scope that is needed here.")
+                }
             },
             Self::Challenge(reason) => match reason {
-                ChallengeReason::NotSignedIn => ("UNAUTHORIZED", "You need to sign in to enter here."),
-                ChallengeReason::InvalidToken(_) => ("INVALID_TOKEN", "The access token is not valid."),
-                ChallengeReason::Ended => ("SESSION_ENDED", "The session has ended. Please sign in again."),
-                ChallengeReason::WrongAudience => ("INVALID_TOKEN", "The access token is for another place."),
+                ChallengeReason::NotSignedIn => {
+                    ("UNAUTHORIZED", "You need to sign in to enter here.")
+                }
+                ChallengeReason::InvalidToken(_) => {
+                    ("INVALID_TOKEN", "The access token is not valid.")
+                }
+                ChallengeReason::Ended => {
+                    ("SESSION_ENDED", "The session has ended. Please sign in again.")
+                }
+                ChallengeReason::WrongAudience => {
+                    ("INVALID_TOKEN", "The access token is for another place.")
+                }
                 ChallengeReason::Insufficient { .. } => {
                     ("STEP_UP_REQUIRED", "You need a stronger or fresher sign-in to enter here.")
                 }
@@ -144,8 +165,12 @@ impl Reason {
             Self::Challenge(ChallengeReason::NotSignedIn)
             | Self::Refusal(RefusalReason::CredentialNotAccepted) => {}
             Self::Challenge(ChallengeReason::InvalidToken(why)) => invalid(&mut value, &why),
-            Self::Challenge(ChallengeReason::Ended) => invalid(&mut value, &"the session has ended"),
-            Self::Challenge(ChallengeReason::WrongAudience) => invalid(&mut value, &"wrong audience"),
+            Self::Challenge(ChallengeReason::Ended) => {
+                invalid(&mut value, &"the session has ended")
+            }
+            Self::Challenge(ChallengeReason::WrongAudience) => {
+                invalid(&mut value, &"wrong audience")
+            }
             Self::Challenge(ChallengeReason::Insufficient { acr, max_age }) => {
                 let _ = write!(
                     value,
@@ -158,7 +183,11 @@ impl Reason {
                 }
             }
             Self::Refusal(RefusalReason::Scope) => value.push_str(", error=\"insufficient_scope\""),
-            Self::TooLarge(_) | Self::NoView | Self::NoSuchPage | Self::ReadOnly | Self::Refusal(_) => {
+            Self::TooLarge(_)
+            | Self::NoView
+            | Self::NoSuchPage
+            | Self::ReadOnly
+            | Self::Refusal(_) => {
                 return None;
             }
         }
@@ -213,7 +242,7 @@ impl Replies {
         if reason == Reason::ReadOnly {
             head.insert_header(header::ALLOW, HeaderValue::from_static("GET, HEAD"))?;
         }
-        head.insert_header(headers::DECISION.clone(), decision.as_str())?;
+        head.insert_header("X-Signalbox-Decision", decision.as_str())?;
         let body = self.body(&mut head, status, code, message, Some(&decision), page)?;
         send(session, head, body).await?;
         Ok(decision)
@@ -223,7 +252,12 @@ impl Replies {
     ///
     /// # Errors
     /// The caller is gone.
-    pub async fn fail(&self, session: &mut Session, status: StatusCode, page: bool) -> pingora::Result<()> {
+    pub async fn fail(
+        &self,
+        session: &mut Session,
+        status: StatusCode,
+        page: bool,
+    ) -> pingora::Result<()> {
         let (code, message) = match status {
             StatusCode::BAD_GATEWAY => ("BAD_GATEWAY", "The site did not answer properly."),
             StatusCode::GATEWAY_TIMEOUT => ("GATEWAY_TIMEOUT", "The site took too long to answer."),
@@ -246,10 +280,16 @@ impl Replies {
         page: bool,
     ) -> pingora::Result<Bytes> {
         let body = if page {
-            head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))?;
+            head.insert_header(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("text/html; charset=utf-8"),
+            )?;
             head.insert_header(header::CONTENT_SECURITY_POLICY, self.page_policy.clone())?;
             head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))?;
-            head.insert_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))?;
+            head.insert_header(
+                header::X_CONTENT_TYPE_OPTIONS,
+                HeaderValue::from_static("nosniff"),
+            )?;
             document(status, message, decision)
         } else {
             head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
@@ -277,7 +317,9 @@ pub async fn json(session: &mut Session, value: &serde_json::Value) -> pingora::
 pub fn raw_refusal(status: StatusCode) -> (Vec<u8>, String) {
     let decision = ids::decision_id();
     let (code, message) = match status {
-        StatusCode::METHOD_NOT_ALLOWED => ("METHOD_NOT_ALLOWED", "This method is not accepted here."),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("METHOD_NOT_ALLOWED", "This method is not accepted here.")
+        }
         _ => ("BAD_REQUEST", "The request could not be read."),
     };
     let body = json_refusal(code, message, Some(&decision));
@@ -360,7 +402,8 @@ mod tests {
             challenge(ChallengeReason::InvalidToken(TokenError::Expired)),
             "Bearer realm=\"App\", error=\"invalid_token\", error_description=\"expired\""
         );
-        let asked = challenge(ChallengeReason::Insufficient { acr: Level::TwoFactor, max_age: Some(300) });
+        let asked =
+            challenge(ChallengeReason::Insufficient { acr: Level::TwoFactor, max_age: Some(300) });
         assert!(asked.contains("error=\"insufficient_user_authentication\""));
         assert!(asked.ends_with("acr_values=\"urn:signalbox:2fa\", max_age=300"));
         assert!(Reason::Refusal(RefusalReason::NotAllowed).challenge("App").is_none());

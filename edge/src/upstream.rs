@@ -7,10 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use pingora::{
-    Error, ErrorType,
-    upstreams::peer::HttpPeer,
-};
+use pingora::{Error, ErrorType, upstreams::peer::HttpPeer};
 use url::{Host, Url};
 
 /// How long an upstream's name may stand for the addresses it once had.
@@ -82,10 +79,10 @@ impl Upstream {
         held: &ArcSwapOption<(SocketAddr, Instant)>,
     ) -> pingora::Result<SocketAddr> {
         let known = held.load_full();
-        if let Some(known) = &known {
-            if known.1.elapsed() < RESOLVED_FOR {
-                return Ok(known.0);
-            }
+        if let Some(known) = &known
+            && known.1.elapsed() < RESOLVED_FOR
+        {
+            return Ok(known.0);
         }
         let found = tokio::net::lookup_host((self.name.as_str(), self.port)).await;
         match (found.map(|mut addresses| addresses.next()), known) {

@@ -1,5 +1,7 @@
 //! How the edge knows: endings, staleness, snapshots, links that break.
 
+#![allow(clippy::unwrap_used)]
+
 mod world;
 
 use std::{sync::atomic::Ordering, time::Duration};
@@ -60,7 +62,9 @@ async fn a_view_that_is_too_old_denies_until_the_link_is_back() {
     assert_eq!(status(&stale), 503, "{stale}");
     assert!(!world::values(&stale, "retry-after").is_empty());
     let admin = world.edge().admin_listen().unwrap();
-    let ready = exchange(admin, b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let ready =
+        exchange(admin, b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await;
     assert_eq!(status(&ready), 503);
     assert!(ready.contains("fresh_view"), "{ready}");
     world.feed.set_up(true);
@@ -102,7 +106,9 @@ async fn an_edge_without_any_view_denies_everything() {
     let data_dir = world.data_dir.join("other");
     let edge = start_edge(nobody, &world.clock, &data_dir);
     let request = |path: &str| {
-        format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n")
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        )
     };
     let answer = exchange(edge.listen()[0], request("/").as_bytes()).await;
     assert_eq!(status(&answer), 503, "{answer}");
@@ -147,7 +153,10 @@ async fn shutdown_lets_requests_finish_and_takes_no_new_ones() {
     let world = World::start().await;
     let address = world.address();
     let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("GET /slow HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {}\r\n\r\n", world.issuer.good());
+    let request = format!(
+        "GET /slow HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {}\r\n\r\n",
+        world.issuer.good()
+    );
     slow.write_all(request.as_bytes()).await.unwrap();
     eventually("the upstream is asked", || !world.upstream.heads().is_empty()).await;
 
@@ -173,4 +182,21 @@ async fn shutdown_lets_requests_finish_and_takes_no_new_ones() {
         .and_then(|saved| serde_json::from_value(saved["confirmed_at"].clone()))
         .unwrap();
     assert!(world.clock.now().since(confirmed) < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn an_edge_that_cannot_be_safe_or_reached_does_not_start() {
+    let world = World::start().await;
+    let start = |change: &dyn Fn(&mut edge::EdgeConfig)| {
+        let mut config = world::config(world.feed.address, &world.clock, &world.data_dir);
+        change(&mut config);
+        assert!(!format!("{config:?}").contains(world::CREDENTIAL));
+        edge::start(config).err().expect("it does not start").to_string()
+    };
+    let everybody = start(&|config| config.trusted_proxies = vec!["0.0.0.0/0".parse().unwrap()]);
+    assert!(everybody.contains("server.trusted_proxies"), "{everybody}");
+    let nobody = start(&|config| config.credential.clear());
+    assert!(nobody.contains("edge.credential"), "{nobody}");
+    let taken = start(&|config| config.listen = vec![world.address()]);
+    assert!(taken.contains("edge.listen"), "{taken}");
 }

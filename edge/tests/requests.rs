@@ -1,5 +1,7 @@
 //! What passes, what does not, and what the upstream gets to see.
 
+#![allow(clippy::unwrap_used)]
+
 mod world;
 
 use std::time::Duration;
@@ -51,7 +53,17 @@ async fn a_caller_is_passed_on_with_what_the_edge_knows_and_nothing_that_was_cla
     ] {
         assert_eq!(values(&seen, name), expected, "{name} in {seen}");
     }
-    for gone in ["x_auth", "x.auth", "x_forwarded", "forwarded: for", "10.9.9.9", "root", "secret", "proxy-", "d_x"] {
+    for gone in [
+        "x_auth",
+        "x.auth",
+        "x_forwarded",
+        "forwarded: for",
+        "10.9.9.9",
+        "root",
+        "secret",
+        "proxy-",
+        "d_x",
+    ] {
         assert!(!seen.to_lowercase().contains(gone), "{gone} in {seen}");
     }
     uuid::Uuid::parse_str(values(&seen, "x-request-id")[0]).unwrap();
@@ -135,7 +147,12 @@ async fn every_refusal_has_its_status_and_one_decision_id_in_head_and_body() {
         ("/", &[("Authorization", "Bearer")], 401, "INVALID_TOKEN"),
         ("/admin/x", &[("Authorization", &good)], 401, "STEP_UP_REQUIRED"),
         ("/%61dmin/x", &[("Authorization", &good)], 401, "STEP_UP_REQUIRED"),
-        ("/", &[("Authorization", &good), ("Authorization", &good)], 400, "CONFLICTING_CREDENTIALS"),
+        (
+            "/",
+            &[("Authorization", &good), ("Authorization", &good)],
+            400,
+            "CONFLICTING_CREDENTIALS",
+        ),
         ("/", &[("Authorization", &good), ("X-API-Key", "sbk_x")], 400, "CONFLICTING_CREDENTIALS"),
         ("/", &[("X-API-Key", "sbk_x")], 401, "CREDENTIAL_NOT_ACCEPTED"),
         ("/", &[("Authorization", "DPoP x")], 401, "CREDENTIAL_NOT_ACCEPTED"),
@@ -146,7 +163,8 @@ async fn every_refusal_has_its_status_and_one_decision_id_in_head_and_body() {
         assert_eq!(status(&answer), expected, "{path} {fields:?}: {answer}");
         let id = values(&answer, "x-signalbox-decision")[0];
         assert!(id.starts_with("d_"), "{answer}");
-        let body: serde_json::Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+        let body: serde_json::Value =
+            serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
         assert_eq!(body["decision"], id);
         assert_eq!(body["error"]["code"], code, "{path} {fields:?}");
         assert_eq!(values(&answer, "cache-control"), ["no-store"]);
@@ -156,7 +174,10 @@ async fn every_refusal_has_its_status_and_one_decision_id_in_head_and_body() {
     let step_up = world.get("/admin/x", &[("Authorization", &good)]).await;
     let challenge = values(&step_up, "www-authenticate")[0];
     assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
-    assert!(challenge.contains(Level::PhishingResistant.acr()) && challenge.contains("max_age=300"), "{challenge}");
+    assert!(
+        challenge.contains(Level::PhishingResistant.acr()) && challenge.contains("max_age=300"),
+        "{challenge}"
+    );
     assert!(world.upstream.heads().is_empty());
 }
 
@@ -170,7 +191,8 @@ async fn people_get_pages_and_head_gets_no_body() {
     assert!(page.contains(values(&page, "x-signalbox-decision")[0]));
     assert!(page.contains("</html>"));
 
-    let head = world.raw(format!("HEAD / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n")).await;
+    let head =
+        world.raw(format!("HEAD / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n")).await;
     assert_eq!(status(&head), 401);
     assert_eq!(head.split("\r\n\r\n").nth(1), Some(""));
     assert_ne!(values(&head, "content-length"), ["0"]);
@@ -197,9 +219,30 @@ async fn paths_that_can_be_read_twice_never_reach_the_upstream() {
     let world = World::start().await;
     let token = world.issuer.good();
     for path in [
-        "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/../a", "/a/..", "/a/%2e%2e/b", "/./a", "/a/.%2e/b", "/a;b=c/d",
-        "/a%3Bb", "//a", "/a//b", "/a%252fb", "/a%252e", "/%25%32%66", "/a%", "/a%zz", "/a%00", "/a%0d%0aX-Auth-User:x",
-        "/a#b", "/a?b#c", "*", "/%c0%af\\",
+        "/a%2fb",
+        "/a%2Fb",
+        "/a%5cb",
+        "/a\\b",
+        "/../a",
+        "/a/..",
+        "/a/%2e%2e/b",
+        "/./a",
+        "/a/.%2e/b",
+        "/a;b=c/d",
+        "/a%3Bb",
+        "//a",
+        "/a//b",
+        "/a%252fb",
+        "/a%252e",
+        "/%25%32%66",
+        "/a%",
+        "/a%zz",
+        "/a%00",
+        "/a%0d%0aX-Auth-User:x",
+        "/a#b",
+        "/a?b#c",
+        "*",
+        "/%c0%af\\",
     ] {
         let answer = world.get_as(path, &token).await;
         assert_eq!(status(&answer), 400, "{path}: {answer}");
@@ -225,17 +268,37 @@ async fn requests_that_can_be_framed_twice_never_reach_the_upstream() {
         ("two hosts", format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nHost: other.test\r\n{auth}\r\n")),
         ("no host", format!("GET / HTTP/1.1\r\n{auth}\r\n")),
         ("empty host", format!("GET / HTTP/1.1\r\nHost:\r\n{auth}\r\n")),
-        ("length and coding", format!("{post}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")),
+        (
+            "length and coding",
+            format!("{post}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ),
         ("two lengths", format!("{post}Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc")),
-        ("the same length twice", format!("{post}Content-Length: 2\r\nContent-Length: 2\r\n\r\nab")),
+        (
+            "the same length twice",
+            format!("{post}Content-Length: 2\r\nContent-Length: 2\r\n\r\nab"),
+        ),
         ("a list of lengths", format!("{post}Content-Length: 2, 2\r\n\r\nab")),
         ("a signed length", format!("{post}Content-Length: +2\r\n\r\nab")),
         ("another coding", format!("{post}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n")),
-        ("a coding that does not end", format!("{post}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n")),
-        ("two codings", format!("{post}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")),
-        ("another authority", format!("GET http://other.test/ HTTP/1.1\r\nHost: {HOST}\r\n{auth}\r\n")),
+        (
+            "a coding that does not end",
+            format!("{post}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "two codings",
+            format!(
+                "{post}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            ),
+        ),
+        (
+            "another authority",
+            format!("GET http://other.test/ HTTP/1.1\r\nHost: {HOST}\r\n{auth}\r\n"),
+        ),
         ("userinfo", format!("GET http://a@{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\n{auth}\r\n")),
-        ("a space before the colon", format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nX-Auth-User : x\r\n{auth}\r\n")),
+        (
+            "a space before the colon",
+            format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nX-Auth-User : x\r\n{auth}\r\n"),
+        ),
         ("a folded line", format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nX-A: b\r\n c\r\n{auth}\r\n")),
         ("no request", "\x16\x03\x01\x02\x00\r\n\r\n".to_owned()),
     ] {
@@ -255,10 +318,14 @@ async fn requests_that_can_be_framed_twice_never_reach_the_upstream() {
 async fn requests_over_the_limits_are_refused() {
     let world = World::start().await;
     let many: String = (0..70).map(|field| format!("X-{field}: a\r\n")).collect();
-    let answer = world.raw(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n{many}Connection: close\r\n\r\n")).await;
+    let answer = world
+        .raw(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n{many}Connection: close\r\n\r\n"))
+        .await;
     assert_eq!(status(&answer), 431);
     let large = "a".repeat(17 * 1024);
-    let answer = world.raw(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nX-A: {large}\r\nConnection: close\r\n\r\n")).await;
+    let answer = world
+        .raw(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nX-A: {large}\r\nConnection: close\r\n\r\n"))
+        .await;
     assert_eq!(status(&answer), 431);
     let answer = world.get(&format!("/{}", "a".repeat(9 * 1024)), &[]).await;
     assert_eq!(status(&answer), 414);
@@ -269,7 +336,8 @@ async fn requests_over_the_limits_are_refused() {
 async fn a_refused_upload_still_gets_its_answer() {
     let world = World::start().await;
     let body = "a".repeat(300 * 1024);
-    let request = format!("POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request =
+        format!("POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let answer = world.raw(request).await;
     assert_eq!(status(&answer), 401);
     assert!(answer.ends_with('}'), "{answer}");
@@ -295,11 +363,16 @@ async fn trailers_are_not_passed_on() {
 #[tokio::test]
 async fn each_request_of_a_connection_is_judged_by_itself() {
     let world = World::start().await;
-    let with_token = format!("GET /1 HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {}\r\n\r\n", world.issuer.good());
+    let with_token = format!(
+        "GET /1 HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {}\r\n\r\n",
+        world.issuer.good()
+    );
     let without = format!("GET /2 HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
     let mut stream = tokio::net::TcpStream::connect(world.address()).await.unwrap();
     let mut buffer = vec![0; 4096];
-    for (request, expected) in [(&with_token, 200), (&without, 401), (&with_token, 200), (&without, 401)] {
+    for (request, expected) in
+        [(&with_token, 200), (&without, 401), (&with_token, 200), (&without, 401)]
+    {
         stream.write_all(request.as_bytes()).await.unwrap();
         let read = stream.read(&mut buffer).await.unwrap();
         assert_eq!(status(&String::from_utf8_lossy(&buffer[..read])), expected);
@@ -315,12 +388,19 @@ async fn what_is_reserved_is_answered_by_the_edge_alone() {
     let token = world.issuer.good();
     let me = world.get_as("/.signalbox/me", &token).await;
     assert_eq!(status(&me), 200);
-    let body: serde_json::Value = serde_json::from_str(me.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    let body: serde_json::Value =
+        serde_json::from_str(me.split("\r\n\r\n").nth(1).unwrap()).unwrap();
     assert_eq!(body["sub"], "user-1");
     assert_eq!(body["name"], "Ann Örn");
     assert_eq!(body["roles"], serde_json::json!(["staff", "ops"]));
     assert_eq!(status(&world.get("/.signalbox/me", &[]).await), 401);
-    for path in ["/.signalbox/", "/.signalbox", "/.signalbox/callback", "/.signalbox/x/y", "/%2esignalbox/x"] {
+    for path in [
+        "/.signalbox/",
+        "/.signalbox",
+        "/.signalbox/callback",
+        "/.signalbox/x/y",
+        "/%2esignalbox/x",
+    ] {
         assert_eq!(status(&world.get_as(path, &token).await), 404, "{path}");
     }
     assert!(world.upstream.heads().is_empty());
@@ -355,8 +435,12 @@ async fn websockets_echo_through_the_edge() {
         loop {
             let stream = tokio::net::TcpStream::connect(world.address()).await.unwrap();
             let mut request = format!("ws://{HOST}/ws").into_client_request().unwrap();
-            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
-            let Ok((mut socket, _)) = tokio_tungstenite::client_async(request, stream).await else { continue };
+            request
+                .headers_mut()
+                .insert("authorization", format!("Bearer {token}").parse().unwrap());
+            let Ok((mut socket, _)) = tokio_tungstenite::client_async(request, stream).await else {
+                continue;
+            };
             if socket.send(Message::text("hello")).await.is_err() {
                 continue;
             }
@@ -379,13 +463,17 @@ async fn websockets_echo_through_the_edge() {
 #[tokio::test]
 async fn events_arrive_while_the_answer_is_still_open() {
     let world = World::start().await;
-    let request = format!("GET /sse HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {}\r\n\r\n", world.issuer.good());
+    let request = format!(
+        "GET /sse HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {}\r\n\r\n",
+        world.issuer.good()
+    );
     let mut stream = tokio::net::TcpStream::connect(world.address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let mut buffer = [0; 1024];
     while !answer.contains("data: one") {
-        let read = tokio::time::timeout(world::PATIENCE, stream.read(&mut buffer)).await.unwrap().unwrap();
+        let read =
+            tokio::time::timeout(world::PATIENCE, stream.read(&mut buffer)).await.unwrap().unwrap();
         assert_ne!(read, 0, "{answer}");
         answer.push_str(&String::from_utf8_lossy(&buffer[..read]));
     }

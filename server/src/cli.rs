@@ -56,7 +56,9 @@ pub struct Global {
 #[derive(Subcommand)]
 pub enum Command {
     /// Start server, edge and demo site in one process
-    #[command(after_help = "Example:\n  signalbox up --listen 127.0.0.1:9080 --edge-listen 127.0.0.1:9000")]
+    #[command(
+        after_help = "Example:\n  signalbox up --listen 127.0.0.1:9080 --edge-listen 127.0.0.1:9000"
+    )]
     Up(Addresses),
     /// Start the server alone
     #[command(after_help = "Example:\n  signalbox serve --config /etc/signalbox.toml --log json")]
@@ -73,10 +75,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  signalbox check-config --config /etc/signalbox.toml")]
     CheckConfig,
     /// Make accounts, sites and edges; works on a running system too
-    #[command(
-        subcommand,
-        after_help = "Example:\n  signalbox admin setup-link"
-    )]
+    #[command(subcommand, after_help = "Example:\n  signalbox admin setup-link")]
     Admin(Admin),
     /// Signing keys
     #[command(subcommand, after_help = "Example:\n  signalbox keys list")]
@@ -333,7 +332,10 @@ impl CreateSite {
 
 fn read_json<T: serde::de::DeserializeOwned>(argument: &str, file: &Path) -> Result<T, Failure> {
     let text = fs::read_to_string(file).map_err(|error| {
-        Failure::usage(format!("{argument}: {}: {error} (name a file that can be read)", file.display()))
+        Failure::usage(format!(
+            "{argument}: {}: {error} (name a file that can be read)",
+            file.display()
+        ))
     })?;
     serde_json::from_str(&text).map_err(|error| {
         Failure::usage(format!("{argument}: {}: {error} (correct the file)", file.display()))
@@ -387,7 +389,10 @@ mod tests {
         assert!(parse("signalbox admin create-site --from-json site.json --data /d").is_ok());
         assert!(parse("signalbox admin create-site --from-json site.json --site-key a").is_err());
         assert!(parse("signalbox admin create-site --site-key a --host a.localhost").is_err());
-        assert!(parse("signalbox admin create-site --site-key a --host a --upstream b --require 3fa").is_err());
+        assert!(
+            parse("signalbox admin create-site --site-key a --host a --upstream b --require 3fa")
+                .is_err()
+        );
     }
 
     #[test]

@@ -74,7 +74,10 @@ fn socket_path(data: &Path) -> io::Result<SocketPath> {
     if !short.exists() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidFilename,
-            format!("--data: {} is too long a path for a socket; name a shorter one", data.display()),
+            format!(
+                "--data: {} is too long a path for a socket; name a shorter one",
+                data.display()
+            ),
         ));
     }
     Ok(SocketPath { path: short.join(SOCKET), _folder: Some(folder) })

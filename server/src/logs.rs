@@ -1,6 +1,6 @@
 //! The log: structured, to standard error.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
 use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt};
@@ -30,6 +30,8 @@ pub fn start(format: LogFormat, default_level: &str) -> Result<(), String> {
         Err(_) => EnvFilter::new(default_level),
     };
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    // Colours are for terminals: in a file they are noise.
+    let lines = lines.with_ansi(io::stderr().is_terminal());
     let started = match format {
         LogFormat::Pretty => lines.compact().finish().try_init(),
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),

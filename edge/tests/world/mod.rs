@@ -75,7 +75,12 @@ impl Feed {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let feed = Arc::new(Self {
             address: listener.local_addr().unwrap(),
-            state: Mutex::new(State { snapshot, entries: vec![], is_up: true, credential: CREDENTIAL }),
+            state: Mutex::new(State {
+                snapshot,
+                entries: vec![],
+                is_up: true,
+                credential: CREDENTIAL,
+            }),
             changed: watch::Sender::new(0),
             asked: Mutex::default(),
             acked: AtomicU64::new(0),
@@ -119,7 +124,8 @@ impl Feed {
     }
 
     async fn stream(&self, stream: &mut BufReader<TcpStream>, target: &str) -> std::io::Result<()> {
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n";
+        let answer =
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n";
         stream.write_all(answer).await?;
         let after = target.split("after=").nth(1).unwrap().split('&').next().unwrap();
         let mut sent: u64 = after.parse().unwrap();
@@ -295,7 +301,9 @@ impl Upstream {
 
 async fn echo(stream: TcpStream) {
     use futures_util::{SinkExt, StreamExt};
-    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
+        return;
+    };
     while let Some(Ok(message)) = socket.next().await {
         if message.is_text() && socket.send(message).await.is_err() {
             return;
@@ -391,7 +399,8 @@ impl World {
     pub async fn with_site(change: impl FnOnce(&mut Site)) -> Self {
         let clock = Clock::default();
         let upstream = Upstream::start().await;
-        let issuer = Issuer { key: SigningKey::generate(Algorithm::ES256).unwrap(), clock: clock.clone() };
+        let issuer =
+            Issuer { key: SigningKey::generate(Algorithm::ES256).unwrap(), clock: clock.clone() };
         let mut site = site(upstream.address);
         change(&mut site);
         let keys = serde_json::json!({ "keys": [issuer.key.public_jwk()] });
@@ -440,8 +449,12 @@ impl World {
 
     /// A plain GET with these fields besides `Host` and `Connection: close`.
     pub async fn get(&self, path: &str, fields: &[(&str, &str)]) -> String {
-        let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        self.raw(format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{fields}Connection: close\r\n\r\n")).await
+        let fields: String =
+            fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        self.raw(format!(
+            "GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{fields}Connection: close\r\n\r\n"
+        ))
+        .await
     }
 
     /// A GET with a bearer token.
@@ -470,8 +483,12 @@ impl Drop for World {
 }
 
 pub fn start_edge(feed: SocketAddr, clock: &Clock, data_dir: &std::path::Path) -> EdgeHandle {
+    edge::start(config(feed, clock, data_dir)).unwrap()
+}
+
+pub fn config(feed: SocketAddr, clock: &Clock, data_dir: &std::path::Path) -> EdgeConfig {
     let clock = clock.clone();
-    edge::start(EdgeConfig {
+    EdgeConfig {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         admin_listen: Some("127.0.0.1:0".parse().unwrap()),
         server_url: format!("http://{feed}").parse().unwrap(),
@@ -483,8 +500,7 @@ pub fn start_edge(feed: SocketAddr, clock: &Clock, data_dir: &std::path::Path) -
         access_log: false,
         clock: Arc::new(move || clock.now()),
         figures: Arc::new(|| "figures 1\n".into()),
-    })
-    .unwrap()
+    }
 }
 
 /// Sends `request` and reads until the connection closes.
@@ -502,7 +518,10 @@ pub async fn exchange(address: SocketAddr, request: &[u8]) -> String {
 
 /// The status of a raw answer.
 pub fn status(answer: &str) -> u16 {
-    answer.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no answer: {answer:?}"))
+    answer
+        .get(9..12)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_else(|| panic!("no answer: {answer:?}"))
 }
 
 /// Waits until `is_so`.

@@ -464,10 +464,7 @@ fn a_client_is_judged_by_scopes_and_allow_and_not_by_level() {
         assert_eq!(request.answer(), "403 scope");
     }
     let both = json!({ "client": { "scopes": ["read", "delete"] } });
-    assert_eq!(
-        Request::of_client().policy("accept", both).answer(),
-        "403 scope"
-    );
+    assert_eq!(Request::of_client().policy("accept", both).answer(), "403 scope");
     let allow = Request::of_client().policy("allow", json!({ "users": ["u1"] }));
     assert_eq!(allow.answer(), "403 not_allowed");
     let allow = Request::of_client().policy("allow", json!({ "users": ["c1"] }));

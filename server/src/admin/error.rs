@@ -1,8 +1,4 @@
-use crate::{
-    auth::hasher::Busy,
-    keyring::KeyError,
-    store::StoreError,
-};
+use crate::{auth::hasher::Busy, keyring::KeyError, store::StoreError};
 
 /// Why a command was not carried out. Its text is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +20,9 @@ pub enum AdminError {
         name: String,
     },
     /// There is an admin already.
-    #[error("there is an admin already, who signs in at {sign_in}; setup-link is for the first one")]
+    #[error(
+        "there is an admin already, who signs in at {sign_in}; setup-link is for the first one"
+    )]
     AdminExists {
         /// Where.
         sign_in: String,

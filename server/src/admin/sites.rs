@@ -140,13 +140,19 @@ mod tests {
     fn a_new_site_asks_for_a_second_factor() {
         let site = draft("app.example.com").into_site(8000);
         assert_eq!(site.policy.require, jwks::policy::Require::TwoFactor);
-        assert_eq!((site.base_url.as_str(), site.name.as_str()), ("https://app.example.com", "app"));
+        assert_eq!(
+            (site.base_url.as_str(), site.name.as_str()),
+            ("https://app.example.com", "app")
+        );
     }
 
     #[test]
     fn a_site_on_loopback_is_reached_at_the_edges_port() {
         assert_eq!(draft("App.localhost").into_site(8000).base_url, "http://app.localhost:8000");
         assert_eq!(draft("127.0.0.1").into_site(8000).base_url, "http://127.0.0.1:8000");
-        assert_eq!(draft("localhost.example").into_site(8000).base_url, "https://localhost.example");
+        assert_eq!(
+            draft("localhost.example").into_site(8000).base_url,
+            "https://localhost.example"
+        );
     }
 }

@@ -62,9 +62,7 @@ pub(super) async fn create(app: &Arc<App>, new: NewUser) -> AdminResult<Value> {
     event.user_id = Some(user.id);
     match app.identity.create_user(&user, &[], &[], false, &event).await? {
         Created::Created => Ok(show(&user)),
-        Created::AddressTaken => {
-            Err(AdminError::Taken { argument: "--email", name: user.email })
-        }
+        Created::AddressTaken => Err(AdminError::Taken { argument: "--email", name: user.email }),
         Created::UsernameTaken => Err(AdminError::Taken {
             argument: "--username",
             name: user.username.unwrap_or_default(),
@@ -76,7 +74,10 @@ pub(super) async fn create(app: &Arc<App>, new: NewUser) -> AdminResult<Value> {
 /// The row that `new` describes, without its password.
 fn describe(new: &NewUser, now: jwks::Time) -> AdminResult<User> {
     let address = normalise_address(&new.email).ok_or_else(|| {
-        AdminError::invalid("--email", "not an address that mail can be sent to, such as ada@example.com")
+        AdminError::invalid(
+            "--email",
+            "not an address that mail can be sent to, such as ada@example.com",
+        )
     })?;
     for role in &new.roles {
         if !is_plain_name(role) {
@@ -124,15 +125,15 @@ fn judge_username(username: &str) -> AdminResult<String> {
 fn take_claim(user: &mut User, claim: &str, value: &Value, now: jwks::Time) -> AdminResult<()> {
     const FILE: &str = "--claims-json";
     let as_text = || {
-        let value = value.as_str().ok_or_else(|| {
-            AdminError::invalid(FILE, format!("`{claim}` must be a string"))
-        })?;
+        let value = value
+            .as_str()
+            .ok_or_else(|| AdminError::invalid(FILE, format!("`{claim}` must be a string")))?;
         text(FILE, value, 1024)
     };
     let as_switch = || {
-        value.as_bool().ok_or_else(|| {
-            AdminError::invalid(FILE, format!("`{claim}` must be true or false"))
-        })
+        value
+            .as_bool()
+            .ok_or_else(|| AdminError::invalid(FILE, format!("`{claim}` must be true or false")))
     };
     match claim {
         "name" => user.name = as_text()?,
@@ -212,9 +213,15 @@ mod tests {
     fn an_account_is_pending_until_somebody_proves_its_address() {
         let user = describe(&ada(), Time::from_secs(1)).unwrap();
         assert_eq!((user.status, user.email_verified_at), (UserStatus::Pending, None));
-        assert_eq!((user.name.as_str(), user.email_key.as_str()), ("Ada", "Ada@Example.com".to_lowercase().as_str()));
+        assert_eq!(
+            (user.name.as_str(), user.email_key.as_str()),
+            ("Ada", "Ada@Example.com".to_lowercase().as_str())
+        );
         let user = describe(&NewUser { active: true, ..ada() }, Time::from_secs(1)).unwrap();
-        assert_eq!((user.status, user.email_verified_at), (UserStatus::Active, Some(Time::from_secs(1))));
+        assert_eq!(
+            (user.status, user.email_verified_at),
+            (UserStatus::Active, Some(Time::from_secs(1)))
+        );
     }
 
     #[test]
@@ -223,7 +230,12 @@ mod tests {
         assert_eq!(refused(&NewUser { roles: vec!["a b".into()], ..ada() }), "--role");
         assert_eq!(refused(&NewUser { username: Some("a@b.c".into()), ..ada() }), "--username");
         assert_eq!(refused(&NewUser { name: Some("\0".into()), ..ada() }), "--name");
-        for claims in [json!({"sub": "1"}), json!({"shoe_size": 43}), json!({"nickname": 1}), json!({"address": "x"})] {
+        for claims in [
+            json!({"sub": "1"}),
+            json!({"shoe_size": 43}),
+            json!({"nickname": 1}),
+            json!({"address": "x"}),
+        ] {
             let claims = claims.as_object().unwrap().clone();
             assert_eq!(refused(&NewUser { claims, ..ada() }), "--claims-json");
         }
@@ -236,6 +248,9 @@ mod tests {
         let user = describe(&new, Time::from_secs(1)).unwrap();
         assert_eq!(user.given_name.as_deref(), Some("Ada"));
         assert_eq!(user.phone_verified_at, Some(Time::from_secs(1)));
-        assert_eq!(Value::from(user.claims), json!({"nickname": "A", "address": {"country": "GB"}}));
+        assert_eq!(
+            Value::from(user.claims),
+            json!({"nickname": "A", "address": {"country": "GB"}})
+        );
     }
 }

@@ -169,7 +169,12 @@ impl Judge {
     }
 
     fn stores(&mut self, config: &Config) {
-        self.store("identity.url", &config.identity.url, &["postgres", "postgresql"], "postgres://");
+        self.store(
+            "identity.url",
+            &config.identity.url,
+            &["postgres", "postgresql"],
+            "postgres://",
+        );
         // A cluster is named by several of its nodes, or by one and a comma.
         let nodes = config.sessions.url.trim_end_matches(',').split(',');
         for node in nodes.map(str::trim) {
@@ -359,8 +364,11 @@ mod tests {
 
     #[test]
     fn a_plain_http_issuer_is_for_loopback_alone() {
-        let with = |url: &str| settings(|config| config.server.public_url = Some(url.parse().unwrap()));
-        for local in ["http://localhost:8080", "http://127.0.0.1", "http://a.localhost", "http://[::1]"] {
+        let with =
+            |url: &str| settings(|config| config.server.public_url = Some(url.parse().unwrap()));
+        for local in
+            ["http://localhost:8080", "http://127.0.0.1", "http://a.localhost", "http://[::1]"]
+        {
             assert!(with(local).is_empty(), "{local}");
         }
         assert_eq!(with("http://localhost.example.com"), ["server.public_url", "mail.url"]);
@@ -370,7 +378,12 @@ mod tests {
 
     #[test]
     fn an_issuer_is_scheme_host_and_port_alone() {
-        for url in ["http://localhost/auth", "http://localhost?a=b", "http://localhost/#a", "http://ada:pw@localhost"] {
+        for url in [
+            "http://localhost/auth",
+            "http://localhost?a=b",
+            "http://localhost/#a",
+            "http://ada:pw@localhost",
+        ] {
             let found = settings(|config| config.server.public_url = Some(url.parse().unwrap()));
             assert_eq!(found, ["server.public_url"], "{url}");
         }
@@ -392,15 +405,27 @@ mod tests {
     fn nobody_believes_every_proxy() {
         for wildcard in ["0.0.0.0/0", "::/0"] {
             let network: IpNet = wildcard.parse().unwrap();
-            assert_eq!(settings(|config| config.server.trusted_proxies = vec![network]), ["server.trusted_proxies"]);
-            assert_eq!(settings(|config| config.edge.trusted_proxies = vec![network]), ["edge.trusted_proxies"]);
+            assert_eq!(
+                settings(|config| config.server.trusted_proxies = vec![network]),
+                ["server.trusted_proxies"]
+            );
+            assert_eq!(
+                settings(|config| config.edge.trusted_proxies = vec![network]),
+                ["edge.trusted_proxies"]
+            );
         }
     }
 
     #[test]
     fn a_sealing_key_is_32_bytes_that_nobody_else_chose() {
         let with = |key: &str| settings(|config| config.server.sealing_key = Some(key.into()));
-        for weak in ["", "changeme", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s", "AAAA"] {
+        for weak in [
+            "",
+            "changeme",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s",
+            "AAAA",
+        ] {
             assert_eq!(with(weak), ["server.sealing_key"], "{weak}");
         }
         assert!(with("pKxnTf0xAvhQcNc1lMsiMg3nyAvcYm1-eHNQcTLgRsk").is_empty());
@@ -408,15 +433,22 @@ mod tests {
 
     #[test]
     fn replicas_are_told_to_share_a_sealing_key() {
-        let found = settings(|config| config.identity.url = "postgres://db.example.com/signalbox".into());
+        let found =
+            settings(|config| config.identity.url = "postgres://db.example.com/signalbox".into());
         assert_eq!(found, ["server.sealing_key"]);
     }
 
     #[test]
     fn the_credential_of_an_edge_is_one() {
-        assert_eq!(settings(|config| config.edge.credential = Some("secret".into())), ["edge.credential"]);
+        assert_eq!(
+            settings(|config| config.edge.credential = Some("secret".into())),
+            ["edge.credential"]
+        );
         let refresh = OpaqueToken::new(TokenKind::Mfa, &[], [7; 32]);
-        assert_eq!(settings(|config| config.edge.credential = Some(refresh.as_str().into())), ["edge.credential"]);
+        assert_eq!(
+            settings(|config| config.edge.credential = Some(refresh.as_str().into())),
+            ["edge.credential"]
+        );
     }
 
     #[test]
@@ -428,9 +460,18 @@ mod tests {
 
     #[test]
     fn stores_and_mail_have_addresses_of_their_kind() {
-        assert_eq!(settings(|config| config.sessions.url = "localhost:6379".into()), ["sessions.url"]);
-        assert_eq!(settings(|config| config.sessions.url = "redis://a:1,http://b".into()), ["sessions.url"]);
-        assert_eq!(settings(|config| config.mail.url = "http://mail.example.com".into()), ["mail.url"]);
+        assert_eq!(
+            settings(|config| config.sessions.url = "localhost:6379".into()),
+            ["sessions.url"]
+        );
+        assert_eq!(
+            settings(|config| config.sessions.url = "redis://a:1,http://b".into()),
+            ["sessions.url"]
+        );
+        assert_eq!(
+            settings(|config| config.mail.url = "http://mail.example.com".into()),
+            ["mail.url"]
+        );
         let found = settings(|config| config.identity.url = "mysql://localhost/a".into());
         assert_eq!(found, ["server.sealing_key", "identity.url"]);
     }
@@ -439,16 +480,31 @@ mod tests {
     fn lifetimes_fit_into_one_another() {
         assert_eq!(settings(|config| config.tokens.login_ttl = 601), ["tokens.login_ttl"]);
         assert_eq!(settings(|config| config.tokens.access_ttl = 0), ["tokens.access_ttl"]);
-        assert_eq!(settings(|config| config.tokens.refresh_ttl = 31 * 24 * 3600), ["tokens.refresh_ttl"]);
-        assert_eq!(settings(|config| config.tokens.short_session_ttl = 31 * 24 * 3600), ["tokens.short_session_ttl"]);
+        assert_eq!(
+            settings(|config| config.tokens.refresh_ttl = 31 * 24 * 3600),
+            ["tokens.refresh_ttl"]
+        );
+        assert_eq!(
+            settings(|config| config.tokens.short_session_ttl = 31 * 24 * 3600),
+            ["tokens.short_session_ttl"]
+        );
     }
 
     #[test]
     fn limits_and_password_rules_stay_within_the_contract() {
-        assert_eq!(settings(|config| config.limits.password_per_account = 11), ["limits.password_per_account"]);
-        assert_eq!(settings(|config| config.limits.code_per_factor = 11), ["limits.code_per_factor"]);
+        assert_eq!(
+            settings(|config| config.limits.password_per_account = 11),
+            ["limits.password_per_account"]
+        );
+        assert_eq!(
+            settings(|config| config.limits.code_per_factor = 11),
+            ["limits.code_per_factor"]
+        );
         assert_eq!(settings(|config| config.limits.code_lock = 101), ["limits.code_lock"]);
-        assert_eq!(settings(|config| config.limits.mail_per_address = 0), ["limits.mail_per_address"]);
+        assert_eq!(
+            settings(|config| config.limits.mail_per_address = 0),
+            ["limits.mail_per_address"]
+        );
         assert_eq!(settings(|config| config.password.memory_kib = 1024), ["password.memory_kib"]);
         assert_eq!(settings(|config| config.password.iterations = 1), ["password.iterations"]);
         assert_eq!(settings(|config| config.password.min_length = 7), ["password.min_length"]);
@@ -457,8 +513,14 @@ mod tests {
 
     #[test]
     fn server_and_edge_do_not_share_a_port() {
-        assert_eq!(settings(|config| config.edge.listen = "127.0.0.1:8080".parse().unwrap()), ["edge.listen"]);
-        assert_eq!(settings(|config| config.edge.admin_listen = Some("127.0.0.1:8000".parse().unwrap())), ["edge.admin_listen"]);
+        assert_eq!(
+            settings(|config| config.edge.listen = "127.0.0.1:8080".parse().unwrap()),
+            ["edge.listen"]
+        );
+        assert_eq!(
+            settings(|config| config.edge.admin_listen = Some("127.0.0.1:8000".parse().unwrap())),
+            ["edge.admin_listen"]
+        );
     }
 
     #[test]
@@ -467,7 +529,7 @@ mod tests {
             let site = |key: &str| jwks::site::Site {
                 site_key: key.into(),
                 name: String::new(),
-                base_url: format!("http://{key}.localhost"),
+                base_url: "http://app.localhost".into(),
                 hosts: vec!["app.localhost".into()],
                 upstreams: vec!["http://127.0.0.1:3000".into()],
                 status: jwks::site::SiteStatus::Active,

@@ -97,9 +97,8 @@ fn judge_readers(file: &Path, values: &Dict, problems: &mut Vec<Problem>) {
     for setting in SECRETS {
         let path: Vec<String> = setting.split('.').map(str::to_owned).collect();
         let Some(Value::String(_, value)) = find(values, &path) else { continue };
-        let is_secret = url::Url::parse(value).map_or(!setting.ends_with(".url"), |url| {
-            url.password().is_some()
-        });
+        let is_secret = url::Url::parse(value)
+            .map_or(!setting.ends_with(".url"), |url| url.password().is_some());
         if is_secret {
             problems.push(Problem::new(
                 setting,
@@ -132,10 +131,8 @@ impl Environment {
         problems: &mut Vec<Problem>,
     ) -> Self {
         let mut read = Self::default();
-        let mut variables: Vec<_> = environment
-            .into_iter()
-            .filter(|(variable, _)| variable.starts_with(PREFIX))
-            .collect();
+        let mut variables: Vec<_> =
+            environment.into_iter().filter(|(variable, _)| variable.starts_with(PREFIX)).collect();
         variables.sort();
         for (variable, value) in variables {
             let name = variable[PREFIX.len()..].to_lowercase();
@@ -203,9 +200,10 @@ fn read_secret(setting: &str, file: &Path) -> Result<String, Problem> {
         ));
     }
     match fs::read_to_string(file) {
-        Ok(text) => Ok(text.strip_suffix('\n').map_or(text.as_str(), |rest| {
-            rest.strip_suffix('\r').unwrap_or(rest)
-        }).to_owned()),
+        Ok(text) => Ok(text
+            .strip_suffix('\n')
+            .map_or(text.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest))
+            .to_owned()),
         Err(error) => Err(Problem::new(
             setting,
             format!("{}: {error}", file.display()),
@@ -275,11 +273,9 @@ fn explain(error: &Error, source: &str) -> Problem {
             format!("{} where {expected} is expected, {at}", name(found)),
             "see the documentation of this setting",
         ),
-        Kind::MissingField(field) => Problem::new(
-            setting,
-            format!("`{field}` is missing, {at}"),
-            format!("add `{field}`"),
-        ),
+        Kind::MissingField(field) => {
+            Problem::new(setting, format!("`{field}` is missing, {at}"), format!("add `{field}`"))
+        }
         kind => Problem::new(setting, format!("{kind}, {at}"), "correct the value"),
     }
 }
@@ -354,7 +350,8 @@ mod tests {
 
     #[test]
     fn the_environment_overrules_the_file() {
-        let file = Scratch::new("[server]\nlisten = \"127.0.0.1:1\"\n[tokens]\nid_ttl = 7\n", 0o600);
+        let file =
+            Scratch::new("[server]\nlisten = \"127.0.0.1:1\"\n[tokens]\nid_ttl = 7\n", 0o600);
         let environment = [
             ("SIGNALBOX__SERVER__LISTEN", "127.0.0.1:2"),
             ("SIGNALBOX__TOKENS__ACCESS_TTL", "8"),

@@ -136,7 +136,8 @@ mod tests {
     async fn a_handler_knows_who_is_calling() {
         let running = start(who()).await;
         let answer =
-            exchange(running.address, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+            exchange(running.address, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                .await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("127.0.0.1"), "{answer}");
     }
 
@@ -145,7 +146,8 @@ mod tests {
         let running = start(who()).await;
         let many: String = (0..65).map(|n| format!("X-{n}: 1\r\n")).collect();
         for headers in [many, format!("X-Long: {}\r\n", "a".repeat(HEADER_BYTES))] {
-            let request = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n");
+            let request =
+                format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n");
             let answer = exchange(running.address, &request).await;
             assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
         }

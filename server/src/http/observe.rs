@@ -48,7 +48,6 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 }
 
 /// Puts every route of `router`, and what no route matches, under observation.
-#[must_use]
 pub fn observed(router: Router) -> Router {
     router.layer(middleware::from_fn(observe))
 }
@@ -149,8 +148,7 @@ mod tests {
         let router = Router::new()
             .route("/id", get(|Extension(id): Extension<RequestId>| async move { id.0 }))
             .route("/panic", get(|| async { panic!("on purpose") as &'static str }));
-        let request =
-            Request::get(path).header(X_REQUEST_ID, "mine").body(Body::empty()).unwrap();
+        let request = Request::get(path).header(X_REQUEST_ID, "mine").body(Body::empty()).unwrap();
         observed(router).oneshot(request).await.unwrap()
     }
 

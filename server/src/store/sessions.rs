@@ -50,8 +50,8 @@ pub trait SessionStore: Send + Sync {
     /// Notes that a session did something at `now`. Says whether it exists.
     async fn touch_session(&self, user_id: Uuid, sid: Uuid, now: Time) -> StoreResult<bool>;
 
-    /// Gives a session a new proof, and `family` in the place of every family of its client. The
-    /// session as it is then; `None`: there is none.
+    /// Gives a session a new proof, and `family` in the place of every family of its client; that
+    /// is activity at `now`. The session as it is then; `None`: there is none.
     async fn raise_session(
         &self,
         user_id: Uuid,

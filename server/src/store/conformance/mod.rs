@@ -1,3 +1,228 @@
-//! x
+//! The conformance suite: what every pair of stores must do, written once against the traits.
+//!
+//! A backend's whole test is a constructor of a fresh [`Pair`] and one call of [`instantiate`].
+//! Every case gets stores of its own and a clock in its hand; none waits for time to pass.
 
-pub(super) mod deployed;
+use std::{any::Any, future::Future, sync::Arc};
+
+use tokio::sync::Barrier;
+
+use super::{IdentityStore, SessionStore};
+
+mod deployed;
+mod edges;
+mod embedded;
+mod endings;
+mod factors;
+mod feed;
+mod identity_races;
+mod keys;
+mod log;
+mod logins;
+mod one_time;
+mod people;
+mod random;
+mod refresh;
+pub(super) mod samples;
+mod session_races;
+mod sessions;
+mod sites;
+mod throttles;
+
+/// A fresh, empty pair of stores.
+pub(super) struct Pair {
+    pub(super) identity: Arc<dyn IdentityStore>,
+    pub(super) sessions: Arc<dyn SessionStore>,
+    /// What must outlive the stores and is cleared away when it is dropped.
+    pub(super) _ground: Box<dyn Any + Send + Sync>,
+}
+
+/// How many take part in a race.
+const RACERS: usize = 64;
+
+/// Lets [`RACERS`] tasks start at the same moment; what each got, in no order.
+async fn race<T, F>(runner: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let start = Arc::new(Barrier::new(RACERS));
+    let tasks: Vec<_> = (0..RACERS)
+        .map(|number| {
+            let (start, run) = (Arc::clone(&start), runner(number));
+            tokio::spawn(async move {
+                start.wait().await;
+                run.await
+            })
+        })
+        .collect();
+    let mut got = Vec::with_capacity(RACERS);
+    for task in tasks {
+        got.push(task.await.unwrap());
+    }
+    got
+}
+
+/// How many of `got` are `wanted`.
+fn count<T: PartialEq>(got: &[T], wanted: &T) -> usize {
+    got.iter().filter(|one| *one == wanted).count()
+}
+
+/// Makes every case a test of the stores that `$fresh` (an `async fn() -> Pair`) gives.
+macro_rules! instantiate {
+    ($fresh:path) => {
+        $crate::store::conformance::instantiate! { $fresh;
+            people: [
+                a_person_comes_back_whole,
+                a_person_with_nothing_optional_comes_back_whole,
+                nobody_is_found_by_a_name_that_nobody_has,
+                an_address_names_its_owner_before_a_user_name_does,
+                registering_makes_a_pending_account_and_its_event,
+                registering_again_renews_a_pending_account_and_keeps_its_id,
+                registering_an_address_that_is_taken_changes_nothing,
+                an_account_is_made_with_its_factors_and_codes,
+                an_address_or_user_name_that_is_taken_makes_no_account,
+                the_first_admin_is_made_only_while_there_is_none,
+                a_pending_account_is_activated_once,
+                an_account_is_activated_only_as_it_was_when_the_mail_was_sent,
+                a_password_hash_is_renewed_only_from_the_stored_one,
+                a_sign_in_is_noted_with_its_event,
+                only_an_admin_who_is_active_or_pending_counts,
+            ],
+            factors: [
+                factors_come_back_whole_and_oldest_first,
+                enrolling_takes_the_place_of_what_was_unconfirmed_of_the_same_method,
+                confirming_a_factor_spends_its_step_and_confirms_the_backup_codes,
+                confirming_without_name_and_step_leaves_them,
+                a_factor_is_confirmed_once_and_only_for_its_owner,
+                guesses_are_counted_up_to_the_limit_in_a_row,
+                a_step_is_spent_once_with_every_older_one,
+                a_backup_code_is_spent_once,
+                the_same_prefix_of_another_factor_is_another_code,
+            ],
+            endings: [
+                a_person_comes_with_the_endings_of_the_session_and_of_everything,
+                an_ending_takes_the_later_instants_and_the_feed_says_so,
+                every_kind_of_ending_is_in_the_snapshot_while_it_matters,
+            ],
+            log: [
+                events_come_back_whole_in_order_and_chained,
+                an_empty_log_has_no_rows,
+                an_act_tried_again_adds_no_second_row,
+            ],
+            sites: [
+                a_site_comes_back_whole,
+                a_changed_site_takes_the_next_version_and_an_unchanged_one_keeps_it,
+                a_new_site_is_refused_where_its_key_is_in_use,
+                a_host_belongs_to_one_site_at_a_time,
+                a_removed_site_is_gone_with_its_hosts,
+                sites_are_listed_by_key_byte_for_byte,
+            ],
+            keys: [
+                a_signing_key_comes_back_whole,
+                a_key_is_added_only_after_the_expected_one,
+                a_predecessor_is_given_its_end_and_leaves_the_set_then,
+                every_algorithm_has_a_line_of_keys_of_its_own,
+                the_feed_carries_the_keys_of_the_moment_of_publication,
+            ],
+            edges: [
+                an_edge_is_found_by_its_credential_alone,
+                a_name_belongs_to_one_edge,
+                a_renewed_credential_takes_the_place_of_the_old_one,
+            ],
+            feed: [
+                an_empty_feed_has_an_epoch_and_ends_at_nought,
+                entries_are_numbered_without_gaps_and_read_in_pages,
+                a_snapshot_says_everything_as_of_one_number,
+                a_follower_is_told_when_the_feed_grows,
+                a_follower_misses_nothing_while_many_write,
+                a_snapshot_and_the_entries_after_it_give_the_whole,
+            ],
+            sessions: [
+                a_session_comes_back_whole,
+                a_session_with_nothing_optional_comes_back_whole,
+                a_session_is_found_only_under_its_owner,
+                sessions_are_listed_newest_first,
+                activity_is_noted,
+                a_new_proof_takes_the_place_of_the_old_one,
+                a_new_proof_replaces_the_families_of_its_client,
+                a_closed_session_is_gone_and_others_stay,
+                every_session_but_one_is_closed,
+                a_session_does_not_exist_from_its_end_on,
+            ],
+            refresh: [
+                a_live_token_is_rotated_again_and_again,
+                a_successor_lives_its_span_but_not_beyond_the_session,
+                a_spent_token_is_good_once_more_within_the_window,
+                the_window_counts_from_the_first_rotation,
+                the_successor_that_a_retry_replaced_is_dead,
+                a_spent_token_is_reused_once_its_successor_was_used,
+                a_token_of_two_rotations_ago_is_reused,
+                a_token_never_issued_in_a_known_family_is_reused,
+                reuse_ends_the_session_with_every_family,
+                another_clients_token_changes_nothing,
+                a_token_whose_life_is_over_is_unknown_and_changes_nothing,
+                an_unknown_person_session_or_family_is_unknown,
+                the_families_of_a_session_live_side_by_side,
+                a_family_needs_a_session,
+            ],
+            logins: [
+                half_a_sign_in_comes_back_whole,
+                half_a_sign_in_is_consumed_once,
+                half_a_sign_in_does_not_exist_from_its_end_on,
+            ],
+            one_time: [
+                a_one_time_token_comes_back_whole_for_every_purpose,
+                a_one_time_token_is_consumed_once_and_only_by_itself,
+                a_newer_token_takes_the_place_of_the_older_one,
+                a_token_of_one_purpose_or_owner_is_none_of_another,
+                a_one_time_token_does_not_exist_from_its_end_on,
+            ],
+            throttles: [
+                tries_are_counted_up_to_the_limit,
+                a_try_leaves_the_window_when_its_length_has_passed,
+                a_refused_try_is_not_counted,
+                tries_of_one_instant_count_one_by_one,
+                a_forgiven_try_makes_room_for_one,
+                forgiving_what_was_not_counted_changes_nothing,
+                keys_have_budgets_of_their_own,
+                a_key_of_any_printable_ascii_is_good,
+            ],
+            identity_races: [
+                one_address_is_registered_once,
+                one_account_is_made_of_one_address,
+                one_account_is_made_of_one_user_name,
+                one_first_admin_is_made,
+                an_account_is_activated_by_one,
+                one_enrolment_remains,
+                a_factor_is_confirmed_by_one,
+                no_more_guesses_are_counted_than_allowed,
+                a_totp_step_is_consumed_by_one,
+                a_backup_code_is_consumed_by_one,
+                a_signing_key_is_added_by_one,
+                a_new_site_is_made_by_one,
+                a_host_is_given_to_one,
+                the_latest_ending_wins,
+                the_log_stays_chained,
+                one_event_is_written_once,
+            ],
+            session_races: [
+                a_rotated_token_leaves_one_live_leaf,
+                a_session_closed_while_it_is_refreshed_stays_closed,
+                half_a_sign_in_is_consumed_by_one,
+                a_one_time_token_is_consumed_by_one,
+                no_more_tries_are_counted_than_allowed,
+            ],
+        }
+    };
+    ($fresh:path; $($topic:ident: [$($case:ident),* $(,)?],)*) => {
+        $(mod $topic {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $case() {
+                let pair = $fresh().await;
+                $crate::store::conformance::$topic::$case(&pair).await;
+            })*
+        })*
+    };
+}
+use instantiate;

@@ -33,7 +33,11 @@ pub(super) fn append_about(tx: &Tx<'_>, event: &Event, user_id: Uuid) -> Result<
 }
 
 /// Rows after `seq`, in order.
-pub(super) fn list(connection: &Connection, after: u64, limit: u32) -> Result<Vec<AuditRow>, Fault> {
+pub(super) fn list(
+    connection: &Connection,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<AuditRow>, Fault> {
     let sql = "SELECT seq, event, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     Ok(connection.all(sql, params![stored(after), limit], |row| {
         Ok(AuditRow { seq: number(row, 0)?, event: json(row, 1)?, hash: row.get(2)? })

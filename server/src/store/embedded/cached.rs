@@ -1,7 +1,10 @@
 //! Statements are parsed once for each connection, and columns are read as what they are.
 
 use jwks::Time;
-use rusqlite::{Connection, Params, Row, types::{Type, ValueRef}};
+use rusqlite::{
+    Connection, Params, Row,
+    types::{Type, ValueRef},
+};
 use serde::de::DeserializeOwned;
 
 use crate::domain::secret::SecretHash;
@@ -92,9 +95,8 @@ pub(super) fn stored(number: u64) -> i64 {
 /// A list or an object.
 pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
     let text = row.get_ref(at)?.as_str()?;
-    serde_json::from_str(text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error))
-    })
+    serde_json::from_str(text)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error)))
 }
 
 /// One of a closed set of names.

@@ -82,10 +82,11 @@ pub(super) fn confirm(
     now: Time,
     event: &Event,
 ) -> Result<Confirmed, Fault> {
-    let confirmed_at =
-        tx.one("SELECT confirmed_at FROM factors WHERE id = ?1 AND user_id = ?2", [id, user_id], |row| {
-            time_opt(row, 0)
-        })?;
+    let confirmed_at = tx.one(
+        "SELECT confirmed_at FROM factors WHERE id = ?1 AND user_id = ?2",
+        [id, user_id],
+        |row| time_opt(row, 0),
+    )?;
     match confirmed_at {
         None => return Ok(Confirmed::Gone),
         Some(Some(_)) => return Ok(Confirmed::Already),

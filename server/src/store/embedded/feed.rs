@@ -46,7 +46,11 @@ pub(super) fn head(connection: &Connection) -> Result<(String, u64), Fault> {
 }
 
 /// Everything as of one number: read in one transaction.
-pub(super) fn snapshot(connection: &Connection, issuer: &str, now: Time) -> Result<Snapshot, Fault> {
+pub(super) fn snapshot(
+    connection: &Connection,
+    issuer: &str,
+    now: Time,
+) -> Result<Snapshot, Fault> {
     let moment = connection.unchecked_transaction()?;
     let (epoch, seq) = head(&moment)?;
     Ok(Snapshot {

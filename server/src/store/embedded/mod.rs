@@ -49,8 +49,10 @@ const SESSION: &str = "session";
 
 /// Both stores in one SQLite file.
 pub struct Embedded {
-    writer: Writer,
+    // In this order: SQLite folds the log into the database when the last connection closes, and
+    // only if that one may write.
     readers: Arc<Readers>,
+    writer: Writer,
 }
 
 impl Embedded {

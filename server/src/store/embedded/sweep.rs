@@ -38,7 +38,11 @@ pub(super) struct Sweep {
 
 impl Sweep {
     /// Sweeps if it is time, in the transaction of the acts that said it is `now`.
-    pub(super) fn after_acts(&mut self, connection: &Connection, now: Time) -> rusqlite::Result<()> {
+    pub(super) fn after_acts(
+        &mut self,
+        connection: &Connection,
+        now: Time,
+    ) -> rusqlite::Result<()> {
         if self.due.is_some_and(|due| now < due) {
             return Ok(());
         }
@@ -48,8 +52,7 @@ impl Sweep {
             let params = named_params! { ":now": now.millis(), ":limit": AT_ONCE };
             all_gone &= connection.run(sql, params)? < limit;
         }
-        let params =
-            named_params! { ":now": now.minus(ENDINGS_KEPT).millis(), ":limit": AT_ONCE };
+        let params = named_params! { ":now": now.minus(ENDINGS_KEPT).millis(), ":limit": AT_ONCE };
         all_gone &= connection.run(ENDINGS_OVER, params)? < limit;
         self.due = Some(if all_gone { now.plus(EVERY) } else { now });
         Ok(())

@@ -16,8 +16,6 @@ mod listen;
 mod schema;
 mod server;
 mod sites;
-#[cfg(test)]
-mod tests;
 mod users;
 
 use std::{sync::Arc, time::Duration};

@@ -1,5 +1,5 @@
-//! The names of keys: `sb:<type>:{<hash tag>}…`. The type keeps one kind from being taken for
-//! another; the tag in braces keeps the keys of one act in one slot of a cluster.
+//! The names of keys: `<space>:<type>:{<hash tag>}…`. The type keeps one kind from being taken
+//! for another; the tag in braces keeps the keys of one act in one slot of a cluster.
 
 use uuid::Uuid;
 
@@ -11,37 +11,48 @@ use crate::domain::{
 /// The longest throttle key that goes into a name as it is.
 const LONGEST_THROTTLE_KEY: usize = 128;
 
-/// What the names of all sessions of a person begin with.
-pub(super) fn session_prefix(user_id: Uuid) -> String {
-    format!("sb:s:{{{user_id}}}:")
+/// Makes the names of one key space.
+pub(super) struct Keys {
+    space: String,
 }
 
-/// A session and its families: a hash.
-pub(super) fn session(user_id: Uuid, sid: Uuid) -> String {
-    format!("{}{sid}", session_prefix(user_id))
-}
+impl Keys {
+    pub(super) fn of(space: &str) -> Self {
+        Self { space: space.to_owned() }
+    }
 
-/// The sessions of a person: a sorted set of their names by their ends.
-pub(super) fn session_index(user_id: Uuid) -> String {
-    format!("sb:u:{{{user_id}}}")
-}
+    /// What the names of all sessions of a person begin with.
+    pub(super) fn session_prefix(&self, user_id: Uuid) -> String {
+        format!("{}:s:{{{user_id}}}:", self.space)
+    }
 
-/// Half a sign-in: a string.
-pub(super) fn login(hash: &SecretHash) -> String {
-    format!("sb:l:{{{}}}", hash.to_text())
-}
+    /// A session and its families: a hash.
+    pub(super) fn session(&self, user_id: Uuid, sid: Uuid) -> String {
+        format!("{}{sid}", self.session_prefix(user_id))
+    }
 
-/// A one-time token: a string.
-pub(super) fn one_time(purpose: Purpose, owner: Uuid) -> String {
-    format!("sb:o:{{{owner}}}:{}", purpose.as_str())
-}
+    /// The sessions of a person: a sorted set of their names by their ends.
+    pub(super) fn session_index(&self, user_id: Uuid) -> String {
+        format!("{}:u:{{{user_id}}}", self.space)
+    }
 
-/// Counted tries: a sorted set by instant. A key longer than the contract allows is named by its
-/// hash, so that the name's length never depends on what somebody typed.
-pub(super) fn throttle(key: &str) -> String {
-    if key.len() > LONGEST_THROTTLE_KEY {
-        format!("sb:t:{{#{}}}", sha256_hex(key.as_bytes()))
-    } else {
-        format!("sb:t:{{{key}}}")
+    /// Half a sign-in: a string.
+    pub(super) fn login(&self, hash: &SecretHash) -> String {
+        format!("{}:l:{{{}}}", self.space, hash.to_text())
+    }
+
+    /// A one-time token: a string.
+    pub(super) fn one_time(&self, purpose: Purpose, owner: Uuid) -> String {
+        format!("{}:o:{{{owner}}}:{}", self.space, purpose.as_str())
+    }
+
+    /// Counted tries: a sorted set by instant. A key longer than the contract allows is named by
+    /// its hash, so that the name's length never depends on what somebody typed.
+    pub(super) fn throttle(&self, key: &str) -> String {
+        if key.len() > LONGEST_THROTTLE_KEY {
+            format!("{}:t:{{#{}}}", self.space, sha256_hex(key.as_bytes()))
+        } else {
+            format!("{}:t:{{{key}}}", self.space)
+        }
     }
 }

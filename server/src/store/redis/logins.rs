@@ -3,32 +3,36 @@
 use jwks::Time;
 use redis::cmd;
 
-use super::{broken, keys, link::Link, ttl_millis};
+use super::{Redis, broken, ttl_millis};
 use crate::{
     domain::{login::PendingLogin, secret::SecretHash},
     store::StoreResult,
 };
 
-pub(super) async fn begin(link: &Link, hash: &SecretHash, login: &PendingLogin) -> StoreResult<()> {
+pub(super) async fn begin(
+    store: &Redis,
+    hash: &SecretHash,
+    login: &PendingLogin,
+) -> StoreResult<()> {
     let text = serde_json::to_string(login).map_err(broken)?;
     let ttl = ttl_millis(login.expires_at.since(login.created_at));
-    link.query(cmd("SET").arg(keys::login(hash)).arg(text).arg("PX").arg(ttl)).await
+    store.link.query(cmd("SET").arg(store.keys.login(hash)).arg(text).arg("PX").arg(ttl)).await
 }
 
 pub(super) async fn find(
-    link: &Link,
+    store: &Redis,
     hash: &SecretHash,
     now: Time,
 ) -> StoreResult<Option<PendingLogin>> {
-    living(link.query(cmd("GET").arg(keys::login(hash))).await?, now)
+    living(store.link.query(cmd("GET").arg(store.keys.login(hash))).await?, now)
 }
 
 pub(super) async fn consume(
-    link: &Link,
+    store: &Redis,
     hash: &SecretHash,
     now: Time,
 ) -> StoreResult<Option<PendingLogin>> {
-    living(link.query(cmd("GETDEL").arg(keys::login(hash))).await?, now)
+    living(store.link.query(cmd("GETDEL").arg(store.keys.login(hash))).await?, now)
 }
 
 fn living(text: Option<String>, now: Time) -> StoreResult<Option<PendingLogin>> {

@@ -10,8 +10,6 @@ mod link;
 mod logins;
 mod one_time;
 mod sessions;
-#[cfg(test)]
-mod tests;
 mod throttles;
 
 use std::{sync::Arc, time::Duration};
@@ -20,7 +18,7 @@ use async_trait::async_trait;
 use jwks::Time;
 use uuid::Uuid;
 
-use self::link::Link;
+use self::{keys::Keys, link::Link};
 use super::{
     StoreError, StoreResult,
     sessions::{Budget, SessionStore},
@@ -35,6 +33,7 @@ use crate::domain::{
 /// The session store on Redis, a single node or a cluster.
 pub struct Redis {
     link: Link,
+    keys: Keys,
 }
 
 impl Redis {
@@ -45,7 +44,22 @@ impl Redis {
     /// # Errors
     /// [`StoreError::Broken`] when the URL cannot be read.
     pub fn new(url: &str) -> StoreResult<Arc<Self>> {
-        Ok(Arc::new(Self { link: Link::new(url)? }))
+        Self::in_space(url, "sb")
+    }
+
+    /// As [`Self::new`], with names of keys that begin with `space` instead of `sb`: several
+    /// installations can share one server without meeting.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn in_space(url: &str, space: &str) -> StoreResult<Arc<Self>> {
+        Ok(Arc::new(Self { link: Link::new(url)?, keys: Keys::of(space) }))
+    }
+
+    /// Whether the connection there was has been found lost.
+    #[cfg(test)]
+    pub(in crate::store) async fn has_lost_its_connection(&self) -> bool {
+        self.link.is_lost().await
     }
 
     /// What an operator should know about this server: an eviction policy that could drop state
@@ -122,7 +136,7 @@ fn ttl_millis(life: Duration) -> u64 {
 #[async_trait]
 impl SessionStore for Redis {
     async fn open_session(&self, session: &Session, family: &NewFamily) -> StoreResult<()> {
-        sessions::open(&self.link, session, family).await
+        sessions::open(self, session, family).await
     }
 
     async fn find_session(
@@ -131,15 +145,15 @@ impl SessionStore for Redis {
         sid: Uuid,
         now: Time,
     ) -> StoreResult<Option<Session>> {
-        sessions::find(&self.link, user_id, sid, now).await
+        sessions::find(self, user_id, sid, now).await
     }
 
     async fn list_sessions(&self, user_id: Uuid, now: Time) -> StoreResult<Vec<Session>> {
-        sessions::list(&self.link, user_id, now).await
+        sessions::list(self, user_id, now).await
     }
 
     async fn touch_session(&self, user_id: Uuid, sid: Uuid, now: Time) -> StoreResult<bool> {
-        sessions::touch(&self.link, user_id, sid, now).await
+        sessions::touch(self, user_id, sid, now).await
     }
 
     async fn raise_session(
@@ -150,15 +164,15 @@ impl SessionStore for Redis {
         family: &NewFamily,
         now: Time,
     ) -> StoreResult<Option<Session>> {
-        sessions::raise(&self.link, user_id, sid, proof, family, now).await
+        sessions::raise(self, user_id, sid, proof, family, now).await
     }
 
     async fn close_session(&self, user_id: Uuid, sid: Uuid) -> StoreResult<bool> {
-        sessions::close(&self.link, user_id, sid).await
+        sessions::close(self, user_id, sid).await
     }
 
     async fn close_sessions(&self, user_id: Uuid, except: Option<Uuid>) -> StoreResult<Vec<Uuid>> {
-        sessions::close_all(&self.link, user_id, except).await
+        sessions::close_all(self, user_id, except).await
     }
 
     async fn add_family(
@@ -168,19 +182,19 @@ impl SessionStore for Redis {
         family: &NewFamily,
         now: Time,
     ) -> StoreResult<bool> {
-        sessions::add_family(&self.link, user_id, sid, family, now).await
+        sessions::add_family(self, user_id, sid, family, now).await
     }
 
     async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {
-        sessions::rotate(&self.link, rotation, now).await
+        sessions::rotate(self, rotation, now).await
     }
 
     async fn begin_login(&self, hash: &SecretHash, login: &PendingLogin) -> StoreResult<()> {
-        logins::begin(&self.link, hash, login).await
+        logins::begin(self, hash, login).await
     }
 
     async fn find_login(&self, hash: &SecretHash, now: Time) -> StoreResult<Option<PendingLogin>> {
-        logins::find(&self.link, hash, now).await
+        logins::find(self, hash, now).await
     }
 
     async fn consume_login(
@@ -188,11 +202,11 @@ impl SessionStore for Redis {
         hash: &SecretHash,
         now: Time,
     ) -> StoreResult<Option<PendingLogin>> {
-        logins::consume(&self.link, hash, now).await
+        logins::consume(self, hash, now).await
     }
 
     async fn put_one_time(&self, one_time: &OneTime) -> StoreResult<()> {
-        one_time::put(&self.link, one_time).await
+        one_time::put(self, one_time).await
     }
 
     async fn find_one_time(
@@ -202,7 +216,7 @@ impl SessionStore for Redis {
         hash: &SecretHash,
         now: Time,
     ) -> StoreResult<Option<OneTime>> {
-        one_time::find(&self.link, purpose, owner, hash, now).await
+        one_time::find(self, purpose, owner, hash, now).await
     }
 
     async fn consume_one_time(
@@ -212,7 +226,7 @@ impl SessionStore for Redis {
         hash: &SecretHash,
         now: Time,
     ) -> StoreResult<Option<OneTime>> {
-        one_time::consume(&self.link, purpose, owner, hash, now).await
+        one_time::consume(self, purpose, owner, hash, now).await
     }
 
     async fn count_try(
@@ -222,11 +236,11 @@ impl SessionStore for Redis {
         window: Duration,
         now: Time,
     ) -> StoreResult<Budget> {
-        throttles::count(&self.link, key, limit, window, now).await
+        throttles::count(self, key, limit, window, now).await
     }
 
     async fn forgive_try(&self, key: &str, at: Time) -> StoreResult<()> {
-        throttles::forgive(&self.link, key, at).await
+        throttles::forgive(self, key, at).await
     }
 
     async fn check(&self) -> StoreResult<()> {

@@ -10,7 +10,7 @@ use jwks::Time;
 use redis::{Script, cmd};
 use uuid::Uuid;
 
-use super::{broken, keys, link::Link, ttl_millis};
+use super::{Redis, broken, ttl_millis};
 use crate::{
     domain::{
         one_time::{OneTime, Purpose},
@@ -25,34 +25,34 @@ static CONSUME: LazyLock<Script> =
 /// The shortest time a token is kept, whatever the machine's clock says.
 const KEPT_AT_LEAST: Duration = Duration::from_secs(24 * 3600);
 
-pub(super) async fn put(link: &Link, one_time: &OneTime) -> StoreResult<()> {
+pub(super) async fn put(store: &Redis, one_time: &OneTime) -> StoreResult<()> {
     let text = serde_json::to_string(one_time).map_err(broken)?;
     let value = format!("{} {text}", one_time.hash.to_text());
-    let key = keys::one_time(one_time.purpose, one_time.owner);
+    let key = store.keys.one_time(one_time.purpose, one_time.owner);
     let ttl = ttl_millis(kept_for(one_time.expires_at));
-    link.query(cmd("SET").arg(key).arg(value).arg("PX").arg(ttl)).await
+    store.link.query(cmd("SET").arg(key).arg(value).arg("PX").arg(ttl)).await
 }
 
 pub(super) async fn find(
-    link: &Link,
+    store: &Redis,
     purpose: Purpose,
     owner: Uuid,
     hash: &SecretHash,
     now: Time,
 ) -> StoreResult<Option<OneTime>> {
-    living(link.query(cmd("GET").arg(keys::one_time(purpose, owner))).await?, hash, now)
+    living(store.link.query(cmd("GET").arg(store.keys.one_time(purpose, owner))).await?, hash, now)
 }
 
 pub(super) async fn consume(
-    link: &Link,
+    store: &Redis,
     purpose: Purpose,
     owner: Uuid,
     hash: &SecretHash,
     now: Time,
 ) -> StoreResult<Option<OneTime>> {
     let mut act = CONSUME.prepare_invoke();
-    act.key(keys::one_time(purpose, owner)).arg(hash.to_text());
-    living(link.invoke(&act).await?, hash, now)
+    act.key(store.keys.one_time(purpose, owner)).arg(hash.to_text());
+    living(store.link.invoke(&act).await?, hash, now)
 }
 
 /// The machine's clock only decides how long garbage is kept; the truth is `expires_at`.

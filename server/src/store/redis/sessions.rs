@@ -6,7 +6,7 @@ use jwks::Time;
 use redis::{Script, ScriptInvocation, cmd};
 use uuid::Uuid;
 
-use super::{broken, keys, link::Link, ttl_millis};
+use super::{Redis, broken, ttl_millis};
 use crate::{
     domain::session::{NewFamily, Proof, RefreshedSession, Rotated, Rotation, Session},
     store::StoreResult,
@@ -26,10 +26,10 @@ static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("rot
 type Fields = (String, String, i64);
 const FIELDS: [&str; 3] = ["data", "proof", "last_active_at"];
 
-pub(super) async fn open(link: &Link, session: &Session, family: &NewFamily) -> StoreResult<()> {
+pub(super) async fn open(store: &Redis, session: &Session, family: &NewFamily) -> StoreResult<()> {
     let mut act = OPEN.prepare_invoke();
-    act.key(keys::session(session.user_id, session.sid))
-        .key(keys::session_index(session.user_id))
+    act.key(store.keys.session(session.user_id, session.sid))
+        .key(store.keys.session_index(session.user_id))
         .arg(session.sid.to_string())
         .arg(serde_json::to_string(session).map_err(broken)?)
         .arg(serde_json::to_string(&session.proof).map_err(broken)?)
@@ -37,17 +37,17 @@ pub(super) async fn open(link: &Link, session: &Session, family: &NewFamily) -> 
         .arg(session.expires_at.millis())
         .arg(ttl_millis(session.expires_at.since(session.created_at)));
     name_family(&mut act, family);
-    link.invoke(&act).await
+    store.link.invoke(&act).await
 }
 
 pub(super) async fn find(
-    link: &Link,
+    store: &Redis,
     user_id: Uuid,
     sid: Uuid,
     now: Time,
 ) -> StoreResult<Option<Session>> {
     let (data, proof, last_active_at): (Option<String>, Option<String>, Option<i64>) =
-        link.query(cmd("HMGET").arg(keys::session(user_id, sid)).arg(&FIELDS)).await?;
+        store.link.query(cmd("HMGET").arg(store.keys.session(user_id, sid)).arg(&FIELDS)).await?;
     let (Some(data), Some(proof), Some(last_active_at)) = (data, proof, last_active_at) else {
         return Ok(None);
     };
@@ -55,23 +55,25 @@ pub(super) async fn find(
     Ok((session.expires_at > now).then_some(session))
 }
 
-pub(super) async fn list(link: &Link, user_id: Uuid, now: Time) -> StoreResult<Vec<Session>> {
+pub(super) async fn list(store: &Redis, user_id: Uuid, now: Time) -> StoreResult<Vec<Session>> {
     let mut act = LIST.prepare_invoke();
-    act.key(keys::session_index(user_id)).arg(keys::session_prefix(user_id)).arg(now.millis());
-    let rows: Vec<Fields> = link.invoke(&act).await?;
+    act.key(store.keys.session_index(user_id))
+        .arg(store.keys.session_prefix(user_id))
+        .arg(now.millis());
+    let rows: Vec<Fields> = store.link.invoke(&act).await?;
     let mut sessions = rows.into_iter().map(read).collect::<StoreResult<Vec<_>>>()?;
     sessions.sort_by_key(|session| Reverse((session.created_at, session.sid)));
     Ok(sessions)
 }
 
-pub(super) async fn touch(link: &Link, user_id: Uuid, sid: Uuid, now: Time) -> StoreResult<bool> {
+pub(super) async fn touch(store: &Redis, user_id: Uuid, sid: Uuid, now: Time) -> StoreResult<bool> {
     let mut act = TOUCH.prepare_invoke();
-    act.key(keys::session(user_id, sid)).arg(now.millis());
-    link.invoke(&act).await
+    act.key(store.keys.session(user_id, sid)).arg(now.millis());
+    store.link.invoke(&act).await
 }
 
 pub(super) async fn raise(
-    link: &Link,
+    store: &Redis,
     user_id: Uuid,
     sid: Uuid,
     proof: &Proof,
@@ -79,49 +81,51 @@ pub(super) async fn raise(
     now: Time,
 ) -> StoreResult<Option<Session>> {
     let mut act = RAISE.prepare_invoke();
-    act.key(keys::session(user_id, sid))
+    act.key(store.keys.session(user_id, sid))
         .arg(now.millis())
         .arg(serde_json::to_string(proof).map_err(broken)?);
     name_family(&mut act, family);
-    link.invoke::<Option<Fields>>(&act).await?.map(read).transpose()
+    store.link.invoke::<Option<Fields>>(&act).await?.map(read).transpose()
 }
 
-pub(super) async fn close(link: &Link, user_id: Uuid, sid: Uuid) -> StoreResult<bool> {
+pub(super) async fn close(store: &Redis, user_id: Uuid, sid: Uuid) -> StoreResult<bool> {
     let mut act = CLOSE.prepare_invoke();
-    act.key(keys::session(user_id, sid)).key(keys::session_index(user_id)).arg(sid.to_string());
-    link.invoke(&act).await
+    act.key(store.keys.session(user_id, sid))
+        .key(store.keys.session_index(user_id))
+        .arg(sid.to_string());
+    store.link.invoke(&act).await
 }
 
 pub(super) async fn close_all(
-    link: &Link,
+    store: &Redis,
     user_id: Uuid,
     except: Option<Uuid>,
 ) -> StoreResult<Vec<Uuid>> {
     let mut act = CLOSE_ALL.prepare_invoke();
-    act.key(keys::session_index(user_id))
-        .arg(keys::session_prefix(user_id))
+    act.key(store.keys.session_index(user_id))
+        .arg(store.keys.session_prefix(user_id))
         .arg(except.map(|sid| sid.to_string()).unwrap_or_default());
-    let closed: Vec<String> = link.invoke(&act).await?;
+    let closed: Vec<String> = store.link.invoke(&act).await?;
     closed.iter().map(|sid| Uuid::parse_str(sid).map_err(broken)).collect()
 }
 
 pub(super) async fn add_family(
-    link: &Link,
+    store: &Redis,
     user_id: Uuid,
     sid: Uuid,
     family: &NewFamily,
     now: Time,
 ) -> StoreResult<bool> {
     let mut act = ADD_FAMILY.prepare_invoke();
-    act.key(keys::session(user_id, sid)).arg(now.millis());
+    act.key(store.keys.session(user_id, sid)).arg(now.millis());
     name_family(&mut act, family);
-    link.invoke(&act).await
+    store.link.invoke(&act).await
 }
 
-pub(super) async fn rotate(link: &Link, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {
+pub(super) async fn rotate(store: &Redis, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {
     let mut act = ROTATE.prepare_invoke();
-    act.key(keys::session(rotation.user_id, rotation.sid))
-        .key(keys::session_index(rotation.user_id))
+    act.key(store.keys.session(rotation.user_id, rotation.sid))
+        .key(store.keys.session_index(rotation.user_id))
         .arg(rotation.sid.to_string())
         .arg(rotation.family_id.to_string())
         .arg(&rotation.client_id)
@@ -135,7 +139,7 @@ pub(super) async fn rotate(link: &Link, rotation: &Rotation, now: Time) -> Store
         Option<Fields>,
         Option<String>,
         Option<i64>,
-    ) = link.invoke(&act).await?;
+    ) = store.link.invoke(&act).await?;
     let refreshed = match (fields, scope, expires_at) {
         (Some(fields), Some(scope), Some(expires_at)) => Some(RefreshedSession {
             session: read(fields)?,

@@ -14,7 +14,7 @@ use tokio::{
 
 /// How the server behind the relay looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Looks {
+pub(super) enum Looks {
     /// As it is.
     Well,
     /// It takes connections and bytes, and says nothing. A connection on which it once kept
@@ -25,15 +25,17 @@ pub enum Looks {
 }
 
 /// A relay on a port of its own.
-pub struct Relay {
+pub(super) struct Relay {
     address: SocketAddr,
     looks: watch::Sender<Looks>,
     task: AbortHandle,
 }
 
 impl Relay {
-    /// A relay to `target` (`host:port`), which is well.
-    pub async fn to(target: String) -> Self {
+    /// A relay to the server of a URL, which is well.
+    pub(super) async fn to(url: &str, default_port: u16) -> Self {
+        let url = url::Url::parse(url).unwrap();
+        let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(default_port));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (looks, seen) = watch::channel(Looks::Well);
@@ -42,12 +44,12 @@ impl Relay {
     }
 
     /// Its port on 127.0.0.1.
-    pub fn port(&self) -> u16 {
+    pub(super) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// From now on the server looks so.
-    pub fn look(&self, looks: Looks) {
+    pub(super) fn look(&self, looks: Looks) {
         self.looks.send_replace(looks);
     }
 }

@@ -1,6 +1,9 @@
-//! What the suite of all session stores does not ask: outages, TTLs, eviction.
+//! What the suite of every pair does not ask: outages, TTLs, eviction.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jwks::{
     Time,
@@ -9,7 +12,10 @@ use jwks::{
 use redis::Commands;
 use uuid::Uuid;
 
-use super::Redis;
+use super::{
+    fresh_space, redis_url,
+    relay::{Looks, Relay},
+};
 use crate::{
     domain::{
         login::{Outstanding, PendingLogin},
@@ -17,13 +23,7 @@ use crate::{
         secret::SecretHash,
         session::{NewFamily, Proof, Session},
     },
-    store::{
-        SessionStore, StoreError,
-        conformance::deployed::{
-            self, address,
-            relay::{Looks, Relay},
-        },
-    },
+    store::{SessionStore, StoreError, redis::Redis},
 };
 
 const NOW: Time = Time::from_secs(1_800_000_000);
@@ -54,9 +54,9 @@ fn session(user_id: Uuid) -> (Session, NewFamily) {
     (session, family)
 }
 
-async fn through_a_relay() -> (std::sync::Arc<Redis>, Relay) {
-    let url = deployed::redis_url();
-    let relay = Relay::to(address(url.split(',').next().unwrap(), 6379)).await;
+async fn through_a_relay() -> (Arc<Redis>, Relay) {
+    let url = redis_url();
+    let relay = Relay::to(url.split(',').next().unwrap(), 6379).await;
     let store = Redis::new(&format!("redis://127.0.0.1:{}", relay.port())).unwrap();
     (store, relay)
 }
@@ -80,7 +80,6 @@ async fn recovers(store: &Redis) {
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_REDIS"]
 async fn a_store_whose_server_is_away_is_made_and_works_once_the_server_is_there() {
     let (store, relay) = through_a_relay().await;
     relay.look(Looks::Away);
@@ -94,7 +93,6 @@ async fn a_store_whose_server_is_away_is_made_and_works_once_the_server_is_there
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_REDIS"]
 async fn a_hung_server_is_given_up_in_time() {
     let (store, relay) = through_a_relay().await;
     store.check().await.unwrap();
@@ -106,13 +104,12 @@ async fn a_hung_server_is_given_up_in_time() {
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_REDIS"]
 async fn a_connection_closed_while_nobody_used_it_costs_no_act() {
     let (store, relay) = through_a_relay().await;
     store.check().await.unwrap();
     relay.look(Looks::Away);
     let noticed = async {
-        while !store.link.is_lost().await {
+        while !store.has_lost_its_connection().await {
             tokio::task::yield_now().await;
         }
     };
@@ -122,7 +119,6 @@ async fn a_connection_closed_while_nobody_used_it_costs_no_act() {
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_REDIS"]
 async fn no_try_counts_as_none_while_the_counters_are_away() {
     let (store, relay) = through_a_relay().await;
     relay.look(Looks::Away);
@@ -131,10 +127,10 @@ async fn no_try_counts_as_none_while_the_counters_are_away() {
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_REDIS"]
 async fn every_key_goes_by_itself() {
-    let url = deployed::redis_url();
-    let store = deployed::redis();
+    let url = redis_url();
+    let space = fresh_space();
+    let store = Redis::in_space(&url, &space).unwrap();
     let user_id = Uuid::new_v4();
     let mark = user_id.to_string();
     let hash = SecretHash::of(&mark);
@@ -161,14 +157,14 @@ async fn every_key_goes_by_itself() {
     store.count_try(&mark, 5, Duration::from_secs(60), NOW).await.unwrap();
 
     let keys = [
-        format!("sb:s:{{{mark}}}:{}", session.sid),
-        format!("sb:u:{{{mark}}}"),
-        format!("sb:l:{{{}}}", hash.to_text()),
-        format!("sb:o:{{{mark}}}:verify_email"),
-        format!("sb:o:{{{mark}}}:reset_password"),
-        format!("sb:o:{{{mark}}}:invitation"),
-        format!("sb:o:{{{mark}}}:first_admin"),
-        format!("sb:t:{{{mark}}}"),
+        format!("{space}:s:{{{mark}}}:{}", session.sid),
+        format!("{space}:u:{{{mark}}}"),
+        format!("{space}:l:{{{}}}", hash.to_text()),
+        format!("{space}:o:{{{mark}}}:verify_email"),
+        format!("{space}:o:{{{mark}}}:reset_password"),
+        format!("{space}:o:{{{mark}}}:invitation"),
+        format!("{space}:o:{{{mark}}}:first_admin"),
+        format!("{space}:t:{{{mark}}}"),
     ];
     let seeds: Vec<&str> = url.split(',').filter(|seed| !seed.is_empty()).collect();
     let mut ttls = Vec::new();
@@ -192,10 +188,10 @@ async fn every_key_goes_by_itself() {
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_REDIS"]
 async fn a_policy_that_drops_live_rows_is_reported() {
-    let url = deployed::redis_url();
-    let store = deployed::redis();
+    let url = redis_url();
+    let space = fresh_space();
+    let store = Redis::in_space(&url, &space).unwrap();
     let node = url.split(',').next().unwrap();
     let mut node = redis::Client::open(node).unwrap().get_connection().unwrap();
     let mut set = |policy: &str| {

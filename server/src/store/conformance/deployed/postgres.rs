@@ -1,4 +1,4 @@
-//! What the suite of all identity stores does not ask: outages, migrations, replicas.
+//! What the suite of every pair does not ask: outages, migrations, replicas.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,10 @@ use jwks::{
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::Postgres;
+use super::{database::Database, relay::Looks};
 use crate::{
     domain::audit::{Action, Event},
-    store::{
-        IdentityStore, StoreError,
-        conformance::deployed::{
-            Database, fresh_postgres,
-            relay::{Looks, Relay},
-        },
-    },
+    store::{IdentityStore, StoreError, postgres::Postgres},
 };
 
 const NOW: Time = Time::from_secs(1_800_000_000);
@@ -67,10 +61,9 @@ async fn recovers(store: &Postgres) {
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_POSTGRES"]
 async fn a_store_whose_server_is_away_is_made_and_works_once_the_server_is_there() {
     let database = Database::make().await;
-    let relay = Relay::to(database.server()).await;
+    let relay = database.relay().await;
     relay.look(Looks::Away);
     let store = Postgres::new(&database.url_through(&relay)).unwrap();
     fails_in_time(&store).await;
@@ -82,11 +75,10 @@ async fn a_store_whose_server_is_away_is_made_and_works_once_the_server_is_there
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_POSTGRES"]
 async fn a_hung_server_is_given_up_in_time_and_its_connections_are_not_used_again() {
-    let fresh = fresh_postgres().await;
-    let relay = Relay::to(fresh.database.server()).await;
-    let store = Postgres::new(&fresh.database.url_through(&relay)).unwrap();
+    let (_migrated, database) = Database::with_store().await;
+    let relay = database.relay().await;
+    let store = Postgres::new(&database.url_through(&relay)).unwrap();
     store.check().await.unwrap();
     relay.look(Looks::Hung);
     fails_in_time(&store).await;
@@ -98,11 +90,10 @@ async fn a_hung_server_is_given_up_in_time_and_its_connections_are_not_used_agai
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_POSTGRES"]
 async fn connections_cut_by_a_restart_are_made_anew() {
-    let fresh = fresh_postgres().await;
-    let relay = Relay::to(fresh.database.server()).await;
-    let store = Postgres::new(&fresh.database.url_through(&relay)).unwrap();
+    let (_migrated, database) = Database::with_store().await;
+    let relay = database.relay().await;
+    let store = Postgres::new(&database.url_through(&relay)).unwrap();
     store.check().await.unwrap();
     relay.look(Looks::Away);
     fails_in_time(&store).await;
@@ -111,7 +102,6 @@ async fn connections_cut_by_a_restart_are_made_anew() {
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_POSTGRES"]
 async fn replicas_that_start_at_once_migrate_once() {
     let database = Database::make().await;
     let replicas: Vec<_> = (0..6)
@@ -130,22 +120,19 @@ async fn replicas_that_start_at_once_migrate_once() {
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_POSTGRES"]
 async fn a_schema_newer_than_the_program_is_refused() {
-    let fresh = fresh_postgres().await;
-    fresh
-        .database
+    let (writer, database) = Database::with_store().await;
+    database
         .run(
             "INSERT INTO refinery_schema_history
              SELECT 999, 'of_tomorrow', applied_on, checksum FROM refinery_schema_history LIMIT 1",
         )
         .await;
-    let migrated = fresh.store.migrate().await;
+    let migrated = writer.migrate().await;
     assert!(matches!(migrated, Err(StoreError::Broken { .. })), "{migrated:?}");
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_POSTGRES"]
 async fn a_database_without_the_schema_does_not_pass_for_an_answer() {
     let database = Database::make().await;
     let store = Postgres::new(&database.url()).unwrap();
@@ -165,42 +152,37 @@ async fn hears_of(follower: &Postgres, seq: u64) {
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_POSTGRES"]
 async fn a_replica_hears_of_what_another_one_wrote() {
-    let fresh = fresh_postgres().await;
-    let follower = Postgres::new(&fresh.database.url()).unwrap();
+    let (writer, database) = Database::with_store().await;
+    let follower = Postgres::new(&database.url()).unwrap();
     for seq in 1..=5 {
-        fresh.store.cut_off(&[ending("app")], &event()).await.unwrap();
+        writer.cut_off(&[ending("app")], &event()).await.unwrap();
         hears_of(&follower, seq).await;
     }
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_POSTGRES"]
 async fn a_replica_hears_of_what_was_written_while_it_was_cut_off() {
-    let fresh = fresh_postgres().await;
-    let relay = Relay::to(fresh.database.server()).await;
-    let follower = Postgres::new(&fresh.database.url_through(&relay)).unwrap();
-    fresh.store.cut_off(&[ending("app")], &event()).await.unwrap();
+    let (writer, database) = Database::with_store().await;
+    let relay = database.relay().await;
+    let follower = Postgres::new(&database.url_through(&relay)).unwrap();
+    writer.cut_off(&[ending("app")], &event()).await.unwrap();
     hears_of(&follower, 1).await;
     relay.look(Looks::Away);
     fails_in_time(&follower).await;
-    fresh.store.cut_off(&[ending("app")], &event()).await.unwrap();
+    writer.cut_off(&[ending("app")], &event()).await.unwrap();
     relay.look(Looks::Well);
     recovers(&follower).await;
     hears_of(&follower, 2).await;
 }
 
 #[tokio::test]
-#[ignore = "needs SIGNALBOX_TEST_POSTGRES"]
 async fn who_has_seen_a_number_of_the_feed_never_finds_a_new_one_below_it() {
     const WRITERS: u64 = 8;
     const EACH: u64 = 25;
-    let fresh = fresh_postgres().await;
-    let replicas = [
-        Postgres::new(&fresh.database.url()).unwrap(),
-        Postgres::new(&fresh.database.url()).unwrap(),
-    ];
+    let (writer, database) = Database::with_store().await;
+    let replicas =
+        [Postgres::new(&database.url()).unwrap(), Postgres::new(&database.url()).unwrap()];
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
             let store = replicas[usize::from(writer % 2 == 0)].clone();
@@ -214,7 +196,7 @@ async fn who_has_seen_a_number_of_the_feed_never_finds_a_new_one_below_it() {
         .collect();
     let mut seen = 0;
     while seen < 2 * WRITERS * EACH {
-        for entry in fresh.store.list_feed(seen, 7).await.unwrap() {
+        for entry in writer.list_feed(seen, 7).await.unwrap() {
             assert_eq!(entry.seq, seen + 1);
             seen = entry.seq;
         }
@@ -222,7 +204,7 @@ async fn who_has_seen_a_number_of_the_feed_never_finds_a_new_one_below_it() {
     for writer in writers {
         writer.await.unwrap();
     }
-    assert_eq!(fresh.store.list_audit(0, 1000).await.unwrap().len() as u64, WRITERS * EACH);
+    assert_eq!(writer.list_audit(0, 1000).await.unwrap().len() as u64, WRITERS * EACH);
 }
 
 #[tokio::test]

@@ -1,0 +1,261 @@
+//! Second factors, guesses, and the codes that count once.
+
+use jwks::policy::Method;
+use uuid::Uuid;
+
+use super::{
+    Pair,
+    samples::{at, code, create, event, factor, stored_factor, user, whole_log, written},
+};
+use crate::{
+    domain::{
+        audit::Action,
+        factor::{BackupCode, Factor},
+        user::User,
+    },
+    store::{
+        IdentityStore,
+        identity::{Confirmed, Consumed, Guess},
+    },
+};
+
+async fn somebody(store: &dyn IdentityStore, name: &str) -> User {
+    let person = user(name);
+    create(store, &person).await;
+    person
+}
+
+async fn enrolled(store: &dyn IdentityStore, name: &str, method: Method) -> Factor {
+    let person = somebody(store, name).await;
+    let factor = factor(person.id, method);
+    store.enrol_factors(person.id, std::slice::from_ref(&factor), &[]).await.unwrap();
+    factor
+}
+
+pub(super) async fn factors_come_back_whole_and_oldest_first(pair: &Pair) {
+    let store = &*pair.identity;
+    let (person, other) = (somebody(store, "ada").await, somebody(store, "bob").await);
+    let mut factors: Vec<Factor> =
+        Method::ALL.into_iter().map(|method| factor(person.id, method)).collect();
+    for (age, factor) in (0..).zip(factors.iter_mut()) {
+        factor.created_at = at(100 - age);
+    }
+    store.enrol_factors(person.id, &factors, &[]).await.unwrap();
+    factors.reverse();
+    assert_eq!(store.list_factors(person.id).await.unwrap(), factors);
+    assert_eq!(store.list_factors(other.id).await.unwrap(), []);
+}
+
+pub(super) async fn enrolling_takes_the_place_of_what_was_unconfirmed_of_the_same_method(
+    pair: &Pair,
+) {
+    let store = &*pair.identity;
+    let person = somebody(store, "ada").await;
+    let (other, theirs) = {
+        let theirs = enrolled(store, "bob", Method::Totp).await;
+        (theirs.user_id, theirs)
+    };
+    let confirmed = factor(person.id, Method::Totp);
+    store.enrol_factors(person.id, std::slice::from_ref(&confirmed), &[]).await.unwrap();
+    let act = event(Action::MfaEnabled);
+    store.confirm_factor(person.id, confirmed.id, None, None, at(20), &act).await.unwrap();
+
+    let (first, mail) = (factor(person.id, Method::Totp), factor(person.id, Method::EmailOtp));
+    let first_codes = factor(person.id, Method::BackupCode);
+    let code_of_first = code(first_codes.id, "aaaa");
+    store
+        .enrol_factors(
+            person.id,
+            &[first.clone(), mail.clone(), first_codes.clone()],
+            std::slice::from_ref(&code_of_first),
+        )
+        .await
+        .unwrap();
+
+    let (second, second_codes) =
+        (factor(person.id, Method::Totp), factor(person.id, Method::BackupCode));
+    let code_of_second = code(second_codes.id, "aaaa");
+    store
+        .enrol_factors(
+            person.id,
+            &[second.clone(), second_codes.clone()],
+            std::slice::from_ref(&code_of_second),
+        )
+        .await
+        .unwrap();
+
+    let mut ids: Vec<Uuid> =
+        store.list_factors(person.id).await.unwrap().iter().map(|factor| factor.id).collect();
+    let mut expected = vec![confirmed.id, mail.id, second.id, second_codes.id];
+    ids.sort();
+    expected.sort();
+    assert_eq!(ids, expected);
+    assert_eq!(store.find_backup_code(first_codes.id, "aaaa").await.unwrap(), None);
+    let found = store.find_backup_code(second_codes.id, "aaaa").await.unwrap();
+    assert_eq!(found, Some(code_of_second));
+    assert_eq!(store.list_factors(other).await.unwrap(), [theirs]);
+}
+
+pub(super) async fn confirming_a_factor_spends_its_step_and_confirms_the_backup_codes(pair: &Pair) {
+    let store = &*pair.identity;
+    let person = somebody(store, "ada").await;
+    let (totp, mail) = (factor(person.id, Method::Totp), factor(person.id, Method::EmailOtp));
+    let codes = factor(person.id, Method::BackupCode);
+    store
+        .enrol_factors(
+            person.id,
+            &[totp.clone(), mail.clone(), codes.clone()],
+            &[code(codes.id, "aaaa")],
+        )
+        .await
+        .unwrap();
+    assert_eq!(store.count_guess(totp.id, 10).await.unwrap(), Guess::Counted(1));
+
+    let act = event(Action::MfaEnabled);
+    let confirmed = store
+        .confirm_factor(person.id, totp.id, Some("Phone"), Some(1000), at(20), &act)
+        .await
+        .unwrap();
+    assert_eq!(confirmed, Confirmed::Confirmed);
+    assert_eq!(
+        stored_factor(store, &totp).await,
+        Factor {
+            name: "Phone".to_owned(),
+            confirmed_at: Some(at(20)),
+            last_used_at: Some(at(20)),
+            last_step: Some(1000),
+            ..totp.clone()
+        }
+    );
+    let codes_now = stored_factor(store, &codes).await;
+    assert_eq!(codes_now, Factor { confirmed_at: Some(at(20)), ..codes });
+    assert_eq!(stored_factor(store, &mail).await, mail);
+    let person_now = store.find_user(person.id).await.unwrap().unwrap();
+    let raised = User { factor_epoch: person.factor_epoch + 1, updated_at: at(20), ..person };
+    assert_eq!(person_now, raised);
+    assert_eq!(whole_log(store).await.last().unwrap().event, act);
+    assert_eq!(store.consume_totp_step(totp.id, 1000, at(21)).await.unwrap(), Consumed::Replayed);
+}
+
+pub(super) async fn confirming_without_name_and_step_leaves_them(pair: &Pair) {
+    let store = &*pair.identity;
+    let mail = enrolled(store, "ada", Method::EmailOtp).await;
+    let act = event(Action::MfaEnabled);
+    store.confirm_factor(mail.user_id, mail.id, None, None, at(20), &act).await.unwrap();
+    assert_eq!(
+        stored_factor(store, &mail).await,
+        Factor { confirmed_at: Some(at(20)), last_used_at: Some(at(20)), ..mail }
+    );
+}
+
+pub(super) async fn a_factor_is_confirmed_once_and_only_for_its_owner(pair: &Pair) {
+    let store = &*pair.identity;
+    let totp = enrolled(store, "ada", Method::Totp).await;
+    let stranger = somebody(store, "eve").await;
+    let confirm = async |user_id: Uuid, id: Uuid| {
+        let act = event(Action::MfaEnabled);
+        store.confirm_factor(user_id, id, Some("x"), Some(1), at(20), &act).await.unwrap()
+    };
+    let before = written(store).await;
+    assert_eq!(confirm(stranger.id, totp.id).await, Confirmed::Gone);
+    assert_eq!(confirm(totp.user_id, Uuid::new_v4()).await, Confirmed::Gone);
+    assert_eq!(stored_factor(store, &totp).await, totp);
+    assert_eq!(written(store).await, before);
+
+    assert_eq!(confirm(totp.user_id, totp.id).await, Confirmed::Confirmed);
+    let (after, factor_after) = (written(store).await, stored_factor(store, &totp).await);
+    let person_after = store.find_user(totp.user_id).await.unwrap();
+    assert_eq!(confirm(totp.user_id, totp.id).await, Confirmed::Already);
+    assert_eq!(confirm(stranger.id, totp.id).await, Confirmed::Gone);
+    assert_eq!(written(store).await, after);
+    assert_eq!(stored_factor(store, &totp).await, factor_after);
+    assert_eq!(store.find_user(totp.user_id).await.unwrap(), person_after);
+}
+
+pub(super) async fn guesses_are_counted_up_to_the_limit_in_a_row(pair: &Pair) {
+    let store = &*pair.identity;
+    let totp = enrolled(store, "ada", Method::Totp).await;
+    let other = enrolled(store, "bob", Method::Totp).await;
+    for guess in 1..=3 {
+        assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Counted(guess));
+    }
+    for _ in 0..2 {
+        assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Locked);
+    }
+    assert_eq!(stored_factor(store, &totp).await.guesses_in_a_row, 3);
+    assert_eq!(store.count_guess(totp.id, 4).await.unwrap(), Guess::Counted(4));
+    assert_eq!(store.count_guess(other.id, 3).await.unwrap(), Guess::Counted(1));
+    assert_eq!(store.count_guess(other.id, 0).await.unwrap(), Guess::Locked);
+    assert_eq!(store.count_guess(Uuid::new_v4(), 3).await.unwrap(), Guess::Gone);
+
+    assert_eq!(store.consume_totp_step(totp.id, 5, at(30)).await.unwrap(), Consumed::Consumed);
+    assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Counted(1));
+}
+
+pub(super) async fn a_step_is_spent_once_with_every_older_one(pair: &Pair) {
+    let store = &*pair.identity;
+    let totp = enrolled(store, "ada", Method::Totp).await;
+    let other = enrolled(store, "bob", Method::Totp).await;
+    store.count_guess(totp.id, 10).await.unwrap();
+    let consume =
+        async |step, millis| store.consume_totp_step(totp.id, step, at(millis)).await.unwrap();
+    assert_eq!(consume(1000, 30).await, Consumed::Consumed);
+    let spent = Factor { last_step: Some(1000), last_used_at: Some(at(30)), ..totp.clone() };
+    assert_eq!(stored_factor(store, &totp).await, spent);
+    store.count_guess(totp.id, 10).await.unwrap();
+    for step in [1000, 999, 0] {
+        assert_eq!(consume(step, 31).await, Consumed::Replayed, "{step}");
+    }
+    assert_eq!(stored_factor(store, &totp).await, Factor { guesses_in_a_row: 1, ..spent });
+    assert_eq!(consume(1001, 32).await, Consumed::Consumed);
+    assert_eq!(consume(1003, 33).await, Consumed::Consumed);
+    assert_eq!(consume(1002, 34).await, Consumed::Replayed);
+    assert_eq!(store.consume_totp_step(other.id, 1000, at(35)).await.unwrap(), Consumed::Consumed);
+    let gone = store.consume_totp_step(Uuid::new_v4(), 1, at(36)).await.unwrap();
+    assert_eq!(gone, Consumed::Gone);
+}
+
+pub(super) async fn a_backup_code_is_spent_once(pair: &Pair) {
+    let store = &*pair.identity;
+    let person = somebody(store, "ada").await;
+    let factor = factor(person.id, Method::BackupCode);
+    let (first, second) = (code(factor.id, "aaaa"), code(factor.id, "bbbb"));
+    let codes = [first.clone(), second.clone()];
+    store.enrol_factors(person.id, std::slice::from_ref(&factor), &codes).await.unwrap();
+    store.count_guess(factor.id, 10).await.unwrap();
+    let consume = async |prefix: &str, millis| {
+        store.consume_backup_code(factor.id, prefix, at(millis)).await.unwrap()
+    };
+    let find = async |prefix: &str| store.find_backup_code(factor.id, prefix).await.unwrap();
+
+    assert_eq!(find("aaaa").await, Some(first.clone()));
+    assert_eq!(consume("aaaa", 30).await, Consumed::Consumed);
+    let used = BackupCode { used_at: Some(at(30)), ..first };
+    assert_eq!(find("aaaa").await.as_ref(), Some(&used));
+    let used_factor = Factor { last_used_at: Some(at(30)), ..factor.clone() };
+    assert_eq!(stored_factor(store, &factor).await, used_factor);
+    store.count_guess(factor.id, 10).await.unwrap();
+    assert_eq!(consume("aaaa", 31).await, Consumed::Replayed);
+    assert_eq!(find("aaaa").await, Some(used));
+    assert_eq!(stored_factor(store, &factor).await, Factor { guesses_in_a_row: 1, ..used_factor });
+    assert_eq!(find("bbbb").await, Some(second));
+    assert_eq!(consume("cccc", 32).await, Consumed::Gone);
+    assert_eq!(find("cccc").await, None);
+    let other = store.consume_backup_code(Uuid::new_v4(), "bbbb", at(33)).await.unwrap();
+    assert_eq!(other, Consumed::Gone);
+    assert_eq!(consume("bbbb", 34).await, Consumed::Consumed);
+}
+
+pub(super) async fn the_same_prefix_of_another_factor_is_another_code(pair: &Pair) {
+    let store = &*pair.identity;
+    let (ada, bob) = (somebody(store, "ada").await, somebody(store, "bob").await);
+    let (hers, his) = (factor(ada.id, Method::BackupCode), factor(bob.id, Method::BackupCode));
+    for factor in [&hers, &his] {
+        let codes = [code(factor.id, "aaaa")];
+        store.enrol_factors(factor.user_id, std::slice::from_ref(factor), &codes).await.unwrap();
+    }
+    let consumed = store.consume_backup_code(hers.id, "aaaa", at(30)).await.unwrap();
+    assert_eq!(consumed, Consumed::Consumed);
+    let found = store.find_backup_code(his.id, "aaaa").await.unwrap();
+    assert_eq!(found, Some(code(his.id, "aaaa")));
+}

@@ -1,0 +1,325 @@
+//! Many want what one can have: identity.
+
+use std::sync::Arc;
+
+use jwks::{Algorithm, cutoff::CutOffKind, feed::Change, policy::Method};
+use uuid::Uuid;
+
+use super::{
+    Pair, RACERS, count,
+    log::assert_chained,
+    race,
+    samples::{
+        at, code, create, cut_off, event, factor, key, pending_user, site, stored_factor, user,
+        whole_log, written,
+    },
+};
+use crate::{
+    domain::{
+        audit::Action,
+        user::{ADMIN_ROLE, User},
+    },
+    store::{
+        IdentityStore,
+        identity::{Confirmed, Consumed, Created, Guess, KeyAdded, Registered, SitePut},
+    },
+};
+
+/// A case's store, and a person with an unconfirmed factor in it.
+async fn enrolled(
+    pair: &Pair,
+    method: Method,
+) -> (Arc<dyn IdentityStore>, crate::domain::factor::Factor) {
+    let person = user("ada");
+    create(&*pair.identity, &person).await;
+    let factor = factor(person.id, method);
+    let codes = match method {
+        Method::BackupCode => vec![code(factor.id, "aaaa")],
+        _ => Vec::new(),
+    };
+    let factors = std::slice::from_ref(&factor);
+    pair.identity.enrol_factors(person.id, factors, &codes).await.unwrap();
+    (Arc::clone(&pair.identity), factor)
+}
+
+pub(super) async fn one_address_is_registered_once(pair: &Pair) {
+    let store = &pair.identity;
+    let got = race(|_| {
+        let store = Arc::clone(store);
+        async move {
+            let person = User { username: None, username_key: None, ..pending_user("ada") };
+            (person.id, store.register_user(&person, &event(Action::UserCreated)).await.unwrap())
+        }
+    })
+    .await;
+    let created: Vec<Uuid> =
+        got.iter().filter(|one| one.1 == Registered::Created).map(|one| one.0).collect();
+    let [owner] = created[..] else { panic!("{} accounts of one address", created.len()) };
+    let outcomes: Vec<_> = got.into_iter().map(|one| one.1).collect();
+    assert_eq!(count(&outcomes, &Registered::Renewed(owner)), RACERS - 1);
+    let found = store.find_user_by_login("ada@example.com").await.unwrap();
+    assert_eq!(found.map(|found| found.id), Some(owner));
+    let log = whole_log(&**store).await;
+    assert_eq!(log.len(), RACERS);
+    assert!(log.iter().all(|row| row.event.user_id == Some(owner)));
+}
+
+/// Lets many make an account each; the outcomes.
+async fn make_accounts(
+    pair: &Pair,
+    first_admin: bool,
+    person: impl Fn(usize) -> User,
+) -> Vec<Created> {
+    race(|number| {
+        let (store, person) = (Arc::clone(&pair.identity), person(number));
+        async move {
+            let act = event(Action::UserCreated);
+            store.create_user(&person, &[], &[], first_admin, &act).await.unwrap()
+        }
+    })
+    .await
+}
+
+pub(super) async fn one_account_is_made_of_one_address(pair: &Pair) {
+    let got = make_accounts(pair, false, |number| User {
+        username_key: Some(format!("name {number}")),
+        ..user("ada")
+    })
+    .await;
+    assert_eq!(count(&got, &Created::Created), 1);
+    assert_eq!(count(&got, &Created::AddressTaken), RACERS - 1);
+    assert_eq!(written(&*pair.identity).await.0, 1);
+}
+
+pub(super) async fn one_account_is_made_of_one_user_name(pair: &Pair) {
+    let got = make_accounts(pair, false, |number| User {
+        username_key: Some("ada".to_owned()),
+        ..user(&format!("person{number}"))
+    })
+    .await;
+    assert_eq!(count(&got, &Created::Created), 1);
+    assert_eq!(count(&got, &Created::UsernameTaken), RACERS - 1);
+    assert_eq!(written(&*pair.identity).await.0, 1);
+}
+
+pub(super) async fn one_first_admin_is_made(pair: &Pair) {
+    let got = make_accounts(pair, true, |number| User {
+        roles: vec![ADMIN_ROLE.to_owned()],
+        ..user(&format!("admin{number}"))
+    })
+    .await;
+    assert_eq!(count(&got, &Created::Created), 1);
+    assert_eq!(count(&got, &Created::AdminExists), RACERS - 1);
+    assert_eq!(written(&*pair.identity).await.0, 1);
+}
+
+pub(super) async fn an_account_is_activated_by_one(pair: &Pair) {
+    let person = pending_user("ada");
+    create(&*pair.identity, &person).await;
+    let got = race(|_| {
+        let (store, person) = (Arc::clone(&pair.identity), person.clone());
+        async move {
+            let (key, changed) = (&person.email_key, person.password_changed_at);
+            let act = event(Action::EmailVerified);
+            store.activate_user(person.id, key, changed, at(50), &act).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &true), 1);
+    assert_eq!(written(&*pair.identity).await.0, 2);
+}
+
+pub(super) async fn one_enrolment_remains(pair: &Pair) {
+    let person = user("ada");
+    create(&*pair.identity, &person).await;
+    race(|_| {
+        let (store, user_id) = (Arc::clone(&pair.identity), person.id);
+        async move {
+            let factors = [factor(user_id, Method::Totp), factor(user_id, Method::BackupCode)];
+            let codes = [code(factors[1].id, "aaaa")];
+            store.enrol_factors(user_id, &factors, &codes).await.unwrap();
+        }
+    })
+    .await;
+    let mut methods: Vec<Method> = pair
+        .identity
+        .list_factors(person.id)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|factor| factor.method)
+        .collect();
+    methods.sort();
+    assert_eq!(methods, [Method::Totp, Method::BackupCode]);
+}
+
+pub(super) async fn a_factor_is_confirmed_by_one(pair: &Pair) {
+    let (store, totp) = enrolled(pair, Method::Totp).await;
+    let got = race(|_| {
+        let (store, user_id, id) = (Arc::clone(&store), totp.user_id, totp.id);
+        async move {
+            let act = event(Action::MfaEnabled);
+            store.confirm_factor(user_id, id, None, Some(1), at(20), &act).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &Confirmed::Confirmed), 1);
+    assert_eq!(count(&got, &Confirmed::Already), RACERS - 1);
+    let person = store.find_user(totp.user_id).await.unwrap().unwrap();
+    assert_eq!(person.factor_epoch, user("ada").factor_epoch + 1);
+    assert_eq!(written(&*store).await.0, 2);
+}
+
+pub(super) async fn no_more_guesses_are_counted_than_allowed(pair: &Pair) {
+    let (store, totp) = enrolled(pair, Method::Totp).await;
+    let got = race(|_| {
+        let (store, id) = (Arc::clone(&store), totp.id);
+        async move { store.count_guess(id, 10).await.unwrap() }
+    })
+    .await;
+    for guess in 1..=10 {
+        assert_eq!(count(&got, &Guess::Counted(guess)), 1, "guess {guess}");
+    }
+    assert_eq!(count(&got, &Guess::Locked), RACERS - 10);
+    assert_eq!(stored_factor(&*store, &totp).await.guesses_in_a_row, 10);
+}
+
+pub(super) async fn a_totp_step_is_consumed_by_one(pair: &Pair) {
+    let (store, totp) = enrolled(pair, Method::Totp).await;
+    let got = race(|_| {
+        let (store, id) = (Arc::clone(&store), totp.id);
+        async move { store.consume_totp_step(id, 1000, at(30)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &Consumed::Consumed), 1);
+    assert_eq!(count(&got, &Consumed::Replayed), RACERS - 1);
+}
+
+pub(super) async fn a_backup_code_is_consumed_by_one(pair: &Pair) {
+    let (store, codes) = enrolled(pair, Method::BackupCode).await;
+    let got = race(|_| {
+        let (store, id) = (Arc::clone(&store), codes.id);
+        async move { store.consume_backup_code(id, "aaaa", at(30)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &Consumed::Consumed), 1);
+    assert_eq!(count(&got, &Consumed::Replayed), RACERS - 1);
+}
+
+pub(super) async fn a_signing_key_is_added_by_one(pair: &Pair) {
+    let store = &*pair.identity;
+    for expected in [None, Some("first")] {
+        let got = race(|number| {
+            let store = Arc::clone(&pair.identity);
+            async move {
+                // The winner's name is the same whoever wins, so that the next round expects it.
+                let (kid, moment) = match expected {
+                    None => ("first".to_owned(), at(0)),
+                    Some(_) => (format!("second {number}"), at(1000)),
+                };
+                let key = key(&kid, Algorithm::ES256, moment);
+                let act = event(Action::KeyRotated);
+                store.add_signing_key(&key, expected, Some(at(5000)), &act).await.unwrap()
+            }
+        })
+        .await;
+        assert_eq!(count(&got, &KeyAdded::Added), 1);
+        assert_eq!(count(&got, &KeyAdded::Raced), RACERS - 1);
+    }
+    let keys = store.list_signing_keys(at(1000)).await.unwrap();
+    assert_eq!(keys.len(), 2);
+    assert_eq!((keys[0].expires_at, keys[1].expires_at), (Some(at(5000)), None));
+    assert_eq!(written(store).await, (2, 2));
+}
+
+pub(super) async fn a_new_site_is_made_by_one(pair: &Pair) {
+    let got = race(|number| {
+        let store = Arc::clone(&pair.identity);
+        async move {
+            let site = site("shop", &[&format!("shop{number}.example")]);
+            store.put_site(&site, true, &event(Action::PolicyUpdated)).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &SitePut::Stored(1)), 1);
+    assert_eq!(count(&got, &SitePut::Exists), RACERS - 1);
+    assert_eq!(written(&*pair.identity).await, (1, 1));
+}
+
+pub(super) async fn a_host_is_given_to_one(pair: &Pair) {
+    let got = race(|number| {
+        let store = Arc::clone(&pair.identity);
+        async move {
+            let (before, after) = (format!("a{number}.example"), format!("z{number}.example"));
+            let site = site(&format!("site{number}"), &[&before, "shop.example", &after]);
+            store.put_site(&site, true, &event(Action::PolicyUpdated)).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &SitePut::Stored(1)), 1);
+    assert_eq!(count(&got, &SitePut::HostTaken), RACERS - 1);
+    assert_eq!(pair.identity.list_sites().await.unwrap().len(), 1);
+    assert_eq!(written(&*pair.identity).await, (1, 1));
+}
+
+pub(super) async fn the_latest_ending_wins(pair: &Pair) {
+    race(|number| {
+        let store = Arc::clone(&pair.identity);
+        async move {
+            let number = number as u64;
+            let cut = cut_off(CutOffKind::Client, "rail", at(number), at(10_000 - number));
+            store.cut_off(&[cut], &event(Action::SessionRevoked)).await.unwrap();
+        }
+    })
+    .await;
+    let latest = cut_off(CutOffKind::Client, "rail", at(RACERS as u64 - 1), at(10_000));
+    let snapshot = pair.identity.snapshot("https://issuer.example", at(0)).await.unwrap();
+    assert_eq!(snapshot.cut_offs, [latest.clone()]);
+    let feed = pair.identity.list_feed(0, 1000).await.unwrap();
+    assert_eq!(feed.len(), RACERS);
+    let mut told = Vec::new();
+    for entry in &feed {
+        let Change::CutOff(cut) = &entry.change else { panic!("{entry:?} is no ending") };
+        told.push((cut.at, cut.until));
+    }
+    assert!(told.is_sorted(), "an ending went back: {told:?}");
+    assert_eq!(told.last(), Some(&(latest.at, latest.until)));
+}
+
+pub(super) async fn the_log_stays_chained(pair: &Pair) {
+    race(|number| {
+        let store = Arc::clone(&pair.identity);
+        async move {
+            if number % 2 == 0 {
+                store.append_event(&event(Action::LoginFailed)).await.unwrap();
+            } else {
+                create(&*store, &user(&format!("person{number}"))).await;
+            }
+        }
+    })
+    .await;
+    let log = whole_log(&*pair.identity).await;
+    assert_eq!(log.len(), RACERS);
+    assert_chained(&log);
+}
+
+pub(super) async fn one_event_is_written_once(pair: &Pair) {
+    let person = user("ada");
+    create(&*pair.identity, &person).await;
+    let act = event(Action::LoginSuccess);
+    race(|number| {
+        let (store, act, id) = (Arc::clone(&pair.identity), act.clone(), person.id);
+        async move {
+            if number % 2 == 0 {
+                store.append_event(&act).await.unwrap();
+            } else {
+                store.record_login(id, at(60), &act).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let log = whole_log(&*pair.identity).await;
+    assert_eq!(log.len(), 2);
+    assert_eq!(log[1].event, act);
+    assert_chained(&log);
+}

@@ -1,0 +1,314 @@
+//! People: accounts, registration, activation, sign-ins.
+
+use jwks::policy::Method;
+use uuid::Uuid;
+
+use super::{
+    Pair,
+    samples::{at, bare_user, code, create, event, factor, pending_user, user, whole_log, written},
+};
+use crate::{
+    domain::{
+        audit::{Action, Event},
+        user::{ADMIN_ROLE, User, UserStatus},
+    },
+    store::identity::{Created, Registered},
+};
+
+pub(super) async fn a_person_comes_back_whole(pair: &Pair) {
+    let store = &*pair.identity;
+    for (name, status) in [
+        ("ada", UserStatus::Active),
+        ("bob", UserStatus::Pending),
+        ("cy", UserStatus::Disabled),
+        ("dee", UserStatus::Blocked),
+    ] {
+        let person = User { status, ..user(name) };
+        create(store, &person).await;
+        assert_eq!(store.find_user(person.id).await.unwrap().as_ref(), Some(&person));
+        for key in [&person.email_key, person.username_key.as_ref().unwrap()] {
+            assert_eq!(store.find_user_by_login(key).await.unwrap().as_ref(), Some(&person));
+        }
+    }
+}
+
+pub(super) async fn a_person_with_nothing_optional_comes_back_whole(pair: &Pair) {
+    let store = &*pair.identity;
+    for name in ["ada", "bob"] {
+        let person = bare_user(name);
+        create(store, &person).await;
+        assert_eq!(store.find_user(person.id).await.unwrap().as_ref(), Some(&person));
+    }
+}
+
+pub(super) async fn nobody_is_found_by_a_name_that_nobody_has(pair: &Pair) {
+    let store = &*pair.identity;
+    create(store, &user("ada")).await;
+    create(store, &bare_user("bob")).await;
+    assert_eq!(store.find_user(Uuid::new_v4()).await.unwrap(), None);
+    assert_eq!(store.find_subject(Uuid::new_v4(), Uuid::new_v4()).await.unwrap(), None);
+    for key in ["", "eve", "eve@example.com", "ADA@EXAMPLE.COM", "ada@example.com ", "%", "_da"] {
+        assert_eq!(store.find_user_by_login(key).await.unwrap(), None, "{key:?}");
+    }
+}
+
+pub(super) async fn an_address_names_its_owner_before_a_user_name_does(pair: &Pair) {
+    let store = &*pair.identity;
+    let owner = user("ada");
+    let squatter = User { username_key: Some(owner.email_key.clone()), ..user("eve") };
+    create(store, &squatter).await;
+    let found = store.find_user_by_login(&owner.email_key).await.unwrap();
+    assert_eq!(found.map(|found| found.id), Some(squatter.id));
+    create(store, &owner).await;
+    let found = store.find_user_by_login(&owner.email_key).await.unwrap();
+    assert_eq!(found.map(|found| found.id), Some(owner.id));
+}
+
+pub(super) async fn registering_makes_a_pending_account_and_its_event(pair: &Pair) {
+    let store = &*pair.identity;
+    let (person, act) = (pending_user("ada"), event(Action::UserCreated));
+    assert_eq!(store.register_user(&person, &act).await.unwrap(), Registered::Created);
+    assert_eq!(store.find_user(person.id).await.unwrap().as_ref(), Some(&person));
+    let log = whole_log(store).await;
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0].event, Event { user_id: Some(person.id), ..act });
+}
+
+pub(super) async fn registering_again_renews_a_pending_account_and_keeps_its_id(pair: &Pair) {
+    let store = &*pair.identity;
+    let first = pending_user("ada");
+    store.register_user(&first, &event(Action::UserCreated)).await.unwrap();
+    let second = User {
+        email: "ADA@example.com".to_owned(),
+        username: None,
+        username_key: None,
+        name: "Ada the Second".to_owned(),
+        given_name: None,
+        family_name: Some("Second".to_owned()),
+        backup_email: None,
+        locale: Some("fr".to_owned()),
+        guid: "7a".repeat(32),
+        roles: vec![ADMIN_ROLE.to_owned()],
+        password_hash: Some("$argon2id$second".to_owned()),
+        password_changed_at: Some(at(103)),
+        factor_epoch: 0,
+        created_at: at(104),
+        updated_at: at(105),
+        ..pending_user("ada")
+    };
+    let act = event(Action::UserCreated);
+    assert_eq!(store.register_user(&second, &act).await.unwrap(), Registered::Renewed(first.id));
+    let renewed = User {
+        email: second.email.clone(),
+        name: second.name.clone(),
+        given_name: second.given_name.clone(),
+        family_name: second.family_name.clone(),
+        password_hash: second.password_hash.clone(),
+        password_changed_at: second.password_changed_at,
+        created_at: second.created_at,
+        updated_at: second.updated_at,
+        ..first.clone()
+    };
+    assert_eq!(store.find_user(first.id).await.unwrap(), Some(renewed));
+    assert_eq!(store.find_user(second.id).await.unwrap(), None);
+    assert!(!store.has_admin().await.unwrap());
+    let log = whole_log(store).await;
+    assert_eq!(log.len(), 2);
+    assert_eq!(log[1].event, Event { user_id: Some(first.id), ..act });
+}
+
+pub(super) async fn registering_an_address_that_is_taken_changes_nothing(pair: &Pair) {
+    let store = &*pair.identity;
+    for (name, status) in
+        [("ada", UserStatus::Active), ("bob", UserStatus::Disabled), ("cy", UserStatus::Blocked)]
+    {
+        let owner = User { status, ..user(name) };
+        create(store, &owner).await;
+        let before = written(store).await;
+        let late = User { username: None, username_key: None, ..pending_user(name) };
+        let registered = store.register_user(&late, &event(Action::UserCreated)).await.unwrap();
+        assert_eq!(registered, Registered::Taken(owner.id));
+        assert_eq!(store.find_user(owner.id).await.unwrap(), Some(owner));
+        assert_eq!(written(store).await, before);
+    }
+}
+
+pub(super) async fn an_account_is_made_with_its_factors_and_codes(pair: &Pair) {
+    let store = &*pair.identity;
+    let person = user("ada");
+    let mut totp = factor(person.id, Method::Totp);
+    totp.confirmed_at = Some(at(20));
+    totp.last_used_at = Some(at(21));
+    totp.last_step = Some(63_333_333);
+    totp.guesses_in_a_row = 3;
+    let mut backup = factor(person.id, Method::BackupCode);
+    backup.created_at = at(11);
+    backup.sealed_secret = Vec::new();
+    let mut used = code(backup.id, "bbbb");
+    used.used_at = Some(at(22));
+    let codes = [code(backup.id, "aaaa"), used];
+    let factors = [totp, backup];
+    let act = event(Action::UserCreated);
+    let made = store.create_user(&person, &factors, &codes, false, &act).await.unwrap();
+    assert_eq!(made, Created::Created);
+    assert_eq!(store.list_factors(person.id).await.unwrap(), factors);
+    for code in &codes {
+        let found = store.find_backup_code(code.factor_id, &code.prefix).await.unwrap();
+        assert_eq!(found.as_ref(), Some(code));
+    }
+    let log = whole_log(store).await;
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0].event, act);
+}
+
+pub(super) async fn an_address_or_user_name_that_is_taken_makes_no_account(pair: &Pair) {
+    let store = &*pair.identity;
+    let owner = user("ada");
+    create(store, &owner).await;
+    let before = written(store).await;
+    let same_address = User { email_key: owner.email_key.clone(), ..user("bob") };
+    let same_name = User { username_key: owner.username_key.clone(), ..user("cy") };
+    let same_both = User { username_key: owner.username_key.clone(), ..same_address.clone() };
+    for (person, outcome) in [
+        (same_address, Created::AddressTaken),
+        (same_name, Created::UsernameTaken),
+        (same_both, Created::AddressTaken),
+    ] {
+        let factors = [factor(person.id, Method::Totp)];
+        let act = event(Action::UserCreated);
+        let made = store.create_user(&person, &factors, &[], false, &act).await.unwrap();
+        assert_eq!(made, outcome);
+        assert_eq!(store.find_user(person.id).await.unwrap(), None);
+        assert_eq!(store.list_factors(person.id).await.unwrap(), []);
+    }
+    assert_eq!(written(store).await, before);
+}
+
+pub(super) async fn the_first_admin_is_made_only_while_there_is_none(pair: &Pair) {
+    let store = &*pair.identity;
+    let admin =
+        |name: &str| User { roles: vec!["editor".to_owned(), ADMIN_ROLE.to_owned()], ..user(name) };
+    create(store, &user("editor")).await;
+    let (first, second) = (admin("ada"), admin("bob"));
+    let act = event(Action::UserCreated);
+    assert_eq!(store.create_user(&first, &[], &[], true, &act).await.unwrap(), Created::Created);
+    let before = written(store).await;
+    for late in [&second, &User { id: Uuid::new_v4(), ..first.clone() }] {
+        let made = store.create_user(late, &[], &[], true, &event(Action::UserCreated)).await;
+        assert_eq!(made.unwrap(), Created::AdminExists);
+    }
+    assert_eq!(written(store).await, before);
+    create(store, &second).await;
+}
+
+pub(super) async fn a_pending_account_is_activated_once(pair: &Pair) {
+    let store = &*pair.identity;
+    for person in [
+        pending_user("ada"),
+        User { password_hash: None, password_changed_at: None, ..pending_user("bob") },
+    ] {
+        create(store, &person).await;
+        let act = event(Action::EmailVerified);
+        let activate = || {
+            let (key, changed) = (&person.email_key, person.password_changed_at);
+            store.activate_user(person.id, key, changed, at(50), &act)
+        };
+        let before = written(store).await.0;
+        assert!(activate().await.unwrap());
+        let active = User {
+            status: UserStatus::Active,
+            email_verified_at: Some(at(50)),
+            updated_at: at(50),
+            ..person.clone()
+        };
+        assert_eq!(store.find_user(person.id).await.unwrap().as_ref(), Some(&active));
+        assert_eq!(whole_log(store).await.last().unwrap().event, act);
+        assert!(!activate().await.unwrap());
+        assert_eq!(store.find_user(person.id).await.unwrap(), Some(active));
+        assert_eq!(written(store).await.0, before + 1);
+    }
+}
+
+pub(super) async fn an_account_is_activated_only_as_it_was_when_the_mail_was_sent(pair: &Pair) {
+    let store = &*pair.identity;
+    let ada = pending_user("ada");
+    let bob = User { password_changed_at: None, ..pending_user("bob") };
+    let blocked = User { status: UserStatus::Blocked, ..user("cy") };
+    for person in [&ada, &bob, &blocked] {
+        create(store, person).await;
+    }
+    let before = written(store).await;
+    for (person, email_key, password_changed_at) in [
+        (&ada, "eve@example.com", ada.password_changed_at),
+        (&ada, ada.email_key.as_str(), Some(at(4))),
+        (&ada, ada.email_key.as_str(), None),
+        (&bob, bob.email_key.as_str(), Some(at(3))),
+        (&blocked, blocked.email_key.as_str(), blocked.password_changed_at),
+    ] {
+        let act = event(Action::EmailVerified);
+        let activated =
+            store.activate_user(person.id, email_key, password_changed_at, at(50), &act).await;
+        assert!(!activated.unwrap(), "{email_key} {password_changed_at:?}");
+        assert_eq!(store.find_user(person.id).await.unwrap().as_ref(), Some(person));
+    }
+    let nobody = store
+        .activate_user(Uuid::new_v4(), &ada.email_key, None, at(50), &event(Action::EmailVerified))
+        .await;
+    assert!(!nobody.unwrap());
+    assert_eq!(written(store).await, before);
+}
+
+pub(super) async fn a_password_hash_is_renewed_only_from_the_stored_one(pair: &Pair) {
+    let store = &*pair.identity;
+    let (person, bare) = (user("ada"), bare_user("bob"));
+    create(store, &person).await;
+    create(store, &bare).await;
+    let old = person.password_hash.clone().unwrap();
+    assert!(store.renew_password_hash(person.id, &old, "$new").await.unwrap());
+    let renewed = User { password_hash: Some("$new".to_owned()), ..person.clone() };
+    assert_eq!(store.find_user(person.id).await.unwrap().as_ref(), Some(&renewed));
+    assert!(!store.renew_password_hash(person.id, &old, "$newer").await.unwrap());
+    assert!(!store.renew_password_hash(bare.id, "", "$newer").await.unwrap());
+    assert!(!store.renew_password_hash(Uuid::new_v4(), &old, "$newer").await.unwrap());
+    assert_eq!(store.find_user(person.id).await.unwrap(), Some(renewed));
+    assert_eq!(store.find_user(bare.id).await.unwrap(), Some(bare));
+}
+
+pub(super) async fn a_sign_in_is_noted_with_its_event(pair: &Pair) {
+    let store = &*pair.identity;
+    let (person, other) = (user("ada"), bare_user("bob"));
+    create(store, &person).await;
+    create(store, &other).await;
+    let act = event(Action::LoginSuccess);
+    store.record_login(person.id, at(60), &act).await.unwrap();
+    let noted = User { last_login_at: Some(at(60)), ..person.clone() };
+    assert_eq!(store.find_user(person.id).await.unwrap(), Some(noted));
+    assert_eq!(store.find_user(other.id).await.unwrap(), Some(other));
+    assert_eq!(whole_log(store).await.last().unwrap().event, act);
+}
+
+pub(super) async fn only_an_admin_who_is_active_or_pending_counts(pair: &Pair) {
+    let store = &*pair.identity;
+    let admin =
+        |name: &str, status| User { status, roles: vec![ADMIN_ROLE.to_owned()], ..user(name) };
+    let unlike =
+        User { roles: vec!["administrator".to_owned(), "not admin".to_owned()], ..user("eve") };
+    for person in [unlike, admin("ada", UserStatus::Disabled), admin("bob", UserStatus::Blocked)] {
+        create(store, &person).await;
+        assert!(!store.has_admin().await.unwrap());
+    }
+    let pending = admin("cy", UserStatus::Pending);
+    create(store, &pending).await;
+    assert!(store.has_admin().await.unwrap());
+    let activated = store
+        .activate_user(
+            pending.id,
+            &pending.email_key,
+            pending.password_changed_at,
+            at(50),
+            &event(Action::EmailVerified),
+        )
+        .await;
+    assert!(activated.unwrap());
+    assert!(store.has_admin().await.unwrap());
+}

@@ -1,0 +1,613 @@
+//! Random sequences of acts, carried out on two pairs: whatever the one answers, the other must.
+
+use std::future::Future;
+
+use jwks::{Algorithm, Time, cutoff::CutOffKind, policy::Method};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, TestCaseError, TestRunner},
+};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use super::{
+    Pair,
+    samples::{
+        at, code, cut_off, edge, event, factor, family, hash, key, login, one_time, pending_user,
+        rotation, secs, session, site, user,
+    },
+};
+use crate::{
+    domain::{
+        audit::{Action, Event},
+        one_time::Purpose,
+        session::{NewFamily, Proof, Session},
+        user::{ADMIN_ROLE, User, UserStatus},
+    },
+    store::StoreResult,
+};
+
+/// How many sequences, and how long the longest.
+const SEQUENCES: u32 = 24;
+const LENGTH: usize = 80;
+
+/// One act. Small numbers name people, sessions, tokens and sites, so that acts meet.
+#[derive(Clone, Debug)]
+enum Act {
+    /// The clock goes on by so many milliseconds.
+    Wait(u64),
+    Register {
+        person: u8,
+        again: bool,
+    },
+    Create {
+        person: u8,
+        name: u8,
+        admin: bool,
+        first_admin: bool,
+    },
+    Activate {
+        person: u8,
+        as_registered: bool,
+    },
+    RenewPassword {
+        person: u8,
+        right: bool,
+    },
+    RecordLogin {
+        person: u8,
+    },
+    Enrol {
+        person: u8,
+        method: Method,
+        with_codes: bool,
+    },
+    Confirm {
+        person: u8,
+        place: usize,
+        step: Option<u64>,
+    },
+    Guess {
+        person: u8,
+        place: usize,
+    },
+    SpendStep {
+        person: u8,
+        place: usize,
+        step: u64,
+    },
+    SpendCode {
+        person: u8,
+        place: usize,
+    },
+    CutOff {
+        kind: CutOffKind,
+        of: u8,
+        ago: u64,
+        life: u64,
+    },
+    PutSite {
+        site: u8,
+        hosts: Vec<u8>,
+        only_new: bool,
+    },
+    RemoveSite {
+        site: u8,
+    },
+    AddKey {
+        algorithm: Algorithm,
+        right: bool,
+        life: u64,
+    },
+    CreateEdge {
+        name: u8,
+        renew: bool,
+    },
+    AppendAgain,
+    OpenSession {
+        person: u8,
+        life: u64,
+    },
+    AddFamily {
+        session: u8,
+        other_client: bool,
+    },
+    Rotate {
+        session: u8,
+        family: u8,
+        token: u8,
+        successor: u8,
+        wrong_client: bool,
+    },
+    Touch {
+        session: u8,
+    },
+    Raise {
+        session: u8,
+    },
+    Close {
+        session: u8,
+    },
+    CloseAll {
+        person: u8,
+        except: Option<u8>,
+    },
+    BeginLogin {
+        token: u8,
+    },
+    ConsumeLogin {
+        token: u8,
+    },
+    PutOneTime {
+        purpose: Purpose,
+        person: u8,
+        token: u8,
+    },
+    ConsumeOneTime {
+        purpose: Purpose,
+        person: u8,
+        token: u8,
+    },
+    Try {
+        key: u8,
+        limit: u32,
+    },
+    Forgive {
+        key: u8,
+        ago: u64,
+    },
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let person = 0..3_u8;
+    let place = 0..3_usize;
+    let session = 0..4_u8;
+    let token = 0..5_u8;
+    let method = prop::sample::select(Method::ALL.to_vec());
+    let purpose = prop::sample::select(Purpose::ALL.to_vec());
+    let kind = prop::sample::select(vec![
+        CutOffKind::Session,
+        CutOffKind::User,
+        CutOffKind::Client,
+        CutOffKind::ApiKey,
+    ]);
+    let identity = prop_oneof![
+        (person.clone(), any::<bool>()).prop_map(|(person, again)| Act::Register { person, again }),
+        (person.clone(), 0..3_u8, any::<bool>(), any::<bool>()).prop_map(
+            |(person, name, admin, first_admin)| Act::Create { person, name, admin, first_admin }
+        ),
+        (person.clone(), prop::bool::weighted(0.8))
+            .prop_map(|(person, as_registered)| Act::Activate { person, as_registered }),
+        (person.clone(), any::<bool>())
+            .prop_map(|(person, right)| Act::RenewPassword { person, right }),
+        person.clone().prop_map(|person| Act::RecordLogin { person }),
+        (person.clone(), method, any::<bool>())
+            .prop_map(|(person, method, with_codes)| Act::Enrol { person, method, with_codes }),
+        (person.clone(), place.clone(), prop::option::of(0..4_u64))
+            .prop_map(|(person, place, step)| Act::Confirm { person, place, step }),
+        (person.clone(), place.clone()).prop_map(|(person, place)| Act::Guess { person, place }),
+        (person.clone(), place.clone(), 0..6_u64)
+            .prop_map(|(person, place, step)| Act::SpendStep { person, place, step }),
+        (person.clone(), place).prop_map(|(person, place)| Act::SpendCode { person, place }),
+        (kind, 0..4_u8, 0..200_u64, 0..400_u64).prop_map(|(kind, of, ago, life)| Act::CutOff {
+            kind,
+            of,
+            ago,
+            life
+        }),
+        (0..3_u8, vec(0..4_u8, 0..3), any::<bool>())
+            .prop_map(|(site, hosts, only_new)| Act::PutSite { site, hosts, only_new }),
+        (0..3_u8).prop_map(|site| Act::RemoveSite { site }),
+        (prop::sample::select(Algorithm::ALL.to_vec()), prop::bool::weighted(0.7), 0..300_u64)
+            .prop_map(|(algorithm, right, life)| Act::AddKey { algorithm, right, life }),
+        (0..2_u8, any::<bool>()).prop_map(|(name, renew)| Act::CreateEdge { name, renew }),
+        Just(Act::AppendAgain),
+    ];
+    let sessions = prop_oneof![
+        1 => (person.clone(), 1..2000_u64)
+            .prop_map(|(person, life)| Act::OpenSession { person, life }),
+        1 => (session.clone(), any::<bool>())
+            .prop_map(|(session, other_client)| Act::AddFamily { session, other_client }),
+        4 => (session.clone(), 0..2_u8, token.clone(), token.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(session, family, token, successor, wrong_client)| Act::Rotate {
+                session, family, token, successor, wrong_client
+            }),
+        1 => session.clone().prop_map(|session| Act::Touch { session }),
+        1 => session.clone().prop_map(|session| Act::Raise { session }),
+        1 => session.clone().prop_map(|session| Act::Close { session }),
+        1 => (person.clone(), prop::option::of(session))
+            .prop_map(|(person, except)| Act::CloseAll { person, except }),
+        1 => token.clone().prop_map(|token| Act::BeginLogin { token }),
+        1 => token.clone().prop_map(|token| Act::ConsumeLogin { token }),
+        1 => (purpose.clone(), person.clone(), token.clone())
+            .prop_map(|(purpose, person, token)| Act::PutOneTime { purpose, person, token }),
+        1 => (purpose, person, token)
+            .prop_map(|(purpose, person, token)| Act::ConsumeOneTime { purpose, person, token }),
+        2 => (0..2_u8, 1..4_u32).prop_map(|(key, limit)| Act::Try { key, limit }),
+        1 => (0..2_u8, 0..50_u64).prop_map(|(key, ago)| Act::Forgive { key, ago }),
+    ];
+    let wait = (0..200_u64).prop_map(Act::Wait);
+    vec(prop_oneof![1 => wait, 4 => identity, 4 => sessions], 1..LENGTH)
+}
+
+/// The same id for the same row in both pairs.
+fn id(kind: u8, number: impl Into<u64>) -> Uuid {
+    Uuid::from_u128((u128::from(kind) << 64) | u128::from(number.into()))
+}
+
+/// One pair on its way through a sequence, with what the callers of the stores would remember.
+struct Walk {
+    pair: Pair,
+    now: Time,
+    /// How many acts there were: names what is new.
+    acts: u64,
+    opened: Vec<Session>,
+    families: Vec<(Session, NewFamily)>,
+    last_event: Option<Event>,
+}
+
+impl Walk {
+    fn with(pair: Pair) -> Self {
+        let (opened, families) = (Vec::new(), Vec::new());
+        Self { pair, now: at(0), acts: 0, opened, families, last_event: None }
+    }
+
+    fn event(&mut self, action: Action) -> Event {
+        let actor = Some(id(1, 0_u64));
+        let user_id = Some(id(1, 1_u64));
+        let event = Event { id: id(2, self.acts), at: self.now, actor, user_id, ..event(action) };
+        self.last_event = Some(event.clone());
+        event
+    }
+
+    fn session(&self, number: u8) -> Session {
+        let unknown = || Session { sid: id(3, 999_u64), ..session(id(1, 0_u64)) };
+        self.opened.get(usize::from(number)).cloned().unwrap_or_else(unknown)
+    }
+
+    fn family(&self, token: &str, client_id: &str) -> NewFamily {
+        NewFamily {
+            id: id(4, self.acts),
+            client_id: client_id.to_owned(),
+            expires_at: self.now.plus(secs(1)),
+            ..family(token)
+        }
+    }
+
+    /// The factor of the person at this place of their list; an unknown one where there is none.
+    async fn factor(&self, person: u8, place: usize) -> StoreResult<Uuid> {
+        let factors = self.pair.identity.list_factors(id(1, person)).await?;
+        Ok(factors.get(place).map_or(id(5, 999_999_u64), |factor| factor.id))
+    }
+
+    /// What the pair answers to an act, as text.
+    async fn take(&mut self, act: &Act) -> String {
+        self.acts += 1;
+        self.now = self.now.plus(std::time::Duration::from_millis(1));
+        let answer = match act {
+            Act::Wait(millis) => {
+                self.now = self.now.plus(std::time::Duration::from_millis(*millis));
+                Ok(String::new())
+            }
+            act => match self.change_identity(act).await {
+                Some(answer) => answer,
+                None => self.change_sessions(act).await,
+            },
+        };
+        // Causes are for the log, and differ.
+        answer.unwrap_or_else(|_| "failed".to_owned())
+    }
+
+    /// `None`: the act is none of the identity store's.
+    async fn change_identity(&mut self, act: &Act) -> Option<StoreResult<String>> {
+        Some(self.identity_act(act).await.transpose()?)
+    }
+
+    async fn identity_act(&mut self, act: &Act) -> StoreResult<Option<String>> {
+        let store = self.pair.identity.clone();
+        let now = self.now;
+        Ok(Some(match act {
+            Act::Register { person, again } => {
+                let user = User {
+                    id: id(1, *person + if *again { 100 } else { 0 }),
+                    username: None,
+                    username_key: None,
+                    password_changed_at: Some(now),
+                    created_at: now,
+                    ..pending_user(&format!("person{person}"))
+                };
+                let event = self.event(Action::UserCreated);
+                format!("{:?}", store.register_user(&user, &event).await?)
+            }
+            Act::Create { person, name, admin, first_admin } => {
+                let roles = if *admin { vec![ADMIN_ROLE.to_owned()] } else { Vec::new() };
+                let user = User {
+                    id: id(1, self.acts + 1000),
+                    username_key: Some(format!("name{name}")),
+                    status: if *admin { UserStatus::Pending } else { UserStatus::Active },
+                    roles,
+                    ..user(&format!("person{person}"))
+                };
+                let event = self.event(Action::UserCreated);
+                let made = store.create_user(&user, &[], &[], *first_admin, &event).await?;
+                format!("{made:?}")
+            }
+            Act::Activate { person, as_registered } => {
+                let key = format!("person{person}@example.com");
+                let held = store.find_user_by_login(&key).await?;
+                let changed = held.as_ref().and_then(|user| user.password_changed_at);
+                let changed = if *as_registered { changed } else { Some(at(0)) };
+                let of = held.map_or(id(1, *person), |user| user.id);
+                let event = self.event(Action::EmailVerified);
+                format!("{:?}", store.activate_user(of, &key, changed, now, &event).await?)
+            }
+            Act::RenewPassword { person, right } => {
+                let of = id(1, *person);
+                let held = store.find_user(of).await?.and_then(|user| user.password_hash);
+                let old = held.filter(|_| *right).unwrap_or_else(|| "other".to_owned());
+                let new = format!("hash {}", self.acts);
+                format!("{:?}", store.renew_password_hash(of, &old, &new).await?)
+            }
+            Act::RecordLogin { person } => {
+                let event = self.event(Action::LoginSuccess);
+                format!("{:?}", store.record_login(id(1, *person), now, &event).await?)
+            }
+            Act::Enrol { person, method, with_codes } => {
+                let mut factors = vec![factor(id(1, *person), *method)];
+                if *with_codes && *method != Method::BackupCode {
+                    factors.push(factor(id(1, *person), Method::BackupCode));
+                }
+                for (number, factor) in (0..).zip(&mut factors) {
+                    factor.id = id(5, self.acts * 2 + number);
+                    factor.created_at = now;
+                }
+                let codes: Vec<_> = factors
+                    .iter()
+                    .filter(|factor| factor.method == Method::BackupCode)
+                    .map(|factor| code(factor.id, "aaaa"))
+                    .collect();
+                format!("{:?}", store.enrol_factors(id(1, *person), &factors, &codes).await?)
+            }
+            Act::Confirm { person, place, step } => {
+                let factor = self.factor(*person, *place).await?;
+                let event = self.event(Action::MfaEnabled);
+                let name = step.map(|step| format!("named {step}"));
+                let confirmed = store
+                    .confirm_factor(id(1, *person), factor, name.as_deref(), *step, now, &event)
+                    .await?;
+                format!("{confirmed:?}")
+            }
+            Act::Guess { person, place } => {
+                let factor = self.factor(*person, *place).await?;
+                format!("{:?}", store.count_guess(factor, 2).await?)
+            }
+            Act::SpendStep { person, place, step } => {
+                let factor = self.factor(*person, *place).await?;
+                format!("{:?}", store.consume_totp_step(factor, *step, now).await?)
+            }
+            Act::SpendCode { person, place } => {
+                let factor = self.factor(*person, *place).await?;
+                let found = store.find_backup_code(factor, "aaaa").await?;
+                let spent = store.consume_backup_code(factor, "aaaa", now).await?;
+                format!("{found:?} {spent:?}")
+            }
+            Act::CutOff { kind, of, ago, life } => {
+                let of = match kind {
+                    CutOffKind::Session => self.session(*of).sid.to_string(),
+                    CutOffKind::User => id(1, *of).to_string(),
+                    CutOffKind::Client | CutOffKind::ApiKey => format!("name{of}"),
+                };
+                let ended_at = now.minus(std::time::Duration::from_millis(*ago));
+                let until = now.plus(std::time::Duration::from_millis(*life));
+                let cut = cut_off(*kind, &of, ended_at, until);
+                let event = self.event(Action::SessionRevoked);
+                format!("{:?}", store.cut_off(&[cut], &event).await?)
+            }
+            Act::PutSite { site: number, hosts, only_new } => {
+                let hosts: Vec<String> = hosts.iter().map(|host| format!("h{host}")).collect();
+                let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+                let site = site(&format!("site{number}"), &hosts);
+                let event = self.event(Action::PolicyUpdated);
+                format!("{:?}", store.put_site(&site, *only_new, &event).await?)
+            }
+            Act::RemoveSite { site } => {
+                let event = self.event(Action::PolicyUpdated);
+                format!("{:?}", store.remove_site(&format!("site{site}"), &event).await?)
+            }
+            Act::AddKey { algorithm, right, life } => {
+                let keys = store.list_signing_keys(Time::default()).await?;
+                let newest = keys.iter().rfind(|key| key.algorithm == *algorithm);
+                let newest = newest.map(|key| key.kid.clone()).filter(|_| *right);
+                let key = key(&format!("key{}", self.acts), *algorithm, now);
+                let end = now.plus(std::time::Duration::from_millis(*life));
+                let event = self.event(Action::KeyRotated);
+                let added =
+                    store.add_signing_key(&key, newest.as_deref(), Some(end), &event).await?;
+                format!("{added:?}")
+            }
+            Act::CreateEdge { name, renew } => {
+                let mut edge = edge(&format!("edge{name}"), &format!("credential {}", self.acts));
+                edge.id = id(6, self.acts);
+                let event = self.event(Action::EdgeCreated);
+                let made = if *renew {
+                    format!("{:?}", store.renew_edge(&edge, &event).await?)
+                } else {
+                    format!("{:?}", store.create_edge(&edge, &event).await?)
+                };
+                format!("{made} {:?}", store.find_edge(&edge.hash).await?)
+            }
+            Act::AppendAgain => {
+                let Some(event) = self.last_event.clone() else { return Ok(Some(String::new())) };
+                format!("{:?}", store.append_event(&event).await?)
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    async fn change_sessions(&mut self, act: &Act) -> StoreResult<String> {
+        let store = self.pair.sessions.clone();
+        let now = self.now;
+        Ok(match act {
+            Act::OpenSession { person, life } => {
+                let session = Session {
+                    sid: id(3, self.acts),
+                    created_at: now,
+                    last_active_at: now,
+                    expires_at: now.plus(std::time::Duration::from_millis(*life)),
+                    proof: Proof { auth_time: now, ..session(id(1, *person)).proof },
+                    ..session(id(1, *person))
+                };
+                let family = self.family("token 0", "rail");
+                store.open_session(&session, &family).await?;
+                self.families.push((session.clone(), family));
+                self.opened.push(session);
+                String::new()
+            }
+            Act::AddFamily { session, other_client } => {
+                let session = self.session(*session);
+                let family = self.family("token 0", if *other_client { "shop" } else { "rail" });
+                let (user_id, sid) = (session.user_id, session.sid);
+                let added = store.add_family(user_id, sid, &family, now).await?;
+                self.families.push((session, family));
+                format!("{added:?}")
+            }
+            Act::Rotate { session, family, token, successor, wrong_client } => {
+                let session = self.session(*session);
+                let mut families = self.families.iter().filter(|(of, _)| of.sid == session.sid);
+                let family = families.nth(usize::from(*family)).map(|(_, family)| family.clone());
+                let family = family.unwrap_or_else(|| self.family("token 0", "rail"));
+                let (token, successor) = (format!("token {token}"), format!("token {successor}"));
+                let mut rotation = rotation(&session, &family, &token, &successor);
+                rotation.ttl = secs(1);
+                rotation.retry_window = std::time::Duration::from_millis(60);
+                if *wrong_client {
+                    rotation.client_id = "thief".to_owned();
+                }
+                format!("{:?}", store.rotate_refresh(&rotation, now).await?)
+            }
+            Act::Touch { session } => {
+                let Session { user_id, sid, .. } = self.session(*session);
+                format!("{:?}", store.touch_session(user_id, sid, now).await?)
+            }
+            Act::Raise { session } => {
+                let Session { user_id, sid, mut proof, .. } = self.session(*session);
+                proof.auth_time = now;
+                let family = self.family("token 0", "rail");
+                let raised = store.raise_session(user_id, sid, &proof, &family, now).await?;
+                if let Some(raised) = &raised {
+                    self.families.push((raised.clone(), family));
+                }
+                format!("{raised:?}")
+            }
+            Act::Close { session } => {
+                let Session { user_id, sid, .. } = self.session(*session);
+                // Whether a session that is over is still there to be closed is nobody's concern.
+                let living = store.find_session(user_id, sid, now).await?.is_some();
+                let closed = store.close_session(user_id, sid).await?;
+                format!("{:?}", living && closed)
+            }
+            Act::CloseAll { person, except } => {
+                let except = except.map(|session| self.session(session).sid);
+                let living = store.list_sessions(id(1, *person), now).await?;
+                let mut closed = store.close_sessions(id(1, *person), except).await?;
+                closed.retain(|sid| living.iter().any(|session| session.sid == *sid));
+                closed.sort();
+                format!("{closed:?}")
+            }
+            Act::BeginLogin { token } => {
+                // Tokens are random: none comes twice.
+                let hash = hash(&format!("login {token}"));
+                if store.find_login(&hash, Time::default()).await?.is_some() {
+                    return Ok("begun before".to_owned());
+                }
+                let mut login = login(id(1, *token));
+                login.created_at = now;
+                login.expires_at = now.plus(secs(1));
+                format!("{:?}", store.begin_login(&hash, &login).await?)
+            }
+            Act::ConsumeLogin { token } => {
+                let hash = hash(&format!("login {token}"));
+                let found = store.find_login(&hash, now).await?;
+                format!("{found:?} {:?}", store.consume_login(&hash, now).await?)
+            }
+            Act::PutOneTime { purpose, person, token } => {
+                let mut one = one_time(*purpose, id(1, *person), &format!("once {token}"));
+                one.expires_at = now.plus(secs(1));
+                format!("{:?}", store.put_one_time(&one).await?)
+            }
+            Act::ConsumeOneTime { purpose, person, token } => {
+                let (owner, hash) = (id(1, *person), hash(&format!("once {token}")));
+                let found = store.find_one_time(*purpose, owner, &hash, now).await?;
+                let consumed = store.consume_one_time(*purpose, owner, &hash, now).await?;
+                format!("{found:?} {consumed:?}")
+            }
+            Act::Try { key, limit } => {
+                let window = std::time::Duration::from_millis(50);
+                let budget = store.count_try(&format!("key {key}"), *limit, window, now).await?;
+                format!("{budget:?}")
+            }
+            Act::Forgive { key, ago } => {
+                let then = now.minus(std::time::Duration::from_millis(*ago));
+                format!("{:?}", store.forgive_try(&format!("key {key}"), then).await?)
+            }
+            other => panic!("{other:?} is an act of no store"),
+        })
+    }
+
+    /// All that can be read, as text.
+    async fn everything(&self) -> StoreResult<Vec<String>> {
+        let (identity, sessions) = (&self.pair.identity, &self.pair.sessions);
+        let mut all = Vec::new();
+        for person in 0..3_u8 {
+            for key in [format!("person{person}@example.com"), format!("name{person}")] {
+                all.push(format!("{:?}", identity.find_user_by_login(&key).await?));
+            }
+            for session in &self.opened {
+                let subject = identity.find_subject(id(1, person), session.sid).await?;
+                all.push(format!("{subject:?}"));
+            }
+            all.push(format!("{:?}", identity.list_factors(id(1, person)).await?));
+            all.push(format!("{:?}", sessions.list_sessions(id(1, person), self.now).await?));
+        }
+        all.push(format!("{:?}", identity.has_admin().await?));
+        all.push(format!("{:?}", identity.list_signing_keys(self.now).await?));
+        let mut snapshot = identity.snapshot("https://issuer.example", self.now).await?;
+        snapshot.epoch.clear();
+        snapshot.cut_offs.sort_by(|one, other| (one.kind, &one.id).cmp(&(other.kind, &other.id)));
+        all.push(format!("{snapshot:?}"));
+        all.push(format!("{:?}", identity.list_feed(0, 10_000).await?));
+        all.push(format!("{:?}", identity.list_audit(0, 10_000).await?));
+        Ok(all)
+    }
+}
+
+/// Carries random sequences out on a fresh pair of each kind, and fails with the shortest one
+/// that they answer differently.
+pub(super) fn compare<A, B>(one: impl Fn() -> A, other: impl Fn() -> B)
+where
+    A: Future<Output = Pair>,
+    B: Future<Output = Pair>,
+{
+    let runtime = Runtime::new().unwrap();
+    let config = Config { cases: SEQUENCES, failure_persistence: None, ..Config::default() };
+    let outcome = TestRunner::new(config).run(&acts(), |acts| {
+        runtime.block_on(async {
+            let (mut one, mut other) = (Walk::with(one().await), Walk::with(other().await));
+            for (number, act) in (1..).zip(&acts) {
+                let (first, second) = (one.take(act).await, other.take(act).await);
+                prop_assert_eq!(first, second, "act {}: {:?}", number, act);
+            }
+            let read = |error: crate::store::StoreError| TestCaseError::fail(error.to_string());
+            let first = one.everything().await.map_err(read)?;
+            let second = other.everything().await.map_err(read)?;
+            for (first, second) in first.into_iter().zip(second) {
+                prop_assert_eq!(first, second, "what is stored after it all");
+            }
+            Ok(())
+        })
+    });
+    if let Err(difference) = outcome {
+        panic!("{difference}");
+    }
+}

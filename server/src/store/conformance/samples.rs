@@ -1,0 +1,356 @@
+//! Rows for the cases: every field holds something that is not its default.
+
+use std::time::Duration;
+
+use jwks::{
+    Algorithm, Time,
+    cutoff::{CutOff, CutOffKind},
+    policy::{
+        Accept, Allow, ApiKeyRule, Level, Method, Mode, OnStale, Policy, Require, Rule,
+        TrustedDevice,
+    },
+    site::{Branding, Site, SiteStatus},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        audit::{Action, AuditRow, Event},
+        edge::EdgeRow,
+        factor::{BackupCode, Factor},
+        key::KeyRow,
+        login::{Outstanding, PendingLogin},
+        one_time::{OneTime, Purpose},
+        secret::SecretHash,
+        session::{NewFamily, Proof, Rotation, Session},
+        user::{User, UserStatus},
+    },
+    store::{IdentityStore, identity::Created},
+};
+
+/// The clock of a case begins here: 2030, ahead of any clock that runs.
+const START: Time = Time::from_secs(1_900_000_000);
+
+/// So many milliseconds after the beginning.
+pub(in crate::store) fn at(millis: u64) -> Time {
+    START.plus(Duration::from_millis(millis))
+}
+
+/// So many seconds.
+pub(in crate::store) const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// The hash of a secret of this text.
+pub(in crate::store) fn hash(secret: &str) -> SecretHash {
+    SecretHash::of(secret)
+}
+
+/// A person of this name, active.
+pub(in crate::store) fn user(name: &str) -> User {
+    User {
+        id: Uuid::new_v4(),
+        tenant_id: "acme".to_owned(),
+        status: UserStatus::Active,
+        email: format!("{name}@Example.COM"),
+        email_key: format!("{name}@example.com"),
+        email_verified_at: Some(at(1)),
+        username: Some(format!("{name}'s Name")),
+        username_key: Some(format!("{name}'s name")),
+        name: format!("{name} „Ünï\u{1f511}“ \\ % _"),
+        given_name: Some(format!("given {name}")),
+        family_name: Some(format!("family {name}")),
+        backup_email: Some(format!("{name}@backup.example")),
+        locale: Some("nl-NL".to_owned()),
+        phone: Some("+31201234567".to_owned()),
+        phone_verified_at: Some(at(2)),
+        rual_code: Some("R-7".to_owned()),
+        guid: "5e".repeat(32),
+        roles: vec!["editor".to_owned(), "a \"quoted\" role".to_owned()],
+        claims: json!({
+            "nickname": name,
+            "address": { "locality": "Utrecht", "numbers": [1, 2.5, null, true] },
+        })
+        .as_object()
+        .cloned()
+        .unwrap(),
+        password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()),
+        password_changed_at: Some(at(3)),
+        factor_epoch: 41,
+        created_at: at(4),
+        updated_at: at(5),
+        last_login_at: Some(at(6)),
+    }
+}
+
+/// The same person with nothing that may be missing.
+pub(in crate::store) fn bare_user(name: &str) -> User {
+    User {
+        email_verified_at: None,
+        username: None,
+        username_key: None,
+        given_name: None,
+        family_name: None,
+        backup_email: None,
+        locale: None,
+        phone: None,
+        phone_verified_at: None,
+        rual_code: None,
+        roles: Vec::new(),
+        claims: serde_json::Map::new(),
+        password_hash: None,
+        password_changed_at: None,
+        last_login_at: None,
+        ..user(name)
+    }
+}
+
+/// A person of this name whom nobody has proved yet.
+pub(in crate::store) fn pending_user(name: &str) -> User {
+    User { status: UserStatus::Pending, email_verified_at: None, ..user(name) }
+}
+
+/// Makes an account of the person.
+pub(in crate::store) async fn create(store: &dyn IdentityStore, user: &User) {
+    let made = store.create_user(user, &[], &[], false, &event(Action::UserCreated)).await.unwrap();
+    assert_eq!(made, Created::Created);
+}
+
+/// An event of this kind.
+pub(in crate::store) fn event(action: Action) -> Event {
+    Event {
+        id: Uuid::new_v4(),
+        at: at(7),
+        action,
+        actor: Some(Uuid::new_v4()),
+        user_id: Some(Uuid::new_v4()),
+        site_key: Some("shop".to_owned()),
+        client_id: Some("rail".to_owned()),
+        ip: Some("2001:db8::1".to_owned()),
+        user_agent: Some("Agent/1 <b>\"\\'".to_owned()),
+        request_id: Some("request-1".to_owned()),
+        details: json!({ "zeta": [1, 2.5, null], "alpha": { "é": "\u{1f511}\n" }, "big": u64::MAX }),
+    }
+}
+
+/// The whole log.
+pub(in crate::store) async fn whole_log(store: &dyn IdentityStore) -> Vec<AuditRow> {
+    store.list_audit(0, 10_000).await.unwrap()
+}
+
+/// How many rows the log has, and the number of the newest feed entry: what an act that changes
+/// nothing leaves as they are.
+pub(in crate::store) async fn written(store: &dyn IdentityStore) -> (usize, u64) {
+    (whole_log(store).await.len(), store.feed_head().await.unwrap().1)
+}
+
+/// An unconfirmed factor of the person.
+pub(in crate::store) fn factor(user_id: Uuid, method: Method) -> Factor {
+    Factor {
+        id: Uuid::new_v4(),
+        user_id,
+        method,
+        name: format!("my {method}"),
+        sealed_secret: vec![0, 1, 254, 255],
+        confirmed_at: None,
+        created_at: at(10),
+        last_used_at: None,
+        last_step: None,
+        guesses_in_a_row: 0,
+    }
+}
+
+/// A code of the factor.
+pub(in crate::store) fn code(factor_id: Uuid, prefix: &str) -> BackupCode {
+    BackupCode {
+        factor_id,
+        prefix: prefix.to_owned(),
+        hash: format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA${prefix}"),
+        used_at: None,
+    }
+}
+
+/// The factor as it is stored now.
+pub(in crate::store) async fn stored_factor(store: &dyn IdentityStore, factor: &Factor) -> Factor {
+    let factors = store.list_factors(factor.user_id).await.unwrap();
+    factors.into_iter().find(|stored| stored.id == factor.id).unwrap()
+}
+
+/// An ending.
+pub(in crate::store) fn cut_off(kind: CutOffKind, id: &str, at: Time, until: Time) -> CutOff {
+    CutOff { kind, id: id.to_owned(), at, until }
+}
+
+/// A site that answers to `hosts`.
+pub(in crate::store) fn site(site_key: &str, hosts: &[&str]) -> Site {
+    Site {
+        site_key: site_key.to_owned(),
+        name: format!("Site {site_key}"),
+        base_url: format!("https://{site_key}.example"),
+        hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+        upstreams: vec!["http://127.0.0.1:9000".to_owned(), "https://up.example:443".to_owned()],
+        status: SiteStatus::Inactive,
+        branding: Branding {
+            color: Some("#aabbcc".to_owned()),
+            logo: Some("https://logo.example/x.png".to_owned()),
+            support: Some("help@example.com".to_owned()),
+        },
+        policy: Policy {
+            require: Require::PhishingResistant,
+            allowed_factors: vec![Method::Totp, Method::Hardware],
+            trusted_device: TrustedDevice { days: 30 },
+            max_auth_age: Some(300),
+            session_idle: Some(600),
+            session_absolute: Some(3600),
+            allow: Allow {
+                roles: vec!["editor".to_owned()],
+                users: vec![Uuid::from_u128(1).to_string()],
+                tenants: vec!["acme".to_owned()],
+                networks: vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
+            },
+            accept: Accept {
+                session: false,
+                bearer: false,
+                api_key: Some(ApiKeyRule { scopes: vec!["read".to_owned()] }),
+                client: Some(ApiKeyRule { scopes: vec!["write".to_owned()] }),
+                dpop_only: true,
+            },
+            rules: vec![Rule {
+                prefix: Some("/admin".to_owned()),
+                methods: vec!["POST".to_owned()],
+                require: Some(Require::TwoFactor),
+                ..Rule::default()
+            }],
+            first_party: true,
+            login_mode: Mode::Code,
+            reset_mode: Mode::Code,
+            max_staleness: 5,
+            on_stale: OnStale::Allow,
+        },
+        version: 0,
+        forward_credentials: true,
+    }
+}
+
+/// A signing key of this name.
+pub(in crate::store) fn key(kid: &str, algorithm: Algorithm, published_at: Time) -> KeyRow {
+    let jwk = match algorithm {
+        Algorithm::ES256 => json!({
+            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": kid,
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+        }),
+        Algorithm::EdDSA => json!({
+            "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": kid,
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        }),
+        Algorithm::RS256 => json!({
+            "kty": "RSA", "alg": "RS256", "use": "sig", "kid": kid, "n": "AQAB", "e": "AQAB",
+        }),
+    };
+    KeyRow {
+        kid: kid.to_owned(),
+        algorithm,
+        sealed: vec![0, 7, 255, 128],
+        public_jwk: jwk.to_string(),
+        published_at,
+        active_at: published_at.plus(secs(60)),
+        expires_at: None,
+    }
+}
+
+/// An edge with the credential of this text.
+pub(in crate::store) fn edge(name: &str, credential: &str) -> EdgeRow {
+    EdgeRow {
+        id: Uuid::new_v4(),
+        name: name.to_owned(),
+        hash: hash(credential),
+        created_at: at(11),
+    }
+}
+
+/// How long a session lives.
+pub(in crate::store) const SESSION_LIFE: Duration = secs(30 * 24 * 3600);
+/// How long a refresh token lives.
+pub(in crate::store) const TOKEN_LIFE: Duration = secs(7 * 24 * 3600);
+/// How long a spent token may come again.
+pub(in crate::store) const WINDOW: Duration = secs(60);
+
+/// A session of the person, opened at [`at`]`(0)`.
+pub(in crate::store) fn session(user_id: Uuid) -> Session {
+    Session {
+        sid: Uuid::now_v7(),
+        user_id,
+        tenant_id: "acme".to_owned(),
+        client_id: "auth2:shop".to_owned(),
+        site_key: Some("shop".to_owned()),
+        proof: Proof {
+            acr: Level::TwoFactor,
+            amr: vec!["pwd".to_owned(), "otp".to_owned()],
+            auth_time: at(0).minus(secs(1)),
+        },
+        remember: true,
+        created_at: at(0),
+        last_active_at: at(1),
+        expires_at: at(0).plus(SESSION_LIFE),
+        ip: "2001:db8::2".to_owned(),
+        user_agent: "Agent/2 \"\\ „ü“".to_owned(),
+        device: "Firefox on Linux".to_owned(),
+    }
+}
+
+/// A family of client `rail`, whose first token is of this text.
+pub(in crate::store) fn family(token: &str) -> NewFamily {
+    NewFamily {
+        id: Uuid::new_v4(),
+        client_id: "rail".to_owned(),
+        scope: "openid offline_access".to_owned(),
+        hash: hash(token),
+        expires_at: at(0).plus(TOKEN_LIFE),
+    }
+}
+
+/// The rotation of token `presented` of the family to `successor`.
+pub(in crate::store) fn rotation(
+    session: &Session,
+    family: &NewFamily,
+    presented: &str,
+    successor: &str,
+) -> Rotation {
+    Rotation {
+        user_id: session.user_id,
+        sid: session.sid,
+        family_id: family.id,
+        client_id: family.client_id.clone(),
+        presented: hash(presented),
+        successor: hash(successor),
+        ttl: TOKEN_LIFE,
+        retry_window: WINDOW,
+    }
+}
+
+/// Half a sign-in of the person, begun at [`at`]`(0)`, that lives for ten minutes.
+pub(in crate::store) fn login(user_id: Uuid) -> PendingLogin {
+    PendingLogin {
+        user_id,
+        outstanding: Outstanding::Enrol,
+        client_id: "auth2:shop".to_owned(),
+        site_key: Some("shop".to_owned()),
+        methods: vec![Method::Totp, Method::BackupCode],
+        remember: true,
+        created_at: at(0),
+        expires_at: at(0).plus(secs(600)),
+    }
+}
+
+/// A one-time token of this text, that lives for half an hour.
+pub(in crate::store) fn one_time(purpose: Purpose, owner: Uuid, token: &str) -> OneTime {
+    OneTime {
+        purpose,
+        owner,
+        hash: hash(token),
+        bound_to: "ada@example.com \"ü\" 1900000000003".to_owned(),
+        expires_at: at(0).plus(secs(1800)),
+    }
+}

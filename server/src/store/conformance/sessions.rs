@@ -1,0 +1,209 @@
+//! Sessions.
+
+use jwks::policy::Level;
+use uuid::Uuid;
+
+use super::{
+    Pair,
+    samples::{SESSION_LIFE, at, family, rotation, secs, session},
+};
+use crate::{
+    domain::session::{NewFamily, Proof, Rotated, Session},
+    store::SessionStore,
+};
+
+async fn open(store: &dyn SessionStore, session: &Session) {
+    store.open_session(session, &family("token")).await.unwrap();
+}
+
+pub(super) async fn a_session_comes_back_whole(pair: &Pair) {
+    let store = &*pair.sessions;
+    let owner = Uuid::new_v4();
+    for acr in [Level::OneFactor, Level::TwoFactor, Level::PhishingResistant] {
+        let mut session = session(owner);
+        session.proof.acr = acr;
+        open(store, &session).await;
+        let found = store.find_session(owner, session.sid, at(2)).await.unwrap();
+        assert_eq!(found, Some(session));
+    }
+}
+
+pub(super) async fn a_session_with_nothing_optional_comes_back_whole(pair: &Pair) {
+    let store = &*pair.sessions;
+    let full = session(Uuid::new_v4());
+    let session = Session {
+        site_key: None,
+        proof: Proof { amr: Vec::new(), ..full.proof.clone() },
+        remember: false,
+        ip: String::new(),
+        user_agent: String::new(),
+        device: String::new(),
+        ..full
+    };
+    open(store, &session).await;
+    let found = store.find_session(session.user_id, session.sid, at(2)).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&session));
+    assert_eq!(store.list_sessions(session.user_id, at(2)).await.unwrap(), [session]);
+}
+
+pub(super) async fn a_session_is_found_only_under_its_owner(pair: &Pair) {
+    let store = &*pair.sessions;
+    let session = session(Uuid::new_v4());
+    let (stranger, sid) = (Uuid::new_v4(), session.sid);
+    open(store, &session).await;
+    assert_eq!(store.find_session(stranger, sid, at(2)).await.unwrap(), None);
+    assert_eq!(store.find_session(session.user_id, Uuid::now_v7(), at(2)).await.unwrap(), None);
+    assert_eq!(store.list_sessions(stranger, at(2)).await.unwrap(), []);
+    assert!(!store.touch_session(stranger, sid, at(2)).await.unwrap());
+    let family = family("x");
+    let raised = store.raise_session(stranger, sid, &session.proof, &family, at(2)).await.unwrap();
+    assert_eq!(raised, None);
+    assert!(!store.add_family(stranger, sid, &family, at(2)).await.unwrap());
+    assert!(!store.close_session(stranger, sid).await.unwrap());
+    assert_eq!(store.close_sessions(stranger, None).await.unwrap(), Vec::<Uuid>::new());
+    assert_eq!(store.find_session(session.user_id, sid, at(2)).await.unwrap(), Some(session));
+}
+
+pub(super) async fn sessions_are_listed_newest_first(pair: &Pair) {
+    let store = &*pair.sessions;
+    let owner = Uuid::new_v4();
+    let mut opened = Vec::new();
+    for moment in [20, 0, 30, 10] {
+        let session = Session { created_at: at(moment), ..session(owner) };
+        open(store, &session).await;
+        opened.push(session);
+    }
+    open(store, &session(Uuid::new_v4())).await;
+    opened.sort_by_key(|session| std::cmp::Reverse(session.created_at));
+    assert_eq!(store.list_sessions(owner, at(40)).await.unwrap(), opened);
+}
+
+pub(super) async fn activity_is_noted(pair: &Pair) {
+    let store = &*pair.sessions;
+    let (session, other) = (session(Uuid::new_v4()), session(Uuid::new_v4()));
+    open(store, &session).await;
+    open(store, &other).await;
+    assert!(store.touch_session(session.user_id, session.sid, at(500)).await.unwrap());
+    let active = Session { last_active_at: at(500), ..session.clone() };
+    let found = store.find_session(session.user_id, session.sid, at(501)).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&active));
+    assert_eq!(store.list_sessions(session.user_id, at(501)).await.unwrap(), [active]);
+    let found = store.find_session(other.user_id, other.sid, at(501)).await.unwrap();
+    assert_eq!(found, Some(other));
+    assert!(!store.touch_session(session.user_id, Uuid::now_v7(), at(502)).await.unwrap());
+}
+
+pub(super) async fn a_new_proof_takes_the_place_of_the_old_one(pair: &Pair) {
+    let store = &*pair.sessions;
+    let session = session(Uuid::new_v4());
+    open(store, &session).await;
+    let proof = Proof {
+        acr: Level::PhishingResistant,
+        amr: vec!["hwk".to_owned(), "a \"quoted\" ü".to_owned()],
+        auth_time: at(700),
+    };
+    let (user_id, sid, family) = (session.user_id, session.sid, family("raised"));
+    let raised = store.raise_session(user_id, sid, &proof, &family, at(701)).await.unwrap();
+    let expected = Session { proof: proof.clone(), last_active_at: at(701), ..session.clone() };
+    assert_eq!(raised.as_ref(), Some(&expected));
+    assert_eq!(store.find_session(user_id, sid, at(702)).await.unwrap(), Some(expected));
+    let nobody = store.raise_session(user_id, Uuid::now_v7(), &proof, &family, at(703)).await;
+    assert_eq!(nobody.unwrap(), None);
+}
+
+pub(super) async fn a_new_proof_replaces_the_families_of_its_client(pair: &Pair) {
+    let store = &*pair.sessions;
+    let (session, elsewhere) = (session(Uuid::new_v4()), session(Uuid::new_v4()));
+    let (user_id, sid) = (session.user_id, session.sid);
+    let (first, second, raised) = (family("first"), family("second"), family("raised"));
+    let other = NewFamily { client_id: "auth2:shop".to_owned(), ..family("other") };
+    store.open_session(&session, &first).await.unwrap();
+    for family in [&second, &other] {
+        assert!(store.add_family(user_id, sid, family, at(1)).await.unwrap());
+    }
+    open(store, &elsewhere).await;
+    let proof = &session.proof;
+    let stranger = elsewhere.user_id;
+    assert_eq!(store.raise_session(stranger, sid, proof, &raised, at(2)).await.unwrap(), None);
+    assert!(store.raise_session(user_id, sid, proof, &raised, at(2)).await.unwrap().is_some());
+
+    let rotate = async |family: &NewFamily, presented: &str, successor: &str| {
+        let rotation = rotation(&session, family, presented, successor);
+        store.rotate_refresh(&rotation, at(3)).await.unwrap()
+    };
+    assert_eq!(rotate(&first, "first", "x").await, Rotated::Unknown);
+    assert_eq!(rotate(&second, "second", "x").await, Rotated::Unknown);
+    assert!(matches!(rotate(&other, "other", "next other").await, Rotated::Fresh(_)));
+    assert!(matches!(rotate(&raised, "raised", "next").await, Rotated::Fresh(_)));
+    assert!(matches!(rotate(&raised, "next", "next but one").await, Rotated::Fresh(_)));
+}
+
+pub(super) async fn a_closed_session_is_gone_and_others_stay(pair: &Pair) {
+    let store = &*pair.sessions;
+    let owner = Uuid::new_v4();
+    let (session, other) = (session(owner), session(owner));
+    let family = family("token");
+    store.open_session(&session, &family).await.unwrap();
+    open(store, &other).await;
+    assert!(store.close_session(owner, session.sid).await.unwrap());
+    assert!(!store.close_session(owner, session.sid).await.unwrap());
+    assert_eq!(store.find_session(owner, session.sid, at(2)).await.unwrap(), None);
+    assert!(!store.touch_session(owner, session.sid, at(2)).await.unwrap());
+    let raised = store.raise_session(owner, session.sid, &other.proof, &family, at(2)).await;
+    assert_eq!(raised.unwrap(), None);
+    let refresh = rotation(&session, &family, "token", "next");
+    assert_eq!(store.rotate_refresh(&refresh, at(2)).await.unwrap(), Rotated::Unknown);
+    assert_eq!(store.list_sessions(owner, at(2)).await.unwrap(), [other]);
+}
+
+pub(super) async fn every_session_but_one_is_closed(pair: &Pair) {
+    let store = &*pair.sessions;
+    let (owner, family) = (Uuid::new_v4(), family("token"));
+    let sessions = [session(owner), session(owner), session(owner)];
+    for session in &sessions {
+        store.open_session(session, &family).await.unwrap();
+    }
+    let stranger = session(Uuid::new_v4());
+    open(store, &stranger).await;
+
+    let mut closed = store.close_sessions(owner, Some(sessions[1].sid)).await.unwrap();
+    let mut expected = vec![sessions[0].sid, sessions[2].sid];
+    closed.sort();
+    expected.sort();
+    assert_eq!(closed, expected);
+    assert_eq!(store.list_sessions(owner, at(2)).await.unwrap(), [sessions[1].clone()]);
+    let refresh = rotation(&sessions[0], &family, "token", "next");
+    assert_eq!(store.rotate_refresh(&refresh, at(2)).await.unwrap(), Rotated::Unknown);
+
+    let all = store.close_sessions(owner, Some(Uuid::now_v7())).await.unwrap();
+    assert_eq!(all, [sessions[1].sid]);
+    assert_eq!(store.close_sessions(owner, None).await.unwrap(), Vec::<Uuid>::new());
+    assert_eq!(store.list_sessions(owner, at(2)).await.unwrap(), []);
+    assert_eq!(store.list_sessions(stranger.user_id, at(2)).await.unwrap(), [stranger]);
+}
+
+pub(super) async fn a_session_does_not_exist_from_its_end_on(pair: &Pair) {
+    let store = &*pair.sessions;
+    let session = session(Uuid::new_v4());
+    let (owner, sid) = (session.user_id, session.sid);
+    // A token that would outlive its session.
+    let mut family = family("token");
+    family.expires_at = at(0).plus(SESSION_LIFE).plus(secs(3600));
+    store.open_session(&session, &family).await.unwrap();
+    let end = session.expires_at;
+    let just_before = end.minus(std::time::Duration::from_millis(1));
+
+    assert_eq!(store.find_session(owner, sid, just_before).await.unwrap().as_ref(), Some(&session));
+    assert_eq!(store.list_sessions(owner, just_before).await.unwrap(), [session.clone()]);
+    assert!(store.touch_session(owner, sid, just_before).await.unwrap());
+    for now in [end, end.plus(secs(3600))] {
+        assert_eq!(store.find_session(owner, sid, now).await.unwrap(), None);
+        assert_eq!(store.list_sessions(owner, now).await.unwrap(), []);
+        assert!(!store.touch_session(owner, sid, now).await.unwrap());
+        let raised = store.raise_session(owner, sid, &session.proof, &family, now).await.unwrap();
+        assert_eq!(raised, None);
+        assert!(!store.add_family(owner, sid, &family, now).await.unwrap());
+        let refresh = rotation(&session, &family, "token", "next");
+        assert_eq!(store.rotate_refresh(&refresh, now).await.unwrap(), Rotated::Unknown);
+    }
+}
