@@ -9,3 +9,6 @@ pub mod outbox;
 pub mod pages;
 pub mod rail;
 pub mod well_known;
+
+/// Largest body, bytes (rule 34).
+pub const BODY_LIMIT: usize = 16 * 1024;

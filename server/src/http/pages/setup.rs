@@ -19,7 +19,7 @@ use crate::{
         error::FieldProblem,
         setup::{self, FilledIn, Form as NewForm},
     },
-    http::{origin::origin, rail::BODY_LIMIT},
+    http::{BODY_LIMIT, origin::origin},
 };
 
 /// The token of a link.

@@ -60,7 +60,7 @@ pub enum RailError {
     Auth(AuthError),
     /// The body's fields cannot be taken.
     Fields(BodyProblems),
-    /// The body is larger than [`super::BODY_LIMIT`].
+    /// The body is larger than [`crate::http::BODY_LIMIT`].
     TooLarge,
     /// The body is not declared as JSON.
     NotJson,

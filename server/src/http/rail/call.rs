@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
-use super::{BODY_LIMIT, answer, answer::RailError, body::Body};
+use super::{answer, answer::RailError, body::Body};
 use crate::{
     app::App,
     auth::{
@@ -19,7 +19,7 @@ use crate::{
         bearer::{self, Caller, Place},
         origin::{Origin, RAIL},
     },
-    http::origin::origin,
+    http::{BODY_LIMIT, origin::origin},
 };
 
 /// A request, and what it needs to be answered.

@@ -18,9 +18,6 @@ use axum::{
 
 use crate::app::App;
 
-/// Largest body, bytes (rule 34).
-pub const BODY_LIMIT: usize = 16 * 1024;
-
 /// The routes of the Auth Rail.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
