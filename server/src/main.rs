@@ -39,7 +39,12 @@ use server::{
         redis::Redis,
     },
 };
-use tokio::{net::TcpListener, runtime::Runtime, task::JoinHandle, time::sleep};
+use tokio::{
+    net::TcpListener,
+    runtime::Runtime,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use url::Url;
 
 use crate::{
@@ -53,6 +58,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long what was asked before the end may take to be answered.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long requests through the edge may take then.
+const EDGE_GRACE: Duration = Duration::from_secs(4);
 /// How long tasks that are still running then may take to let go.
 const LAST_GRACE: Duration = Duration::from_millis(500);
 /// How long to wait before a store that does not answer is asked again.
@@ -408,7 +415,7 @@ async fn edge_alone(config: Config, data: &Path) -> Outcome {
     let edge = start_edge(&config, &data, server_url, credential)?;
     say(format!("edge    {}", local_address(config.edge.listen)))?;
     ending.asked().await;
-    edge.shutdown().await;
+    end_edge(edge).await;
     Ok(())
 }
 
@@ -437,6 +444,11 @@ fn start_edge(
     .map_err(|error| {
         Failure::failed(format!("edge.listen: {error} (choose another with --edge-listen)"))
     })
+}
+
+/// Lets requests under way end, within what a process has to end.
+async fn end_edge(edge: EdgeHandle) {
+    drop(timeout(EDGE_GRACE, edge.shutdown()).await);
 }
 
 // ---- the demo site --------------------------------------------------------------------------
@@ -496,8 +508,7 @@ async fn up(mut config: Config, data: &Path) -> Outcome {
     }
 
     ending.asked().await;
-    // The edge first: it still needs the server while it ends.
-    edge.shutdown().await;
+    end_edge(edge).await;
     drop(tokio::join!(server.serving, demo));
     Ok(())
 }

@@ -42,7 +42,12 @@ impl Process {
         // Killed by the system when the thread that started it is gone.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(args);
-        command.env_clear().env("NO_COLOR", "1").envs(inherited()).envs(env.iter().cloned()).current_dir(dir);
+        command
+            .env_clear()
+            .env("NO_COLOR", "1")
+            .envs(inherited())
+            .envs(env.iter().cloned())
+            .current_dir(dir);
         command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
         let child = start_on_lasting_thread(command)
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
