@@ -186,7 +186,20 @@ pub struct CreateUser {
 #[derive(Args)]
 pub struct CreateSite {
     /// The whole site as JSON, with every field of its policy
-    #[arg(long, value_name = "FILE", exclusive = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "site_key",
+            "hosts",
+            "upstreams",
+            "require",
+            "name",
+            "base_url",
+            "first_party",
+            "forward_credentials",
+        ]
+    )]
     from_json: Option<PathBuf>,
     /// Its name for programs
     #[arg(long, required_unless_present = "from_json")]
@@ -376,6 +389,7 @@ mod tests {
     fn a_site_is_described_by_flags_or_by_a_file_and_not_by_both() {
         assert!(parse("signalbox admin create-site --site-key a --host a.localhost --upstream http://127.0.0.1:1 --first-party").is_ok());
         assert!(parse("signalbox admin create-site --from-json site.json").is_ok());
+        assert!(parse("signalbox admin create-site --from-json site.json --data /d").is_ok());
         assert!(parse("signalbox admin create-site --from-json site.json --site-key a").is_err());
         assert!(parse("signalbox admin create-site --site-key a --host a.localhost").is_err());
         assert!(

@@ -13,7 +13,7 @@ use std::{
 use tokio::time::sleep;
 
 /// How many bytes of a log are shown when a test fails.
-const TAIL: usize = 3 * 1024;
+const TAIL: usize = 2 * 1024;
 /// Between two looks at something that is waited for.
 const LOOK: Duration = Duration::from_millis(10);
 
