@@ -54,6 +54,28 @@ pub async fn revoke(app: &App, origin: &Origin, caller: &Caller, sid: Uuid) -> A
     end(app, origin, caller, sid, Action::SessionRevoked, now).await
 }
 
+/// Ends every session of the caller but the one that asks; how many.
+///
+/// # Errors
+/// When a store fails.
+pub async fn revoke_others(app: &App, origin: &Origin, caller: &Caller) -> AuthResult<usize> {
+    let now = app.clock.now();
+    let sessions = app.sessions.list_sessions(caller.user.id, now).await?;
+    let others: Vec<Uuid> = sessions
+        .iter()
+        .map(|session| session.sid)
+        .filter(|sid| *sid != caller.session.sid)
+        .collect();
+    let ends: Vec<CutOff> = others.iter().map(|sid| session_end(app, *sid, now)).collect();
+    let details = json!({ "sids": others });
+    let event = origin.event(Action::SessionRevoked, Some(&caller.user), now, details);
+    app.identity.cut_off(&ends, &event).await?;
+    for sid in &others {
+        app.sessions.close_session(caller.user.id, *sid).await?;
+    }
+    Ok(others.len())
+}
+
 /// Signs the caller out: ends this session, and every token of it.
 ///
 /// # Errors
