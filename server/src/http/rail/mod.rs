@@ -8,7 +8,7 @@ mod registration;
 mod session;
 mod sign_in;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -20,6 +20,8 @@ use crate::app::App;
 
 /// Largest body, bytes (rule 34).
 pub const BODY_LIMIT: usize = 16 * 1024;
+/// How long a body may take: nobody holds a connection with a byte a minute.
+pub const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The routes of the Auth Rail.
 pub fn routes() -> Router<Arc<App>> {
