@@ -27,12 +27,10 @@ const GRACE: Duration = Duration::from_secs(60);
 #[must_use]
 pub fn session_end(app: &App, sid: Uuid, now: Time) -> CutOff {
     let life = Duration::from_secs(app.config.tokens.access_ttl);
-    CutOff {
-        kind: CutOffKind::Session,
-        id: sid.to_string(),
-        at: now,
-        until: now.plus(life).plus(GRACE),
-    }
+    let until = now.plus(life).plus(GRACE);
+    // A session that has ended issues nothing more. A token that says otherwise was issued by a
+    // replica whose clock is ahead, or by a refresh that was under way: it is dead as well.
+    CutOff { kind: CutOffKind::Session, id: sid.to_string(), at: until, until }
 }
 
 /// The caller's sessions, newest first.

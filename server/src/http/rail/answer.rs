@@ -62,6 +62,8 @@ pub enum RailError {
     Fields(BodyProblems),
     /// The body is larger than [`crate::http::BODY_LIMIT`].
     TooLarge,
+    /// The body did not come within [`super::BODY_TIME`].
+    TooSlow,
     /// The body is not declared as JSON.
     NotJson,
     /// No such route.
@@ -125,6 +127,13 @@ fn row(error: &RailError) -> Row {
                 S::PAYLOAD_TOO_LARGE,
                 "PAYLOAD_TOO_LARGE",
                 "The body is larger than 16 KiB.",
+            );
+        }
+        RailError::TooSlow => {
+            return Row::new(
+                S::REQUEST_TIMEOUT,
+                "REQUEST_TIMEOUT",
+                "The body did not come in time; send it again.",
             );
         }
         RailError::NotJson => {
