@@ -327,7 +327,7 @@ impl Walk {
 
     /// `None`: the act is none of the identity store's.
     async fn change_identity(&mut self, act: &Act) -> Option<StoreResult<String>> {
-        Some(self.identity_act(act).await.transpose()?)
+        self.identity_act(act).await.transpose()
     }
 
     async fn identity_act(&mut self, act: &Act) -> StoreResult<Option<String>> {
