@@ -72,10 +72,13 @@ impl Process {
         drop(self.child.wait());
     }
 
-    /// Asks it to end (SIGTERM).
-    pub fn terminate(&self) {
-        let pid = self.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    /// Sends it a signal, `TERM` for instance.
+    ///
+    /// # Panics
+    /// When that is not possible.
+    pub fn signal(&self, name: &str) {
+        let args = [format!("-{name}"), self.id().to_string()];
+        assert!(Command::new("kill").args(args).status().unwrap().success());
     }
 
     /// Waits until it has ended.

@@ -118,7 +118,7 @@ impl Node {
 
     /// Asks it to end (SIGTERM), and waits for that. It must end well.
     pub async fn end(&mut self) {
-        self.process().terminate();
+        self.process().signal("TERM");
         let status = self.process().wait(Duration::from_secs(8)).await;
         assert!(status.success(), "{status}\n{}", tail(&self.log()));
     }

@@ -1,1 +1,210 @@
-//! Soon.
+//! Races: many at once, on as many servers as the stores allow. One wins.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tests::{
+    Answer, Person, Session, World,
+    forge::claims,
+    person::{STEP, refresh, verify},
+};
+
+use crate::{ends_within_the_bound, minutes};
+
+const AT_ONCE: usize = 64;
+
+async fn replicas() -> World {
+    // Everybody comes at once, and is to be judged rather than sent away.
+    World::plan().set("password.queue", 1000).replicas().start().await
+}
+
+/// How many succeeded; the others were refused, and nothing failed.
+#[track_caller]
+fn winners(answers: &[Answer]) -> usize {
+    for answer in answers {
+        assert!([200, 401, 429].contains(&answer.status), "{}: {}", answer.status, answer.text);
+    }
+    answers.iter().filter(|answer| answer.status == 200).count()
+}
+
+async fn half_sign_ins(world: &World, person: &Person) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for _ in 0..AT_ONCE {
+        tokens.push(world.half_sign_in(person).await);
+    }
+    tokens
+}
+
+#[tokio::test]
+async fn of_many_refreshes_of_one_token_at_most_one_live_token_comes() {
+    let world = replicas().await;
+    let person = world.person().await;
+    for _ in 0..3 {
+        let session = world.sign_in(&person).await;
+        let tries = (0..AT_ONCE).map(|number| {
+            let (rail, token) = (world.rail_of(number), session.refresh.clone());
+            async move { refresh(&rail, &token).await }
+        });
+        let answers = join_all(tries).await;
+        assert!(winners(&answers) >= 1);
+        let given: Vec<String> = answers
+            .iter()
+            .filter(|answer| answer.status == 200)
+            .map(|answer| Session::of(&answer.data(200)).refresh)
+            .collect();
+        let later = join_all(given.iter().enumerate().map(|(number, token)| {
+            let rail = world.rail_of(number);
+            async move { refresh(&rail, token).await }
+        }))
+        .await;
+        assert!(winners(&later) <= 1, "{} live tokens", winners(&later));
+        // Several callers held the session: afterwards nobody does, or one.
+        let alive = later.iter().filter(|answer| answer.status == 200);
+        let alive = join_all(alive.map(|answer| {
+            let rail = world.rail();
+            async move { refresh(&rail, &Session::of(&answer.data(200)).refresh).await }
+        }));
+        assert!(winners(&alive.await) <= 1);
+    }
+}
+
+#[tokio::test]
+async fn a_code_used_many_times_at_once_signs_in_once() {
+    let mut world = replicas().await;
+    let person = world.enrolled().await;
+    let tokens = half_sign_ins(&world, &person).await;
+    world.advance(Duration::from_secs(2 * STEP));
+    let code = person.code(&world);
+    let tries = tokens.iter().enumerate().map(|(number, token)| {
+        let (rail, code) = (world.rail_of(number), code.clone());
+        async move { verify(&rail, token, &code).await }
+    });
+    assert_eq!(winners(&join_all(tries).await), 1);
+}
+
+#[tokio::test]
+async fn a_backup_code_used_many_times_at_once_signs_in_once() {
+    let world = replicas().await;
+    let person = world.enrolled().await;
+    let tokens = half_sign_ins(&world, &person).await;
+    let code = &person.backup_codes[3];
+    let tries = tokens.iter().enumerate().map(|(number, token)| {
+        let rail = world.rail_of(number);
+        async move { verify(&rail, token, code).await }
+    });
+    assert_eq!(winners(&join_all(tries).await), 1);
+}
+
+#[tokio::test]
+async fn half_a_sign_in_used_many_times_at_once_ends_once() {
+    let world = replicas().await;
+    let person = world.enrolled().await;
+    let token = world.half_sign_in(&person).await;
+    // Each with a code of its own, all of them right.
+    let tries = person.backup_codes.iter().enumerate().map(|(number, code)| {
+        let (rail, token) = (world.rail_of(number), token.clone());
+        async move { verify(&rail, &token, code).await }
+    });
+    assert_eq!(winners(&join_all(tries).await), 1);
+}
+
+#[tokio::test]
+async fn a_mail_token_used_many_times_at_once_verifies_once() {
+    let world = replicas().await;
+    let person = Person::new();
+    drop(world.rail().post("/register", person.registration()).await.data(201));
+    let token = world.mailed_token(&person.email).await;
+    let tries = (0..AT_ONCE).map(|number| {
+        let (rail, body) = (world.rail_of(number), json!({ "token": token }));
+        async move { rail.post("/verify-email", body).await }
+    });
+    assert_eq!(winners(&join_all(tries).await), 1);
+    world.sign_in(&person).await;
+}
+
+#[tokio::test]
+async fn one_address_registered_many_times_at_once_is_one_account() {
+    let mut world = replicas().await;
+    let people: Vec<Person> =
+        (0..AT_ONCE).map(|_| Person::new().at("wanted@example.com")).collect();
+    let tries = people.iter().enumerate().map(|(number, person)| {
+        let rail = world.rail_of(number);
+        async move { rail.post("/register", person.registration()).await }
+    });
+    for answer in join_all(tries).await {
+        drop(answer.data(201));
+    }
+    world.advance(minutes(16));
+    let rail = world.rail();
+    let email = json!({ "email": "wanted@example.com" });
+    drop(rail.post("/resend-verification", email).await.data(202));
+    world.verify_address(&people[0]).await;
+    // One of the passwords is the account's, and no other.
+    let mut who = Vec::new();
+    for (number, person) in people.iter().enumerate() {
+        if number % 9 == 8 {
+            world.advance(minutes(16));
+        }
+        let answer = rail.post("/login", person.credentials()).await;
+        assert!([200, 401].contains(&answer.status), "{}", answer.text);
+        if answer.status == 200 {
+            who.push(answer.data(200)["user"]["name"].clone());
+        }
+    }
+    assert_eq!(who.len(), 1, "{who:?}");
+}
+
+#[tokio::test]
+async fn guesses_at_several_servers_are_counted_together() {
+    let world = replicas().await;
+    let person = world.person().await;
+    let tries = (0..AT_ONCE).map(|number| {
+        let body = json!({ "email": person.email, "password": "wrong guess" });
+        let rail = world.rail_of(number);
+        async move { rail.post("/login", body).await }
+    });
+    let answers = join_all(tries).await;
+    assert_eq!(winners(&answers), 0);
+    assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 10);
+}
+
+#[tokio::test]
+async fn what_one_server_begins_another_goes_on_with() {
+    let world = replicas().await;
+    let (here, there) = (world.rail_of(0), world.rail_of(1));
+    let person = Person::new();
+    drop(here.post("/register", person.registration()).await.data(201));
+    let token = world.mailed_token(&person.email).await;
+    drop(there.post("/verify-email", json!({ "token": token })).await.data(200));
+    let mut person = person;
+    let session = world.sign_in(&person).await;
+    world.enrol(&mut person, &session).await;
+    let half = world.half_sign_in(&person).await;
+    let session = Session::of(&verify(&there, &half, &person.code(&world)).await.data(200));
+    drop(here.call_as(&session.access, "GET", "/me").await.data(200));
+    let session = Session::of(&refresh(&here, &session.refresh).await.data(200));
+    drop(refresh(&there, &session.refresh).await.data(200));
+}
+
+#[tokio::test]
+async fn an_ending_at_one_server_reaches_every_edge() {
+    let world = replicas().await;
+    let person = world.enrolled().await;
+    let session = world.sign_in(&person).await;
+    for number in 0..world.edge_count() {
+        world.edge_of(number).demo(&session.access).await.expect(200);
+    }
+    let path = format!("/sessions/{}", claims(&session.access)["sid"].as_str().unwrap());
+    drop(world.rail_of(0).call_as(&session.access, "DELETE", &path).await.data(200));
+    let everywhere = (0..world.edge_count()).map(|number| {
+        let (edge, token) = (world.edge_of(number), session.access.clone());
+        async move { ends_within_the_bound(&edge, &token).await }
+    });
+    join_all(everywhere).await;
+    for number in 0..2 {
+        let answer = world.rail_of(number).call_as(&session.access, "GET", "/me").await;
+        answer.refused(401, "INVALID_TOKEN");
+        refresh(&world.rail_of(number), &session.refresh).await.refused(401, "INVALID_TOKEN");
+    }
+}

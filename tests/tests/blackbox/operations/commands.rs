@@ -1,1 +1,189 @@
-//! Soon.
+//! Commands for people and scripts.
+
+use serde_json::json;
+use tests::{Person, World, command::run, person::code_of};
+
+#[tokio::test]
+async fn the_code_of_a_secret_is_that_of_rfc_6238() {
+    let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    for (at, code) in
+        [("59", "287082"), ("1111111109", "081804"), ("2005-03-18T01:58:29Z", "081804")]
+    {
+        assert_eq!(run(&["totp", secret, "--at", at], &[], "").out.trim(), code);
+    }
+    let spaced = "gezd gnbv gy3t qojq gezd gnbv gy3t qojq";
+    assert_eq!(run(&["totp", spaced, "--at", "59"], &[], "").out.trim(), code_of(secret, 59));
+    let wrong = run(&["totp", "not a secret!"], &[], "");
+    assert_eq!((wrong.code, wrong.out.as_str()), (2, ""));
+}
+
+#[tokio::test]
+async fn every_command_explains_itself_with_an_example() {
+    for command in [
+        &["up"][..],
+        &["serve"],
+        &["edge"],
+        &["migrate"],
+        &["check-config"],
+        &["admin"],
+        &["admin", "setup-link"],
+        &["admin", "create-user"],
+        &["admin", "create-site"],
+        &["admin", "create-edge"],
+        &["keys"],
+        &["keys", "list"],
+        &["keys", "rotate"],
+        &["demo"],
+        &["totp"],
+    ] {
+        let help = run(&[command, &["--help"]].concat(), &[], "");
+        assert_eq!(help.code, 0, "{help:?}");
+        assert!(help.out.contains("Example"), "{command:?}: {}", help.out);
+    }
+}
+
+#[tokio::test]
+async fn an_operator_makes_accounts_on_a_running_system() {
+    let world = World::shared().await;
+    let person = Person::new();
+    let args = ["admin", "create-user", "--email", &person.email, "--name", &person.name];
+    let args =
+        [&args[..], &["--role", "clerk", "--username", "clerk-1", "--password-stdin", "--active"]]
+            .concat();
+    let made = world.signalbox_with_input(&args, &format!("{}\n", person.password)).await;
+    let made = made.json();
+    assert_eq!((&made["email"], &made["name"]), (&json!(person.email), &json!(person.name)));
+    assert_eq!(made["roles"], json!(["clerk"]));
+    assert!(!made.to_string().contains("argon2") && !made.to_string().contains(&person.password));
+    let session = world.sign_in(&person).await;
+    assert_eq!(made["id"], session.user_id.as_str());
+    let by_name = json!({ "email": "Clerk-1", "password": person.password });
+    let data = world.rail().post("/login", by_name).await.data(200);
+    assert_eq!(data["user"]["id"], made["id"]);
+
+    let again = world.signalbox_with_input(&args, &person.password).await;
+    assert_ne!(again.code, 0, "{again:?}");
+    assert!(again.err.contains("--email"), "{again:?}");
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_active_is_verified_by_its_owner() {
+    let world = World::shared().await;
+    let person = Person::new();
+    let args = ["admin", "create-user", "--email", &person.email, "--password-stdin"];
+    drop(world.signalbox_with_input(&args, &person.password).await.json());
+    let rail = world.rail();
+    rail.post("/login", person.credentials()).await.refused(403, "EMAIL_NOT_VERIFIED");
+    drop(rail.post("/resend-verification", json!({ "email": person.email })).await.data(202));
+    world.verify_address(&person).await;
+    world.sign_in(&person).await;
+}
+
+#[tokio::test]
+async fn what_an_operator_types_wrong_is_named() {
+    let world = World::shared().await;
+    for (args, input, named) in [
+        (&["admin", "create-user", "--email", "nobody"][..], "", "--email"),
+        (
+            &["admin", "create-user", "--email", "weak@example.com", "--password-stdin"],
+            "password123",
+            "--password-stdin",
+        ),
+        (
+            &["admin", "create-user", "--email", "empty@example.com", "--password-stdin"],
+            "",
+            "--password-stdin",
+        ),
+        (&["admin", "create-edge", "--name", "a b"], "", "--name"),
+        (&["admin", "create-site", "--site-key", "x"], "", "--host"),
+        (
+            &[
+                "admin",
+                "create-site",
+                "--site-key",
+                "x",
+                "--host",
+                "x.localhost",
+                "--upstream",
+                "nowhere",
+            ],
+            "",
+            "upstream",
+        ),
+        (
+            &[
+                "admin",
+                "create-site",
+                "--site-key",
+                "x",
+                "--host",
+                "x.localhost",
+                "--upstream",
+                "http://127.0.0.1:1",
+                "--require",
+                "3fa",
+            ],
+            "",
+            "--require",
+        ),
+        (&["keys", "rotate", "--algorithm", "HS256"], "", "--algorithm"),
+        (&["admin", "create-nothing"], "", "create-nothing"),
+    ] {
+        let ran = world.signalbox_with_input(args, input).await;
+        assert_eq!(ran.code, 2, "{args:?}: {ran:?}");
+        assert!(ran.err.contains(named), "{args:?}: {ran:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_name_of_an_edge_is_taken_once_and_its_credential_opens_the_feed_alone() {
+    let world = World::shared().await;
+    let args = ["admin", "create-edge", "--name", "edge-of-a-test"];
+    let made = world.signalbox(&args).await.json();
+    let credential = made["credential"].as_str().unwrap();
+    assert!(credential.len() >= 43, "{credential}");
+    assert_ne!(world.signalbox(&args).await.code, 0);
+    let rail = world.rail();
+    let feed = rail.request_root("GET", "/feed").bearer_auth(credential).send().await.unwrap();
+    assert_eq!(feed.status(), 200);
+    for bad in ["", "nonsense", &credential[..credential.len() - 1]] {
+        let feed = rail.request_root("GET", "/feed").bearer_auth(bad).send().await.unwrap();
+        assert_eq!(feed.status(), 401);
+    }
+    let session = world.sign_in(&world.person().await).await;
+    let person =
+        rail.request_root("GET", "/feed").bearer_auth(&session.access).send().await.unwrap();
+    assert_eq!(person.status(), 401);
+    rail.call_as(credential, "GET", "/me").await.refused(401, "INVALID_TOKEN");
+    world.edge().demo(credential).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_site_can_be_described_by_flags() {
+    let world = World::shared().await;
+    let upstream = world.upstream().await;
+    let args = ["admin", "create-site", "--site-key", "flags", "--host", "flags.localhost"];
+    let args =
+        [&args[..], &["--upstream", &upstream, "--require", "signed_in", "--first-party"]].concat();
+    let made = world.signalbox(&args).await.json();
+    assert_eq!(made["policy"]["require"], "signed_in");
+    assert_eq!(made["base_url"], format!("http://flags.localhost:{}", world.edge().port()));
+}
+
+#[tokio::test]
+async fn health_and_figures_are_told_by_server_and_edge() {
+    let world = World::shared().await;
+    let session = world.sign_in(&world.enrolled().await).await;
+    world.edge().demo(&session.access).await.expect(200);
+    let admin = tests::rail::Rail::new(world.edge_admin(0));
+    for place in [world.rail(), admin] {
+        place.root("GET", "/health/live").await.expect(200);
+        place.root("GET", "/health/ready").await.expect(200);
+        let figures = place.root("GET", "/metrics").await;
+        assert!(figures.expect(200).text.contains("# TYPE"), "{}", figures.text);
+    }
+    // None of that is at a site's door.
+    for path in ["/health/live", "/metrics"] {
+        world.edge().get_anonymously("demo.localhost", path).await.expect(401);
+    }
+}

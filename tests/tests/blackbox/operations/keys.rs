@@ -1,1 +1,107 @@
-//! Soon.
+//! Signing keys: rotation on a running system.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::{Value, json};
+use tests::{World, forge::header, process::until};
+
+async fn published(world: &World) -> BTreeSet<String> {
+    let answer = world.rail().root("GET", "/.well-known/jwks.json").await;
+    let keys = answer.expect(200).json();
+    let keys = keys["keys"].as_array().unwrap();
+    for key in keys {
+        for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+            assert!(key.get(private).is_none(), "{private} is published");
+        }
+    }
+    keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+fn kid(token: &str) -> String {
+    header(token)["kid"].as_str().unwrap().to_owned()
+}
+
+fn states(list: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    list.as_array().unwrap().iter().map(|key| (text(&key["kid"]), text(&key["state"]))).collect()
+}
+
+#[tokio::test]
+async fn a_new_key_is_published_before_it_signs_and_the_old_one_until_its_tokens_are_dead() {
+    let mut world = World::start().await;
+    let person = world.enrolled().await;
+    let old = world.sign_in(&person).await;
+    let before = published(&world).await;
+    assert_eq!(before, [kid(&old.access)].into());
+
+    let rotated = world.signalbox(&["keys", "rotate"]).await.json();
+    let new_kid = rotated["kid"].as_str().unwrap().to_owned();
+    let listed = world.signalbox(&["keys", "list"]).await.json();
+    let wanted = vec![(kid(&old.access), "active".into()), (new_kid.clone(), "published".into())];
+    assert_eq!(states(&listed), wanted);
+    until("both keys are published", Duration::from_secs(2), async || {
+        (published(&world).await == [kid(&old.access), new_kid.clone()].into()).then_some(())
+    })
+    .await;
+    let still = tests::person::refresh(&world.rail(), &old.refresh).await.data(200);
+    let still = tests::Session::of(&still);
+    assert_eq!(kid(&still.access), kid(&old.access));
+
+    world.advance(Duration::from_secs(601));
+    world.caught_up().await;
+    let new = tests::person::refresh(&world.rail(), &still.refresh).await.data(200);
+    let new = tests::Session::of(&new);
+    assert_eq!(kid(&new.access), new_kid);
+    assert_eq!(kid(&new.id), new_kid);
+    for token in [&old.access, &still.access, &new.access] {
+        drop(world.rail().call_as(token, "GET", "/me").await.data(200));
+        world.edge().demo(token).await.expect(200);
+    }
+
+    // The last token of the old key is dead after an hour, and then the key goes too.
+    world.advance(Duration::from_secs(3600 + 120));
+    world.caught_up().await;
+    let renewed = tests::person::refresh(&world.rail(), &new.refresh).await.data(200);
+    let renewed = tests::Session::of(&renewed);
+    drop(world.rail().post_as(&renewed.access, "/logout", json!({})).await.data(200));
+    until("the old key is gone", Duration::from_secs(40), async || {
+        (published(&world).await == [new_kid.clone()].into()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_is_what_it_was_after_a_restart() {
+    let mut world = World::start().await;
+    let session = world.sign_in(&world.enrolled().await).await;
+    let before = published(&world).await;
+    world.server_node().end().await;
+    world.server_node().start().await;
+    assert_eq!(published(&world).await, before);
+    drop(world.rail().call_as(&session.access, "GET", "/me").await.data(200));
+    world.edge().demo(&session.access).await.expect(200);
+}
+
+#[tokio::test]
+async fn every_algorithm_signs_what_server_and_edge_believe() {
+    for algorithm in ["EdDSA", "RS256"] {
+        let world = World::plan().set("tokens.algorithm", algorithm).start().await;
+        let session = world.sign_in(&world.enrolled().await).await;
+        assert_eq!(header(&session.access)["alg"], algorithm);
+        drop(world.rail().call_as(&session.access, "GET", "/me").await.data(200));
+        world.edge().demo(&session.access).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_algorithm_can_be_added() {
+    let world = World::start().await;
+    let made = world.signalbox(&["keys", "rotate", "--algorithm", "EdDSA"]).await.json();
+    assert_eq!(made["algorithm"], "EdDSA");
+    until("it is published", Duration::from_secs(2), async || {
+        (published(&world).await.len() == 2).then_some(())
+    })
+    .await;
+    let session = world.sign_in(&world.person().await).await;
+    assert_eq!(header(&session.access)["alg"], "ES256");
+}

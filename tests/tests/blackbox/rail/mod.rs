@@ -7,3 +7,5 @@ mod registration;
 mod sessions;
 mod sign_in;
 mod step_up;
+
+pub(crate) use envelope::ENDPOINTS;

@@ -80,13 +80,8 @@ async fn lists_come_in_pages() {
 async fn a_revoked_session_is_over_everywhere() {
     let world = World::shared().await;
     let (rail, person) = (world.rail(), world.enrolled().await);
-    let mut sessions = Vec::new();
-    for code in [person.code(&world), person.backup_codes[0].clone()] {
-        let half = world.half_sign_in(&person).await;
-        let proved = tests::person::verify(&rail, &half, &code).await.data(200);
-        sessions.push(tests::Session::of(&proved));
-    }
-    let [gone, here] = &sessions[..] else { unreachable!() };
+    let gone = world.sign_in(&person).await;
+    let here = world.sign_in_with_backup_code(&person).await;
     world.edge().demo(&gone.access).await.expect(200);
     let path = format!("/sessions/{}", claims(&gone.access)["sid"].as_str().unwrap());
     drop(rail.call_as(&here.access, "DELETE", &path).await.data(200));
