@@ -95,6 +95,9 @@ pub enum Command {
         /// At this instant instead of now: seconds since 1970, or RFC 3339
         #[arg(long, value_name = "TIME")]
         at: Option<String>,
+        /// The code after that one: each is good once, and one step early it counts already
+        #[arg(long)]
+        next: bool,
     },
 }
 

@@ -47,6 +47,12 @@ pub struct MailSettingError {
     cause: String,
 }
 
+/// Whether `from` can stand as the sender of a mail.
+#[must_use]
+pub fn is_sender(from: &str) -> bool {
+    from.parse::<Mailbox>().is_ok()
+}
+
 enum Transport {
     Capture(Mutex<VecDeque<Captured>>),
     Smtp { smtp: Box<AsyncSmtpTransport<Tokio1Executor>>, from: Mailbox },

@@ -123,7 +123,7 @@ fn run(cli: Cli) -> Outcome {
             block_on(administer(config, &global.data, keys.into_command()))
         }
         Command::Demo { listen } => block_on(demo_alone(listen)),
-        Command::Totp { secret, at } => show_code(&secret, at.as_deref()),
+        Command::Totp { secret, at, next } => show_code(&secret, at.as_deref(), next),
     }
 }
 
@@ -305,7 +305,7 @@ fn assemble(config: Config, data: &DataDir, stores: &Stores) -> Result<Arc<App>,
     .map_err(Failure::usage)
 }
 
-fn show_code(secret: &str, at: Option<&str>) -> Outcome {
+fn show_code(secret: &str, at: Option<&str>, next: bool) -> Outcome {
     let at = match at {
         None => Clock::system().now(),
         Some(text) => instant(text).ok_or_else(|| {
@@ -314,6 +314,7 @@ fn show_code(secret: &str, at: Option<&str>) -> Outcome {
             )
         })?,
     };
+    let at = if next { at.plus(Duration::from_secs(totp::STEP)) } else { at };
     let secret: String = secret.chars().filter(|c| !c.is_whitespace() && *c != '=').collect();
     let code = totp::code_at(&secret.to_uppercase(), at).ok_or_else(|| {
         Failure::usage("SECRET: not a TOTP secret (base32, as shown when the factor was set up)")

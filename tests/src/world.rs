@@ -340,8 +340,13 @@ impl World {
         let start = async || {
             let listen = on_loopback(free_port());
             let address = format!("http://{listen}");
-            let mut demo =
-                self.node("demo", &["demo", "--listen", &listen], 0, &[address.clone()], &[]);
+            let mut demo = self.node(
+                "demo",
+                &["demo", "--listen", &listen],
+                0,
+                std::slice::from_ref(&address),
+                &[],
+            );
             demo.start().await;
             (demo, address)
         };

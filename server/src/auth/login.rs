@@ -95,7 +95,14 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
     let counted = throttle::count_password(app, origin, &key, now).await?;
     let user = app.identity.find_user_by_login(&key).await?;
     let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
-    let compared = app.hasher.compare(&request.password, stored).await?;
+    let compared = match app.hasher.compare(&request.password, stored).await {
+        Ok(compared) => compared,
+        // Nothing was judged: a crowd at the door must not use up the budget of an account.
+        Err(busy) => {
+            throttle::forgive_all(app, counted).await?;
+            return Err(busy.into());
+        }
+    };
     let factors = match &user {
         Some(user) if compared.matches && user.status == UserStatus::Active => {
             app.identity.list_factors(user.id).await?
@@ -107,9 +114,7 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
 
     // A right password of an account that may not sign in costs what a wrong one does.
     if !matches!(verdict, Verdict::Refused(_)) {
-        for counted in counted {
-            counted.forgive(app).await?;
-        }
+        throttle::forgive_all(app, counted).await?;
     }
     let user = match (verdict, user) {
         (Verdict::Refused(reason), user) => {
@@ -124,10 +129,11 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
             if site.as_ref().is_some_and(|site| site.status == SiteStatus::Inactive) {
                 return Err(AuthError::Forbidden);
             }
+            // Another time will do where there is much to hash.
             if compared.outdated
                 && let Some(old) = &user.password_hash
+                && let Ok(new) = app.hasher.hash(&request.password).await
             {
-                let new = app.hasher.hash(&request.password).await?;
                 app.identity.renew_password_hash(user.id, old, &new).await?;
             }
             match verdict {
@@ -204,6 +210,18 @@ pub async fn find_site(app: &App, site_key: Option<&str>) -> AuthResult<Option<S
             "names no registered site; leave it out, or register the site first",
         )])),
     }
+}
+
+/// As [`find_site`], for somebody who is known already: a site that is switched off gets no tokens.
+///
+/// # Errors
+/// As [`find_site`]; [`AuthError::Forbidden`] for an inactive one.
+pub async fn find_open_site(app: &App, site_key: Option<&str>) -> AuthResult<Option<Site>> {
+    let site = find_site(app, site_key).await?;
+    if site.as_ref().is_some_and(|site| site.status == SiteStatus::Inactive) {
+        return Err(AuthError::Forbidden);
+    }
+    Ok(site)
 }
 
 async fn begin(

@@ -14,4 +14,7 @@ pub mod sessions;
 pub mod setup;
 pub mod throttle;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::AuthError;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     error::{AuthError, AuthResult},
-    login::{TokenSet, find_site, mint_for},
+    login::{TokenSet, find_open_site, mint_for},
     origin::Origin,
     sessions::session_end,
     throttle,
@@ -39,8 +39,8 @@ pub async fn refresh(
     let &[user_id, sid, family_id] = presented.names() else {
         return Err(AuthError::InvalidToken);
     };
-    throttle::count_refresh(app, user_id, now).await?;
-    let site = find_site(app, site_key).await?;
+    throttle::count_refresh(app, family_id, now).await?;
+    let site = find_open_site(app, site_key).await?;
     let tokens = &app.config.tokens;
     let successor = OpaqueToken::new(TokenKind::Refresh, &[user_id, sid, family_id], random());
     let rotation = Rotation {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     error::{AuthError, AuthResult, FieldProblem},
     origin::Origin,
-    password::judge_password,
+    password::{PasswordProblem, judge_password},
     throttle,
 };
 use crate::{
@@ -50,6 +50,8 @@ pub struct Registration {
 /// [`AuthError::Invalid`] with every field that cannot be taken.
 pub async fn register(app: &App, origin: &Origin, request: Registration) -> AuthResult<Address> {
     let now = app.clock.now();
+    // Before anything is judged: weighing a password is dear, and anybody may ask for it.
+    throttle::count_registration(app, origin, now).await?;
     let mut problems = Vec::new();
     let address = normalise_address(&request.email);
     if address.is_none() {
@@ -59,9 +61,7 @@ pub async fn register(app: &App, origin: &Origin, request: Registration) -> Auth
     if let Err(problem) = judge_name(name) {
         problems.push(problem);
     }
-    if let Err(problem) =
-        judge_password(&app.config.password, &request.password, &[&request.email, name])
-    {
+    if let Err(problem) = judge_aside(app, &request, name).await? {
         problems.push(FieldProblem::new("password", problem.to_string()));
     }
     if request.tenant_id.as_deref().is_some_and(|tenant| tenant != DEFAULT_TENANT) {
@@ -70,7 +70,6 @@ pub async fn register(app: &App, origin: &Origin, request: Registration) -> Auth
     let Some(address) = address.filter(|_| problems.is_empty()) else {
         return Err(AuthError::Invalid(problems));
     };
-    throttle::count_registration(app, origin, now).await?;
     let hash = app.hasher.hash(&request.password).await?;
     let user = new_user(address.clone(), name, Some(hash), now);
     let event = origin.event(Action::UserCreated, Some(&user), now, json!({ "by": "register" }));
@@ -89,6 +88,20 @@ pub async fn register(app: &App, origin: &Origin, request: Registration) -> Auth
         }
     }
     Ok(address)
+}
+
+/// Judges the password on a thread where nobody else waits.
+async fn judge_aside(
+    app: &App,
+    request: &Registration,
+    name: &str,
+) -> AuthResult<Result<(), PasswordProblem>> {
+    let rules = app.config.password.clone();
+    let (password, email) = (request.password.clone(), request.email.clone());
+    let name = name.to_owned();
+    tokio::task::spawn_blocking(move || judge_password(&rules, &password, &[&email, &name]))
+        .await
+        .map_err(|error| AuthError::Internal(error.to_string()))
 }
 
 /// Judges a whole name.

@@ -27,12 +27,10 @@ const GRACE: Duration = Duration::from_secs(60);
 #[must_use]
 pub fn session_end(app: &App, sid: Uuid, now: Time) -> CutOff {
     let life = Duration::from_secs(app.config.tokens.access_ttl);
-    CutOff {
-        kind: CutOffKind::Session,
-        id: sid.to_string(),
-        at: now,
-        until: now.plus(life).plus(GRACE),
-    }
+    let until = now.plus(life).plus(GRACE);
+    // A session that has ended issues nothing more. A token that says otherwise was issued by a
+    // replica whose clock is ahead, or by a refresh that was under way: it is dead as well.
+    CutOff { kind: CutOffKind::Session, id: sid.to_string(), at: until, until }
 }
 
 /// The caller's sessions, newest first.
@@ -52,6 +50,28 @@ pub async fn revoke(app: &App, origin: &Origin, caller: &Caller, sid: Uuid) -> A
     let session = app.sessions.find_session(caller.user.id, sid, now).await?;
     session.ok_or(AuthError::NotFound)?;
     end(app, origin, caller, sid, Action::SessionRevoked, now).await
+}
+
+/// Ends every session of the caller but the one that asks; how many.
+///
+/// # Errors
+/// When a store fails.
+pub async fn revoke_others(app: &App, origin: &Origin, caller: &Caller) -> AuthResult<usize> {
+    let now = app.clock.now();
+    let sessions = app.sessions.list_sessions(caller.user.id, now).await?;
+    let others: Vec<Uuid> = sessions
+        .iter()
+        .map(|session| session.sid)
+        .filter(|sid| *sid != caller.session.sid)
+        .collect();
+    let ends: Vec<CutOff> = others.iter().map(|sid| session_end(app, *sid, now)).collect();
+    let details = json!({ "sids": others });
+    let event = origin.event(Action::SessionRevoked, Some(&caller.user), now, details);
+    app.identity.cut_off(&ends, &event).await?;
+    for sid in &others {
+        app.sessions.close_session(caller.user.id, *sid).await?;
+    }
+    Ok(others.len())
 }
 
 /// Signs the caller out: ends this session, and every token of it.

@@ -31,6 +31,17 @@ impl Counted {
     }
 }
 
+/// Gives tries back: none of them was a guess.
+///
+/// # Errors
+/// When the store fails.
+pub async fn forgive_all(app: &App, counted: impl IntoIterator<Item = Counted>) -> AuthResult<()> {
+    for counted in counted {
+        counted.forgive(app).await?;
+    }
+    Ok(())
+}
+
 /// Counts one password at this account (by what was typed, known or not) and from this network.
 ///
 /// # Errors
@@ -86,13 +97,15 @@ pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<
     count(app, format!("enrol:{user_id}"), 10, WINDOW, now).await.map(drop)
 }
 
-/// Counts one refresh of this person's tokens.
+/// Counts one refresh within this family. The names in a token are not proved yet when it is
+/// counted, and a person's id is known to every site: a budget under that id could be used up by
+/// anybody. The id of a family is known to nobody but who holds a token of it.
 ///
 /// # Errors
 /// [`AuthError::TooMany`] when the budget is used up.
-pub async fn count_refresh(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
+pub async fn count_refresh(app: &App, family_id: Uuid, now: Time) -> AuthResult<()> {
     let limit = app.config.limits.refresh_per_minute;
-    count(app, format!("refresh:{user_id}"), limit, Duration::from_secs(60), now).await.map(drop)
+    count(app, format!("refresh:{family_id}"), limit, Duration::from_secs(60), now).await.map(drop)
 }
 
 async fn count(

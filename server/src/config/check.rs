@@ -13,6 +13,7 @@ use super::{Config, Problem};
 use crate::{
     data_dir,
     domain::secret::{OpaqueToken, TokenKind},
+    mailer,
 };
 
 /// What the settings are judged for.
@@ -218,7 +219,7 @@ impl Judge {
                 "smtp://host:587?tls=required or smtps://user:password@host:465",
             );
         }
-        if mail.from.parse::<lettre::message::Mailbox>().is_err() {
+        if !mailer::is_sender(&mail.from) {
             self.add("mail.from", "is not a sender", "Signalbox <signalbox@example.com>");
         }
     }

@@ -12,11 +12,11 @@ pub struct LimitsSection {
     pub code_per_factor: u32,
     /// Guesses in a row that lock a factor; at most 100.
     pub code_lock: u32,
-    /// Registrations from one network.
+    /// Registrations from one network, refused ones included.
     pub register_per_network: u32,
     /// Mails to one address.
     pub mail_per_address: u32,
-    /// Refreshes of one person's tokens within one minute.
+    /// Refreshes of the tokens of one sign-in within one minute.
     pub refresh_per_minute: u32,
 }
 

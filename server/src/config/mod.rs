@@ -17,7 +17,7 @@ use jwks::site::Site;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-pub use edge::EdgeSection;
+pub use self::edge::EdgeSection;
 pub use identity::IdentitySection;
 pub use limits::LimitsSection;
 pub use mail::MailSection;

@@ -1,5 +1,7 @@
 //! Surfaces: they parse, call a use case, and render. No rules live here.
 
+use std::time::Duration;
+
 pub mod feed;
 pub mod health;
 pub mod listener;
@@ -9,3 +11,8 @@ pub mod outbox;
 pub mod pages;
 pub mod rail;
 pub mod well_known;
+
+/// Largest body, bytes (rule 34).
+pub const BODY_LIMIT: usize = 16 * 1024;
+/// How long a body may take: nobody holds a connection with a byte a minute.
+pub const BODY_TIME: Duration = Duration::from_secs(10);

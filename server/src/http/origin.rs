@@ -35,12 +35,13 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
     if !is_trusted(&peer) {
         return peer;
     }
-    let chain = headers.get_all("x-forwarded-for");
-    let mut chain: Vec<&str> =
-        chain.iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')).collect();
     let mut address = peer;
-    while let Some(hop) = chain.pop() {
-        let Ok(hop) = hop.trim().parse::<IpAddr>() else {
+    let chain = headers.get_all("x-forwarded-for");
+    for hop in chain.iter().rev().flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b',')) {
+        // A hop that is no address hides whatever is before it.
+        let Some(hop) =
+            std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok())
+        else {
             break;
         };
         address = hop.to_canonical();
@@ -58,7 +59,8 @@ mod tests {
     fn address(peer: &str, forwarded: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append("x-forwarded-for", value.parse().unwrap());
+            let value = http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            headers.append("x-forwarded-for", value);
         }
         let trusted = ["10.0.0.0/8".parse().unwrap()];
         client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
@@ -71,5 +73,11 @@ mod tests {
         assert_eq!(address("10.0.0.1", &["6.6.6.6, 198.51.100.1", "10.0.0.2"]), "198.51.100.1");
         assert_eq!(address("10.0.0.1", &["6.6.6.6, nonsense"]), "10.0.0.1");
         assert_eq!(address("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_field_that_is_no_text_does_not_hide_what_a_proxy_added_to_it() {
+        assert_eq!(address("10.0.0.1", &["6.6.6.6", "\u{fe}, 198.51.100.1"]), "198.51.100.1");
+        assert_eq!(address("10.0.0.1", &["6.6.6.6", "\u{fe}"]), "10.0.0.1");
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     },
 };
 use jwks::policy::Method;
+use uuid::Uuid;
 
 /// The methods that can be set up here.
 pub const OFFERED: &[Method] = &[Method::Totp];
@@ -38,8 +39,13 @@ pub enum Standing {
 pub async fn half_signed_in(app: &App, token: &str, client_id: &str) -> AuthResult<Standing> {
     let token = OpaqueToken::parse(TokenKind::Mfa, token).ok_or(AuthError::InvalidToken)?;
     let login = app.sessions.find_login(&token.hash(), app.clock.now()).await?;
-    match login.filter(|login| login.client_id == client_id) {
-        Some(login) => Ok(Standing::Half(token, login)),
-        None => Err(AuthError::InvalidToken),
+    let login = login.filter(|login| login.client_id == client_id);
+    let login = login.ok_or(AuthError::InvalidToken)?;
+    // What ends everything of a person ends what they have half begun.
+    let subject = app.identity.find_subject(login.user_id, Uuid::nil()).await?;
+    let ended = subject.and_then(|subject| subject.user_cut_off);
+    if ended.is_some_and(|cut| cut.at >= login.created_at) {
+        return Err(AuthError::InvalidToken);
     }
+    Ok(Standing::Half(token, login))
 }

@@ -11,7 +11,9 @@ use crate::{
     app::App,
     auth::{
         error::{AuthError, AuthResult},
-        login::{TokenSet, complete, find_site, mint_for, new_family, usable_methods},
+        login::{
+            TokenSet, complete, find_open_site, find_site, mint_for, new_family, usable_methods,
+        },
         origin::Origin,
         throttle,
     },
@@ -52,7 +54,7 @@ pub async fn verify(
         Standing::Half(_, login) => login.site_key.clone(),
         Standing::Full(_) => None,
     });
-    let site = find_site(app, site_key.as_deref()).await?;
+    let site = find_open_site(app, site_key.as_deref()).await?;
     let user = match &standing {
         Standing::Half(_, login) if login.outstanding == Outstanding::Enrol => {
             return Err(AuthError::MethodNotOffered(Vec::new()));
@@ -140,10 +142,11 @@ async fn prove(
     }
     let of_method = factors.iter().filter(|f| f.is_confirmed() && f.method == method);
     let mut wrong = Err(AuthError::WrongCode);
+    let mut judged = false;
     // Somebody may have several authenticators; a code is tried at each, and counted at each.
     for factor in of_method {
         match prove_one(app, origin, user, factor, answer.code, now).await {
-            Err(AuthError::WrongCode) => {}
+            Err(AuthError::WrongCode) => judged = true,
             // One locked authenticator does not lock its neighbours.
             Err(error @ (AuthError::FactorLocked | AuthError::TooMany { .. })) => {
                 wrong = Err(error);
@@ -151,9 +154,12 @@ async fn prove(
             done => return done,
         }
     }
-    let details = json!({ "reason": "code", "method": method.as_str() });
-    let event = origin.event(Action::LoginFailed, Some(user), now, details);
-    app.identity.append_event(&event).await?;
+    // As with passwords, what was not judged is no event: the log must not grow without bounds.
+    if judged {
+        let details = json!({ "reason": "code", "method": method.as_str() });
+        let event = origin.event(Action::LoginFailed, Some(user), now, details);
+        app.identity.append_event(&event).await?;
+    }
     wrong
 }
 
@@ -262,15 +268,20 @@ pub async fn reauthenticate(
     }
     let counted = throttle::count_password(app, origin, &caller.user.email_key, now).await?;
     let stored = caller.user.password_hash.as_deref();
-    if !app.hasher.compare(password, stored).await?.matches {
+    let compared = match app.hasher.compare(password, stored).await {
+        Ok(compared) => compared,
+        Err(busy) => {
+            throttle::forgive_all(app, counted).await?;
+            return Err(busy.into());
+        }
+    };
+    if !compared.matches {
         let details = json!({ "reason": "password", "reauthenticate": true });
         let event = origin.event(Action::LoginFailed, Some(&caller.user), now, details);
         app.identity.append_event(&event).await?;
         return Err(AuthError::WrongCredentials);
     }
-    for counted in counted {
-        counted.forgive(app).await?;
-    }
+    throttle::forgive_all(app, counted).await?;
     let proof = Proof { acr: Level::OneFactor, amr: vec!["pwd".to_owned()], auth_time: now };
     let site = find_site(app, caller.session.site_key.as_deref()).await.unwrap_or_default();
     raise(app, origin, caller.user, &caller.session, proof, site.as_ref(), now).await

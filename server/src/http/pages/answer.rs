@@ -89,11 +89,53 @@ pub fn error(request_id: &str, reason: &AuthError) -> Response {
 /// Whether a form was sent from a page of ours: its `Origin`, where a browser names one, is the
 /// issuer's.
 pub fn is_same_origin(app: &App, headers: &HeaderMap) -> bool {
-    let cross_site =
-        headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
-    let foreign = headers
-        .get(header::ORIGIN)
-        .is_some_and(|origin| origin.as_bytes() != app.issuer.as_bytes() && origin != "null");
-    let opaque = headers.get(header::ORIGIN).is_some_and(|origin| origin == "null");
-    !cross_site && !foreign && !opaque
+    comes_from(&app.issuer, headers)
+}
+
+/// Our pages say `Referrer-Policy: no-referrer`, for which browsers send their forms with
+/// `Origin: null` (Fetch, "append a request Origin header"). What no page can set speaks for such
+/// a form, and only that: `Sec-Fetch-Site`.
+fn comes_from(issuer: &str, headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    if !matches!(site, None | Some(b"same-origin" | b"none")) {
+        return false;
+    }
+    match headers.get(header::ORIGIN).map(HeaderValue::as_bytes) {
+        None => true,
+        Some(b"null") => site == Some(b"same-origin"),
+        Some(origin) => origin == issuer.as_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_ours(origin: Option<&'static str>, site: Option<&'static str>) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("origin", origin), ("sec-fetch-site", site)] {
+            if let Some(value) = value {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+        }
+        comes_from("https://id.example", &headers)
+    }
+
+    #[test]
+    fn a_form_of_a_page_that_sends_no_referrer_is_known_by_its_fetch_metadata() {
+        assert!(is_ours(Some("null"), Some("same-origin")));
+        for site in [None, Some("none"), Some("same-site"), Some("cross-site")] {
+            assert!(!is_ours(Some("null"), site), "{site:?}");
+        }
+    }
+
+    #[test]
+    fn a_form_of_another_origin_is_refused() {
+        assert!(is_ours(None, None) && is_ours(Some("https://id.example"), Some("same-origin")));
+        for origin in ["https://evil.example", "http://id.example", "https://id.example.evil"] {
+            assert!(!is_ours(Some(origin), None), "{origin}");
+            assert!(!is_ours(Some(origin), Some("same-origin")), "{origin}");
+        }
+        assert!(!is_ours(None, Some("cross-site")));
+    }
 }

@@ -19,7 +19,7 @@ use crate::{
         error::FieldProblem,
         setup::{self, FilledIn, Form as NewForm},
     },
-    http::{origin::origin, rail::BODY_LIMIT},
+    http::{BODY_LIMIT, BODY_TIME, origin::origin},
 };
 
 /// The token of a link.
@@ -120,10 +120,11 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     }
 }
 
-/// Reads a form of at most [`BODY_LIMIT`] bytes.
+/// Reads a form of at most [`BODY_LIMIT`] bytes, within [`BODY_TIME`].
 pub async fn read_form<T: DeserializeOwned>(request: Request) -> Result<Form<T>, ()> {
     let (parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|_| ())?;
+    let read = axum::body::to_bytes(body, BODY_LIMIT);
+    let bytes = tokio::time::timeout(BODY_TIME, read).await.map_err(|_| ())?.map_err(|_| ())?;
     let request = Request::from_parts(parts, axum::body::Body::from(bytes));
     let Form(form) = Form::<T>::from_request(request, &()).await.map_err(|_| ())?;
     Ok(Form(form))

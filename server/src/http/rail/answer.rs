@@ -60,8 +60,10 @@ pub enum RailError {
     Auth(AuthError),
     /// The body's fields cannot be taken.
     Fields(BodyProblems),
-    /// The body is larger than [`super::BODY_LIMIT`].
+    /// The body is larger than [`crate::http::BODY_LIMIT`].
     TooLarge,
+    /// The body did not come within [`super::BODY_TIME`].
+    TooSlow,
     /// The body is not declared as JSON.
     NotJson,
     /// No such route.
@@ -125,6 +127,13 @@ fn row(error: &RailError) -> Row {
                 S::PAYLOAD_TOO_LARGE,
                 "PAYLOAD_TOO_LARGE",
                 "The body is larger than 16 KiB.",
+            );
+        }
+        RailError::TooSlow => {
+            return Row::new(
+                S::REQUEST_TIMEOUT,
+                "REQUEST_TIMEOUT",
+                "The body did not come in time; send it again.",
             );
         }
         RailError::NotJson => {

@@ -4,6 +4,9 @@
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+/// The most problems that are told at once: what callers send must not swell answers and logs.
+const TOLD: usize = 20;
+
 /// The fields of a body, taken out one after the other.
 #[derive(Debug)]
 pub struct Body {
@@ -120,11 +123,18 @@ impl Body {
     pub fn finish(mut self) -> Result<(), BodyProblems> {
         let unknown: Vec<String> = self.fields.iter().map(|(name, _)| clip(name)).collect();
         for name in unknown {
+            if self.problems.len() >= TOLD {
+                break;
+            }
             if !self.problems.iter().any(|(field, _)| *field == name) {
                 self.problems.push((name, "is not known here; leave it out".to_owned()));
             }
         }
-        if self.problems.is_empty() { Ok(()) } else { Err(BodyProblems(self.problems)) }
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        self.problems.truncate(TOLD);
+        Err(BodyProblems(self.problems))
     }
 
     fn is_broken(&self) -> bool {
@@ -177,6 +187,13 @@ mod tests {
             assert_eq!(found.len(), 1, "{found:?}");
             assert_eq!(found[0].0, "body");
         }
+    }
+
+    #[test]
+    fn a_body_of_nothing_but_mistakes_is_answered_in_short() {
+        let many: Vec<String> = (0..2000).map(|number| format!("\"{number}\":0")).collect();
+        let found = problems(&format!("{{{}}}", many.join(",")));
+        assert_eq!(found.len(), 20);
     }
 
     #[test]

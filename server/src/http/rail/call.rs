@@ -10,8 +10,9 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
+use tokio::time::{error::Elapsed, timeout};
 
-use super::{BODY_LIMIT, answer, answer::RailError, body::Body};
+use super::{answer, answer::RailError, body::Body};
 use crate::{
     app::App,
     auth::{
@@ -19,7 +20,7 @@ use crate::{
         bearer::{self, Caller, Place},
         origin::{Origin, RAIL},
     },
-    http::origin::origin,
+    http::{BODY_LIMIT, BODY_TIME, origin::origin},
 };
 
 /// A request, and what it needs to be answered.
@@ -30,8 +31,9 @@ pub struct Call {
     pub origin: Origin,
     headers: HeaderMap,
     query: String,
-    /// Read up to the limit with the request; judged after the credential.
-    body: Option<Bytes>,
+    /// Read up to the limit with the request; judged after the credential. `None`: too large.
+    /// `Err`: it did not come in time.
+    body: Result<Option<Bytes>, Elapsed>,
 }
 
 impl FromRequest<Arc<App>> for Call {
@@ -44,7 +46,7 @@ impl FromRequest<Arc<App>> for Call {
             origin: origin(app, &parts.headers, &parts.extensions, RAIL),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
-            body: to_bytes(body, BODY_LIMIT).await.ok(),
+            body: timeout(BODY_TIME, async { to_bytes(body, BODY_LIMIT).await.ok() }).await,
         })
     }
 }
@@ -83,9 +85,10 @@ impl Call {
     /// The body. Ask for it after the credential.
     ///
     /// # Errors
-    /// When it is too large, or not JSON.
+    /// When it is too large, did not come in time, or is not JSON.
     pub fn body(&self) -> Result<Body, RailError> {
-        let bytes = self.body.as_ref().ok_or(RailError::TooLarge)?;
+        let whole = self.body.as_ref().map_err(|_| RailError::TooSlow)?;
+        let bytes = whole.as_ref().ok_or(RailError::TooLarge)?;
         if !bytes.is_empty() && !self.is_json() {
             return Err(RailError::NotJson);
         }

@@ -18,9 +18,6 @@ use axum::{
 
 use crate::app::App;
 
-/// Largest body, bytes (rule 34).
-pub const BODY_LIMIT: usize = 16 * 1024;
-
 /// The routes of the Auth Rail.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -35,7 +32,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/mfa/setup/confirm", only(post(mfa::confirm)))
         .route("/mfa/challenge", only(post(mfa::challenge)))
         .route("/mfa/verify", only(post(mfa::verify)))
-        .route("/sessions", only(get(session::list)))
+        .route("/sessions", only(get(session::list).delete(session::revoke_others)))
         .route("/sessions/{session_id}", only(delete(session::revoke)))
         .route("/me", only(get(session::me)))
         .fallback(answer::no_such_route)

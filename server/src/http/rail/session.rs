@@ -55,6 +55,18 @@ async fn try_revoke(call: &Call, sid: &str) -> Result<Response, RailError> {
     Ok(call.answer(StatusCode::OK, json!({ "id": sid, "revoked": true })))
 }
 
+/// DELETE /sessions: all others
+pub async fn revoke_others(call: Call) -> Response {
+    let result = try_revoke_others(&call).await;
+    call.end(result)
+}
+
+async fn try_revoke_others(call: &Call) -> Result<Response, RailError> {
+    let caller = call.caller(Place::Issuer).await?;
+    let revoked = sessions::revoke_others(&call.app, &call.origin, &caller).await?;
+    Ok(call.answer(StatusCode::OK, json!({ "revoked": revoked })))
+}
+
 /// GET /me
 pub async fn me(call: Call) -> Response {
     let result = try_me(&call).await;

@@ -137,6 +137,24 @@ pub(super) async fn confirming_a_factor_spends_its_step_and_confirms_the_backup_
     assert_eq!(store.consume_totp_step(totp.id, 1000, at(21)).await.unwrap(), Consumed::Replayed);
 }
 
+pub(super) async fn backup_codes_of_a_set_up_that_came_too_late_never_count(pair: &Pair) {
+    let store = &*pair.identity;
+    let totp = enrolled(store, "ada", Method::Totp).await;
+    let confirm = async |id: Uuid, now: u64| {
+        let act = event(Action::MfaEnabled);
+        store.confirm_factor(totp.user_id, id, None, None, at(now), &act).await.unwrap()
+    };
+    assert_eq!(confirm(totp.id, 20).await, Confirmed::Confirmed);
+    // Somebody who began while there was no factor yet ends after there is one.
+    let late = [factor(totp.user_id, Method::Totp), factor(totp.user_id, Method::BackupCode)];
+    store.enrol_factors(totp.user_id, &late, &[code(late[1].id, "aaaa")]).await.unwrap();
+    // The owner adds another authenticator.
+    let second = factor(totp.user_id, Method::Totp);
+    store.enrol_factors(totp.user_id, std::slice::from_ref(&second), &[]).await.unwrap();
+    assert_eq!(confirm(second.id, 30).await, Confirmed::Confirmed);
+    assert_eq!(stored_factor(store, &late[1]).await.confirmed_at, None);
+}
+
 pub(super) async fn confirming_without_name_and_step_leaves_them(pair: &Pair) {
     let store = &*pair.identity;
     let mail = enrolled(store, "ada", Method::EmailOtp).await;

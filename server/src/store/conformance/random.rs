@@ -1,6 +1,6 @@
 //! Random sequences of acts, carried out on two pairs: whatever the one answers, the other must.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use jwks::{Algorithm, Time, cutoff::CutOffKind, policy::Method};
 use proptest::{
@@ -22,15 +22,20 @@ use crate::{
     domain::{
         audit::{Action, Event},
         one_time::Purpose,
-        session::{NewFamily, Proof, Session},
+        secret::SecretHash,
+        session::{NewFamily, Proof, Rotated, Session},
         user::{ADMIN_ROLE, User, UserStatus},
     },
-    store::StoreResult,
+    store::{StoreError, StoreResult},
 };
 
+/// The first token of every family.
+const FIRST_TOKEN: &str = "token 0";
+/// How long a spent token may come again here: a few acts.
+const RETRY_WINDOW: Duration = Duration::from_millis(60);
 /// How many sequences, and how long the longest.
 const SEQUENCES: u32 = 24;
-const LENGTH: usize = 80;
+const LENGTH: usize = 160;
 
 /// One act. Small numbers name people, sessions, tokens and sites, so that acts meet.
 #[derive(Clone, Debug)]
@@ -113,11 +118,11 @@ enum Act {
         session: u8,
         other_client: bool,
     },
+    /// `age`: how many tokens of the family were issued after the presented one.
     Rotate {
         session: u8,
         family: u8,
-        token: u8,
-        successor: u8,
+        age: usize,
         wrong_client: bool,
     },
     Touch {
@@ -133,11 +138,10 @@ enum Act {
         person: u8,
         except: Option<u8>,
     },
-    BeginLogin {
-        token: u8,
-    },
+    BeginLogin,
+    /// `age`: how many were begun after it.
     ConsumeLogin {
-        token: u8,
+        age: u64,
     },
     PutOneTime {
         purpose: Purpose,
@@ -162,10 +166,11 @@ enum Act {
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let person = 0..3_u8;
     let place = 0..3_usize;
-    let session = 0..4_u8;
-    let token = 0..5_u8;
+    let session = 0..3_u8;
+    let token = 0..3_u8;
+    let age = prop_oneof![6 => Just(0_usize), 4 => Just(1), 1 => 2..5_usize];
     let method = prop::sample::select(Method::ALL.to_vec());
-    let purpose = prop::sample::select(Purpose::ALL.to_vec());
+    let purpose = prop::sample::select(vec![Purpose::VerifyEmail, Purpose::ResetPassword]);
     let kind = prop::sample::select(vec![
         CutOffKind::Session,
         CutOffKind::User,
@@ -205,21 +210,20 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         Just(Act::AppendAgain),
     ];
     let sessions = prop_oneof![
-        1 => (person.clone(), 1..2000_u64)
+        2 => (person.clone(), 100..20_000_u64)
             .prop_map(|(person, life)| Act::OpenSession { person, life }),
         1 => (session.clone(), any::<bool>())
             .prop_map(|(session, other_client)| Act::AddFamily { session, other_client }),
-        4 => (session.clone(), 0..2_u8, token.clone(), token.clone(), prop::bool::weighted(0.1))
-            .prop_map(|(session, family, token, successor, wrong_client)| Act::Rotate {
-                session, family, token, successor, wrong_client
-            }),
+        8 => (session.clone(), 0..2_u8, age, prop::bool::weighted(0.05)).prop_map(
+            |(session, family, age, wrong_client)| Act::Rotate { session, family, age, wrong_client }
+        ),
         1 => session.clone().prop_map(|session| Act::Touch { session }),
         1 => session.clone().prop_map(|session| Act::Raise { session }),
         1 => session.clone().prop_map(|session| Act::Close { session }),
         1 => (person.clone(), prop::option::of(session))
             .prop_map(|(person, except)| Act::CloseAll { person, except }),
-        1 => token.clone().prop_map(|token| Act::BeginLogin { token }),
-        1 => token.clone().prop_map(|token| Act::ConsumeLogin { token }),
+        1 => Just(Act::BeginLogin),
+        1 => (0..3_u64).prop_map(|age| Act::ConsumeLogin { age }),
         1 => (purpose.clone(), person.clone(), token.clone())
             .prop_map(|(purpose, person, token)| Act::PutOneTime { purpose, person, token }),
         1 => (purpose, person, token)
@@ -227,13 +231,30 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         2 => (0..2_u8, 1..4_u32).prop_map(|(key, limit)| Act::Try { key, limit }),
         1 => (0..2_u8, 0..50_u64).prop_map(|(key, ago)| Act::Forgive { key, ago }),
     ];
-    let wait = (0..200_u64).prop_map(Act::Wait);
-    vec(prop_oneof![1 => wait, 4 => identity, 4 => sessions], 1..LENGTH)
+    let wait = prop_oneof![6 => 0..40_u64, 1 => 500..3000_u64].prop_map(Act::Wait);
+    vec(prop_oneof![1 => wait, 4 => identity, 5 => sessions], 1..LENGTH)
 }
 
 /// The same id for the same row in both pairs.
 fn id(kind: u8, number: impl Into<u64>) -> Uuid {
     Uuid::from_u128((u128::from(kind) << 64) | u128::from(number.into()))
+}
+
+/// The family that act number `act` makes.
+fn family_of(act: u64) -> NewFamily {
+    NewFamily { id: id(4, act), ..family(FIRST_TOKEN) }
+}
+
+/// The hash of the token of half sign-in number `number`.
+fn login_hash(number: u64) -> SecretHash {
+    hash(&format!("login {number}"))
+}
+
+/// A refresh family, and every token issued in it.
+struct Line {
+    session: Session,
+    family: NewFamily,
+    tokens: Vec<String>,
 }
 
 /// One pair on its way through a sequence, with what the callers of the stores would remember.
@@ -243,14 +264,16 @@ struct Walk {
     /// How many acts there were: names what is new.
     acts: u64,
     opened: Vec<Session>,
-    families: Vec<(Session, NewFamily)>,
+    families: Vec<Line>,
+    /// How many half sign-ins were begun.
+    logins: u64,
     last_event: Option<Event>,
 }
 
 impl Walk {
     fn with(pair: Pair) -> Self {
         let (opened, families) = (Vec::new(), Vec::new());
-        Self { pair, now: at(0), acts: 0, opened, families, last_event: None }
+        Self { pair, now: at(0), acts: 0, opened, families, logins: 0, last_event: None }
     }
 
     fn event(&mut self, action: Action) -> Event {
@@ -261,18 +284,21 @@ impl Walk {
         event
     }
 
+    /// The session opened last is number 0.
     fn session(&self, number: u8) -> Session {
         let unknown = || Session { sid: id(3, 999_u64), ..session(id(1, 0_u64)) };
-        self.opened.get(usize::from(number)).cloned().unwrap_or_else(unknown)
+        self.opened.iter().rev().nth(usize::from(number)).cloned().unwrap_or_else(unknown)
     }
 
-    fn family(&self, token: &str, client_id: &str) -> NewFamily {
-        NewFamily {
-            id: id(4, self.acts),
-            client_id: client_id.to_owned(),
-            expires_at: self.now.plus(secs(1)),
-            ..family(token)
-        }
+    /// A new family, whose first token lives for a while.
+    fn family(&self, client_id: &str) -> NewFamily {
+        let expires_at = self.now.plus(secs(2));
+        NewFamily { client_id: client_id.to_owned(), expires_at, ..family_of(self.acts) }
+    }
+
+    fn remember(&mut self, session: &Session, family: NewFamily) {
+        let (session, tokens) = (session.clone(), vec![FIRST_TOKEN.to_owned()]);
+        self.families.push(Line { session, family, tokens });
     }
 
     /// The factor of the person at this place of their list; an unknown one where there is none.
@@ -284,10 +310,10 @@ impl Walk {
     /// What the pair answers to an act, as text.
     async fn take(&mut self, act: &Act) -> String {
         self.acts += 1;
-        self.now = self.now.plus(std::time::Duration::from_millis(1));
+        self.now = self.now.plus(Duration::from_millis(1));
         let answer = match act {
             Act::Wait(millis) => {
-                self.now = self.now.plus(std::time::Duration::from_millis(*millis));
+                self.now = self.now.plus(Duration::from_millis(*millis));
                 Ok(String::new())
             }
             act => match self.change_identity(act).await {
@@ -301,7 +327,7 @@ impl Walk {
 
     /// `None`: the act is none of the identity store's.
     async fn change_identity(&mut self, act: &Act) -> Option<StoreResult<String>> {
-        Some(self.identity_act(act).await.transpose()?)
+        self.identity_act(act).await.transpose()
     }
 
     async fn identity_act(&mut self, act: &Act) -> StoreResult<Option<String>> {
@@ -323,7 +349,7 @@ impl Walk {
             Act::Create { person, name, admin, first_admin } => {
                 let roles = if *admin { vec![ADMIN_ROLE.to_owned()] } else { Vec::new() };
                 let user = User {
-                    id: id(1, self.acts + 1000),
+                    id: id(1, *person),
                     username_key: Some(format!("name{name}")),
                     status: if *admin { UserStatus::Pending } else { UserStatus::Active },
                     roles,
@@ -398,8 +424,8 @@ impl Walk {
                     CutOffKind::User => id(1, *of).to_string(),
                     CutOffKind::Client | CutOffKind::ApiKey => format!("name{of}"),
                 };
-                let ended_at = now.minus(std::time::Duration::from_millis(*ago));
-                let until = now.plus(std::time::Duration::from_millis(*life));
+                let ended_at = now.minus(Duration::from_millis(*ago));
+                let until = now.plus(Duration::from_millis(*life));
                 let cut = cut_off(*kind, &of, ended_at, until);
                 let event = self.event(Action::SessionRevoked);
                 format!("{:?}", store.cut_off(&[cut], &event).await?)
@@ -420,7 +446,7 @@ impl Walk {
                 let newest = keys.iter().rfind(|key| key.algorithm == *algorithm);
                 let newest = newest.map(|key| key.kid.clone()).filter(|_| *right);
                 let key = key(&format!("key{}", self.acts), *algorithm, now);
-                let end = now.plus(std::time::Duration::from_millis(*life));
+                let end = now.plus(Duration::from_millis(*life));
                 let event = self.event(Action::KeyRotated);
                 let added =
                     store.add_signing_key(&key, newest.as_deref(), Some(end), &event).await?;
@@ -454,37 +480,47 @@ impl Walk {
                     sid: id(3, self.acts),
                     created_at: now,
                     last_active_at: now,
-                    expires_at: now.plus(std::time::Duration::from_millis(*life)),
+                    expires_at: now.plus(Duration::from_millis(*life)),
                     proof: Proof { auth_time: now, ..session(id(1, *person)).proof },
                     ..session(id(1, *person))
                 };
-                let family = self.family("token 0", "rail");
+                let family = self.family("rail");
                 store.open_session(&session, &family).await?;
-                self.families.push((session.clone(), family));
+                self.remember(&session, family);
                 self.opened.push(session);
                 String::new()
             }
             Act::AddFamily { session, other_client } => {
                 let session = self.session(*session);
-                let family = self.family("token 0", if *other_client { "shop" } else { "rail" });
+                let family = self.family(if *other_client { "shop" } else { "rail" });
                 let (user_id, sid) = (session.user_id, session.sid);
                 let added = store.add_family(user_id, sid, &family, now).await?;
-                self.families.push((session, family));
+                self.remember(&session, family);
                 format!("{added:?}")
             }
-            Act::Rotate { session, family, token, successor, wrong_client } => {
+            Act::Rotate { session, family, age, wrong_client } => {
                 let session = self.session(*session);
-                let mut families = self.families.iter().filter(|(of, _)| of.sid == session.sid);
-                let family = families.nth(usize::from(*family)).map(|(_, family)| family.clone());
-                let family = family.unwrap_or_else(|| self.family("token 0", "rail"));
-                let (token, successor) = (format!("token {token}"), format!("token {successor}"));
-                let mut rotation = rotation(&session, &family, &token, &successor);
-                rotation.ttl = secs(1);
-                rotation.retry_window = std::time::Duration::from_millis(60);
+                let successor = format!("token {}", self.acts);
+                let lines = self.families.iter_mut().rev();
+                let mut lines = lines.filter(|line| line.session.sid == session.sid);
+                let Some(line) = lines.nth(usize::from(*family)) else {
+                    let unknown =
+                        rotation(&session, &family_of(self.acts), FIRST_TOKEN, &successor);
+                    return Ok(format!("{:?}", store.rotate_refresh(&unknown, now).await?));
+                };
+                let presented = line.tokens.iter().rev().nth(*age);
+                let presented = presented.map_or("never issued", String::as_str);
+                let mut rotation = rotation(&session, &line.family, presented, &successor);
+                rotation.ttl = secs(3);
+                rotation.retry_window = RETRY_WINDOW;
                 if *wrong_client {
                     rotation.client_id = "thief".to_owned();
                 }
-                format!("{:?}", store.rotate_refresh(&rotation, now).await?)
+                let rotated = store.rotate_refresh(&rotation, now).await?;
+                if matches!(rotated, Rotated::Fresh(_) | Rotated::Retried(_)) {
+                    line.tokens.push(successor);
+                }
+                format!("{rotated:?}")
             }
             Act::Touch { session } => {
                 let Session { user_id, sid, .. } = self.session(*session);
@@ -493,10 +529,10 @@ impl Walk {
             Act::Raise { session } => {
                 let Session { user_id, sid, mut proof, .. } = self.session(*session);
                 proof.auth_time = now;
-                let family = self.family("token 0", "rail");
+                let family = self.family("rail");
                 let raised = store.raise_session(user_id, sid, &proof, &family, now).await?;
                 if let Some(raised) = &raised {
-                    self.families.push((raised.clone(), family));
+                    self.remember(raised, family);
                 }
                 format!("{raised:?}")
             }
@@ -515,19 +551,15 @@ impl Walk {
                 closed.sort();
                 format!("{closed:?}")
             }
-            Act::BeginLogin { token } => {
-                // Tokens are random: none comes twice.
-                let hash = hash(&format!("login {token}"));
-                if store.find_login(&hash, Time::default()).await?.is_some() {
-                    return Ok("begun before".to_owned());
-                }
-                let mut login = login(id(1, *token));
+            Act::BeginLogin => {
+                self.logins += 1;
+                let mut login = login(id(1, self.logins));
                 login.created_at = now;
                 login.expires_at = now.plus(secs(1));
-                format!("{:?}", store.begin_login(&hash, &login).await?)
+                format!("{:?}", store.begin_login(&login_hash(self.logins), &login).await?)
             }
-            Act::ConsumeLogin { token } => {
-                let hash = hash(&format!("login {token}"));
+            Act::ConsumeLogin { age } => {
+                let hash = login_hash(self.logins.saturating_sub(*age));
                 let found = store.find_login(&hash, now).await?;
                 format!("{found:?} {:?}", store.consume_login(&hash, now).await?)
             }
@@ -543,12 +575,12 @@ impl Walk {
                 format!("{found:?} {consumed:?}")
             }
             Act::Try { key, limit } => {
-                let window = std::time::Duration::from_millis(50);
+                let window = Duration::from_millis(50);
                 let budget = store.count_try(&format!("key {key}"), *limit, window, now).await?;
                 format!("{budget:?}")
             }
             Act::Forgive { key, ago } => {
-                let then = now.minus(std::time::Duration::from_millis(*ago));
+                let then = now.minus(Duration::from_millis(*ago));
                 format!("{:?}", store.forgive_try(&format!("key {key}"), then).await?)
             }
             other => panic!("{other:?} is an act of no store"),
@@ -598,7 +630,7 @@ where
                 let (first, second) = (one.take(act).await, other.take(act).await);
                 prop_assert_eq!(first, second, "act {}: {:?}", number, act);
             }
-            let read = |error: crate::store::StoreError| TestCaseError::fail(error.to_string());
+            let read = |error: StoreError| TestCaseError::fail(error.to_string());
             let first = one.everything().await.map_err(read)?;
             let second = other.everything().await.map_err(read)?;
             for (first, second) in first.into_iter().zip(second) {

@@ -98,10 +98,14 @@ pub(super) fn confirm(
          WHERE id = ?1",
         params![id, now.millis(), name, step.map(stored)],
     )?;
+    // Codes come with a person's first factor. What lies here unconfirmed beside a factor that
+    // counts already is of a set-up that came too late, and not of who confirms now.
     tx.run(
         "UPDATE factors SET confirmed_at = ?2
-         WHERE user_id = ?1 AND method = ?3 AND confirmed_at IS NULL",
-        params![user_id, now.millis(), Method::BackupCode.as_str()],
+         WHERE user_id = ?1 AND method = ?3 AND confirmed_at IS NULL AND NOT EXISTS
+             (SELECT 1 FROM factors f WHERE f.user_id = ?1 AND f.id <> ?4 AND f.method <> ?3
+                 AND f.confirmed_at IS NOT NULL)",
+        params![user_id, now.millis(), Method::BackupCode.as_str(), id],
     )?;
     tx.run(
         "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?2 WHERE id = ?1",

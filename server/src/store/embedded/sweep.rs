@@ -12,9 +12,11 @@ use super::cached::Cached;
 const EVERY: Duration = Duration::from_secs(60);
 /// The most rows of a kind that go at once, so that no act waits long behind a sweep.
 const AT_ONCE: i64 = 200;
-/// How much longer an ending is kept than anything it can kill lives. A clock that jumped ahead
-/// and was put right again must not have brought the ended back to life.
-const ENDINGS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How much longer an ending is kept than the access tokens it can kill live: as long as any
+/// session may last (`tokens.session_ttl`), and a day. An ending is durable before its session is
+/// closed; where that second act was cut short, the ending alone keeps the refresh tokens dead.
+/// And a clock that jumped ahead and was put right again must not have brought the ended back.
+const ENDINGS_KEPT: Duration = Duration::from_secs(367 * 24 * 60 * 60);
 
 /// What goes when it is over. Families go with their session.
 const OVER: [&str; 4] = [

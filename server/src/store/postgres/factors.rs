@@ -113,10 +113,14 @@ pub(super) async fn confirm(
         act.roll_back().await?;
         return Ok(if there.is_some() { Confirmed::Already } else { Confirmed::Gone });
     }
+    // Codes come with a person's first factor. What lies here unconfirmed beside a factor that
+    // counts already is of a set-up that came too late, and not of who confirms now.
     act.change(
         "UPDATE factors SET confirmed_at = $3
-         WHERE user_id = $1 AND method = $2 AND confirmed_at IS NULL",
-        &[&user_id, &Method::BackupCode.as_str(), &now.millis()],
+         WHERE user_id = $1 AND method = $2 AND confirmed_at IS NULL AND NOT EXISTS
+             (SELECT 1 FROM factors f WHERE f.user_id = $1 AND f.id <> $4 AND f.method <> $2
+                 AND f.confirmed_at IS NOT NULL)",
+        &[&user_id, &Method::BackupCode.as_str(), &now.millis(), &id],
     )
     .await?;
     act.change(

@@ -1,0 +1,184 @@
+//! What no caller may bring about: the use cases against a real store.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use jwks::{
+    cutoff::{CutOff, CutOffKind},
+    policy::Level,
+    site::SiteStatus,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    AuthError,
+    login::{SignIn, complete, sign_in},
+    mfa::half_signed_in,
+    origin::{Origin, RAIL},
+    refresh::refresh,
+    registration::new_user,
+    sessions::session_end,
+};
+use crate::{
+    admin::SiteDraft,
+    app::App,
+    clock::{Clock, random},
+    config::Config,
+    data_dir::tests::Scratch,
+    domain::{
+        audit::Action,
+        login::{Outstanding, PendingLogin, normalise_address},
+        secret::{OpaqueToken, TokenKind},
+        session::Proof,
+        user::{User, UserStatus},
+    },
+    store::embedded::Embedded,
+};
+
+struct World {
+    app: Arc<App>,
+    origin: Origin,
+    _ground: Scratch,
+}
+
+impl World {
+    async fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let ground = Scratch::new();
+        let mut config = Config::default();
+        change(&mut config);
+        let store = Embedded::open(&ground.0).unwrap();
+        let app =
+            App::assemble(config, ground.0.clone(), Clock::system(), store.clone(), store, [7; 32])
+                .unwrap();
+        app.prepare().await.unwrap();
+        let origin = Origin {
+            ip: [192, 0, 2, 7].into(),
+            user_agent: String::new(),
+            request_id: "req_1".into(),
+            client_id: RAIL.into(),
+        };
+        Self { app, origin, _ground: ground }
+    }
+
+    async fn person(&self) -> User {
+        let now = self.app.clock.now();
+        let address = normalise_address("ada@example.com").unwrap();
+        let user = User { status: UserStatus::Active, ..new_user(address, "Ada", None, now) };
+        let event = self.origin.event(Action::UserCreated, Some(&user), now, json!({}));
+        self.app.identity.create_user(&user, &[], &[], false, &event).await.unwrap();
+        user
+    }
+
+    /// A session of the person: its name, and its refresh token.
+    async fn session(&self, user: &User) -> (Uuid, String) {
+        let now = self.app.clock.now();
+        let proof = Proof { acr: Level::OneFactor, amr: vec!["pwd".into()], auth_time: now };
+        let tokens =
+            complete(&self.app, &self.origin, user.clone(), proof, true, None, now).await.unwrap();
+        let sid = self.app.sessions.list_sessions(user.id, now).await.unwrap()[0].sid;
+        (sid, tokens.refresh_token.as_str().to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_forged_refresh_token_uses_up_nobodys_budget() {
+    let world = World::new(|config| config.limits.refresh_per_minute = 2).await;
+    let user = world.person().await;
+    let (sid, token) = world.session(&user).await;
+    for _ in 0..5 {
+        let family = Uuid::from_bytes(random());
+        let forged = OpaqueToken::new(TokenKind::Refresh, &[user.id, sid, family], random());
+        let answer = refresh(&world.app, &world.origin, forged.as_str(), None).await;
+        assert!(matches!(answer, Err(AuthError::InvalidToken)));
+    }
+    let first = refresh(&world.app, &world.origin, &token, None).await.unwrap();
+    let second = refresh(&world.app, &world.origin, first.refresh_token.as_str(), None).await;
+    let third = second.unwrap().refresh_token;
+    let third = refresh(&world.app, &world.origin, third.as_str(), None).await;
+    assert!(matches!(third, Err(AuthError::TooMany { limit: 2, .. })));
+}
+
+#[tokio::test]
+async fn a_site_that_is_switched_off_gets_no_tokens_by_refresh() {
+    let world = World::new(|_| {}).await;
+    let draft: SiteDraft = serde_json::from_value(json!({
+        "site_key": "app",
+        "hosts": ["app.example.com"],
+        "upstreams": ["http://127.0.0.1:3000"],
+    }))
+    .unwrap();
+    let mut site = draft.into_site(8000);
+    site.status = SiteStatus::Inactive;
+    let event = world.origin.event(Action::PolicyUpdated, None, world.app.clock.now(), json!({}));
+    world.app.identity.put_site(&site, true, &event).await.unwrap();
+    let user = world.person().await;
+    let (_, token) = world.session(&user).await;
+    let answer = refresh(&world.app, &world.origin, &token, Some("app")).await;
+    assert!(matches!(answer, Err(AuthError::Forbidden)));
+    // Nothing was spent by that.
+    refresh(&world.app, &world.origin, &token, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_ends_everything_of_a_person_ends_what_they_have_half_begun() {
+    let world = World::new(|_| {}).await;
+    let user = world.person().await;
+    let now = world.app.clock.now();
+    let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
+    let login = PendingLogin {
+        user_id: user.id,
+        outstanding: Outstanding::Enrol,
+        client_id: RAIL.into(),
+        site_key: None,
+        methods: Vec::new(),
+        remember: true,
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(600)),
+    };
+    world.app.sessions.begin_login(&token.hash(), &login).await.unwrap();
+    assert!(half_signed_in(&world.app, token.as_str(), RAIL).await.is_ok());
+    let until = now.plus(Duration::from_secs(3660));
+    let cut = CutOff { kind: CutOffKind::User, id: user.id.to_string(), at: now, until };
+    let event = world.origin.event(Action::PasswordChanged, Some(&user), now, json!({}));
+    world.app.identity.cut_off(&[cut], &event).await.unwrap();
+    let standing = half_signed_in(&world.app, token.as_str(), RAIL).await;
+    assert!(matches!(standing, Err(AuthError::InvalidToken)));
+}
+
+#[tokio::test]
+async fn the_end_of_a_session_ends_what_a_replica_issues_whose_clock_is_ahead() {
+    let world = World::new(|_| {}).await;
+    let now = world.app.clock.now();
+    let end = session_end(&world.app, Uuid::new_v4(), now);
+    // Verifiers take no token that was issued more than ten seconds ahead of them.
+    assert!(end.at >= now.plus(Duration::from_secs(10)) && end.at <= end.until);
+}
+
+#[tokio::test]
+async fn what_was_not_judged_for_want_of_room_is_no_try() {
+    let world = World::new(|config| {
+        config.password.threads = 1;
+        config.password.queue = 1;
+    })
+    .await;
+    let guess = || {
+        sign_in(
+            &world.app,
+            &world.origin,
+            SignIn {
+                login: "ada@example.com".into(),
+                password: "wrong horse".into(),
+                remember: true,
+                site_key: None,
+            },
+        )
+    };
+    let crowd = join_all((0..10).map(|_| guess())).await;
+    let busy = crowd.iter().filter(|one| matches!(one, Err(AuthError::Busy))).count();
+    assert!(busy > 0, "the queue was never full");
+    for _ in 0..busy {
+        assert!(matches!(guess().await, Err(AuthError::WrongCredentials)));
+    }
+    assert!(matches!(guess().await, Err(AuthError::TooMany { .. })));
+}
