@@ -43,12 +43,12 @@ fn letter(
 #[must_use]
 pub fn verify_email(app: &App, user: &User, token: &OpaqueToken) -> Letter {
     let link = app.link(&format!("/verify-email?token={}", token.as_str()));
-    let greeting = format!("Hello {},", user.name);
+    // Whoever registered chose the name, and the owner of the address may be somebody else.
     letter(
         &user.email,
         "Verify your mail address",
         &[
-            &greeting,
+            "Hello,",
             "somebody, most likely you, made an account with this mail address. Open the link \
              within 30 minutes to verify the address and activate the account.",
             "If it was not you, do nothing: without the link the account stays closed.",

@@ -92,8 +92,10 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
     let now = app.clock.now();
     let site = find_site(app, request.site_key.as_deref()).await?;
     let key = login_key(&request.login);
-    let counted = throttle::count_password(app, origin, &key, now).await?;
     let user = app.identity.find_user_by_login(&key).await?;
+    // One budget for one account, by whichever of its names it is called.
+    let account = user.as_ref().map_or(key.as_str(), |user| &user.email_key);
+    let counted = throttle::count_password(app, origin, account, now).await?;
     let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
     let compared = match app.hasher.compare(&request.password, stored).await {
         Ok(compared) => compared,

@@ -15,7 +15,7 @@ use crate::{
     app::App,
     clock::random,
     domain::{
-        audit::Action,
+        audit::{Action, Event},
         secret::{OpaqueToken, TokenKind},
         session::{Rotated, Rotation},
         user::UserStatus,
@@ -58,11 +58,14 @@ pub async fn refresh(
         Rotated::Fresh(refreshed) | Rotated::Retried(refreshed) => refreshed,
         Rotated::Reused => {
             tracing::warn!(%user_id, %sid, "a spent refresh token came back; its session is over");
-            // Whoever replays has seen a token of the family: the act is named by the session.
             let details = json!({ "sid": sid });
-            let event = origin.event(Action::RefreshReused, None, now, details);
-            let event = crate::domain::audit::Event { user_id: Some(user_id), ..event };
+            // Named by the family: a replay of the replay adds no second row.
+            let event = Event {
+                actor: None,
+                ..origin.event_of(family_id, Action::RefreshReused, Some(user_id), now, details)
+            };
             app.identity.cut_off(&[session_end(app, sid, now)], &event).await?;
+            app.sessions.close_session(user_id, sid).await?;
             return Err(AuthError::InvalidToken);
         }
         Rotated::WrongClient | Rotated::Unknown => return Err(AuthError::InvalidToken),

@@ -93,7 +93,8 @@ pub enum Rotated {
     /// The token was spent less than the retry window ago and its successor never used: the new
     /// successor is the one live token, the unused one is dead.
     Retried(RefreshedSession),
-    /// A token of the family that is neither live nor retryable: the session has been closed.
+    /// A token of the family that is neither live nor retryable. Nothing changed: whoever asked
+    /// ends the session, the ending that edges hear of first, so that no crash leaves half of it.
     Reused,
     /// The token is another client's. Nothing changed.
     WrongClient,

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
+    domain::{edge::EdgeRow, secret::SecretHash},
     store::{IdentityStore, StoreResult},
 };
 
@@ -49,7 +50,7 @@ impl Hub {
     /// When the store fails.
     pub async fn open(
         self: &Arc<Self>,
-        edge: Uuid,
+        edge: &EdgeRow,
         epoch: &str,
         after: u64,
         issuer: &str,
@@ -66,8 +67,17 @@ impl Hub {
             seq = snapshot.seq;
             first.push(Message::Snapshot(Box::new(snapshot)));
         }
-        let connection = Connection::new(self.clone(), edge);
-        Ok(Stream { hub: self.clone(), clock, changes, seq, first, _connection: connection })
+        let connection = Connection::new(self.clone(), edge.id);
+        let credential = edge.hash;
+        Ok(Stream {
+            hub: self.clone(),
+            clock,
+            changes,
+            credential,
+            seq,
+            first,
+            _connection: connection,
+        })
     }
 
     /// Notes that `edge` has taken in everything up to `seq`.
@@ -121,34 +131,39 @@ pub struct Stream {
     hub: Arc<Hub>,
     clock: Clock,
     changes: watch::Receiver<u64>,
+    credential: SecretHash,
     seq: u64,
     first: Vec<Message>,
     _connection: Connection,
 }
 
 impl Stream {
-    /// The next messages: what is new, as soon as there is something, or a heartbeat.
+    /// The next messages: what is new, as soon as there is something, or a heartbeat. `None` once
+    /// the credential it was opened with is good no more.
     ///
     /// # Errors
     /// When the store fails: the stream ends, and the edge comes back.
-    pub async fn next(&mut self) -> StoreResult<Vec<Message>> {
+    pub async fn next(&mut self) -> StoreResult<Option<Vec<Message>>> {
         if !self.first.is_empty() {
-            return Ok(std::mem::take(&mut self.first));
+            return Ok(Some(std::mem::take(&mut self.first)));
         }
         let entries = self.entries().await?;
         if !entries.is_empty() {
-            return Ok(entries);
+            return Ok(Some(entries));
         }
         // A closed channel means that the store is going; the heartbeat's pace does then.
         if let Ok(Err(_)) = tokio::time::timeout(HEARTBEAT, self.changes.changed()).await {
             tokio::time::sleep(HEARTBEAT).await;
         }
+        if self.hub.store.find_edge(&self.credential).await?.is_none() {
+            return Ok(None);
+        }
         let entries = self.entries().await?;
         if !entries.is_empty() {
-            return Ok(entries);
+            return Ok(Some(entries));
         }
         let at: Time = self.clock.now();
-        Ok(vec![Message::Heartbeat { seq: self.seq, at }])
+        Ok(Some(vec![Message::Heartbeat { seq: self.seq, at }]))
     }
 
     async fn entries(&mut self) -> StoreResult<Vec<Message>> {

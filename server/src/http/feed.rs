@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
-    body::Body,
+    body::{Body, to_bytes},
     extract::{Query, State},
     response::{IntoResponse, Response},
 };
@@ -22,6 +21,9 @@ use crate::{
     },
     store::StoreResult,
 };
+
+/// Largest acknowledgement, bytes.
+const ACKNOWLEDGEMENT_LIMIT: usize = 1024;
 
 /// Where an edge stands.
 #[derive(Deserialize)]
@@ -49,17 +51,15 @@ pub async fn stream(
         Ok(None) => return StatusCode::UNAUTHORIZED.into_response(),
         Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
     };
-    let opened = app
-        .feed
-        .open(edge.id, &position.epoch, position.after, &app.issuer, app.clock.clone())
-        .await;
+    let opened =
+        app.feed.open(&edge, &position.epoch, position.after, &app.issuer, app.clock.clone()).await;
     let Ok(opened) = opened else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     tracing::info!(edge = edge.name, after = position.after, "an edge follows the feed");
     let lines = stream::try_unfold(opened, |mut opened| async move {
         let messages = opened.next().await?;
-        Ok::<_, crate::store::StoreError>(Some((lines(&messages), opened)))
+        Ok::<_, crate::store::StoreError>(messages.map(|messages| (lines(&messages), opened)))
     });
     let headers =
         [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
@@ -70,16 +70,21 @@ pub async fn stream(
 pub async fn acknowledge(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Json(acknowledged): Json<Acknowledged>,
+    body: Body,
 ) -> StatusCode {
-    match authenticate(&app, &headers).await {
-        Ok(Some(edge)) => {
-            app.feed.acknowledge(edge.id, acknowledged.seq);
-            StatusCode::NO_CONTENT
-        }
-        Ok(None) => StatusCode::UNAUTHORIZED,
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
-    }
+    let edge = match authenticate(&app, &headers).await {
+        Ok(Some(edge)) => edge,
+        Ok(None) => return StatusCode::UNAUTHORIZED,
+        Err(_) => return StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let Ok(body) = to_bytes(body, ACKNOWLEDGEMENT_LIMIT).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE;
+    };
+    let Ok(Acknowledged { seq }) = serde_json::from_slice(&body) else {
+        return StatusCode::UNPROCESSABLE_ENTITY;
+    };
+    app.feed.acknowledge(edge.id, seq);
+    StatusCode::NO_CONTENT
 }
 
 async fn authenticate(app: &App, headers: &HeaderMap) -> StoreResult<Option<EdgeRow>> {

@@ -6,11 +6,12 @@ use askama::Template;
 use axum::{
     Json, Router,
     extract::{ConnectInfo, Query, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
 use serde::{Deserialize, Serialize};
+use url::{Host, Url};
 
 use crate::{app::App, config::check::is_local, mailer::Captured};
 
@@ -64,12 +65,26 @@ struct Page {
     messages: Vec<Message>,
 }
 
+/// Whether the request was made to a name of this machine.
+fn is_local_name(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    match Url::parse(&format!("http://{host}")).ok().as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
 async fn outbox(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     Query(form): Query<Form>,
 ) -> Response {
-    let local = peer.ip().to_canonical().is_loopback() && is_local(&app.config);
+    // A page that has its name point here, later, comes from loopback too: but by that name.
+    let local =
+        peer.ip().to_canonical().is_loopback() && is_local(&app.config) && is_local_name(&headers);
     let Some(captured) = app.mailer.outbox().filter(|_| local) else {
         return StatusCode::NOT_FOUND.into_response();
     };

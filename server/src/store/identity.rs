@@ -25,7 +25,7 @@ use crate::domain::{
 pub enum Registered {
     /// A new, pending account.
     Created,
-    /// The address had a pending account: its password (`password_hash`, `password_changed_at`),
+    /// The address had a pending account that somebody registered (with a password, without roles): its password (`password_hash`, `password_changed_at`),
     /// names (`email` as written, `name`, `given_name`, `family_name`) and times (`created_at`,
     /// `updated_at`) were replaced by the newer ones, and nothing else was. Carries the id it has
     /// had all along.
@@ -201,6 +201,9 @@ pub trait IdentityStore: Send + Sync {
 
     /// Counts a guess at factor `id` before it is judged, up to `limit` in a row.
     async fn count_guess(&self, id: Uuid, limit: u32) -> StoreResult<Guess>;
+
+    /// Takes back one counted guess at factor `id`: it was a code of another one.
+    async fn forgive_guess(&self, id: Uuid) -> StoreResult<()>;
 
     /// Spends `step` and every older one of factor `id`, used at `now`, and ends the row of
     /// guesses. Replayed: that step, or a newer one, was spent before.

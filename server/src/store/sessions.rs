@@ -81,7 +81,7 @@ pub trait SessionStore: Send + Sync {
     /// Rotates a refresh token, as [`Rotated`] tells. A family whose live token has died is over,
     /// whatever is presented. Then the client is judged, then the live token, then the one spent
     /// last: that one may come again while less than `retry_window` has passed since it was first
-    /// spent. Reuse closes the session with everything of it. The successor dies `ttl` after
+    /// spent. Reuse is told and changes nothing. The successor dies `ttl` after
     /// `now`, but no later than the session.
     async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated>;
 

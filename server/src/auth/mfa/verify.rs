@@ -141,37 +141,45 @@ async fn prove(
         return Err(AuthError::MethodNotOffered(usable));
     }
     let of_method = factors.iter().filter(|f| f.is_confirmed() && f.method == method);
-    let mut wrong = Err(AuthError::WrongCode);
-    let mut judged = false;
+    let mut refusal = AuthError::WrongCode;
+    let mut missed = Vec::new();
     // Somebody may have several authenticators; a code is tried at each, and counted at each.
     for factor in of_method {
-        match prove_one(app, origin, user, factor, answer.code, now).await {
-            Err(AuthError::WrongCode) => judged = true,
+        let counted = match count(app, origin, user, factor, now).await {
+            Ok(counted) => counted,
             // One locked authenticator does not lock its neighbours.
             Err(error @ (AuthError::FactorLocked | AuthError::TooMany { .. })) => {
-                wrong = Err(error);
+                refusal = error;
+                continue;
             }
-            done => return done,
+            Err(error) => return Err(error),
+        };
+        if !is_right(app, factor, answer.code, now).await? {
+            missed.push((factor, counted));
+            continue;
         }
+        counted.forgive(app).await?;
+        // A right code of one is no guess at another.
+        for (other, counted) in missed {
+            app.identity.forgive_guess(other.id).await?;
+            counted.forgive(app).await?;
+        }
+        if factor.method == Method::BackupCode {
+            app.mailer.send(letters::backup_code_used(app, user));
+        }
+        return Ok(());
     }
     // As with passwords, what was not judged is no event: the log must not grow without bounds.
-    if judged {
+    if !missed.is_empty() {
         let details = json!({ "reason": "code", "method": method.as_str() });
         let event = origin.event(Action::LoginFailed, Some(user), now, details);
         app.identity.append_event(&event).await?;
     }
-    wrong
+    Err(refusal)
 }
 
-async fn prove_one(
-    app: &App,
-    origin: &Origin,
-    user: &User,
-    factor: &Factor,
-    code: &str,
-    now: Time,
-) -> AuthResult<()> {
-    let counted = count(app, origin, user, factor, now).await?;
+/// Judges a code by consuming it: right is what was consumed by this very call.
+async fn is_right(app: &App, factor: &Factor, code: &str, now: Time) -> AuthResult<bool> {
     let consumed = match factor.method {
         Method::Totp => {
             let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
@@ -183,16 +191,7 @@ async fn prove_one(
         Method::BackupCode => consume_backup_code(app, factor, code, now).await?,
         Method::Sms | Method::EmailOtp | Method::Hardware => Consumed::Gone,
     };
-    match consumed {
-        Consumed::Consumed => {
-            counted.forgive(app).await?;
-            if factor.method == Method::BackupCode {
-                app.mailer.send(letters::backup_code_used(app, user));
-            }
-            Ok(())
-        }
-        Consumed::Replayed | Consumed::Gone => Err(AuthError::WrongCode),
-    }
+    Ok(consumed == Consumed::Consumed)
 }
 
 /// Counts a guess at a factor before it is judged: for the window, and in a row for good.

@@ -210,6 +210,21 @@ pub(super) async fn guesses_are_counted_up_to_the_limit_in_a_row(pair: &Pair) {
     assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Counted(1));
 }
 
+pub(super) async fn a_guess_that_was_none_is_taken_back(pair: &Pair) {
+    let store = &*pair.identity;
+    let totp = enrolled(store, "ada", Method::Totp).await;
+    for _ in 0..2 {
+        store.count_guess(totp.id, 3).await.unwrap();
+    }
+    store.forgive_guess(totp.id).await.unwrap();
+    assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Counted(2));
+    for _ in 0..5 {
+        store.forgive_guess(totp.id).await.unwrap();
+    }
+    assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Counted(1));
+    store.forgive_guess(Uuid::new_v4()).await.unwrap();
+}
+
 pub(super) async fn a_step_is_spent_once_with_every_older_one(pair: &Pair) {
     let store = &*pair.identity;
     let totp = enrolled(store, "ada", Method::Totp).await;

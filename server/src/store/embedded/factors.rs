@@ -130,6 +130,14 @@ pub(super) fn count_guess(tx: &Tx<'_>, id: Uuid, limit: u32) -> Result<Guess, Fa
     })
 }
 
+/// Takes back one counted guess.
+pub(super) fn forgive_guess(tx: &Tx<'_>, id: Uuid) -> Result<(), Fault> {
+    let sql = "UPDATE factors SET guesses_in_a_row = guesses_in_a_row - 1
+         WHERE id = ?1 AND guesses_in_a_row > 0";
+    tx.run(sql, params![id])?;
+    Ok(())
+}
+
 /// Spends a step and every older one.
 pub(super) fn consume_step(tx: &Tx<'_>, id: Uuid, step: u64, now: Time) -> Result<Consumed, Fault> {
     let spent = tx.run(

@@ -116,6 +116,10 @@ impl IdentityStore for Embedded {
             .await
     }
 
+    async fn forgive_guess(&self, id: Uuid) -> StoreResult<()> {
+        self.change(move |tx| factors::forgive_guess(tx, id)).await
+    }
+
     async fn count_guess(&self, id: Uuid, limit: u32) -> StoreResult<Guess> {
         self.change(move |tx| factors::count_guess(tx, id, limit)).await
     }

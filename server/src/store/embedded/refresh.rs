@@ -91,7 +91,6 @@ pub(super) fn rotate(tx: &Tx<'_>, rotation: &Rotation, now: Time) -> Result<Rota
         && family.spent == Some(rotation.presented)
         && family.spent_at.is_some_and(|at| now < at.plus(rotation.retry_window));
     if !fresh && !retried {
-        sessions::close(tx, rotation.user_id, rotation.sid)?;
         return Ok(Rotated::Reused);
     }
     // A retry leaves the spent token and its time as they are: the window counts from the first

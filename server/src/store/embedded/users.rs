@@ -36,17 +36,19 @@ const COLUMNS: usize = 25;
 
 /// Registers a pending account, or renews the one the address has.
 pub(super) fn register(tx: &Tx<'_>, user: &User, event: &Event) -> Result<Registered, Fault> {
-    let holder =
-        tx.one("SELECT id, status FROM users WHERE email_key = ?1", [&user.email_key], |row| {
-            Ok((row.get::<_, Uuid>(0)?, named(row, 1, UserStatus::parse)?))
-        })?;
+    let holder = tx.one(
+        "SELECT id, status = 'pending' AND password_hash IS NOT NULL AND roles = '[]'
+             FROM users WHERE email_key = ?1",
+        [&user.email_key],
+        |row| Ok((row.get::<_, Uuid>(0)?, row.get::<_, bool>(1)?)),
+    )?;
     match holder {
         None => {
             insert(tx, user)?;
             audit::append_about(tx, event, user.id)?;
             Ok(Registered::Created)
         }
-        Some((id, UserStatus::Pending)) => {
+        Some((id, true)) => {
             tx.run(
                 "UPDATE users SET password_hash = ?2, password_changed_at = ?3, name = ?4,
                      given_name = ?5, family_name = ?6, created_at = ?7, updated_at = ?8, email = ?9

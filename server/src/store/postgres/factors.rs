@@ -147,6 +147,12 @@ pub(super) async fn count_guess(store: &Postgres, id: Uuid, limit: u32) -> Store
     Ok(if is_there(&mut act, id).await? { Guess::Locked } else { Guess::Gone })
 }
 
+pub(super) async fn forgive_guess(store: &Postgres, id: Uuid) -> StoreResult<()> {
+    let sql = "UPDATE factors SET guesses_in_a_row = guesses_in_a_row - 1
+         WHERE id = $1 AND guesses_in_a_row > 0";
+    store.act().await?.change(sql, &[&id]).await.map(drop)
+}
+
 pub(super) async fn consume_totp_step(
     store: &Postgres,
     id: Uuid,

@@ -224,6 +224,10 @@ impl IdentityStore for Postgres {
         factors::confirm(self, user_id, id, name, step, now, event).await
     }
 
+    async fn forgive_guess(&self, id: Uuid) -> StoreResult<()> {
+        factors::forgive_guess(self, id).await
+    }
+
     async fn count_guess(&self, id: Uuid, limit: u32) -> StoreResult<Guess> {
         factors::count_guess(self, id, limit).await
     }

@@ -1,12 +1,11 @@
 -- Rotates a refresh token. At most one token of a family is live at any instant.
--- KEYS: session, index of the person's sessions.
--- ARGV: sid, family, client, presented hash, successor's hash, now, the successor's end, the
--- instant since which a spent token may be presented once more.
+-- KEYS: session. ARGV: family, client, presented hash, successor's hash, now, the successor's end,
+-- the instant since which a spent token may be presented once more.
 -- Gives: outcome, session, scope, the successor's end.
 local session = KEYS[1]
-local family = 'f:' .. ARGV[2] .. ':'
-local presented, successor = ARGV[4], ARGV[5]
-local now, ends, retry_since = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+local family = 'f:' .. ARGV[1] .. ':'
+local presented, successor = ARGV[3], ARGV[4]
+local now, ends, retry_since = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 
 local row = redis.call('HMGET', session, 'expires_at',
   family .. 'client', family .. 'scope', family .. 'live', family .. 'spent',
@@ -18,20 +17,18 @@ if not session_ends or tonumber(session_ends) <= now
   or not live or tonumber(family_ends) <= now then
   return { 'unknown', false, false, false }
 end
-if client ~= ARGV[3] then
+if client ~= ARGV[2] then
   return { 'wrong_client', false, false, false }
 end
 
 local outcome
 if presented == live then
   outcome = 'fresh'
-  redis.call('HSET', session, family .. 'spent', live, family .. 'spent_at', ARGV[6])
+  redis.call('HSET', session, family .. 'spent', live, family .. 'spent_at', ARGV[5])
 elseif presented == spent and tonumber(spent_at) > retry_since then
   -- The live token is the unused successor: it dies, and the rotation keeps its first instant.
   outcome = 'retried'
 else
-  redis.call('DEL', session)
-  redis.call('ZREM', KEYS[2], ARGV[1])
   return { 'reused', false, false, false }
 end
 
@@ -41,6 +38,6 @@ if tonumber(session_ends) < tonumber(ends) then
 end
 redis.call('HSET', session, family .. 'live', successor, family .. 'expires_at', ends)
 if tonumber(row[8]) < now then
-  redis.call('HSET', session, 'last_active_at', ARGV[6])
+  redis.call('HSET', session, 'last_active_at', ARGV[5])
 end
 return { outcome, redis.call('HMGET', session, 'data', 'proof', 'last_active_at'), scope, ends }

@@ -125,8 +125,6 @@ pub(super) async fn add_family(
 pub(super) async fn rotate(store: &Redis, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {
     let mut act = ROTATE.prepare_invoke();
     act.key(store.keys.session(rotation.user_id, rotation.sid))
-        .key(store.keys.session_index(rotation.user_id))
-        .arg(rotation.sid.to_string())
         .arg(rotation.family_id.to_string())
         .arg(&rotation.client_id)
         .arg(rotation.presented.to_text())
