@@ -71,7 +71,7 @@ async fn renew_pending(act: &mut Act, user: &User) -> StoreResult<Option<Uuid>> 
             "UPDATE users SET email = $2, name = $3, given_name = $4, family_name = $5,
                  password_hash = $6, password_changed_at = $7, created_at = $8, updated_at = $9
              WHERE email_key = $1 AND status = $10
-                 AND password_hash IS NOT NULL AND roles = '[]' RETURNING id",
+                 AND password_hash IS NOT NULL AND roles = '{}' RETURNING id",
             &[
                 &user.email_key,
                 &user.email,
