@@ -13,7 +13,10 @@ use crate::{
         mfa::{self, Standing, challenge, enrol, verify},
         origin::RAIL,
     },
-    domain::secret::{OpaqueToken, TokenKind},
+    domain::{
+        login::Outstanding,
+        secret::{OpaqueToken, TokenKind},
+    },
 };
 
 /// POST /mfa/setup
@@ -24,6 +27,7 @@ pub async fn set_up(call: Call) -> Response {
 
 async fn try_set_up(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call).await?;
+    may_enrol(&standing)?;
     let method = required_method(&mut body);
     offered(method)?;
     body.finish()?;
@@ -48,6 +52,7 @@ pub async fn confirm(call: Call) -> Response {
 
 async fn try_confirm(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call).await?;
+    may_enrol(&standing)?;
     let method = required_method(&mut body);
     offered(method)?;
     let code = body.string("code");
@@ -124,6 +129,16 @@ async fn standing(call: &Call) -> Result<(Standing, Body), RailError> {
         (None, None) => return Err(AuthError::NoCredential.into()),
     };
     Ok((standing, body))
+}
+
+/// Half a sign-in that waits for a proof sets up nothing: no credential here, whatever the body.
+fn may_enrol(standing: &Standing) -> Result<(), RailError> {
+    match standing {
+        Standing::Half(_, login) if login.outstanding == Outstanding::Verify => {
+            Err(AuthError::InvalidToken.into())
+        }
+        Standing::Half(..) | Standing::Full(_) => Ok(()),
+    }
 }
 
 /// Judged before the other fields: which of them belong there depends on the method.

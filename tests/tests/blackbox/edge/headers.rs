@@ -65,10 +65,22 @@ async fn no_identity_is_taken_away_by_naming_it_in_connection() {
     let world = World::shared().await;
     let person = world.enrolled().await;
     let session = world.sign_in(&person).await;
-    let nominated = "Connection: X-Auth-User, X-Auth-Roles, X-Forwarded-For\r\n";
+    let nominated = "Connection: X-Auth-User, x-auth-roles, X-Request-ID, X-Own\r\nX-Own: 1\r\n";
     let seen = seen(&world, &session.access, nominated).await;
     assert_eq!(seen["x-auth-user"], session.user_id.as_str());
-    assert_eq!(seen["x-forwarded-for"], "127.0.0.1");
+    assert!(seen["x-request-id"].is_string(), "{seen}");
+    assert!(seen["x-own"].is_null(), "{seen}");
+    // Who names what says where a request comes from is refused, or not heard.
+    for name in ["X-Forwarded-For", "X-Forwarded-Host", "Host"] {
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: {DEMO}\r\nAuthorization: Bearer {}\r\n\
+             Connection: close, {name}\r\n\r\n",
+            session.access
+        );
+        let answer = raw::exchange(world.edge().port(), request.as_bytes()).await;
+        let kept = answer.contains("\"x-forwarded-for\":\"127.0.0.1\"");
+        assert!(raw::status(&answer) == 400 || kept, "{name}: {answer}");
+    }
 }
 
 #[tokio::test]
