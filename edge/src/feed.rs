@@ -280,6 +280,9 @@ impl Follower {
             } else if confirmed {
                 self.held.confirm(now);
             }
+            if swap || confirmed {
+                self.held.note_heard();
+            }
         }
         outcome
     }

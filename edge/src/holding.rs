@@ -95,6 +95,7 @@ pub struct Held {
     current: ArcSwapOption<Holding>,
     confirmed_at: AtomicI64,
     arrived: watch::Sender<bool>,
+    heard: watch::Sender<bool>,
 }
 
 impl Default for Held {
@@ -103,6 +104,7 @@ impl Default for Held {
             current: ArcSwapOption::empty(),
             confirmed_at: AtomicI64::new(0),
             arrived: watch::Sender::new(false),
+            heard: watch::Sender::new(false),
         }
     }
 }
@@ -132,6 +134,17 @@ impl Held {
     #[must_use]
     pub fn confirmed_at(&self) -> Time {
         Time::from_millis(self.confirmed_at.load(Ordering::Acquire))
+    }
+
+    /// Notes that the server has spoken: what is held is no longer a memory from disk.
+    pub fn note_heard(&self) {
+        self.heard.send_if_modified(|heard| !std::mem::replace(heard, true));
+    }
+
+    /// Waits until the server has spoken.
+    pub async fn first_word(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.heard.subscribe().wait_for(|heard| *heard).await;
     }
 
     /// Waits for the first view.

@@ -123,6 +123,12 @@ impl EdgeHandle {
         self.held.first_view().await;
     }
 
+    /// Waits until the server has told this edge what holds now. [`ready`](Self::ready) may be
+    /// earlier: then the view is the one that was kept on disk.
+    pub async fn current(&self) {
+        self.held.first_word().await;
+    }
+
     /// Stops: takes no more connections, lets requests under way finish, saves the view. Takes at
     /// most 5 s; what is not finished then ends with the process.
     pub async fn shutdown(mut self) {

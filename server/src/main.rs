@@ -538,10 +538,11 @@ fn local_address(listen: SocketAddr) -> String {
     }
 }
 
-/// Waits until the edge knows its sites, or the process is asked to end.
+/// Waits until the edge knows its sites as they are now (the demo site has moved since the last
+/// run), or the process is asked to end.
 async fn wait_for(edge: &EdgeHandle, ending: &Ending) {
     tokio::select! {
-        () = edge.ready() => {}
+        () = edge.current() => {}
         () = ending.clone().asked() => {}
     }
 }

@@ -23,6 +23,7 @@ type Request = (Command, mpsc::Sender<io::Result<Child>>);
 pub struct Process {
     child: Child,
     log: PathBuf,
+    log_start: usize,
 }
 
 impl Process {
@@ -39,6 +40,7 @@ impl Process {
         log: &Path,
     ) -> Self {
         let out = File::options().create(true).append(true).open(log).unwrap();
+        let log_start = usize::try_from(out.metadata().unwrap().len()).unwrap();
         // Killed by the system when the thread that started it is gone.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(args);
@@ -51,7 +53,13 @@ impl Process {
         command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
         let child = start_on_lasting_thread(command)
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        Self { child, log: log.to_owned() }
+        Self { child, log: log.to_owned(), log_start }
+    }
+
+    /// Where in its log it begins, bytes.
+    #[must_use]
+    pub const fn log_start(&self) -> usize {
+        self.log_start
     }
 
     /// Its process id.

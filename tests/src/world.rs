@@ -68,6 +68,8 @@ pub struct Node {
     dir: PathBuf,
     /// What answers 200 once it is ready.
     ready: Vec<String>,
+    /// What a line that it prints begins with once it is ready.
+    prints: Option<&'static str>,
     process: Option<Process>,
 }
 
@@ -90,17 +92,27 @@ impl Node {
     /// When it ends instead, or takes too long.
     pub async fn become_ready(&mut self) {
         let client = client();
-        let (log, ready) = (self.log(), self.ready.clone());
+        let (log, ready, prints) = (self.log(), self.ready.clone(), self.prints);
         let process = self.process.as_mut().unwrap();
-        for address in ready {
-            until(&format!("{address} answers 200\n{}", tail(&log)), READY, async || {
-                if let Some(status) = process.ended() {
-                    panic!("{status}\n{}", tail(&log));
+        let started_at = process.log_start();
+        until(&format!("{} is ready", self.name), READY, async || {
+            if let Some(status) = process.ended() {
+                panic!("{status}\n{}", tail(&log));
+            }
+            let text = fs::read(&log).unwrap();
+            let said = String::from_utf8_lossy(&text[started_at..]);
+            let has_printed = |begin| said.lines().any(|line| line.starts_with(begin));
+            if !prints.is_none_or(has_printed) {
+                return None;
+            }
+            for address in &ready {
+                if !answers(&client, address).await {
+                    return None;
                 }
-                answers(&client, &address).await.then_some(())
-            })
-            .await;
-        }
+            }
+            Some(())
+        })
+        .await;
     }
 
     /// Its process.
@@ -291,6 +303,7 @@ impl World {
         let args = ["up", "--listen", &addresses[0], "--edge-listen", &addresses[1]];
         let ready = [ready(server), ready(admin)];
         let mut node = self.node("up", &args, 0, &ready, &[]);
+        node.prints = Some("demo ");
         node.start().await;
         self.servers.push(node);
     }
@@ -371,6 +384,7 @@ impl World {
             env: self.settings.iter().cloned().chain(own).collect(),
             dir: self.dir.clone(),
             ready: ready.to_vec(),
+            prints: None,
             process: None,
         }
     }
