@@ -1,6 +1,8 @@
 //! The shape of the code, held by reading its `use` lines and paths: who may name whom, and which
 //! file may name which library.
 
+#![allow(clippy::unwrap_used, reason = "a test ends when its sources cannot be read")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -137,12 +137,12 @@ async fn what_ends_everything_of_a_person_ends_what_they_have_half_begun() {
         expires_at: now.plus(Duration::from_secs(600)),
     };
     world.app.sessions.begin_login(&token.hash(), &login).await.unwrap();
-    assert!(half_signed_in(&world.app, token.as_str(), RAIL).await.is_ok());
+    assert!(half_signed_in(&world.app, token.as_str(), RAIL, None).await.is_ok());
     let until = now.plus(Duration::from_secs(3660));
     let cut = CutOff { kind: CutOffKind::User, id: user.id.to_string(), at: now, until };
     let event = world.origin.event(Action::PasswordChanged, Some(&user), now, json!({}));
     world.app.identity.cut_off(&[cut], &event).await.unwrap();
-    let standing = half_signed_in(&world.app, token.as_str(), RAIL).await;
+    let standing = half_signed_in(&world.app, token.as_str(), RAIL, None).await;
     assert!(matches!(standing, Err(AuthError::InvalidToken)));
 }
 

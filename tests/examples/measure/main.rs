@@ -8,6 +8,13 @@
 //! Every comparison alternates within one run, so that a machine whose speed drifts tells the
 //! same ratio. Traffic goes to loopback only, and each run is bounded.
 
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program for people, which ends when something is not as it should be"
+)]
+
 mod edge;
 mod load;
 mod login;

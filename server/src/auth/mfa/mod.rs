@@ -13,7 +13,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        login::PendingLogin,
+        login::{Outstanding, PendingLogin},
         secret::{OpaqueToken, TokenKind},
     },
 };
@@ -32,14 +32,23 @@ pub enum Standing {
     Full(Box<Caller>),
 }
 
-/// The half sign-in of an `mfaToken`, at the surface that began it and no other.
+/// The half sign-in of an `mfaToken`, at the surface that began it and no other, and where
+/// `outstanding` is given, with just that outstanding.
 ///
 /// # Errors
 /// [`AuthError::InvalidToken`].
-pub async fn half_signed_in(app: &App, token: &str, client_id: &str) -> AuthResult<Standing> {
+pub async fn half_signed_in(
+    app: &App,
+    token: &str,
+    client_id: &str,
+    outstanding: Option<Outstanding>,
+) -> AuthResult<Standing> {
     let token = OpaqueToken::parse(TokenKind::Mfa, token).ok_or(AuthError::InvalidToken)?;
     let login = app.sessions.find_login(&token.hash(), app.clock.now()).await?;
-    let login = login.filter(|login| login.client_id == client_id);
+    let login = login.filter(|login| {
+        login.client_id == client_id
+            && outstanding.is_none_or(|outstanding| login.outstanding == outstanding)
+    });
     let login = login.ok_or(AuthError::InvalidToken)?;
     // What ends everything of a person ends what they have half begun.
     let subject = app.identity.find_subject(login.user_id, Uuid::nil()).await?;
@@ -48,4 +57,15 @@ pub async fn half_signed_in(app: &App, token: &str, client_id: &str) -> AuthResu
         return Err(AuthError::InvalidToken);
     }
     Ok(Standing::Half(token, login))
+}
+
+/// Gives half a sign-in up.
+///
+/// # Errors
+/// When the store fails.
+pub async fn give_up(app: &App, standing: &Standing) -> AuthResult<()> {
+    if let Standing::Half(token, _) = standing {
+        app.sessions.consume_login(&token.hash(), app.clock.now()).await?;
+    }
+    Ok(())
 }

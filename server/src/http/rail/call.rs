@@ -20,6 +20,7 @@ use crate::{
         bearer::{self, Caller, Place},
         origin::{Origin, RAIL},
     },
+    domain::secret::{OpaqueToken, TokenKind},
     http::{BODY_LIMIT, BODY_TIME, origin::origin},
 };
 
@@ -34,6 +35,11 @@ pub struct Call {
     /// Read up to the limit with the request; judged after the credential. `None`: too large.
     /// `Err`: it did not come in time.
     body: Result<Option<Bytes>, Elapsed>,
+}
+
+/// Whether a bearer is an `mfaToken`, by its form alone.
+pub fn is_mfa_token(bearer: &str) -> bool {
+    OpaqueToken::parse(TokenKind::Mfa, bearer).is_some()
 }
 
 impl FromRequest<Arc<App>> for Call {

@@ -5,7 +5,12 @@ use http::StatusCode;
 use jwks::policy::Method;
 use serde_json::json;
 
-use super::{answer::RailError, body::Body, call::Call, sign_in::signed_in};
+use super::{
+    answer::RailError,
+    body::Body,
+    call::{Call, is_mfa_token},
+    sign_in::signed_in,
+};
 use crate::{
     auth::{
         AuthError,
@@ -13,10 +18,7 @@ use crate::{
         mfa::{self, Standing, challenge, enrol, verify},
         origin::RAIL,
     },
-    domain::{
-        login::Outstanding,
-        secret::{OpaqueToken, TokenKind},
-    },
+    domain::login::Outstanding,
 };
 
 /// POST /mfa/setup
@@ -26,8 +28,7 @@ pub async fn set_up(call: Call) -> Response {
 }
 
 async fn try_set_up(call: &Call) -> Result<Response, RailError> {
-    let (standing, mut body) = standing(call).await?;
-    may_enrol(&standing)?;
+    let (standing, mut body) = standing(call, Outstanding::Enrol).await?;
     let method = required_method(&mut body);
     offered(method)?;
     body.finish()?;
@@ -51,8 +52,7 @@ pub async fn confirm(call: Call) -> Response {
 }
 
 async fn try_confirm(call: &Call) -> Result<Response, RailError> {
-    let (standing, mut body) = standing(call).await?;
-    may_enrol(&standing)?;
+    let (standing, mut body) = standing(call, Outstanding::Enrol).await?;
     let method = required_method(&mut body);
     offered(method)?;
     let code = body.string("code");
@@ -79,7 +79,7 @@ pub async fn challenge(call: Call) -> Response {
 }
 
 async fn try_challenge(call: &Call) -> Result<Response, RailError> {
-    let (standing, mut body) = standing(call).await?;
+    let (standing, mut body) = standing(call, Outstanding::Verify).await?;
     let method = required_method(&mut body);
     body.finish()?;
     challenge::challenge(&call.app, &standing, method).await?;
@@ -93,7 +93,7 @@ pub async fn verify(call: Call) -> Response {
 }
 
 async fn try_verify(call: &Call) -> Result<Response, RailError> {
-    let (standing, mut body) = standing(call).await?;
+    let (standing, mut body) = standing(call, Outstanding::Verify).await?;
     let code = body.string("code");
     let method = optional_method(&mut body);
     let site_key = body.optional_string("siteKey");
@@ -107,13 +107,13 @@ async fn try_verify(call: &Call) -> Result<Response, RailError> {
 }
 
 /// Who stands before a factor: by the `mfaToken` in the body or as bearer, or by an access token.
-/// Credentials are judged before the rest of the body.
-async fn standing(call: &Call) -> Result<(Standing, Body), RailError> {
-    let bearer = call.bearer()?.map(ToOwned::to_owned);
-    let standing = match bearer {
-        Some(token) if OpaqueToken::parse(TokenKind::Mfa, &token).is_some() => {
-            Some(mfa::half_signed_in(&call.app, &token, RAIL).await?)
-        }
+/// Half a sign-in only for what is outstanding in it. Credentials are judged before the rest of
+/// the body.
+async fn standing(call: &Call, outstanding: Outstanding) -> Result<(Standing, Body), RailError> {
+    let half =
+        async |token: &str| mfa::half_signed_in(&call.app, token, RAIL, Some(outstanding)).await;
+    let standing = match call.bearer()? {
+        Some(token) if is_mfa_token(token) => Some(half(token).await?),
         Some(_) => Some(Standing::Full(Box::new(call.caller(Place::Issuer).await?))),
         None => None,
     };
@@ -121,7 +121,7 @@ async fn standing(call: &Call) -> Result<(Standing, Body), RailError> {
     let token = body.optional_string("mfaToken");
     let standing = match (standing, token) {
         (Some(standing), None) => standing,
-        (None, Some(token)) => mfa::half_signed_in(&call.app, &token, RAIL).await?,
+        (None, Some(token)) => half(&token).await?,
         (Some(standing), Some(_)) => {
             body.problem("mfaToken", "is given beside a bearer token; send one of them");
             standing
@@ -129,16 +129,6 @@ async fn standing(call: &Call) -> Result<(Standing, Body), RailError> {
         (None, None) => return Err(AuthError::NoCredential.into()),
     };
     Ok((standing, body))
-}
-
-/// Half a sign-in that waits for a proof sets up nothing: no credential here, whatever the body.
-fn may_enrol(standing: &Standing) -> Result<(), RailError> {
-    match standing {
-        Standing::Half(_, login) if login.outstanding == Outstanding::Verify => {
-            Err(AuthError::InvalidToken.into())
-        }
-        Standing::Half(..) | Standing::Full(_) => Ok(()),
-    }
 }
 
 /// Judged before the other fields: which of them belong there depends on the method.

@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::{
     answer::{self, RailError},
-    call::Call,
+    call::{Call, is_mfa_token},
 };
 use crate::{
-    auth::{AuthError, bearer::Place, sessions},
+    auth::{AuthError, bearer::Place, mfa, origin::RAIL, sessions},
     domain::session::Session,
 };
 
@@ -22,9 +22,19 @@ pub async fn log_out(call: Call) -> Response {
 }
 
 async fn try_log_out(call: &Call) -> Result<Response, RailError> {
-    let caller = call.caller(Place::Anywhere).await?;
-    call.body()?.finish()?;
-    sessions::log_out(&call.app, &call.origin, &caller).await?;
+    match call.bearer()? {
+        // Half a sign-in can be given up as well.
+        Some(token) if is_mfa_token(token) => {
+            let standing = mfa::half_signed_in(&call.app, token, RAIL, None).await?;
+            call.body()?.finish()?;
+            mfa::give_up(&call.app, &standing).await?;
+        }
+        _ => {
+            let caller = call.caller(Place::Anywhere).await?;
+            call.body()?.finish()?;
+            sessions::log_out(&call.app, &call.origin, &caller).await?;
+        }
+    }
     Ok(call.answer(StatusCode::OK, json!({ "loggedOut": true })))
 }
 
