@@ -12,6 +12,7 @@ use crate::{
     feed::Hub,
     keyring::{self, KeyError, KeyRing},
     mailer::Mailer,
+    published_keys,
     seal::Sealer,
     store::{IdentityStore, SessionStore},
 };
@@ -67,11 +68,12 @@ impl App {
         let issuer = public_url(&config).as_str().trim_end_matches('/').to_owned();
         let mailer = Mailer::new(&config.mail.url, &config.mail.from, clock.clone())
             .map_err(|error| error.to_string())?;
+        let keys = KeyRing::remembering(&published_keys::read(&data_dir));
         Ok(Arc::new(Self {
             issuer,
             data_dir,
             sealer: Sealer::new(&sealing_key).map_err(|error| error.to_string())?,
-            keys: KeyRing::default(),
+            keys,
             hasher: Hasher::start(&config.password)?,
             mailer,
             verdicts: VerdictCache::new(VERDICTS),
@@ -92,7 +94,7 @@ impl App {
         let now = self.clock.now();
         let tokens = &self.config.tokens;
         keyring::ensure_key(&*self.identity, &self.sealer, tokens, tokens.algorithm, now).await?;
-        self.keys.load(&*self.identity, &self.sealer, now).await?;
+        self.load_keys().await?;
         crate::configured_sites::store(self).await?;
         Ok(())
     }
@@ -108,12 +110,24 @@ impl App {
         loop {
             // Either way the keys are looked at: somebody may have written, or a time has passed.
             drop(tokio::time::timeout(KEY_INTERVAL, changes.changed()).await);
-            let now = self.clock.now();
-            if let Err(error) = self.keys.load(&*self.identity, &self.sealer, now).await {
+            if let Err(error) = self.load_keys().await {
                 tracing::warn!(%error, "the signing keys could not be read");
                 tokio::time::sleep(RETRY).await;
             }
         }
+    }
+
+    /// Reads the keys anew, and keeps the public ones for a start without the store.
+    async fn load_keys(&self) -> Result<(), KeyError> {
+        let before = self.keys.published();
+        self.keys.load(&*self.identity, &self.sealer, self.clock.now()).await?;
+        let after = self.keys.published();
+        if !Arc::ptr_eq(&before, &after)
+            && let Err(error) = published_keys::write(&self.data_dir, &after.to_jwks())
+        {
+            tracing::warn!(%error, "--data: the public keys could not be kept");
+        }
+        Ok(())
     }
 
     /// Address of a page of this server.

@@ -63,6 +63,13 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
+    /// A ring that publishes `keys` and signs with none, until the store has been read.
+    #[must_use]
+    pub fn remembering(keys: &JwkSet) -> Self {
+        let published = Arc::new(KeySet::from_jwks(keys));
+        Self { ring: ArcSwap::from_pointee(Ring { keys: Vec::new(), published }) }
+    }
+
     /// Reads the keys anew.
     ///
     /// # Errors

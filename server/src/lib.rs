@@ -20,6 +20,7 @@ pub mod keyring;
 pub mod letters;
 pub mod logs;
 pub mod mailer;
+pub mod published_keys;
 pub mod router;
 pub mod seal;
 pub mod store;
