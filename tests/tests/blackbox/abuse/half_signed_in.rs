@@ -103,3 +103,15 @@ async fn a_link_that_asks_for_a_factor_is_stale_once_there_is_one() {
     wrong.refused(401, "INVALID_CODE");
     drop(tests::person::verify(&rail, &half, &person.code(&world)).await.data(200));
 }
+
+#[tokio::test]
+async fn half_a_sign_in_can_be_given_up() {
+    let world = World::shared().await;
+    let (rail, person) = (world.rail(), world.enrolled().await);
+    let (given_up, kept) = (world.half_sign_in(&person).await, world.half_sign_in(&person).await);
+    drop(rail.call_as(&given_up, "POST", "/logout").await.data(200));
+    let code = person.code(&world);
+    tests::person::verify(&rail, &given_up, &code).await.refused(401, "INVALID_TOKEN");
+    // It takes nothing else with it, and the code was not used up.
+    drop(tests::person::verify(&rail, &kept, &code).await.data(200));
+}
