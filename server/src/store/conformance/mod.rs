@@ -80,6 +80,7 @@ macro_rules! instantiate {
                 registering_makes_a_pending_account_and_its_event,
                 registering_again_renews_a_pending_account_and_keeps_its_id,
                 registering_an_address_that_is_taken_changes_nothing,
+                a_pending_account_that_an_admin_made_is_nobodys_to_register,
                 an_account_is_made_with_its_factors_and_codes,
                 an_address_or_user_name_that_is_taken_makes_no_account,
                 the_first_admin_is_made_only_while_there_is_none,

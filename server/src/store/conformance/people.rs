@@ -133,6 +133,21 @@ pub(super) async fn registering_an_address_that_is_taken_changes_nothing(pair: &
     }
 }
 
+pub(super) async fn a_pending_account_that_an_admin_made_is_nobodys_to_register(pair: &Pair) {
+    let store = &*pair.identity;
+    let with_roles = User { roles: vec![ADMIN_ROLE.to_owned()], ..pending_user("ada") };
+    let without_password =
+        User { password_hash: None, password_changed_at: None, ..pending_user("bob") };
+    for owner in [with_roles, without_password] {
+        create(store, &owner).await;
+        let stranger = User { id: Uuid::new_v4(), username: None, username_key: None, ..owner.clone() };
+        let stranger = User { password_hash: Some("$argon2id$theirs".to_owned()), ..stranger };
+        let registered = store.register_user(&stranger, &event(Action::UserCreated)).await.unwrap();
+        assert_eq!(registered, Registered::Taken(owner.id));
+        assert_eq!(store.find_user(owner.id).await.unwrap(), Some(owner));
+    }
+}
+
 pub(super) async fn an_account_is_made_with_its_factors_and_codes(pair: &Pair) {
     let store = &*pair.identity;
     let person = user("ada");

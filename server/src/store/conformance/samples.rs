@@ -108,7 +108,8 @@ pub(in crate::store) fn bare_user(name: &str) -> User {
 
 /// A person of this name whom nobody has proved yet.
 pub(in crate::store) fn pending_user(name: &str) -> User {
-    User { status: UserStatus::Pending, email_verified_at: None, ..user(name) }
+    let registered = User { roles: Vec::new(), ..user(name) };
+    User { status: UserStatus::Pending, email_verified_at: None, ..registered }
 }
 
 /// Makes an account of the person.

@@ -82,19 +82,3 @@ async fn an_edge_that_knows_nothing_lets_nobody_in() {
     .await;
     answer.expect(503);
 }
-
-#[tokio::test]
-async fn a_revoke_that_waits_names_the_edges_that_are_behind() {
-    let mut world = World::plan().apart().start().await;
-    let (rail, person) = (world.rail(), world.enrolled().await);
-    let session = world.sign_in(&person).await;
-    let sid = claims(&session.access)["sid"].as_str().unwrap().to_owned();
-    world.edge_node().process().signal("STOP");
-    let path = format!("/sessions/{sid}?wait=edges");
-    let answer = rail.call_as(&session.access, "DELETE", &path).await;
-    world.edge_node().process().signal("CONT");
-    answer.expect(202);
-    assert!(answer.text.contains("edge-0"), "{}", answer.text);
-    assert!(answer.elapsed >= Duration::from_millis(1900), "{:?}", answer.elapsed);
-    assert!(answer.elapsed <= Duration::from_secs(3), "{:?}", answer.elapsed);
-}

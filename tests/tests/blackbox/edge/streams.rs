@@ -60,27 +60,3 @@ async fn events_go_through_as_they_happen() {
         text.push_str(std::str::from_utf8(&bytes).unwrap());
     }
 }
-
-#[tokio::test]
-async fn open_streams_end_with_their_session() {
-    let world = World::shared().await;
-    let session = world.sign_in(&world.enrolled().await).await;
-    let mut socket = connect(&world, &session.access).await.unwrap();
-    socket.send(Message::text("hello")).await.unwrap();
-    timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
-    let request = world.edge().request("GET", DEMO, "/sse").bearer_auth(&session.access);
-    let request = request.header("accept", "text/event-stream");
-    let mut events = request.send().await.unwrap().bytes_stream();
-    drop(world.rail().post_as(&session.access, "/logout", json!({})).await.data(200));
-
-    let websocket_ends = async {
-        while let Some(Ok(message)) = socket.next().await {
-            if message.is_close() {
-                break;
-            }
-        }
-    };
-    let events_end = async { while let Some(Ok(_)) = events.next().await {} };
-    let both = async { tokio::join!(websocket_ends, events_end) };
-    assert!(timeout(PATIENCE, both).await.is_ok(), "a stream outlives its session");
-}

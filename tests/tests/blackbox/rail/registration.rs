@@ -233,20 +233,6 @@ async fn an_address_gets_so_many_mails_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_registration_repeated_under_its_idempotency_key_is_one_registration() {
-    let world = World::shared().await;
-    let (rail, person) = (world.rail(), Person::new());
-    let mut answers = Vec::new();
-    for _ in 0..3 {
-        let request = rail.request("POST", "/register").json(&person.registration());
-        answers.push(send(request.header("x-idempotency-key", "once-and-for-all")).await);
-    }
-    assert!(answers.iter().all(|answer| answer.data(201) == answers[0].data(201)));
-    assert_eq!(world.mails(&person.email).await.len(), 1);
-    world.verify_address(&person).await;
-}
-
-#[tokio::test]
 async fn what_people_type_is_inert_in_mails() {
     let world = World::shared().await;
     let name = "<script>alert(1)</script><img src=x onerror=alert(2)>";

@@ -127,19 +127,6 @@ async fn all_other_sessions_can_be_ended_at_once() {
 }
 
 #[tokio::test]
-async fn a_revoke_can_wait_until_every_edge_knows() {
-    let world = World::shared().await;
-    let (rail, person) = (world.rail(), world.enrolled().await);
-    let session = world.sign_in(&person).await;
-    world.edge().demo(&session.access).await.expect(200);
-    let sid = claims(&session.access)["sid"].as_str().unwrap().to_owned();
-    let path = format!("/sessions/{sid}?wait=edges");
-    rail.call_as(&session.access, "DELETE", &path).await.expect(200);
-    // Not one request is accepted after that.
-    world.edge().demo(&session.access).await.expect(401);
-}
-
-#[tokio::test]
 async fn a_log_out_ends_every_token_of_the_session() {
     let world = World::shared().await;
     let (rail, person) = (world.rail(), world.enrolled().await);
