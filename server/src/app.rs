@@ -3,7 +3,6 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jwks::verdict_cache::VerdictCache;
-use url::Url;
 
 use crate::{
     auth::hasher::Hasher,
@@ -65,7 +64,7 @@ impl App {
         sessions: Arc<dyn SessionStore>,
         sealing_key: [u8; 32],
     ) -> Result<Arc<Self>, String> {
-        let issuer = public_url(&config).as_str().trim_end_matches('/').to_owned();
+        let issuer = config.public_url().as_str().trim_end_matches('/').to_owned();
         let mailer = Mailer::new(&config.mail.url, &config.mail.from, clock.clone())
             .map_err(|error| error.to_string())?;
         let keys = KeyRing::remembering(&published_keys::read(&data_dir));
@@ -135,14 +134,4 @@ impl App {
     pub fn link(&self, path_and_query: &str) -> String {
         format!("{}{path_and_query}", self.issuer)
     }
-}
-
-/// Where people reach the server: as configured, or on loopback.
-#[must_use]
-pub fn public_url(config: &Config) -> Url {
-    config.server.public_url.clone().unwrap_or_else(|| {
-        let port = config.server.listen.port();
-        Url::parse(&format!("http://localhost:{port}"))
-            .unwrap_or_else(|_| unreachable!("a port number makes a URL"))
-    })
 }

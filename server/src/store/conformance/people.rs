@@ -140,7 +140,8 @@ pub(super) async fn a_pending_account_that_an_admin_made_is_nobodys_to_register(
         User { password_hash: None, password_changed_at: None, ..pending_user("bob") };
     for owner in [with_roles, without_password] {
         create(store, &owner).await;
-        let stranger = User { id: Uuid::new_v4(), username: None, username_key: None, ..owner.clone() };
+        let stranger =
+            User { id: Uuid::new_v4(), username: None, username_key: None, ..owner.clone() };
         let stranger = User { password_hash: Some("$argon2id$theirs".to_owned()), ..stranger };
         let registered = store.register_user(&stranger, &event(Action::UserCreated)).await.unwrap();
         assert_eq!(registered, Registered::Taken(owner.id));
