@@ -10,7 +10,7 @@ use tests::{
     person::{STEP, refresh, verify},
 };
 
-use crate::{ends_within_the_bound, minutes};
+use crate::{ends_at_the_edge, minutes};
 
 const AT_ONCE: usize = 64;
 
@@ -199,7 +199,7 @@ async fn an_ending_at_one_server_reaches_every_edge() {
     drop(world.rail_of(0).call_as(&session.access, "DELETE", &path).await.data(200));
     let everywhere = (0..world.edge_count()).map(|number| {
         let (edge, token) = (world.edge_of(number), session.access.clone());
-        async move { ends_within_the_bound(&edge, &token).await }
+        async move { ends_at_the_edge(&edge, &token).await }
     });
     join_all(everywhere).await;
     for number in 0..2 {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tests::{World, forge::claims, process::until};
+use tests::{World, process::until};
 
 use super::sites::{open, site};
-use crate::{ends_within_the_bound, minutes};
+use crate::{ends_at_the_edge, minutes};
 
 #[tokio::test]
 async fn valid_credentials_outlive_the_server_for_as_long_as_the_site_allows() {
@@ -21,7 +21,7 @@ async fn valid_credentials_outlive_the_server_for_as_long_as_the_site_allows() {
     let session = world.sign_in(&person).await;
     let dead = world.sign_in_with_backup_code(&person).await;
     drop(world.rail().post_as(&dead.access, "/logout", json!({})).await.data(200));
-    ends_within_the_bound(&edge, &dead.access).await;
+    ends_at_the_edge(&edge, &dead.access).await;
     edge.demo(&session.access).await.expect(200);
 
     world.server_node().kill();
@@ -55,7 +55,7 @@ async fn an_edge_starts_from_its_last_view_while_the_server_is_away() {
     let session = world.sign_in(&person).await;
     let dead = world.sign_in_with_backup_code(&person).await;
     drop(world.rail().post_as(&dead.access, "/logout", json!({})).await.data(200));
-    ends_within_the_bound(&edge, &dead.access).await;
+    ends_at_the_edge(&edge, &dead.access).await;
     world.server_node().kill();
     world.edge_node().end().await;
     world.edge_node().start().await;

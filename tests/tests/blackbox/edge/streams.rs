@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::json;
 use tests::{World, edge::DEMO};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{

@@ -99,7 +99,7 @@ async fn without_postgres_nothing_is_answered_that_needs_it() {
     is_back(&rail).await;
     drop(rail.call_as(&session.access, "GET", "/me").await.data(200));
     drop(rail.post_as(&session.access, "/logout", json!({})).await.data(200));
-    crate::ends_within_the_bound(&world.edge(), &session.access).await;
+    crate::ends_at_the_edge(&world.edge(), &session.access).await;
 }
 
 #[tokio::test]

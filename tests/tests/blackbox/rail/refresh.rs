@@ -10,7 +10,7 @@ use tests::{
     rail::Rail,
 };
 
-use crate::{days, ends_within_the_bound, hours, names, set};
+use crate::{days, ends_at_the_edge, hours, names, set};
 
 async fn renewed(rail: &Rail, token: &str) -> Session {
     Session::of(&refresh(rail, token).await.data(200))
@@ -70,7 +70,7 @@ async fn a_spent_token_that_comes_back_ends_everything_of_its_session() {
     let third = renewed(&rail, &second.refresh).await;
     world.edge().demo(&third.access).await.expect(200);
     refused(&rail, &first.refresh).await;
-    ends_within_the_bound(&world.edge(), &third.access).await;
+    ends_at_the_edge(&world.edge(), &third.access).await;
     for token in [&first.access, &second.access, &third.access] {
         world.edge().demo(token).await.expect(401);
         rail.call_as(token, "GET", "/me").await.refused(401, "INVALID_TOKEN");

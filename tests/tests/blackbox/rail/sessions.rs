@@ -3,7 +3,7 @@
 use serde_json::json;
 use tests::{World, forge::claims, person::refresh, rail::send};
 
-use crate::{ends_within_the_bound, names, set};
+use crate::{ends_at_the_edge, names, set};
 
 #[tokio::test]
 async fn sessions_are_listed_with_everything_the_owner_should_know() {
@@ -85,7 +85,7 @@ async fn a_revoked_session_is_over_everywhere() {
     world.edge().demo(&gone.access).await.expect(200);
     let path = format!("/sessions/{}", claims(&gone.access)["sid"].as_str().unwrap());
     drop(rail.call_as(&here.access, "DELETE", &path).await.data(200));
-    ends_within_the_bound(&world.edge(), &gone.access).await;
+    ends_at_the_edge(&world.edge(), &gone.access).await;
     rail.call_as(&gone.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
     refresh(&rail, &gone.refresh).await.refused(401, "INVALID_TOKEN");
     rail.call_as(&here.access, "DELETE", &path).await.refused(404, "NOT_FOUND");
@@ -133,7 +133,7 @@ async fn a_log_out_ends_every_token_of_the_session() {
     let session = world.sign_in(&person).await;
     world.edge().demo(&session.access).await.expect(200);
     drop(rail.post_as(&session.access, "/logout", json!({})).await.data(200));
-    ends_within_the_bound(&world.edge(), &session.access).await;
+    ends_at_the_edge(&world.edge(), &session.access).await;
     rail.call_as(&session.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
     rail.post_as(&session.access, "/logout", json!({})).await.refused(401, "INVALID_TOKEN");
     refresh(&rail, &session.refresh).await.refused(401, "INVALID_TOKEN");
