@@ -16,8 +16,7 @@ use url::{Host, Url};
 use crate::{app::App, config::check::is_local, mailer::Captured};
 
 /// Mail is somebody else's text: nothing of it runs, loads or sends.
-const POLICY: &str =
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// `/dev/outbox`.
 pub fn routes() -> Router<Arc<App>> {

@@ -1,0 +1,70 @@
+//! `signalbox edge`.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use edge::{EdgeConfig, EdgeHandle};
+use server::{
+    clock::Clock,
+    config::{
+        Config,
+        check::{self, Part},
+    },
+    data_dir::DataDir,
+    figures,
+};
+use tokio::time::timeout;
+use url::Url;
+
+use super::{Outcome, ending::Ending, failure::Failure, local_address, say};
+
+/// How long requests through the edge may take when it is asked to end.
+const EDGE_GRACE: Duration = Duration::from_secs(4);
+
+pub async fn edge_alone(config: Config, data: &Path) -> Outcome {
+    let data = DataDir::open(data)?;
+    let ending = Ending::listen().map_err(Failure::failed)?;
+    figures::install().map_err(Failure::failed)?;
+    tokio::spawn(figures::keep_up());
+    let (Some(server_url), Some(credential)) =
+        (config.edge.server_url.clone(), config.edge.credential.clone())
+    else {
+        return Err(check::judge(&config, Part::Edge).into());
+    };
+    let edge = start_edge(&config, &data, server_url, credential)?;
+    say(format!("edge    {}", local_address(config.edge.listen)))?;
+    ending.asked().await;
+    end_edge(edge).await;
+    Ok(())
+}
+
+pub fn start_edge(
+    config: &Config,
+    data: &DataDir,
+    server_url: Url,
+    credential: String,
+) -> Result<EdgeHandle, Failure> {
+    let section = &config.edge;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let clock = Clock::system();
+    edge::start(EdgeConfig {
+        listen: vec![section.listen],
+        admin_listen: section.admin_listen,
+        server_url,
+        credential,
+        data_dir: data.path().to_owned(),
+        threads: if section.threads == 0 { cores } else { section.threads },
+        trusted_proxies: section.trusted_proxies.clone(),
+        token_cache: section.token_cache,
+        access_log: section.access_log,
+        clock: Arc::new(move || clock.now()),
+        figures: Arc::new(figures::render),
+    })
+    .map_err(|error| {
+        Failure::failed(format!("edge.listen: {error} (choose another with --edge-listen)"))
+    })
+}
+
+/// Lets requests under way end, within what a process has to end.
+pub async fn end_edge(edge: EdgeHandle) {
+    drop(timeout(EDGE_GRACE, edge.shutdown()).await);
+}

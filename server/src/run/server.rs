@@ -1,0 +1,85 @@
+//! `signalbox serve`: the server, which answers though its stores may not yet.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use server::{
+    admin, app::App, config::Config, control, data_dir::DataDir, figures, http::listener,
+    router::router,
+};
+use tokio::{task::JoinHandle, time::sleep};
+
+use super::{
+    GRACE, Outcome, bind,
+    ending::Ending,
+    failure::Failure,
+    say,
+    stores::{Stores, assemble, is_embedded, take},
+};
+
+/// How long to wait before a store that does not answer is asked again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// A server that answers, though its stores may not yet.
+pub struct Server {
+    pub app: Arc<App>,
+    stores: Stores,
+    pub serving: JoinHandle<()>,
+}
+
+impl Server {
+    pub async fn start(
+        mut config: Config,
+        data: &DataDir,
+        ending: Ending,
+    ) -> Result<Self, Failure> {
+        figures::install().map_err(Failure::failed)?;
+        take(data, &config).await?;
+        let listener = bind("server.listen", "--listen", config.server.listen).await?;
+        config.server.listen = listener.local_addr().map_err(Failure::failed)?;
+        let stores = Stores::open(&config, data)?;
+        let embedded = is_embedded(&config);
+        let app = assemble(config, data, &stores)?;
+        if embedded {
+            let socket = control::listen(data.path())
+                .map_err(|error| Failure::failed(format!("--data: control socket: {error}")))?;
+            let app = app.clone();
+            tokio::spawn(control::serve(socket, move |command| {
+                let app = app.clone();
+                async move { admin::execute(&app, command).await.into() }
+            }));
+        }
+        tokio::spawn(figures::keep_up());
+        let serving =
+            tokio::spawn(listener::serve(listener, router(app.clone()), ending.asked(), GRACE));
+        Ok(Self { app, stores, serving })
+    }
+
+    /// Waits until the stores have answered and everything in them that a server needs is there;
+    /// from then on keeps up with them.
+    pub async fn become_ready(&self) {
+        while let Err(error) = self.prepare().await {
+            tracing::warn!(error, "not ready, trying again");
+            sleep(RETRY).await;
+        }
+        self.stores.report_warnings().await;
+        tokio::spawn(self.app.clone().keep_current());
+    }
+
+    async fn prepare(&self) -> Result<(), String> {
+        self.stores.migrate().await.map_err(|error| error.to_string())?;
+        self.app.prepare().await.map_err(|error| error.to_string())
+    }
+}
+
+pub async fn serve(config: Config, data: &Path) -> Outcome {
+    let data = DataDir::open(data)?;
+    let ending = Ending::listen().map_err(Failure::failed)?;
+    let server = Server::start(config, &data, ending.clone()).await?;
+    say(format!("server  {}", server.app.issuer))?;
+    tokio::select! {
+        () = ending.clone().asked() => {}
+        () = server.become_ready() => tracing::info!("ready"),
+    }
+    drop(server.serving.await);
+    Ok(())
+}
