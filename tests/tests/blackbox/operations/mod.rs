@@ -3,6 +3,7 @@
 mod commands;
 mod endings;
 mod keys;
+mod mail;
 mod outages;
 mod settings;
 mod setup;
