@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{
-        Once,
+        LazyLock, Once,
         atomic::{AtomicU32, Ordering},
     },
     thread,
@@ -556,10 +556,22 @@ impl Drop for Shared {
     }
 }
 
-/// A port on loopback that nobody listens on at this moment.
+/// A port on loopback that nobody listens on, and that nobody else here is given: below those the
+/// system hands out to callers, each once.
+///
+/// # Panics
+/// When there is none.
 #[must_use]
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 10_000;
+    static NEXT: LazyLock<AtomicU32> =
+        LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(1_009)));
+    (0..COUNT)
+        .map(|_| FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT)
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
 }
 
 fn on_loopback(port: u16) -> String {
