@@ -53,7 +53,7 @@ async fn a_tightened_policy_holds_for_tokens_already_in_use() {
 async fn a_view_that_is_too_old_denies_until_the_link_is_back() {
     let world = World::start().await;
     let token = world.issuer.good();
-    world.feed.set_up(false);
+    world.feed.go_down().await;
     // Within the bound the edge goes on with what it holds.
     world.clock.advance(Duration::from_secs(290));
     assert_eq!(status(&world.get_as("/", &token).await), 200);
@@ -140,7 +140,7 @@ async fn a_gap_in_the_sequence_makes_the_edge_ask_again_from_what_it_has() {
 async fn a_refused_credential_is_tried_again() {
     let world = World::start().await;
     world.feed.expect_credential("another");
-    world.feed.set_up(false);
+    world.feed.go_down().await;
     world.feed.set_up(true);
     let token = world.issuer.good();
     world.feed.end(CutOffKind::Session, "session-1", world.clock.now());

@@ -57,6 +57,7 @@ pub struct Feed {
     pub address: SocketAddr,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
+    refused: watch::Sender<u32>,
     /// What edges asked for, newest last.
     pub asked: Mutex<Vec<String>>,
     pub acked: AtomicU64,
@@ -82,6 +83,7 @@ impl Feed {
                 credential: CREDENTIAL,
             }),
             changed: watch::Sender::new(0),
+            refused: watch::Sender::new(0),
             asked: Mutex::default(),
             acked: AtomicU64::new(0),
         });
@@ -103,6 +105,9 @@ impl Feed {
                 (state.is_up, state.credential)
             };
             if !is_up {
+                if head.starts_with("GET /feed") {
+                    self.refused.send_modify(|count| *count += 1);
+                }
                 return;
             }
             if !head.to_lowercase().contains(&format!("authorization: bearer {credential}\r\n")) {
@@ -184,6 +189,14 @@ impl Feed {
     pub fn set_up(&self, is_up: bool) {
         self.state.lock().unwrap().is_up = is_up;
         self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Goes down, and waits until the edge has noticed: what it had received before no longer
+    /// confirms anything.
+    pub async fn go_down(&self) {
+        let mut refused = self.refused.subscribe();
+        self.set_up(false);
+        refused.changed().await.unwrap();
     }
 
     pub fn expect_credential(&self, credential: &'static str) {
