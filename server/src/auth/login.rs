@@ -24,10 +24,13 @@ use crate::{
         login::{Outstanding, PendingLogin, login_key},
         secret::{OpaqueToken, TokenKind},
         session::{NewFamily, Proof, Session},
-        user::{User, UserStatus},
+        user::{DEFAULT_TENANT, User, UserStatus},
     },
     tokens::{Grant, mint},
 };
+
+/// The most live sessions of one person; a further one ends the one begun first.
+pub const SESSIONS_KEPT: u32 = 100;
 
 /// What somebody signs in with.
 pub struct SignIn {
@@ -153,7 +156,12 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
             }
         }
     };
-    let proof = Proof { acr: Level::OneFactor, amr: vec!["pwd".to_owned()], auth_time: now };
+    let proof = Proof {
+        acr: Level::OneFactor,
+        amr: vec!["pwd".to_owned()],
+        auth_time: now,
+        device_at: None,
+    };
     let tokens = complete(app, origin, user, proof, request.remember, site.as_ref(), now).await?;
     Ok(SignedIn::Tokens(Box::new(tokens)))
 }
@@ -241,6 +249,7 @@ async fn begin(
         user_id,
         outstanding,
         client_id: origin.client_id.clone(),
+        tenant_id: DEFAULT_TENANT.to_owned(),
         site_key: request.site_key.clone(),
         methods: methods.clone(),
         remember: request.remember,
@@ -289,7 +298,7 @@ pub async fn complete(
     let (refresh_token, family) = new_family(app, &session, &origin.client_id, now);
     let minted = mint_for(app, &user, &session, site, &origin.client_id, now)?;
     app.identity.record_login(user.id, now, &event).await?;
-    app.sessions.open_session(&session, &family).await?;
+    app.sessions.open_session(&session, &family, SESSIONS_KEPT).await?;
     Ok(TokenSet {
         access_token: minted.access_token,
         refresh_token,

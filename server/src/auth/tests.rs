@@ -73,7 +73,12 @@ impl World {
     /// A session of the person: its name, and its refresh token.
     async fn session(&self, user: &User) -> (Uuid, String) {
         let now = self.app.clock.now();
-        let proof = Proof { acr: Level::OneFactor, amr: vec!["pwd".into()], auth_time: now };
+        let proof = Proof {
+            acr: Level::OneFactor,
+            amr: vec!["pwd".into()],
+            auth_time: now,
+            device_at: None,
+        };
         let tokens =
             complete(&self.app, &self.origin, user.clone(), proof, true, None, now).await.unwrap();
         let sid = self.app.sessions.list_sessions(user.id, now).await.unwrap()[0].sid;
@@ -128,6 +133,7 @@ async fn what_ends_everything_of_a_person_ends_what_they_have_half_begun() {
     let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
     let login = PendingLogin {
         user_id: user.id,
+        tenant_id: "default".into(),
         outstanding: Outstanding::Enrol,
         client_id: RAIL.into(),
         site_key: None,

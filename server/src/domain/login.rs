@@ -25,6 +25,8 @@ pub struct PendingLogin {
     pub outstanding: Outstanding,
     /// The surface or client that began it; no other continues it.
     pub client_id: String,
+    /// The tenant it is for.
+    pub tenant_id: String,
     /// The site the tokens will be for.
     pub site_key: Option<String>,
     /// What counts.

@@ -91,6 +91,8 @@ pub enum TokenKind {
     OneTime,
     /// The credential of an edge.
     Edge,
+    /// What a trusted device is known by; names its row.
+    Device,
 }
 
 impl TokenKind {
@@ -100,13 +102,14 @@ impl TokenKind {
             Self::Mfa => "sbm_",
             Self::OneTime => "sbo_",
             Self::Edge => "sbe_",
+            Self::Device => "sbd_",
         }
     }
 
     const fn names(self) -> usize {
         match self {
             Self::Refresh => 3,
-            Self::OneTime => 1,
+            Self::OneTime | Self::Device => 1,
             Self::Mfa | Self::Edge => 0,
         }
     }

@@ -13,10 +13,12 @@ use uuid::Uuid;
 use super::StoreResult;
 use crate::domain::{
     audit::{AuditRow, Event},
+    device::TrustedDevice,
     edge::EdgeRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
     secret::SecretHash,
+    tenant::{Membership, Tenant},
     user::User,
 };
 
@@ -102,11 +104,54 @@ pub enum KeyAdded {
     Raced,
 }
 
+/// A new password, and what has to be so for it to be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPassword {
+    /// Whose.
+    pub user_id: Uuid,
+    /// PHC string.
+    pub hash: String,
+    /// The account's `factor_epoch`: any other, and somebody was faster.
+    pub expected_epoch: u64,
+    /// The account's `email_key`, where the new password was chosen by a link that was mailed
+    /// there: any other, and nothing changes; a pending account is active then, its address
+    /// proved. `None`: only an active account's password changes.
+    pub proves_address: Option<String>,
+}
+
+/// A change of a person's factors that is one act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactorChange {
+    /// Whose.
+    pub user_id: Uuid,
+    /// The account's `factor_epoch`: any other, and somebody was faster.
+    pub expected_epoch: u64,
+    /// Factors that go, with their codes.
+    pub remove: Vec<Uuid>,
+    /// Factors that come, as they stand.
+    pub add: Vec<Factor>,
+    /// Their codes.
+    pub codes: Vec<BackupCode>,
+}
+
+/// How somebody became a member of a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// They are a member now.
+    Joined,
+    /// They have been; their roles are the new ones now.
+    Already,
+    /// No such person, or no such tenant.
+    Gone,
+}
+
 /// Everything about a person that a bearer or a refresh is judged by, in one read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// The person as they are now.
     pub user: User,
+    /// The tenants they were invited into besides their own, by tenant.
+    pub memberships: Vec<Membership>,
     /// The ending of this session, if it was ended.
     pub session_cut_off: Option<CutOff>,
     /// The newest ending of everything of this person, if any.
@@ -119,6 +164,7 @@ pub struct Subject {
 /// Every act that writes with an event of an id that is already in the log succeeds without
 /// adding a second row.
 #[async_trait]
+#[allow(unused_variables, clippy::todo)]
 pub trait IdentityStore: Send + Sync {
     // ---- people -------------------------------------------------------------------------
 
@@ -159,6 +205,19 @@ pub trait IdentityStore: Send + Sync {
         now: Time,
         event: &Event,
     ) -> StoreResult<bool>;
+
+    /// Sets a new password at `now`: hash, `password_changed_at`, `updated_at`, and the next
+    /// `factor_epoch`. Writes the endings with a feed entry for each, as [`Self::cut_off`].
+    /// `false`: what has to be so is not; nothing changed.
+    async fn change_password(
+        &self,
+        password: &NewPassword,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<bool> {
+        todo!()
+    }
 
     /// Replaces a password hash by one of the same password with newer parameters. `false`: the
     /// stored one is not `old` any more; nothing changed.
@@ -223,6 +282,81 @@ pub trait IdentityStore: Send + Sync {
         prefix: &str,
         now: Time,
     ) -> StoreResult<Consumed>;
+
+    /// Changes a person's factors at `now` (`updated_at`) and raises `factor_epoch`. Writes the
+    /// endings with a feed entry for each, as [`Self::cut_off`]. `false`: the epoch is another
+    /// one, or a factor to be removed is not there; nothing changed.
+    async fn change_factors(
+        &self,
+        change: &FactorChange,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<bool> {
+        todo!()
+    }
+
+    /// How many codes of backup-code factor `factor_id` are unused.
+    async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32> {
+        todo!()
+    }
+
+    // ---- trusted devices ----------------------------------------------------------------
+
+    /// Adds a trusted device. What the person has of devices that expired at `device.created_at`
+    /// or are of another `factor_epoch` goes, and so does, while there are more than `keep` with
+    /// this one, the one used longest ago.
+    async fn trust_device(&self, device: &TrustedDevice, keep: u32) -> StoreResult<()> {
+        todo!()
+    }
+
+    /// That device of the person, of whatever epoch and expired or not.
+    async fn find_device(&self, user_id: Uuid, id: Uuid) -> StoreResult<Option<TrustedDevice>> {
+        todo!()
+    }
+
+    /// Notes that a device was used at `now`.
+    async fn touch_device(&self, user_id: Uuid, id: Uuid, now: Time) -> StoreResult<()> {
+        todo!()
+    }
+
+    /// Every device of the person, last used first.
+    async fn list_devices(&self, user_id: Uuid) -> StoreResult<Vec<TrustedDevice>> {
+        todo!()
+    }
+
+    /// Removes the devices of these ids that are the person's; how many. The event is written if
+    /// any was there.
+    async fn remove_devices(&self, user_id: Uuid, ids: &[Uuid], event: &Event) -> StoreResult<u64> {
+        todo!()
+    }
+
+    // ---- tenants ------------------------------------------------------------------------
+
+    /// Makes a tenant. `false`: the id is taken.
+    async fn create_tenant(&self, tenant: &Tenant, event: &Event) -> StoreResult<bool> {
+        todo!()
+    }
+
+    /// The tenant of this id.
+    async fn find_tenant(&self, id: &str) -> StoreResult<Option<Tenant>> {
+        todo!()
+    }
+
+    /// Every tenant, by id.
+    async fn list_tenants(&self) -> StoreResult<Vec<Tenant>> {
+        todo!()
+    }
+
+    /// Makes a person a member of a tenant that is not their own, with these roles.
+    async fn join_tenant(&self, membership: &Membership, event: &Event) -> StoreResult<Joined> {
+        todo!()
+    }
+
+    /// The tenants a person was invited into besides their own, by tenant.
+    async fn list_memberships(&self, user_id: Uuid) -> StoreResult<Vec<Membership>> {
+        todo!()
+    }
 
     // ---- endings and the log ------------------------------------------------------------
 
@@ -292,6 +426,13 @@ pub trait IdentityStore: Send + Sync {
 
     /// A value that changes whenever the feed may have grown, whoever wrote to it.
     fn feed_changes(&self) -> watch::Receiver<u64>;
+
+    /// Forgets what nobody can ask for any more at `now`: endings whose `until` lies more than a
+    /// day back, and feed entries older than a week (an edge that comes from further back takes a
+    /// snapshot). How many rows went.
+    async fn sweep(&self, now: Time) -> StoreResult<u64> {
+        todo!()
+    }
 
     /// Whether the store answers.
     async fn check(&self) -> StoreResult<()>;

@@ -25,16 +25,39 @@ pub struct Budget {
     pub reset_at: Time,
 }
 
+/// What is known of a request that its caller may send again (`X-Idempotency-Key`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// Nothing: this caller carries it out.
+    First,
+    /// Somebody is carrying it out.
+    UnderWay,
+    /// It was carried out; `mark` is what it was marked with, `answer` what was answered.
+    Done {
+        /// What tells one request from another under the same key.
+        mark: SecretHash,
+        /// The answer, as it was kept.
+        answer: String,
+    },
+}
+
 /// Sessions, refresh families, pending logins, one-time tokens and throttles.
 ///
 /// Whatever is past its `expires_at` at `now` does not exist, whether or not it is still stored.
 /// `expires_at == now` is past.
 #[async_trait]
+#[allow(unused_variables, clippy::todo)]
 pub trait SessionStore: Send + Sync {
     // ---- sessions -----------------------------------------------------------------------
 
-    /// Opens a session with its first refresh family.
-    async fn open_session(&self, session: &Session, family: &NewFamily) -> StoreResult<()>;
+    /// Opens a session with its first refresh family. While the person has more than `keep` live
+    /// ones with this one, the one begun first is closed; the names of those.
+    async fn open_session(
+        &self,
+        session: &Session,
+        family: &NewFamily,
+        keep: u32,
+    ) -> StoreResult<Vec<Uuid>>;
 
     /// The session of this person and name.
     async fn find_session(
@@ -122,6 +145,35 @@ pub trait SessionStore: Send + Sync {
         hash: &SecretHash,
         now: Time,
     ) -> StoreResult<Option<OneTime>>;
+
+    // ---- requests sent again --------------------------------------------------------------
+
+    /// Claims the request of this key until `claimed_until`, unless it was claimed or carried out
+    /// before.
+    async fn begin_request(
+        &self,
+        key: &SecretHash,
+        claimed_until: Time,
+        now: Time,
+    ) -> StoreResult<Repeat> {
+        todo!()
+    }
+
+    /// Keeps the answer of a request that was carried out, until `expires_at`.
+    async fn finish_request(
+        &self,
+        key: &SecretHash,
+        mark: &SecretHash,
+        answer: &str,
+        expires_at: Time,
+    ) -> StoreResult<()> {
+        todo!()
+    }
+
+    /// Gives up the claim on a request that was not carried out.
+    async fn drop_request(&self, key: &SecretHash) -> StoreResult<()> {
+        todo!()
+    }
 
     // ---- throttles ----------------------------------------------------------------------
 

@@ -90,6 +90,7 @@ pub fn second_factor_proof(now: Time) -> Proof {
         acr: Level::TwoFactor,
         amr: ["pwd", "otp", "mfa"].map(ToOwned::to_owned).to_vec(),
         auth_time: now,
+        device_at: None,
     }
 }
 
@@ -281,7 +282,12 @@ pub async fn reauthenticate(
         return Err(AuthError::WrongCredentials);
     }
     throttle::forgive_all(app, counted).await?;
-    let proof = Proof { acr: Level::OneFactor, amr: vec!["pwd".to_owned()], auth_time: now };
+    let proof = Proof {
+        acr: Level::OneFactor,
+        amr: vec!["pwd".to_owned()],
+        auth_time: now,
+        device_at: None,
+    };
     let site = find_site(app, caller.session.site_key.as_deref()).await.unwrap_or_default();
     raise(app, origin, caller.user, &caller.session, proof, site.as_ref(), now).await
 }

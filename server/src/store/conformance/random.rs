@@ -485,7 +485,7 @@ impl Walk {
                     ..session(id(1, *person))
                 };
                 let family = self.family("rail");
-                store.open_session(&session, &family).await?;
+                store.open_session(&session, &family, 100).await?;
                 self.remember(&session, family);
                 self.opened.push(session);
                 String::new()

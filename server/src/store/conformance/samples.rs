@@ -290,6 +290,7 @@ pub(in crate::store) fn session(user_id: Uuid) -> Session {
             acr: Level::TwoFactor,
             amr: vec!["pwd".to_owned(), "otp".to_owned()],
             auth_time: at(0).minus(secs(1)),
+            device_at: None,
         },
         remember: true,
         created_at: at(0),
@@ -335,6 +336,7 @@ pub(in crate::store) fn rotation(
 pub(in crate::store) fn login(user_id: Uuid) -> PendingLogin {
     PendingLogin {
         user_id,
+        tenant_id: "default".into(),
         outstanding: Outstanding::Enrol,
         client_id: "auth2:shop".to_owned(),
         site_key: Some("shop".to_owned()),

@@ -18,7 +18,7 @@ fn life(number: usize) -> Duration {
 pub(super) async fn a_rotated_token_leaves_one_live_leaf(pair: &Pair) {
     let store = &pair.sessions;
     let (session, family) = (session(Uuid::new_v4()), family("token"));
-    store.open_session(&session, &family).await.unwrap();
+    store.open_session(&session, &family, 100).await.unwrap();
     let got = race(|number| {
         let store = Arc::clone(store);
         let mut rotation = rotation(&session, &family, "token", &format!("successor {number}"));
@@ -49,7 +49,7 @@ pub(super) async fn a_rotated_token_leaves_one_live_leaf(pair: &Pair) {
 pub(super) async fn a_session_closed_while_it_is_refreshed_stays_closed(pair: &Pair) {
     let store = &pair.sessions;
     let (session, family) = (session(Uuid::new_v4()), family("token"));
-    store.open_session(&session, &family).await.unwrap();
+    store.open_session(&session, &family, 100).await.unwrap();
     let closed = race(|number| {
         let (store, session) = (Arc::clone(store), session.clone());
         let rotation = rotation(&session, &family, "token", &format!("successor {number}"));

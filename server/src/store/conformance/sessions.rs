@@ -13,7 +13,7 @@ use crate::{
 };
 
 async fn open(store: &dyn SessionStore, session: &Session) {
-    store.open_session(session, &family("token")).await.unwrap();
+    store.open_session(session, &family("token"), 100).await.unwrap();
 }
 
 pub(super) async fn a_session_comes_back_whole(pair: &Pair) {
@@ -101,6 +101,7 @@ pub(super) async fn a_new_proof_takes_the_place_of_the_old_one(pair: &Pair) {
         acr: Level::PhishingResistant,
         amr: vec!["hwk".to_owned(), "a \"quoted\" ü".to_owned()],
         auth_time: at(700),
+        device_at: None,
     };
     let (user_id, sid, family) = (session.user_id, session.sid, family("raised"));
     let raised = store.raise_session(user_id, sid, &proof, &family, at(701)).await.unwrap();
@@ -117,7 +118,7 @@ pub(super) async fn a_new_proof_replaces_the_families_of_its_client(pair: &Pair)
     let (user_id, sid) = (session.user_id, session.sid);
     let (first, second, raised) = (family("first"), family("second"), family("raised"));
     let other = NewFamily { client_id: "auth2:shop".to_owned(), ..family("other") };
-    store.open_session(&session, &first).await.unwrap();
+    store.open_session(&session, &first, 100).await.unwrap();
     for family in [&second, &other] {
         assert!(store.add_family(user_id, sid, family, at(1)).await.unwrap());
     }
@@ -143,7 +144,7 @@ pub(super) async fn a_closed_session_is_gone_and_others_stay(pair: &Pair) {
     let owner = Uuid::new_v4();
     let (session, other) = (session(owner), session(owner));
     let family = family("token");
-    store.open_session(&session, &family).await.unwrap();
+    store.open_session(&session, &family, 100).await.unwrap();
     open(store, &other).await;
     assert!(store.close_session(owner, session.sid).await.unwrap());
     assert!(!store.close_session(owner, session.sid).await.unwrap());
@@ -161,7 +162,7 @@ pub(super) async fn every_session_but_one_is_closed(pair: &Pair) {
     let (owner, family) = (Uuid::new_v4(), family("token"));
     let sessions = [session(owner), session(owner), session(owner)];
     for session in &sessions {
-        store.open_session(session, &family).await.unwrap();
+        store.open_session(session, &family, 100).await.unwrap();
     }
     let stranger = session(Uuid::new_v4());
     open(store, &stranger).await;
@@ -189,7 +190,7 @@ pub(super) async fn a_session_does_not_exist_from_its_end_on(pair: &Pair) {
     // A token that would outlive its session.
     let mut family = family("token");
     family.expires_at = at(0).plus(SESSION_LIFE).plus(secs(3600));
-    store.open_session(&session, &family).await.unwrap();
+    store.open_session(&session, &family, 100).await.unwrap();
     let end = session.expires_at;
     let just_before = end.minus(std::time::Duration::from_millis(1));
 

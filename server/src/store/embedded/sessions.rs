@@ -134,6 +134,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
             acr: named(row, 5, Level::from_acr)?,
             amr: json(row, 6)?,
             auth_time: time(row, 7)?,
+            device_at: None,
         },
         remember: row.get(8)?,
         created_at: time(row, 9)?,
@@ -147,13 +148,19 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
 
 #[async_trait]
 impl SessionStore for Embedded {
-    async fn open_session(&self, session: &Session, family: &NewFamily) -> StoreResult<()> {
+    async fn open_session(
+        &self,
+        session: &Session,
+        family: &NewFamily,
+        _keep: u32,
+    ) -> StoreResult<Vec<Uuid>> {
         let (session, family) = (session.clone(), family.clone());
         self.change_at(session.created_at, move |tx| {
             open(tx, &session)?;
             refresh::insert(tx, session.user_id, session.sid, &family)
         })
-        .await
+        .await?;
+        Ok(Vec::new())
     }
 
     async fn find_session(

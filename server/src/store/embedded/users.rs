@@ -130,6 +130,7 @@ pub(super) fn find_subject(
     Ok(connection.one(sql, params![id, session, person], |row| {
         Ok(Subject {
             user: read(row)?,
+            memberships: Vec::new(),
             session_cut_off: ending(row, COLUMNS, CutOffKind::Session, &session)?,
             user_cut_off: ending(row, COLUMNS + 2, CutOffKind::User, &person)?,
         })

@@ -225,6 +225,7 @@ pub(super) async fn find_subject(
     };
     Ok(Some(Subject {
         user: read(&cells)?,
+        memberships: Vec::new(),
         session_cut_off: ending(CutOffKind::Session, sid, "session_at", "session_until_at")?,
         user_cut_off: ending(CutOffKind::User, id, "person_at", "person_until_at")?,
     }))

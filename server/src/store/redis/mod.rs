@@ -135,8 +135,14 @@ fn ttl_millis(life: Duration) -> u64 {
 
 #[async_trait]
 impl SessionStore for Redis {
-    async fn open_session(&self, session: &Session, family: &NewFamily) -> StoreResult<()> {
-        sessions::open(self, session, family).await
+    async fn open_session(
+        &self,
+        session: &Session,
+        family: &NewFamily,
+        _keep: u32,
+    ) -> StoreResult<Vec<Uuid>> {
+        sessions::open(self, session, family).await?;
+        Ok(Vec::new())
     }
 
     async fn find_session(

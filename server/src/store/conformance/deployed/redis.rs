@@ -35,7 +35,7 @@ fn session(user_id: Uuid) -> (Session, NewFamily) {
         tenant_id: "default".to_owned(),
         client_id: "rail".to_owned(),
         site_key: None,
-        proof: Proof { acr: Level::OneFactor, amr: Vec::new(), auth_time: NOW },
+        proof: Proof { acr: Level::OneFactor, amr: Vec::new(), auth_time: NOW, device_at: None },
         remember: false,
         created_at: NOW,
         last_active_at: NOW,
@@ -135,10 +135,11 @@ async fn every_key_goes_by_itself() {
     let mark = user_id.to_string();
     let hash = SecretHash::of(&mark);
     let (session, family) = session(user_id);
-    store.open_session(&session, &family).await.unwrap();
+    store.open_session(&session, &family, 100).await.unwrap();
     assert!(store.touch_session(user_id, session.sid, NOW).await.unwrap());
     let login = PendingLogin {
         user_id,
+        tenant_id: "default".into(),
         outstanding: Outstanding::Verify,
         client_id: "rail".to_owned(),
         site_key: None,
