@@ -23,8 +23,8 @@ pub fn mailed_token() -> Field {
 
 /// Which site tokens are for.
 pub fn site_key() -> Field {
-    let about =
-        "The site the tokens are for; left out: this server, and sites that accept its own tokens.";
+    let about = "The site the tokens are for; left out: this server, and sites \
+            that accept its own tokens.";
     text("siteKey", about).like("demo").optional()
 }
 
@@ -66,8 +66,12 @@ pub fn tokens() -> Vec<Field> {
     vec![
         text("accessToken", "JWT access token (RFC 9068).").like("eyJ…"),
         text("refreshToken", "Good once, for the next pair.").like("sbr_…"),
-        text("idToken", "JWT ID token (OpenID Connect Core): for the client, never a bearer.")
-            .like("eyJ…"),
+        text(
+            "idToken",
+            "JWT ID token (OpenID Connect Core): for the client, never a \
+            bearer.",
+        )
+        .like("eyJ…"),
         one_of("tokenType", &["Bearer"], "How the access token is sent."),
         number("expiresIn", "Life of the access token, seconds.").like(3600),
         within("user", user(), "Who signed in."),
@@ -88,7 +92,9 @@ pub fn half_signed_in() -> Shape {
             always("mfaRequired", true, "A factor is outstanding."),
             text(
                 "mfaToken",
-                "Opens `/mfa/verify` and `/mfa/challenge`; or, where `mfaMethods` is empty, `/mfa/setup` and `/mfa/setup/confirm`. Nothing else.",
+                "Opens `/mfa/verify` and `/mfa/challenge`; or, where \
+                    `mfaMethods` is empty, `/mfa/setup` and `/mfa/setup/confirm`. \
+                    Nothing else.",
             ),
             list(
                 "mfaMethods",
