@@ -5,6 +5,7 @@ pub mod bearer;
 pub mod error;
 pub mod hasher;
 pub mod login;
+pub mod meter;
 pub mod mfa;
 pub mod origin;
 pub mod password;
@@ -12,6 +13,7 @@ pub mod refresh;
 pub mod registration;
 pub mod sessions;
 pub mod setup;
+pub mod tenants;
 pub mod throttle;
 
 #[cfg(test)]

@@ -59,9 +59,7 @@ pub async fn verify(
         Standing::Half(_, login) if login.outstanding == Outstanding::Enrol => {
             return Err(AuthError::MethodNotOffered(Vec::new()));
         }
-        Standing::Half(_, login) => {
-            app.identity.find_user(login.user_id).await?.ok_or(AuthError::InvalidToken)?
-        }
+        Standing::Half(_, login) => super::half_signed_in_person(app, login).await?,
         Standing::Full(caller) => caller.user.clone(),
     };
     if user.status != UserStatus::Active {
