@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod edge;
+pub mod errand;
 pub mod factor;
 pub mod key;
 pub mod login;
