@@ -2,6 +2,7 @@
 //! knows one.
 
 pub mod bearer;
+pub mod errands;
 pub mod error;
 pub mod hasher;
 pub mod login;

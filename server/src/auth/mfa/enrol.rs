@@ -11,6 +11,7 @@ use crate::{
     app::App,
     auth::{
         bearer::FRESH,
+        errands,
         error::{AuthError, AuthResult, FieldProblem},
         login::{TokenSet, complete, find_site, usable_methods},
         origin::Origin,
@@ -114,7 +115,7 @@ pub async fn confirm(
         Confirmed::Gone => return Err(AuthError::NotFound),
     }
     counted.forgive(app).await?;
-    app.mailer.send(letters::factor_added(app, &user, method.as_str()));
+    errands::send(app, letters::factor_added(app, &user, method.as_str(), now), now).await?;
     match standing {
         Standing::Full(_) => Ok(Enrolled::Enabled(method)),
         Standing::Half(token, _) => {
