@@ -182,6 +182,10 @@ fn row(error: &RailError) -> Row {
         AuthError::Forbidden => Row::new(FORBIDDEN, "This is not allowed."),
         AuthError::NotFound => Row::new(NOT_FOUND, "There is no such thing."),
         AuthError::Conflict(what) => Row::new(CONFLICT, format!("Not done: {what}.")),
+        AuthError::UnderWay => Row {
+            retry_after: Some(1),
+            ..Row::new(CONFLICT, "The same request is under way; ask again for its answer.")
+        },
         AuthError::Busy | AuthError::Store(StoreError::Unavailable { .. }) => Row {
             retry_after: Some(1),
             ..Row::new(

@@ -20,6 +20,7 @@ use crate::{
         bearer::{self, Caller, Place},
         error::FieldProblem,
         origin::{Origin, RAIL},
+        repeats::Repeatable,
     },
     domain::{
         secret::{OpaqueToken, TokenKind},
@@ -30,6 +31,8 @@ use crate::{
 
 /// Names the tenant where somebody belongs to several.
 const TENANT: &str = "X-Tenant-ID";
+/// Names a request, so that it can be sent again.
+const IDEMPOTENCY_KEY: &str = "X-Idempotency-Key";
 
 /// A request, and what it needs to be answered.
 pub struct Call {
@@ -106,6 +109,25 @@ impl Call {
     pub fn tenant(&self) -> Result<Option<String>, RailError> {
         let id = self.one_field(TENANT, is_tenant_id, "must be 1 to 64 of a-z, 0-9 and -")?;
         Ok(id.map(ToOwned::to_owned))
+    }
+
+    /// What the caller calls this request, if it may be sent again (`X-Idempotency-Key`).
+    ///
+    /// # Errors
+    /// When it is no key, or given twice.
+    pub fn repeatable(&self) -> Result<Option<Repeatable>, RailError> {
+        let is_key = |text: &str| {
+            (1..=128).contains(&text.len())
+                && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+        };
+        let rule = "must be 1 to 128 printable ASCII characters";
+        let key = self.one_field(IDEMPOTENCY_KEY, is_key, rule)?;
+        let content = self.body.as_ref().ok().cloned().flatten().unwrap_or_default();
+        Ok(key.map(|key| Repeatable {
+            key: key.to_owned(),
+            field: IDEMPOTENCY_KEY,
+            content: content.to_vec(),
+        }))
     }
 
     /// A header field of this API, which is there once if at all.

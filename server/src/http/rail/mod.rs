@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod call;
 mod mfa;
+mod recovery;
 mod refusals;
 mod registration;
 mod routes;
