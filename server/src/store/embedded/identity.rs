@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
-    Embedded, IDENTITY, audit, cut_offs, devices, edges, errands, factors, feed, keys, sites, sweep,
-    tenants, users,
+    Embedded, IDENTITY, audit, cut_offs, devices, edges, errands, factors, feed, keys, sites,
+    sweep, tenants, users,
 };
 use crate::{
     domain::{
