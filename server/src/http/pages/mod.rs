@@ -1,6 +1,7 @@
 //! Pages: rendered on the server, of use without JavaScript.
 
 mod answer;
+mod docs;
 mod setup;
 mod verify_email;
 
@@ -12,6 +13,7 @@ use super::route::{Credential, Surface, get, post};
 /// The surface of the pages, as `client_id`.
 pub const PAGES: &str = "pages";
 const STYLE: &str = include_str!("../../../templates/style.css");
+const DOCS_STYLE: &str = include_str!("../../../templates/docs.css");
 
 /// The pages.
 pub fn surface() -> Surface {
@@ -22,15 +24,17 @@ pub fn surface() -> Surface {
             post("/setup", Credential::Form, setup::submit),
             get("/verify-email", Credential::Anybody, verify_email::show),
             post("/verify-email", Credential::Form, verify_email::submit),
-            get("/assets/style.css", Credential::Anybody, style),
+            get("/docs", Credential::Anybody, docs::show),
+            get("/assets/style.css", Credential::Anybody, async || stylesheet(STYLE)),
+            get("/assets/docs.css", Credential::Anybody, async || stylesheet(DOCS_STYLE)),
         ],
     )
 }
 
-async fn style() -> Response {
+fn stylesheet(text: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/css; charset=utf-8"),
         (header::CACHE_CONTROL, "public, max-age=3600"),
     ];
-    (headers, STYLE).into_response()
+    (headers, text).into_response()
 }
