@@ -99,7 +99,7 @@ fn common_schemas() -> Map<String, Value> {
         "timestamp": { "type": "string", "format": "date-time" },
     });
     let error = json!({
-        "code": { "type": "string", "pattern": "^[A-Z_]+$" },
+        "code": text,
         "message": { "type": "string", "description": "For people; may change." },
         "details": { "type": "array", "items": detail },
         "acrValues": { "type": "array", "items": text, "description": "The level to reach." },

@@ -51,7 +51,8 @@ pub fn routes() -> Vec<Route> {
             )
             .takes([text("refreshToken", "The newest one.").like("sbr_…"), site_key()])
             .answers(200, signed_in())
-            .refuses([FORBIDDEN]),
+            .refuses([FORBIDDEN])
+            .limited(),
         post("/logout", ToGiveUp, session::log_out)
             .does(
                 "Sign out",
