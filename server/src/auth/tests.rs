@@ -12,8 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    AuthError,
-    errands,
+    AuthError, errands,
     error::AuthResult,
     login::{SESSIONS_KEPT, SignIn, complete, sign_in},
     mfa::half_signed_in,
@@ -328,6 +327,7 @@ async fn a_reset_that_is_asked_for_is_logged_as_its_owners_and_for_nobody_else()
         rows.iter().filter(|row| row.event.action == Action::ResetRequested).collect();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].event.user_id, Some(user.id));
+}
 
 #[tokio::test]
 async fn a_queued_letter_is_sealed_and_opens_in_its_own_row_alone() {
