@@ -20,6 +20,12 @@ impl SecretHash {
         Self(bytes)
     }
 
+    /// A digest that was computed elsewhere.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Its bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
@@ -30,6 +36,14 @@ impl SecretHash {
     #[must_use]
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
+    }
+
+    /// The first half of it as an identifier: names what is done with the secret, once.
+    #[must_use]
+    pub fn to_id(&self) -> Uuid {
+        let mut half = [0; 16];
+        half.copy_from_slice(&self.0[..16]);
+        uuid::Builder::from_random_bytes(half).into_uuid()
     }
 
     /// As unpadded base64url, 43 characters: how it is named in Redis.

@@ -25,6 +25,7 @@ mod cached;
 mod cut_offs;
 mod devices;
 mod edges;
+mod errands;
 mod factors;
 mod fault;
 mod feed;

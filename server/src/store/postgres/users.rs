@@ -285,11 +285,14 @@ pub(super) async fn change_password(
     now: Time,
     event: &Event,
 ) -> StoreResult<bool> {
+    let invited = password.invited.as_ref();
     let mut act = store.transaction().await?;
     let changed = act
         .change(
             "UPDATE users SET password_hash = $4, password_changed_at = $5, updated_at = $5,
                  factor_epoch = factor_epoch + 1, status = $6,
+                 tenant_id = coalesce($8, tenant_id), roles = coalesce($9, roles),
+                 name = coalesce($10, name),
                  email_verified_at = coalesce(email_verified_at,
                      CASE WHEN $3::text IS NOT NULL THEN $5::bigint END)
              WHERE id = $1 AND factor_epoch = $2 AND email_key = coalesce($3, email_key)
@@ -302,6 +305,9 @@ pub(super) async fn change_password(
                 &now.millis(),
                 &UserStatus::Active.as_str(),
                 &UserStatus::Pending.as_str(),
+                &invited.map(|invited| &invited.tenant_id),
+                &invited.map(|invited| &invited.roles),
+                &invited.map(|invited| &invited.name),
             ],
         )
         .await?;
