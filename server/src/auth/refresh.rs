@@ -80,7 +80,8 @@ pub async fn refresh(
         app.sessions.close_session(user_id, sid).await?;
         return Err(AuthError::InvalidToken);
     };
-    let minted = mint_for(app, &subject.user, &session, site.as_ref(), &origin.client_id, now)?;
+    let minted =
+        mint_for(app, &subject.user, &session, site.as_ref(), &origin.client_id, now).await?;
     Ok(TokenSet {
         access_token: minted.access_token,
         refresh_token: successor,
