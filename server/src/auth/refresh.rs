@@ -86,7 +86,7 @@ pub async fn refresh(
         end_stale(app, origin, user_id, sid, now).await?;
         return Err(AuthError::InvalidToken);
     };
-    let minted = mint_for(app, &user, &session, site.as_ref(), &origin.client_id, now)?;
+    let minted = mint_for(app, &user, &session, site.as_ref(), &origin.client_id, now).await?;
     Ok(TokenSet {
         access_token: minted.access_token,
         refresh_token: successor,
