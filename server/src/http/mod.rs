@@ -10,6 +10,7 @@ pub mod origin;
 pub mod outbox;
 pub mod pages;
 pub mod rail;
+pub mod route;
 pub mod well_known;
 
 /// Largest body, bytes (rule 34).
