@@ -2,8 +2,10 @@
 //! knows one.
 
 pub mod bearer;
+pub mod devices;
 pub mod error;
 pub mod hasher;
+pub mod known_device;
 pub mod login;
 pub mod mfa;
 pub mod origin;

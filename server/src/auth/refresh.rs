@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
+    devices,
     error::{AuthError, AuthResult},
     login::{TokenSet, find_open_site, mint_for},
     origin::Origin,
@@ -80,6 +81,7 @@ pub async fn refresh(
         app.sessions.close_session(user_id, sid).await?;
         return Err(AuthError::InvalidToken);
     };
+    let session = devices::judge_anew(app, session, &subject.user, now).await?;
     let minted = mint_for(app, &subject.user, &session, site.as_ref(), &origin.client_id, now)?;
     Ok(TokenSet {
         access_token: minted.access_token,

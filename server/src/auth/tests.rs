@@ -57,6 +57,7 @@ impl World {
             user_agent: String::new(),
             request_id: "req_1".into(),
             client_id: RAIL.into(),
+            known: None,
         };
         Self { app, origin, _ground: ground }
     }
@@ -138,6 +139,7 @@ async fn what_ends_everything_of_a_person_ends_what_they_have_half_begun() {
         client_id: RAIL.into(),
         site_key: None,
         methods: Vec::new(),
+        factor_proved_at: None,
         remember: true,
         created_at: now,
         expires_at: now.plus(Duration::from_secs(600)),
@@ -177,6 +179,7 @@ async fn what_was_not_judged_for_want_of_room_is_no_try() {
                 password: "wrong horse".into(),
                 remember: true,
                 site_key: None,
+                device_token: None,
             },
         )
     };

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use aws_lc_rs::{constant_time, digest};
+use aws_lc_rs::{constant_time, digest, hmac};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-/// SHA-256 of a secret of at least 256 bits. Compared whole and in constant time.
+/// What a store keeps of a secret: SHA-256 of one of at least 256 bits, HMAC-SHA256 of a shorter
+/// one. Compared whole and in constant time.
 #[derive(Clone, Copy, Eq)]
 pub struct SecretHash([u8; 32]);
 
@@ -17,6 +18,14 @@ impl SecretHash {
     pub fn of(secret: &str) -> Self {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref());
+        Self(bytes)
+    }
+
+    /// The code that stands for a short secret.
+    #[must_use]
+    pub fn from_mac(mac: &hmac::Tag) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(mac.as_ref());
         Self(bytes)
     }
 
