@@ -1,11 +1,15 @@
 //! The letters people get: text and HTML from one template each, inert whatever a name holds.
 
 use askama::Template;
+use jwks::Time;
 
 use crate::{
     app::App,
-    domain::{secret::OpaqueToken, user::User},
-    mailer::Letter,
+    domain::{
+        errand::{Letter, NEWS_TTL},
+        secret::OpaqueToken,
+        user::User,
+    },
 };
 
 /// One letter: a greeting, paragraphs, and at most one button.
@@ -23,6 +27,7 @@ fn letter(
     title: &str,
     paragraphs: &[&str],
     button: Option<(&str, &str)>,
+    expires_at: Time,
     app: &App,
 ) -> Letter {
     let footer = format!("Sent by Signalbox at {}", app.issuer);
@@ -36,12 +41,12 @@ fn letter(
         tracing::error!(%error, "a letter's HTML could not be made; it leaves as text alone");
         String::new()
     });
-    Letter { to: to.to_owned(), subject: title.to_owned(), text, html }
+    Letter { to: to.to_owned(), subject: title.to_owned(), text, html, expires_at }
 }
 
 /// Asks the owner of an address to prove it.
 #[must_use]
-pub fn verify_email(app: &App, user: &User, token: &OpaqueToken) -> Letter {
+pub fn verify_email(app: &App, user: &User, token: &OpaqueToken, expires_at: Time) -> Letter {
     let link = app.link(&format!("/verify-email?token={}", token.as_str()));
     // Whoever registered chose the name, and the owner of the address may be somebody else.
     letter(
@@ -54,13 +59,14 @@ pub fn verify_email(app: &App, user: &User, token: &OpaqueToken) -> Letter {
             "If it was not you, do nothing: without the link the account stays closed.",
         ],
         Some(("Verify my address", &link)),
+        expires_at,
         app,
     )
 }
 
 /// Tells the owner of an account that their address was registered again.
 #[must_use]
-pub fn already_registered(app: &App, to: &str) -> Letter {
+pub fn already_registered(app: &App, to: &str, now: Time) -> Letter {
     letter(
         to,
         "You already have an account",
@@ -71,13 +77,14 @@ pub fn already_registered(app: &App, to: &str) -> Letter {
             "If it was not you, do nothing: nothing has changed.",
         ],
         None,
+        now.plus(NEWS_TTL),
         app,
     )
 }
 
 /// Tells the owner that a second factor was added.
 #[must_use]
-pub fn factor_added(app: &App, user: &User, method: &str) -> Letter {
+pub fn factor_added(app: &App, user: &User, method: &str, now: Time) -> Letter {
     let what = format!("a second factor ({method}) was added to your account.");
     letter(
         &user.email,
@@ -88,13 +95,14 @@ pub fn factor_added(app: &App, user: &User, method: &str) -> Letter {
             "If it was not you, change your password and ask an administrator for help at once.",
         ],
         None,
+        now.plus(NEWS_TTL),
         app,
     )
 }
 
 /// Tells the owner that a factor is locked.
 #[must_use]
-pub fn factor_locked(app: &App, user: &User, method: &str) -> Letter {
+pub fn factor_locked(app: &App, user: &User, method: &str, now: Time) -> Letter {
     let what =
         format!("a second factor of yours ({method}) was locked after too many wrong codes.");
     letter(
@@ -107,13 +115,14 @@ pub fn factor_locked(app: &App, user: &User, method: &str) -> Letter {
              and ask an administrator for help.",
         ],
         None,
+        now.plus(NEWS_TTL),
         app,
     )
 }
 
 /// Tells the owner that a backup code was used.
 #[must_use]
-pub fn backup_code_used(app: &App, user: &User) -> Letter {
+pub fn backup_code_used(app: &App, user: &User, now: Time) -> Letter {
     letter(
         &user.email,
         "A backup code was used",
@@ -123,6 +132,7 @@ pub fn backup_code_used(app: &App, user: &User) -> Letter {
             "If it was not you, change your password and ask an administrator for help at once.",
         ],
         None,
+        now.plus(NEWS_TTL),
         app,
     )
 }

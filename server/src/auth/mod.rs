@@ -3,6 +3,7 @@
 
 pub mod bearer;
 pub mod devices;
+pub mod errands;
 pub mod error;
 pub mod hasher;
 pub mod known_device;

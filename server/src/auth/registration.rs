@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jwks::Time;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::{
+    errands,
     error::{AuthError, AuthResult, FieldProblem},
     origin::Origin,
     password::{PasswordProblem, judge_password},
@@ -17,6 +17,7 @@ use crate::{
     clock::{new_id, random},
     domain::{
         audit::Action,
+        errand::{Errand, Letter},
         login::{Address, normalise_address},
         one_time::{OneTime, Purpose},
         secret::{OpaqueToken, TokenKind, sha256_hex},
@@ -74,17 +75,15 @@ pub async fn register(app: &App, origin: &Origin, request: Registration) -> Auth
     let user = new_user(address.clone(), name, Some(hash), now);
     let event = origin.event(Action::UserCreated, Some(&user), now, json!({ "by": "register" }));
     match app.identity.register_user(&user, &event).await? {
-        Registered::Created => send_link(app, &address, Some(&user), now).await?,
-        Registered::Renewed(id) => {
-            // The newer password is in the row; the newer link takes the older one's place.
-            send_link(app, &address, Some(&User { id, ..user }), now).await?;
+        Registered::Created | Registered::Renewed(_) => {
+            leave(app, address.clone(), Errand::VerifyEmail, now).await?;
         }
         Registered::Taken(owner) => {
             let details = json!({ "reason": "address_taken" });
             let event =
                 origin.event_of(new_id(now), Action::RegisterRefused, Some(owner), now, details);
             app.identity.append_event(&event).await?;
-            send_link(app, &address, None, now).await?;
+            leave(app, address.clone(), Errand::AlreadyRegistered, now).await?;
         }
     }
     Ok(address)
@@ -152,7 +151,8 @@ pub fn new_user(address: Address, name: &str, password_hash: Option<String>, now
 }
 
 /// Sends another verification link, if the address has a pending account. The answer is the same
-/// if not.
+/// if not, and nobody is written to who has nothing to verify: a resend tells less than a
+/// registration.
 ///
 /// # Errors
 /// When a store fails.
@@ -165,64 +165,47 @@ pub async fn resend_verification(app: &App, origin: &Origin, email: &str) -> Aut
         )]));
     };
     throttle::count_registration(app, origin, now).await?;
-    let user = app.identity.find_user_by_login(&address.key).await?;
-    let pending =
-        user.filter(|user| user.status == UserStatus::Pending && user.email_key == address.key);
-    // Nobody is written to who has nothing to verify: a resend tells less than a registration.
-    match pending {
-        Some(user) => send_link(app, &address, Some(&user), now).await,
-        None => keep_decoy(app, &address, now).await,
-    }
+    leave(app, address, Errand::VerifyEmail, now).await
 }
 
-/// Mails a verification link to the owner of a pending account, or else the news that somebody
-/// tried to register their address again. Both ways write as much to the stores, so that the time
-/// of the answer tells nothing.
-async fn send_link(
+/// Leaves an errand to be done for an address, unless too many mails went there. Known or not, the
+/// same is written to the stores: the time of the answer tells nothing.
+async fn leave(
     app: &App,
-    address: &Address,
-    pending: Option<&User>,
+    address: Address,
+    errand: fn(Address) -> Errand,
     now: Time,
 ) -> AuthResult<()> {
-    let Some(user) = pending else {
-        if keep_decoy_if_mailable(app, address, now).await? {
-            app.mailer.send(letters::already_registered(app, &address.display));
-        }
-        return Ok(());
-    };
-    if !throttle::may_mail(app, &user.email_key, now).await? {
-        return Ok(());
+    if throttle::may_mail(app, &address.key, now).await? {
+        errands::queue(app, &errand(address), now).await?;
     }
-    let token = OpaqueToken::new(TokenKind::OneTime, &[user.id], random());
-    app.sessions.put_one_time(&verification(&token, user.id, binding(user), now)).await?;
-    app.mailer.send(letters::verify_email(app, user, &token));
     Ok(())
 }
 
-async fn keep_decoy(app: &App, address: &Address, now: Time) -> AuthResult<()> {
-    keep_decoy_if_mailable(app, address, now).await.map(drop)
-}
-
-/// Does to the stores what a real link does, for a token that nobody will ever hold.
-async fn keep_decoy_if_mailable(app: &App, address: &Address, now: Time) -> AuthResult<bool> {
-    let mailable = throttle::may_mail(app, &address.key, now).await?;
-    if mailable {
-        let nobody = new_id(now);
-        let token = OpaqueToken::new(TokenKind::OneTime, &[nobody], random());
-        let decoy = verification(&token, nobody, format!("0:{}", address.key), now);
-        app.sessions.put_one_time(&decoy).await?;
-    }
-    Ok(mailable)
-}
-
-fn verification(token: &OpaqueToken, owner: Uuid, bound_to: String, now: Time) -> OneTime {
-    OneTime {
+/// The letter with a verification link for the pending account of this address, if there is one.
+///
+/// # Errors
+/// When a store fails.
+pub(super) async fn verification(
+    app: &App,
+    address: &Address,
+    now: Time,
+) -> AuthResult<Option<Letter>> {
+    let user = app.identity.find_user_by_login(&address.key).await?;
+    let pending =
+        user.filter(|user| user.status == UserStatus::Pending && user.email_key == address.key);
+    let Some(user) = pending else { return Ok(None) };
+    let token = OpaqueToken::new(TokenKind::OneTime, &[user.id], random());
+    let expires_at = now.plus(LINK_TTL);
+    let one_time = OneTime {
         purpose: Purpose::VerifyEmail,
-        owner,
+        owner: user.id,
         hash: token.hash(),
-        bound_to,
-        expires_at: now.plus(LINK_TTL),
-    }
+        bound_to: binding(&user),
+        expires_at,
+    };
+    app.sessions.put_one_time(&one_time).await?;
+    Ok(Some(letters::verify_email(app, &user, &token, expires_at)))
 }
 
 /// What a verification link is bound to: the address, and the password chosen with it.

@@ -44,7 +44,7 @@ pub struct PendingLogin {
 }
 
 /// A mail address as typed (trimmed, NFC) and as compared (lower case, domain in IDNA ASCII).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// For people and mail.
     pub display: String,

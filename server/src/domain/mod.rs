@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod device;
 pub mod edge;
+pub mod errand;
 pub mod factor;
 pub mod key;
 pub mod login;

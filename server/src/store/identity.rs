@@ -15,6 +15,7 @@ use crate::domain::{
     audit::{AuditRow, Event},
     device::TrustedDevice,
     edge::EdgeRow,
+    errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
     secret::SecretHash,
@@ -143,6 +144,13 @@ pub enum Joined {
     Already,
     /// No such person, or no such tenant.
     Gone,
+/// What waits to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many errands, claimed ones included.
+    pub waiting: u64,
+    /// When the oldest was queued.
+    pub oldest: Option<Time>,
 }
 
 /// Everything about a person that a bearer or a refresh is judged by, in one read.
@@ -158,7 +166,7 @@ pub struct Subject {
     pub user_cut_off: Option<CutOff>,
 }
 
-/// Users, factors, sites, keys, edges, endings, the feed and the audit log.
+/// Users, factors, sites, keys, errands, edges, endings, the feed and the audit log.
 ///
 /// Whatever changes identity takes its audit event and its feed entry and writes all together.
 /// Every act that writes with an event of an id that is already in the log succeeds without
@@ -401,6 +409,42 @@ pub trait IdentityStore: Send + Sync {
 
     /// Every signing key that is not expired at `now`, oldest first.
     async fn list_signing_keys(&self, now: Time) -> StoreResult<Vec<KeyRow>>;
+
+    // ---- errands ------------------------------------------------------------------------
+
+    /// Keeps an errand until it is finished.
+    async fn queue_errand(&self, errand: &ErrandRow) -> StoreResult<()>;
+
+    /// Claims errands that are due at `now`, those due longest first, at most `limit`: each counts
+    /// one more attempt, and is due again at `lease_end` unless it is finished or deferred by
+    /// then. As they stand afterwards, in the order in which they were queued. Of any number of
+    /// callers, one gets an errand.
+    async fn claim_errands(
+        &self,
+        now: Time,
+        lease_end: Time,
+        limit: u32,
+    ) -> StoreResult<Vec<ErrandRow>>;
+
+    /// Puts other content, with an end of its own, into the errand whose claim is `attempts`.
+    /// `false`: it was claimed again since, or is gone; nothing changed.
+    async fn rewrite_errand(
+        &self,
+        id: Uuid,
+        attempts: u32,
+        sealed: &[u8],
+        expires_at: Time,
+    ) -> StoreResult<bool>;
+
+    /// Gives up the claim `attempts`: the errand is due at `due_at`. `false`: it was claimed again
+    /// since, or is gone; nothing changed.
+    async fn defer_errand(&self, id: Uuid, attempts: u32, due_at: Time) -> StoreResult<bool>;
+
+    /// Removes an errand, whoever holds it: it is done, or given up.
+    async fn finish_errand(&self, id: Uuid) -> StoreResult<()>;
+
+    /// What waits.
+    async fn errand_backlog(&self) -> StoreResult<Backlog>;
 
     // ---- edges and the feed -------------------------------------------------------------
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    auth::{error::AuthResult, origin::Origin, throttle},
+    auth::{errands, error::AuthResult, origin::Origin, throttle},
     clock::random,
     domain::{
         one_time::{OneTime, Purpose},
@@ -55,7 +55,7 @@ pub async fn send(
             expires_at: now.plus(LIFE),
         })
         .await?;
-    app.mailer.send(letters::sign_in_code(app, user, &code));
+    errands::send(app, letters::code(app, user, &code, now.plus(LIFE)), now).await?;
     Ok(Sent { sent_to: masked(&user.email), expires_in: LIFE.as_secs() })
 }
 

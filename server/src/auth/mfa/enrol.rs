@@ -9,6 +9,7 @@ use crate::{
     auth::{
         bearer::FRESH,
         devices,
+        errands,
         error::{AuthError, AuthResult, FieldProblem},
         login::{TokenSet, complete, find_site, offered, policy_for, usable_methods},
         origin::Origin,
@@ -160,7 +161,7 @@ pub async fn confirm(
         Confirmed::Gone => return Err(AuthError::NotFound),
     }
     counted.forgive(app).await?;
-    app.mailer.send(letters::factor_added(app, &user, method.as_str()));
+    errands::send(app, letters::factor_added(app, &user, method.as_str(), now), now).await?;
     // The confirmation has raised it. Anything else that did makes of the device what it was.
     let epoch = user.factor_epoch + 1;
     let tokens = match standing {

@@ -10,6 +10,7 @@ use super::{Standing, backup, totp};
 use crate::{
     app::App,
     auth::{
+        errands,
         error::{AuthError, AuthResult},
         login::{
             TokenSet, complete, find_open_site, find_site, mint_for, new_family, usable_methods,
@@ -166,7 +167,7 @@ async fn prove(
             counted.forgive(app).await?;
         }
         if factor.method == Method::BackupCode {
-            app.mailer.send(letters::backup_code_used(app, user));
+            errands::send(app, letters::backup_code_used(app, user, now), now).await?;
         }
         return Ok(());
     }
@@ -211,7 +212,8 @@ async fn count(
                 let details = json!({ "factor": factor.id, "method": factor.method.as_str() });
                 let event = origin.event(Action::AccountLocked, Some(user), now, details);
                 app.identity.append_event(&event).await?;
-                app.mailer.send(letters::factor_locked(app, user, factor.method.as_str()));
+                let letter = letters::factor_locked(app, user, factor.method.as_str(), now);
+                errands::send(app, letter, now).await?;
             }
             Ok(counted)
         }

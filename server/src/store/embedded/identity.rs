@@ -10,11 +10,14 @@ use jwks::{
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Embedded, IDENTITY, audit, cut_offs, edges, factors, feed, keys, sites, users};
+use super::{
+    Embedded, IDENTITY, audit, cut_offs, edges, errands, factors, feed, keys, sites, users,
+};
 use crate::{
     domain::{
         audit::{AuditRow, Event},
         edge::EdgeRow,
+        errand::ErrandRow,
         factor::{BackupCode, Factor},
         key::KeyRow,
         secret::SecretHash,
@@ -23,8 +26,8 @@ use crate::{
     store::{
         StoreResult,
         identity::{
-            Confirmed, Consumed, Created, Guess, IdentityStore, KeyAdded, Registered, SitePut,
-            Subject,
+            Backlog, Confirmed, Consumed, Created, Guess, IdentityStore, KeyAdded, Registered,
+            SitePut, Subject,
         },
     },
 };
@@ -194,6 +197,46 @@ impl IdentityStore for Embedded {
 
     async fn list_signing_keys(&self, now: Time) -> StoreResult<Vec<KeyRow>> {
         self.find(IDENTITY, |connection| keys::list(connection, now))
+    }
+
+    async fn queue_errand(&self, errand: &ErrandRow) -> StoreResult<()> {
+        let errand = errand.clone();
+        self.change(move |tx| errands::queue(tx, &errand)).await
+    }
+
+    async fn claim_errands(
+        &self,
+        now: Time,
+        lease_end: Time,
+        limit: u32,
+    ) -> StoreResult<Vec<ErrandRow>> {
+        if !self.find(IDENTITY, |connection| errands::any_due(connection, now))? {
+            return Ok(Vec::new());
+        }
+        self.change(move |tx| errands::claim(tx, now, lease_end, limit)).await
+    }
+
+    async fn rewrite_errand(
+        &self,
+        id: Uuid,
+        attempts: u32,
+        sealed: &[u8],
+        expires_at: Time,
+    ) -> StoreResult<bool> {
+        let sealed = sealed.to_vec();
+        self.change(move |tx| errands::rewrite(tx, id, attempts, &sealed, expires_at)).await
+    }
+
+    async fn defer_errand(&self, id: Uuid, attempts: u32, due_at: Time) -> StoreResult<bool> {
+        self.change(move |tx| errands::defer(tx, id, attempts, due_at)).await
+    }
+
+    async fn finish_errand(&self, id: Uuid) -> StoreResult<()> {
+        self.change(move |tx| errands::finish(tx, id)).await
+    }
+
+    async fn errand_backlog(&self) -> StoreResult<Backlog> {
+        self.find(IDENTITY, errands::backlog)
     }
 
     async fn create_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<bool> {

@@ -24,6 +24,7 @@ mod audit;
 mod cached;
 mod cut_offs;
 mod edges;
+mod errands;
 mod factors;
 mod fault;
 mod feed;

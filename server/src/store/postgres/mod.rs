@@ -8,6 +8,7 @@ mod act;
 mod audit;
 mod cells;
 mod edges;
+mod errands;
 mod factors;
 mod feed;
 mod journal;
@@ -36,12 +37,14 @@ use self::server::Server;
 use super::{
     StoreError, StoreResult,
     identity::{
-        Confirmed, Consumed, Created, Guess, IdentityStore, KeyAdded, Registered, SitePut, Subject,
+        Backlog, Confirmed, Consumed, Created, Guess, IdentityStore, KeyAdded, Registered, SitePut,
+        Subject,
     },
 };
 use crate::domain::{
     audit::{AuditRow, Event},
     edge::EdgeRow,
+    errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
     secret::SecretHash,
@@ -293,6 +296,41 @@ impl IdentityStore for Postgres {
 
     async fn list_signing_keys(&self, now: Time) -> StoreResult<Vec<KeyRow>> {
         keys::list(&mut self.act().await?, now).await
+    }
+
+    async fn queue_errand(&self, errand: &ErrandRow) -> StoreResult<()> {
+        errands::queue(self, errand).await
+    }
+
+    async fn claim_errands(
+        &self,
+        now: Time,
+        lease_end: Time,
+        limit: u32,
+    ) -> StoreResult<Vec<ErrandRow>> {
+        errands::claim(self, now, lease_end, limit).await
+    }
+
+    async fn rewrite_errand(
+        &self,
+        id: Uuid,
+        attempts: u32,
+        sealed: &[u8],
+        expires_at: Time,
+    ) -> StoreResult<bool> {
+        errands::rewrite(self, id, attempts, sealed, expires_at).await
+    }
+
+    async fn defer_errand(&self, id: Uuid, attempts: u32, due_at: Time) -> StoreResult<bool> {
+        errands::defer(self, id, attempts, due_at).await
+    }
+
+    async fn finish_errand(&self, id: Uuid) -> StoreResult<()> {
+        errands::finish(self, id).await
+    }
+
+    async fn errand_backlog(&self) -> StoreResult<Backlog> {
+        errands::backlog(self).await
     }
 
     async fn create_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<bool> {
