@@ -154,8 +154,7 @@ async fn forget(
     let now = app.clock.now();
     let user = &caller.user;
     let ids: Vec<Uuid> = devices.iter().map(|device| device.id).collect();
-    let event =
-        origin.event(Action::DeviceRevoked, Some(user), now, json!({ "devices": ids }));
+    let event = origin.event(Action::DeviceRevoked, Some(user), now, json!({ "devices": ids }));
     // Nobody signs in with it first; what was open ends then, or loses its standing when it is
     // refreshed.
     let removed = app.identity.remove_devices(user.id, &ids, &event).await?;

@@ -144,6 +144,8 @@ pub enum Joined {
     Already,
     /// No such person, or no such tenant.
     Gone,
+}
+
 /// What waits to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -271,6 +273,10 @@ pub trait IdentityStore: Send + Sync {
 
     /// Takes back one counted guess at factor `id`: it was a code of another one.
     async fn forgive_guess(&self, id: Uuid) -> StoreResult<()>;
+
+    /// Notes that factor `id` was proved at `now`, by a code that is kept elsewhere: ends the row
+    /// of guesses.
+    async fn use_factor(&self, id: Uuid, now: Time) -> StoreResult<()>;
 
     /// Spends `step` and every older one of factor `id`, used at `now`, and ends the row of
     /// guesses. Replayed: that step, or a newer one, was spent before.

@@ -8,20 +8,14 @@ use crate::{
     app::App,
     auth::{
         bearer::FRESH,
-        devices,
-        errands,
+        devices, errands,
         error::{AuthError, AuthResult, FieldProblem},
         login::{TokenSet, complete, find_site, offered, policy_for, usable_methods},
         origin::Origin,
         throttle,
     },
     clock::new_id,
-    domain::{
-        audit::Action,
-        factor::Factor,
-        secret::OpaqueToken,
-        user::User,
-    },
+    domain::{audit::Action, factor::Factor, secret::OpaqueToken, user::User},
     letters,
     store::identity::Confirmed,
 };

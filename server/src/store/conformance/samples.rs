@@ -220,7 +220,7 @@ pub(in crate::store) fn site(site_key: &str, hosts: &[&str]) -> Site {
             rules: vec![Rule {
                 prefix: Some("/admin".to_owned()),
                 factor_proved_at: Some(at(8)),
-        methods: vec!["POST".to_owned()],
+                methods: vec!["POST".to_owned()],
                 require: Some(Require::TwoFactor),
                 ..Rule::default()
             }],
