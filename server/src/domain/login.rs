@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
+use super::user::DEFAULT_TENANT;
+
 /// What a half-signed-in person may do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,7 +27,8 @@ pub struct PendingLogin {
     pub outstanding: Outstanding,
     /// The surface or client that began it; no other continues it.
     pub client_id: String,
-    /// The tenant it is for.
+    /// The tenant it is for. One begun before there was more than one is for the only one.
+    #[serde(default = "default_tenant")]
     pub tenant_id: String,
     /// The site the tokens will be for.
     pub site_key: Option<String>,
@@ -41,6 +44,10 @@ pub struct PendingLogin {
     pub created_at: Time,
     /// When it is over.
     pub expires_at: Time,
+}
+
+fn default_tenant() -> String {
+    DEFAULT_TENANT.to_owned()
 }
 
 /// A mail address as typed (trimmed, NFC) and as compared (lower case, domain in IDNA ASCII).

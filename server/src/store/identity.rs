@@ -1,5 +1,7 @@
 //! The contract of the identity store: whatever would give power back if it were lost.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jwks::{
     Time,
@@ -22,6 +24,16 @@ use crate::domain::{
     tenant::{Membership, Tenant},
     user::User,
 };
+
+/// How much longer an ending is kept than the access tokens it can kill live: as long as any
+/// session may last (`tokens.session_ttl`), and a day. An ending is durable before its session is
+/// closed; where that second act was cut short, the ending alone keeps the refresh tokens dead.
+/// And a clock that jumped ahead and was put right again must not have brought the ended back.
+pub const ENDINGS_KEPT: Duration = Duration::from_secs(367 * 24 * 60 * 60);
+/// How long an entry of the feed is kept.
+pub const FEED_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// The most rows of a kind that one sweep takes.
+pub const SWEPT_AT_ONCE: u32 = 1000;
 
 /// How a registration went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,8 +127,8 @@ pub struct NewPassword {
     /// The account's `factor_epoch`: any other, and somebody was faster.
     pub expected_epoch: u64,
     /// The account's `email_key`, where the new password was chosen by a link that was mailed
-    /// there: any other, and nothing changes; a pending account is active then, its address
-    /// proved. `None`: only an active account's password changes.
+    /// there: any other, and nothing changes; a pending account is active then, and an address
+    /// that was not proved before is. `None`: only an active account's password changes.
     pub proves_address: Option<String>,
 }
 
@@ -140,9 +152,9 @@ pub struct FactorChange {
 pub enum Joined {
     /// They are a member now.
     Joined,
-    /// They have been; their roles are the new ones now.
+    /// They have been; their roles are the new ones now, `created_at` stays.
     Already,
-    /// No such person, or no such tenant.
+    /// No such person, or no such tenant besides their own; nothing changed.
     Gone,
 }
 
@@ -319,7 +331,7 @@ pub trait IdentityStore: Send + Sync {
 
     /// Adds a trusted device. What the person has of devices that expired at `device.created_at`
     /// or are of another `factor_epoch` goes, and so does, while there are more than `keep` with
-    /// this one, the one used longest ago.
+    /// this one, the other one used longest ago.
     async fn trust_device(&self, device: &TrustedDevice, keep: u32) -> StoreResult<()> {
         todo!()
     }
@@ -477,9 +489,11 @@ pub trait IdentityStore: Send + Sync {
     /// A value that changes whenever the feed may have grown, whoever wrote to it.
     fn feed_changes(&self) -> watch::Receiver<u64>;
 
-    /// Forgets what nobody can ask for any more at `now`: endings whose `until` lies more than a
-    /// day back, and feed entries older than a week (an edge that comes from further back takes a
-    /// snapshot). How many rows went.
+    /// Forgets what nobody can ask for any more at `now`: endings whose `until` lies as far back
+    /// as [`ENDINGS_KEPT`], and the oldest feed entries, up to the first that is younger than
+    /// [`FEED_KEPT`], but never the newest. At most [`SWEPT_AT_ONCE`] rows of a kind, so that no
+    /// act waits long behind it; how many rows went. Who comes to the feed from further back than
+    /// its oldest entry takes a snapshot.
     async fn sweep(&self, now: Time) -> StoreResult<u64> {
         todo!()
     }

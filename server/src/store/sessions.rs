@@ -51,7 +51,7 @@ pub trait SessionStore: Send + Sync {
     // ---- sessions -----------------------------------------------------------------------
 
     /// Opens a session with its first refresh family. While the person has more than `keep` live
-    /// ones with this one, the one begun first is closed; the names of those.
+    /// ones with this one, the other one begun first is closed; the names of those.
     async fn open_session(
         &self,
         session: &Session,
@@ -159,7 +159,8 @@ pub trait SessionStore: Send + Sync {
         todo!()
     }
 
-    /// Keeps the answer of a request that was carried out, until `expires_at`.
+    /// Keeps the answer of a request that was carried out, until `expires_at`, in the place of a
+    /// claim or an older answer.
     async fn finish_request(
         &self,
         key: &SecretHash,
@@ -170,7 +171,7 @@ pub trait SessionStore: Send + Sync {
         todo!()
     }
 
-    /// Gives up the claim on a request that was not carried out.
+    /// Gives up the claim on a request that was not carried out. An answer stays.
     async fn drop_request(&self, key: &SecretHash) -> StoreResult<()> {
         todo!()
     }

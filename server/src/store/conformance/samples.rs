@@ -5,10 +5,7 @@ use std::time::Duration;
 use jwks::{
     Algorithm, Time,
     cutoff::{CutOff, CutOffKind},
-    policy::{
-        Accept, Allow, ApiKeyRule, Level, Method, Mode, OnStale, Policy, Require, Rule,
-        TrustedDevice,
-    },
+    policy::{Accept, Allow, ApiKeyRule, Level, Method, Mode, OnStale, Policy, Require, Rule},
     site::{Branding, Site, SiteStatus},
 };
 use serde_json::json;
@@ -17,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         audit::{Action, AuditRow, Event},
+        device::TrustedDevice,
         edge::EdgeRow,
         factor::{BackupCode, Factor},
         key::KeyRow,
@@ -24,6 +22,7 @@ use crate::{
         one_time::{OneTime, Purpose},
         secret::SecretHash,
         session::{NewFamily, Proof, Rotation, Session},
+        tenant::{Membership, Tenant},
         user::{User, UserStatus},
     },
     store::{IdentityStore, identity::Created},
@@ -178,6 +177,38 @@ pub(in crate::store) async fn stored_factor(store: &dyn IdentityStore, factor: &
     factors.into_iter().find(|stored| stored.id == factor.id).unwrap()
 }
 
+/// A trusted device of the person, of epoch 7.
+pub(in crate::store) fn device(user_id: Uuid) -> TrustedDevice {
+    let id = Uuid::now_v7();
+    TrustedDevice {
+        id,
+        user_id,
+        hash: hash(&id.to_string()),
+        name: "Firefox on „Ünï\u{1f511}“".to_owned(),
+        user_agent: "Agent/3 <b>\"\\'".to_owned(),
+        ip: "2001:db8::3".to_owned(),
+        factor_epoch: 7,
+        created_at: at(13),
+        last_used_at: at(14),
+        expires_at: at(0).plus(secs(90 * 24 * 3600)),
+    }
+}
+
+/// A tenant of this id.
+pub(in crate::store) fn tenant(id: &str) -> Tenant {
+    Tenant { id: id.to_owned(), name: format!("{id} „Ünï“ & \"Co\" \\"), created_at: at(15) }
+}
+
+/// A place of the person in that tenant.
+pub(in crate::store) fn membership(user_id: Uuid, tenant_id: &str) -> Membership {
+    Membership {
+        user_id,
+        tenant_id: tenant_id.to_owned(),
+        roles: vec!["editor".to_owned(), "a \"quoted\" röle".to_owned()],
+        created_at: at(16),
+    }
+}
+
 /// An ending.
 pub(in crate::store) fn cut_off(kind: CutOffKind, id: &str, at: Time, until: Time) -> CutOff {
     CutOff { kind, id: id.to_owned(), at, until }
@@ -200,7 +231,7 @@ pub(in crate::store) fn site(site_key: &str, hosts: &[&str]) -> Site {
         policy: Policy {
             require: Require::PhishingResistant,
             allowed_factors: vec![Method::Totp, Method::Hardware],
-            trusted_device: TrustedDevice { days: 30 },
+            trusted_device: jwks::policy::TrustedDevice { days: 30 },
             max_auth_age: Some(300),
             session_idle: Some(600),
             session_absolute: Some(3600),
@@ -291,7 +322,7 @@ pub(in crate::store) fn session(user_id: Uuid) -> Session {
             acr: Level::TwoFactor,
             amr: vec!["pwd".to_owned(), "otp".to_owned()],
             auth_time: at(0).minus(secs(1)),
-            device_at: None,
+            device_at: Some(at(0).minus(secs(2))),
         },
         remember: true,
         created_at: at(0),
@@ -337,7 +368,7 @@ pub(in crate::store) fn rotation(
 pub(in crate::store) fn login(user_id: Uuid) -> PendingLogin {
     PendingLogin {
         user_id,
-        tenant_id: "default".into(),
+        tenant_id: "acme".to_owned(),
         outstanding: Outstanding::Enrol,
         client_id: "auth2:shop".to_owned(),
         site_key: Some("shop".to_owned()),

@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::{
     audit,
     cached::{Cached, json, named, number, stored, time, time_opt},
-    factors,
+    cut_offs, factors,
     fault::Fault,
+    tenants,
     writer::Tx,
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
         factor::{BackupCode, Factor},
         user::{User, UserStatus},
     },
-    store::identity::{Created, Registered, Subject},
+    store::identity::{Created, NewPassword, Registered, Subject},
 };
 
 /// The columns of a person, in the order [`read`] takes them.
@@ -112,7 +113,7 @@ pub(super) fn find_by_login(connection: &Connection, key: &str) -> Result<Option
     Ok(connection.one(by_name, [key], read)?)
 }
 
-/// The person with the endings of this session and of everything of theirs.
+/// The person with their memberships, and the endings of this session and of everything of theirs.
 pub(super) fn find_subject(
     connection: &Connection,
     id: Uuid,
@@ -121,7 +122,9 @@ pub(super) fn find_subject(
     let sql = concat!(
         "SELECT ",
         columns!(),
-        ", s.at, s.until, p.at, p.until FROM users u
+        ", s.at, s.until, p.at, p.until, ",
+        tenants::of_user!(),
+        " FROM users u
          LEFT JOIN cut_offs s ON s.kind = 'session' AND s.id = ?2
          LEFT JOIN cut_offs p ON p.kind = 'user' AND p.id = ?3
          WHERE u.id = ?1"
@@ -130,7 +133,7 @@ pub(super) fn find_subject(
     Ok(connection.one(sql, params![id, session, person], |row| {
         Ok(Subject {
             user: read(row)?,
-            memberships: Vec::new(),
+            memberships: tenants::read_places(row, COLUMNS + 4, id)?,
             session_cut_off: ending(row, COLUMNS, CutOffKind::Session, &session)?,
             user_cut_off: ending(row, COLUMNS + 2, CutOffKind::User, &person)?,
         })
@@ -155,6 +158,35 @@ pub(super) fn activate(
         return Ok(false);
     }
     audit::append(tx, event)?;
+    Ok(true)
+}
+
+/// Sets a new password, if the account still stands as expected.
+pub(super) fn change_password(
+    tx: &Tx<'_>,
+    password: &NewPassword,
+    cut_offs: &[CutOff],
+    now: Time,
+    event: &Event,
+) -> Result<bool, Fault> {
+    let changed = tx.run(
+        "UPDATE users SET password_hash = ?4, password_changed_at = ?5, updated_at = ?5,
+             factor_epoch = factor_epoch + 1, status = 'active',
+             email_verified_at = coalesce(email_verified_at, CASE WHEN ?3 IS NOT NULL THEN ?5 END)
+         WHERE id = ?1 AND factor_epoch = ?2 AND email_key = coalesce(?3, email_key)
+             AND (status = 'active' OR status = 'pending' AND ?3 IS NOT NULL)",
+        params![
+            password.user_id,
+            stored(password.expected_epoch),
+            password.proves_address,
+            password.hash,
+            now.millis(),
+        ],
+    )?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    cut_offs::put(tx, cut_offs, event)?;
     Ok(true)
 }
 
