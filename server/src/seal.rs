@@ -8,15 +8,13 @@ use aws_lc_rs::{
 use crate::domain::secret::SecretHash;
 
 const NONCE: usize = 12;
-/// What tells the key of [`Sealer::mac`] from the one that seals.
-const MAC_KEY: &[u8] = b"signalbox mac key 1";
 
 /// Seals and opens small secrets with AES-256-GCM-SIV (RFC 8452) under the key of the
 /// configuration. Each secret is bound to a name, so that a sealed value is of no use in another
 /// row.
 pub struct Sealer {
     key: RandomizedNonceKey,
-    mac_key: hmac::Key,
+    digests: hmac::Key,
 }
 
 /// A sealed value that this key and name do not open.
@@ -30,23 +28,13 @@ impl Sealer {
     /// # Errors
     /// [`Unsealable`] if the library refuses the key.
     pub fn new(key: &[u8; 32]) -> Result<Self, Unsealable> {
-        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), MAC_KEY);
+        // A key of its own for digests: one key is never used by two algorithms.
+        let derived =
+            hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"signalbox digests, version 1");
         Ok(Self {
             key: RandomizedNonceKey::new(&AES_256_GCM_SIV, key).map_err(|_| Unsealable)?,
-            mac_key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
+            digests: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
         })
-    }
-
-    /// What stands for a short secret in a store: HMAC-SHA256 (RFC 2104) of `value` for `name`,
-    /// which holds no NUL, under a key derived from the configuration's. A plain hash of six
-    /// digits is those six digits to anybody with a minute.
-    #[must_use]
-    pub fn mac(&self, name: &str, value: &str) -> SecretHash {
-        let mut context = hmac::Context::with_key(&self.mac_key);
-        context.update(name.as_bytes());
-        context.update(&[0]);
-        context.update(value.as_bytes());
-        SecretHash::from_mac(&context.sign())
     }
 
     /// Seals `secret` for `name`.
@@ -78,27 +66,25 @@ impl Sealer {
             .map_err(|_| Unsealable)?;
         Ok(opened.to_vec())
     }
+
+    /// A digest of `content` for `name` that nobody computes without the key (HMAC-SHA-256): the
+    /// content may be something that can be guessed.
+    #[must_use]
+    pub fn digest(&self, name: &str, content: &[u8]) -> SecretHash {
+        let mut context = hmac::Context::with_key(&self.digests);
+        context.update(name.as_bytes());
+        // No name holds it, so no two pairs run together into one text.
+        context.update(&[0]);
+        context.update(content);
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(context.sign().as_ref());
+        SecretHash::from_bytes(bytes)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_short_secret_is_another_under_another_name_or_key() {
-        let sealer = Sealer::new(&[1; 32]).unwrap();
-        let mac = sealer.mac("code:1", "123456");
-        assert_eq!(mac, Sealer::new(&[1; 32]).unwrap().mac("code:1", "123456"));
-        for other in [
-            sealer.mac("code:2", "123456"),
-            sealer.mac("code:1", "123457"),
-            sealer.mac("code:11", "23456"),
-            Sealer::new(&[2; 32]).unwrap().mac("code:1", "123456"),
-            SecretHash::of("123456"),
-        ] {
-            assert_ne!(mac, other);
-        }
-    }
 
     #[test]
     fn a_sealed_secret_opens_only_under_its_own_name_and_key() {
@@ -112,5 +98,16 @@ mod tests {
             changed[at] ^= 1;
             assert!(sealer.open("factor:1", &changed).is_err(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_digest_is_of_its_name_content_and_key() {
+        let sealer = Sealer::new(&[1; 32]).unwrap();
+        let digest = sealer.digest("register:key", b"a");
+        assert_eq!(sealer.digest("register:key", b"a"), digest);
+        assert_ne!(sealer.digest("register:key", b"b"), digest);
+        assert_ne!(sealer.digest("register:mark", b"a"), digest);
+        assert_ne!(Sealer::new(&[2; 32]).unwrap().digest("register:key", b"a"), digest);
+        assert_ne!(SecretHash::of("a"), digest);
     }
 }

@@ -16,7 +16,8 @@ use super::{
     error::{AuthError, AuthResult, FieldProblem},
     known_device::KnownDevice,
     origin::Origin,
-    throttle,
+    sessions::{look_again, make_room},
+    tenants, throttle,
 };
 use crate::{
     app::App,
@@ -27,7 +28,7 @@ use crate::{
         login::{Outstanding, PendingLogin, login_key},
         secret::{OpaqueToken, TokenKind},
         session::{NewFamily, Proof, Session},
-        user::{DEFAULT_TENANT, User, UserStatus},
+        user::{User, UserStatus},
     },
     tokens::{Grant, mint},
 };
@@ -47,6 +48,8 @@ pub struct SignIn {
     pub site_key: Option<String>,
     /// What a trusted device was given.
     pub device_token: Option<String>,
+    /// The tenant to act in; `None`: their own.
+    pub tenant_id: Option<String>,
 }
 
 /// How far a sign-in got.
@@ -77,7 +80,7 @@ pub struct TokenSet {
     pub id_token: String,
     /// Life of the access token, seconds.
     pub expires_in: u64,
-    /// The person.
+    /// The person, as they stand in the session's tenant.
     pub user: User,
 }
 
@@ -151,6 +154,7 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
             if site.as_ref().is_some_and(|site| site.status == SiteStatus::Inactive) {
                 return Err(AuthError::Forbidden);
             }
+            let user = tenants::enter(app, &user, request.tenant_id.as_deref()).await?;
             // Another time will do where there is much to hash.
             if compared.outdated
                 && let Some(old) = &user.password_hash
@@ -170,7 +174,7 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
                     user_id: user.id,
                     outstanding,
                     client_id: origin.client_id.clone(),
-                    tenant_id: DEFAULT_TENANT.to_owned(),
+                    tenant_id: user.tenant_id.clone(),
                     site_key: request.site_key,
                     methods,
                     factor_proved_at: None,
@@ -195,8 +199,12 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
             device_at: None,
         },
     };
-    let tokens = complete(app, origin, user, proof, request.remember, site.as_ref(), now).await?;
-    Ok(SignedIn::Tokens(Box::new(tokens)))
+    match complete(app, origin, user, proof, request.remember, site.as_ref(), now).await {
+        Ok(tokens) => Ok(SignedIn::Tokens(Box::new(tokens))),
+        // The password was another one by the time the session was open.
+        Err(AuthError::InvalidToken) => Err(AuthError::WrongCredentials),
+        Err(error) => Err(error),
+    }
 }
 
 /// What is asked where the tokens will be for.
@@ -299,11 +307,12 @@ pub async fn begin(app: &App, login: PendingLogin, now: Time) -> AuthResult<Half
     Ok(HalfSignedIn { token, methods: login.methods, expires_in })
 }
 
-/// Opens the session of a completed sign-in and mints its tokens. The event is in the log before
-/// the session is there: power is given last.
+/// Opens the session of a completed sign-in, in the tenant that `user` stands in, and mints its
+/// tokens. The event is in the log before the session is there: power is given last.
 ///
 /// # Errors
-/// When a store fails, or no key signs yet.
+/// When a store fails, or no key signs yet; [`AuthError::InvalidToken`] when what the sign-in was
+/// judged by (`user`) has changed meanwhile.
 pub async fn complete(
     app: &App,
     origin: &Origin,
@@ -337,7 +346,9 @@ pub async fn complete(
     let (refresh_token, family) = new_family(app, &session, &origin.client_id, now);
     let minted = mint_for(app, &user, &session, site, &origin.client_id, now)?;
     app.identity.record_login(user.id, now, &event).await?;
-    app.sessions.open_session(&session, &family, SESSIONS_KEPT).await?;
+    let closed = app.sessions.open_session(&session, &family, SESSIONS_KEPT).await?;
+    make_room(app, origin, &session, &closed, now).await?;
+    look_again(app, origin, &user, &session, now).await?;
     Ok(TokenSet {
         access_token: minted.access_token,
         refresh_token,

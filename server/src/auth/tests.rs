@@ -95,13 +95,13 @@ async fn a_forged_refresh_token_uses_up_nobodys_budget() {
     for _ in 0..5 {
         let family = Uuid::from_bytes(random());
         let forged = OpaqueToken::new(TokenKind::Refresh, &[user.id, sid, family], random());
-        let answer = refresh(&world.app, &world.origin, forged.as_str(), None).await;
+        let answer = refresh(&world.app, &world.origin, forged.as_str(), None, None).await;
         assert!(matches!(answer, Err(AuthError::InvalidToken)));
     }
-    let first = refresh(&world.app, &world.origin, &token, None).await.unwrap();
-    let second = refresh(&world.app, &world.origin, first.refresh_token.as_str(), None).await;
+    let first = refresh(&world.app, &world.origin, &token, None, None).await.unwrap();
+    let second = refresh(&world.app, &world.origin, first.refresh_token.as_str(), None, None).await;
     let third = second.unwrap().refresh_token;
-    let third = refresh(&world.app, &world.origin, third.as_str(), None).await;
+    let third = refresh(&world.app, &world.origin, third.as_str(), None, None).await;
     assert!(matches!(third, Err(AuthError::TooMany { limit: 2, .. })));
 }
 
@@ -120,10 +120,10 @@ async fn a_site_that_is_switched_off_gets_no_tokens_by_refresh() {
     world.app.identity.put_site(&site, true, &event).await.unwrap();
     let user = world.person().await;
     let (_, token) = world.session(&user).await;
-    let answer = refresh(&world.app, &world.origin, &token, Some("app")).await;
+    let answer = refresh(&world.app, &world.origin, &token, Some("app"), None).await;
     assert!(matches!(answer, Err(AuthError::Forbidden)));
     // Nothing was spent by that.
-    refresh(&world.app, &world.origin, &token, None).await.unwrap();
+    refresh(&world.app, &world.origin, &token, None, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -180,6 +180,7 @@ async fn what_was_not_judged_for_want_of_room_is_no_try() {
                 remember: true,
                 site_key: None,
                 device_token: None,
+                tenant_id: None,
             },
         )
     };

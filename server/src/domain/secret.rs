@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::{constant_time, digest, hmac};
+use aws_lc_rs::{constant_time, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
@@ -21,11 +21,9 @@ impl SecretHash {
         Self(bytes)
     }
 
-    /// The code that stands for a short secret.
+    /// A digest that was computed elsewhere.
     #[must_use]
-    pub fn from_mac(mac: &hmac::Tag) -> Self {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(mac.as_ref());
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
@@ -39,6 +37,14 @@ impl SecretHash {
     #[must_use]
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
+    }
+
+    /// The first half of it as an identifier: names what is done with the secret, once.
+    #[must_use]
+    pub fn to_id(&self) -> Uuid {
+        let mut half = [0; 16];
+        half.copy_from_slice(&self.0[..16]);
+        uuid::Builder::from_random_bytes(half).into_uuid()
     }
 
     /// As unpadded base64url, 43 characters: how it is named in Redis.

@@ -130,6 +130,20 @@ pub struct NewPassword {
     /// there: any other, and nothing changes; a pending account is active then, and an address
     /// that was not proved before is. `None`: only an active account's password changes.
     pub proves_address: Option<String>,
+    /// What the account is from then on, where it becomes somebody's who was invited; `None`: what
+    /// it was.
+    pub invited: Option<Invited>,
+}
+
+/// What an invitation makes of an account that was nobody's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited {
+    /// Where it is at home.
+    pub tenant_id: String,
+    /// Roles there.
+    pub roles: Vec<String>,
+    /// Whole name.
+    pub name: String,
 }
 
 /// A change of a person's factors that is one act.

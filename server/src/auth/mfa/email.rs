@@ -50,7 +50,7 @@ pub async fn send(
         .put_one_time(&OneTime {
             purpose: Purpose::MailedCode,
             owner: owner(&name),
-            hash: app.sealer.mac(&name, &code),
+            hash: app.sealer.digest(&name, code.as_bytes()),
             bound_to: user.email_key.clone(),
             expires_at: now.plus(LIFE),
         })
@@ -76,7 +76,7 @@ pub async fn consume(
         return Ok(false);
     }
     let name = name(factor_id, challenge);
-    let hash = app.sealer.mac(&name, &code);
+    let hash = app.sealer.digest(&name, code.as_bytes());
     let sent = app.sessions.consume_one_time(Purpose::MailedCode, owner(&name), &hash, now).await?;
     Ok(sent.is_some_and(|sent| sent.bound_to == user.email_key))
 }

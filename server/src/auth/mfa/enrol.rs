@@ -165,7 +165,8 @@ pub async fn confirm(
             let login = login.ok_or(AuthError::InvalidToken)?;
             let site = find_site(app, login.site_key.as_deref()).await?;
             let proof = second_factor_proof(method, now);
-            let user = user.clone();
+            // The confirmation has raised it, and the session rests on that.
+            let user = User { factor_epoch: epoch, ..user.clone() };
             let tokens =
                 complete(app, origin, user, proof, login.remember, site.as_ref(), now).await?;
             Some(Box::new(tokens))

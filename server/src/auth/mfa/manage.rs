@@ -1,7 +1,7 @@
 //! The factors that somebody has: list, remove, renew the backup codes. Every call asks for a
 //! fresh proof of them, and every change tells the owner (rule 24).
 
-use jwks::policy::Method;
+use jwks::{cutoff::CutOff, policy::Method};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -14,8 +14,7 @@ use crate::{
         error::{AuthError, AuthResult},
         login::usable_methods,
         origin::Origin,
-        sessions::session_end,
-        throttle,
+        sessions, throttle,
     },
     domain::{audit::Action, factor::Factor},
     letters,
@@ -65,16 +64,15 @@ pub async fn remove(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> Au
     let factors = require_proof(app, caller, now).await?;
     let factor = factors.iter().find(|factor| factor.id == id && factor.is_confirmed());
     let factor = factor.ok_or(AuthError::NotFound)?;
-    let others: Vec<Factor> = factors.iter().filter(|other| other.id != id).cloned().collect();
+    let left: Vec<Factor> = factors.iter().filter(|other| other.id != id).cloned().collect();
     let mut remove = vec![id];
-    if usable_methods(&others).is_empty() {
-        let codes = others.iter().filter(|other| other.method == Method::BackupCode);
+    if usable_methods(&left).is_empty() {
+        let codes = left.iter().filter(|other| other.method == Method::BackupCode);
         remove.extend(codes.map(|codes| codes.id));
     }
-    let sessions = app.sessions.list_sessions(user.id, now).await?;
-    let sids = sessions.iter().map(|session| session.sid);
-    let sids: Vec<Uuid> = sids.filter(|sid| *sid != caller.session.sid).collect();
-    let ends: Vec<_> = sids.iter().map(|sid| session_end(app, *sid, now)).collect();
+    let own = Some(caller.session.sid);
+    let ending = sessions::endings(app, user.id, own, now).await?;
+    let (sids, ends): (Vec<Uuid>, Vec<CutOff>) = ending.iter().cloned().unzip();
     let change = FactorChange {
         user_id: user.id,
         expected_epoch: user.factor_epoch,
@@ -88,9 +86,7 @@ pub async fn remove(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> Au
     if !app.identity.change_factors(&change, &ends, now, &event).await? {
         return Err(AuthError::Conflict("the factors or the password changed meanwhile"));
     }
-    for sid in sids {
-        app.sessions.close_session(user.id, sid).await?;
-    }
+    sessions::end_all(app, origin, user.id, own, &ending, now).await?;
     errands::send(app, letters::factor_removed(app, user, method, now), now).await
 }
 

@@ -19,6 +19,7 @@ use crate::{
         factor::Factor,
         login::{Outstanding, PendingLogin},
         secret::{OpaqueToken, TokenKind},
+        tenant::in_tenant,
         user::{User, UserStatus},
     },
 };
@@ -41,17 +42,13 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Who it is, as they are now.
+    /// Who it is, as they stand now.
     ///
     /// # Errors
     /// [`AuthError::InvalidToken`] when they may not sign in any more.
     pub async fn person(&self, app: &App) -> AuthResult<User> {
         match self {
-            Self::Half(_, login) => {
-                let user = app.identity.find_user(login.user_id).await?;
-                let user = user.filter(|user| user.status == UserStatus::Active);
-                user.ok_or(AuthError::InvalidToken)
-            }
+            Self::Half(_, login) => half_signed_in_person(app, login).await,
             Self::Full(caller) => Ok(caller.user.clone()),
         }
     }
@@ -96,13 +93,25 @@ pub async fn half_signed_in(
             && outstanding.is_none_or(|outstanding| login.outstanding == outstanding)
     });
     let login = login.ok_or(AuthError::InvalidToken)?;
-    // What ends everything of a person ends what they have half begun.
-    let subject = app.identity.find_subject(login.user_id, Uuid::nil()).await?;
-    let ended = subject.and_then(|subject| subject.user_cut_off);
-    if ended.is_some_and(|cut| cut.at >= login.created_at) {
-        return Err(AuthError::InvalidToken);
-    }
+    half_signed_in_person(app, &login).await?;
     Ok(Standing::Half(token, login))
+}
+
+/// Whose half sign-in it is, as they stand now in the tenant it is for. What ends everything of a
+/// person ends what they have half begun, and a new password what was begun with the old one.
+///
+/// # Errors
+/// [`AuthError::InvalidToken`].
+pub async fn half_signed_in_person(app: &App, login: &PendingLogin) -> AuthResult<User> {
+    let subject = app.identity.find_subject(login.user_id, Uuid::nil()).await?;
+    let subject = subject.filter(|subject| {
+        subject.user.status == UserStatus::Active
+            && subject.user_cut_off.as_ref().is_none_or(|cut| cut.at < login.created_at)
+            && subject.user.password_changed_at.is_none_or(|at| at < login.created_at)
+    });
+    subject
+        .and_then(|subject| in_tenant(&subject.user, &subject.memberships, &login.tenant_id))
+        .ok_or(AuthError::InvalidToken)
 }
 
 /// Gives half a sign-in up.

@@ -1,6 +1,8 @@
 //! Pages: rendered on the server, of use without JavaScript.
 
 mod answer;
+mod invitation;
+mod reset_password;
 mod setup;
 mod verify_email;
 
@@ -22,6 +24,10 @@ pub fn surface() -> Surface {
             post("/setup", Credential::Form, setup::submit),
             get("/verify-email", Credential::Anybody, verify_email::show),
             post("/verify-email", Credential::Form, verify_email::submit),
+            get("/reset-password", Credential::Link, reset_password::show),
+            post("/reset-password", Credential::Form, reset_password::submit),
+            get("/invitation", Credential::Link, invitation::show),
+            post("/invitation", Credential::Form, invitation::submit),
             get("/assets/style.css", Credential::Anybody, style),
         ],
     )

@@ -1,7 +1,7 @@
 //! Every endpoint of the Auth Rail: what it asks, takes, answers and refuses.
 
 use super::{
-    devices, mfa,
+    devices, mfa, recovery,
     refusals::*,
     registration, session,
     shapes::{
@@ -18,6 +18,8 @@ use crate::{
     },
 };
 
+/// Names a tenant.
+const TENANT: &str = "X-Tenant-ID";
 const VERIFY: Credential = BearerOrMfaToken(Outstanding::Verify);
 const ENROL: Credential = BearerOrMfaToken(Outstanding::Enrol);
 
@@ -40,6 +42,7 @@ pub fn routes() -> Vec<Route> {
                     .like("sbd_…")
                     .optional(),
             ])
+            .header(TENANT, "The tenant to act in; left out: their own.")
             .answers(200, signed_in())
             .answers(200, half_signed_in())
             .refuses([INVALID_CREDENTIALS, EMAIL_NOT_VERIFIED, FORBIDDEN])
@@ -52,8 +55,10 @@ pub fn routes() -> Vec<Route> {
                 session.",
             )
             .takes([text("refreshToken", "The newest one.").like("sbr_…"), site_key()])
+            .header(TENANT, "Must be the one of the session.")
             .answers(200, signed_in())
-            .refuses([FORBIDDEN]),
+            .refuses([FORBIDDEN])
+            .limited(),
         post("/logout", ToGiveUp, session::log_out)
             .does(
                 "Sign out",
@@ -77,7 +82,14 @@ pub fn routes() -> Vec<Route> {
                 "Register",
                 "The account is pending until its address is verified. An \
                 address that is known already gets the same answer, and its \
-                owner a mail.",
+                owner a mail. With an invitation, which proves the address, \
+                the account is active at once, or the one there is joins the \
+                tenant and keeps its password.",
+            )
+            .header(
+                "X-Idempotency-Key",
+                "1 to 128 printable ASCII characters. The same request under \
+                the same key is carried out once and answered the same for a day.",
             )
             .takes([
                 email(),
@@ -90,8 +102,16 @@ pub fn routes() -> Vec<Route> {
             ])
             .answers(
                 201,
-                object([email(), one_of("status", &["pending"], "Until the address is verified.")]),
+                object([
+                    email(),
+                    one_of(
+                        "status",
+                        &["pending", "active"],
+                        "`pending` until the address is verified; `active` by invitation.",
+                    ),
+                ]),
             )
+            .refuses([CONFLICT])
             .limited(),
         post("/verify-email", OneTimeToken, registration::verify_email)
             .does(
@@ -108,6 +128,34 @@ pub fn routes() -> Vec<Route> {
             .does("Send the verification mail again", "Every address gets the same answer.")
             .takes([email()])
             .answers(202, done("accepted"))
+            .limited(),
+        post("/forgot-password", Anybody, recovery::forgot)
+            .does("Ask for a link to choose a new password", "Every address gets the same answer.")
+            .takes([email()])
+            .answers(202, done("accepted"))
+            .limited(),
+        post("/reset-password", OneTimeToken, recovery::reset)
+            .does(
+                "Choose a new password by a mailed link",
+                "Ends every session of the person. Signs nobody in, and stands \
+                for no second factor. A password that cannot be taken leaves \
+                the link good. The link's own page does the same.",
+            )
+            .takes([mailed_token(), password()])
+            .answers(200, done("passwordChanged"))
+            .limited(),
+        post("/change-password", Bearer, recovery::change)
+            .does(
+                "Change the password",
+                "Ends every other session of the person. Who has a second \
+                factor proves it within the five minutes before.",
+            )
+            .takes([
+                text("currentPassword", "The present one.").like("gravel lantern orbit"),
+                text("newPassword", "The new one.").like("velvet harbour quince"),
+            ])
+            .answers(200, done("passwordChanged"))
+            .refuses([INVALID_CREDENTIALS, STEP_UP_REQUIRED, FORBIDDEN, CONFLICT])
             .limited(),
         post("/mfa/setup", ENROL, mfa::set_up)
             .does(

@@ -33,6 +33,7 @@ async fn try_login(call: &Call) -> Result<Response, RailError> {
         device_token: body
             .optional_string("deviceToken")
             .or_else(|| call.cookie(cookies::DEVICE).map(ToOwned::to_owned)),
+        tenant_id: call.tenant()?,
     };
     body.finish()?;
     match sign_in(&call.app, &call.origin, request).await? {
@@ -77,7 +78,9 @@ async fn try_refresh(call: &Call) -> Result<Response, RailError> {
     let token = body.string("refreshToken");
     let site_key = body.optional_string("siteKey");
     body.finish()?;
-    let tokens = refresh::refresh(&call.app, &call.origin, &token, site_key.as_deref()).await?;
+    let (site_key, tenant) = (site_key.as_deref(), call.tenant()?);
+    let tokens =
+        refresh::refresh(&call.app, &call.origin, &token, site_key, tenant.as_deref()).await?;
     Ok(call.answer(StatusCode::OK, signed_in(&tokens)))
 }
 
