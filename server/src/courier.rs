@@ -10,7 +10,7 @@ use jwks::Time;
 use tokio::{
     pin,
     task::JoinSet,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -29,8 +29,6 @@ const DELIVERY_LIMIT: Duration = Duration::from_secs(60);
 const LEASE: Duration = Duration::from_secs(90);
 /// How often there is a look at what has become due.
 const POLL: Duration = Duration::from_secs(1);
-/// How often the figures are read.
-const FIGURES: Duration = Duration::from_secs(10);
 /// How long deliveries that are on their way when the process ends may take.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -38,12 +36,7 @@ const GRACE: Duration = Duration::from_secs(3);
 pub async fn work(app: Arc<App>, ending: impl Future<Output = ()>) {
     pin!(ending);
     let mut deliveries = JoinSet::new();
-    let mut figures_due = Instant::now();
     loop {
-        if figures_due <= Instant::now() {
-            show_backlog(&app).await;
-            figures_due = Instant::now() + FIGURES;
-        }
         let claimed = claim(&app, AT_ONCE - deliveries.len(), &mut deliveries).await;
         let pause = async {
             if deliveries.len() == AT_ONCE {
@@ -156,12 +149,4 @@ async fn finish(app: &App, row: &ErrandRow) {
         }
         sleep(POLL).await;
     }
-}
-
-async fn show_backlog(app: &App) {
-    let Ok(backlog) = app.identity.errand_backlog().await else { return };
-    let age = backlog.oldest.map_or(Duration::ZERO, |oldest| app.clock.now().since(oldest));
-    #[allow(clippy::cast_precision_loss, reason = "a figure to look at")]
-    metrics::gauge!("signalbox_errands_waiting").set(backlog.waiting as f64);
-    metrics::gauge!("signalbox_errands_oldest_age").set(age.as_secs_f64());
 }

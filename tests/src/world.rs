@@ -461,6 +461,12 @@ impl World {
         self.server_ports[number % self.server_ports.len()]
     }
 
+    /// How many servers there are.
+    #[must_use]
+    pub const fn server_count(&self) -> usize {
+        self.server_ports.len()
+    }
+
     /// A caller of the first edge.
     #[must_use]
     pub fn edge(&self) -> Edge {
