@@ -1,4 +1,4 @@
-//! Every surface; its routes are the rows it declares, and no others.
+//! The routes are the rows that the surfaces declare, and no others.
 
 use std::sync::Arc;
 
@@ -7,31 +7,18 @@ use axum::Router;
 use crate::{
     app::App,
     http::{
-        feed, health, observe, outbox, pages, rail,
+        observe,
         route::{Route, Surface},
-        well_known,
+        surfaces,
     },
 };
 
-/// The surfaces, in the order they are documented in.
+/// Every route of every surface: the surface's name, the path it is reached at, and its row.
 #[must_use]
-pub fn surfaces() -> Vec<Surface> {
-    vec![
-        rail::surface(),
-        well_known::surface(),
-        health::surface(),
-        pages::surface(),
-        feed::surface(),
-        outbox::surface(),
-    ]
-}
-
-/// Every route of every surface, with the path it is reached at.
-#[must_use]
-pub fn table() -> Vec<(String, Route)> {
+pub fn table() -> Vec<(&'static str, String, Route)> {
     let rows = |surface: Surface| {
-        let base = surface.base;
-        surface.routes.into_iter().map(move |route| (format!("{base}{}", route.path), route))
+        let Surface { name, base, routes, .. } = surface;
+        routes.into_iter().map(move |route| (name, format!("{base}{}", route.path), route))
     };
     surfaces().into_iter().flat_map(rows).collect()
 }

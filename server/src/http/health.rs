@@ -11,7 +11,7 @@ use axum::{
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::route::{Credential, Refusal, Surface, get, object, one_of};
+use super::route::{Credential, Surface, get, list, object, one_of, text};
 use crate::{app::App, store::StoreResult};
 
 /// How long a store may take to answer before it counts as away.
@@ -19,8 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// `/health/live`, `/health/ready` and `/metrics`.
 pub fn surface() -> Surface {
-    const NOT_READY: Refusal =
-        Refusal { status: 503, code: "not ready", about: "`missing` names what is not there." };
+    let missing = list("missing", text("", "").like("sessions"), "What is not there.");
     Surface::new(
         "Health",
         vec![
@@ -30,7 +29,7 @@ pub fn surface() -> Surface {
             get("/health/ready", Credential::Anybody, ready)
                 .does("Is it ready", "Asks the stores.")
                 .answers(200, object([one_of("status", &["ready"], "It is.")]))
-                .refuses([NOT_READY]),
+                .answers(503, object([one_of("status", &["not ready"], "It is not."), missing])),
             get("/metrics", Credential::Anybody, figures),
         ],
     )

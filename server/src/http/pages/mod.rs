@@ -1,6 +1,7 @@
 //! Pages: rendered on the server, of use without JavaScript.
 
 mod answer;
+mod docs;
 mod invitation;
 mod reset_password;
 mod setup;
@@ -14,6 +15,7 @@ use super::route::{Credential, Surface, get, post};
 /// The surface of the pages, as `client_id`.
 pub const PAGES: &str = "pages";
 const STYLE: &str = include_str!("../../../templates/style.css");
+const DOCS_STYLE: &str = include_str!("../../../templates/docs.css");
 
 /// The pages.
 pub fn surface() -> Surface {
@@ -28,15 +30,17 @@ pub fn surface() -> Surface {
             post("/reset-password", Credential::Form, reset_password::submit),
             get("/invitation", Credential::Link, invitation::show),
             post("/invitation", Credential::Form, invitation::submit),
-            get("/assets/style.css", Credential::Anybody, style),
+            get("/docs", Credential::Anybody, docs::show),
+            get("/assets/style.css", Credential::Anybody, async || stylesheet(STYLE)),
+            get("/assets/docs.css", Credential::Anybody, async || stylesheet(DOCS_STYLE)),
         ],
     )
 }
 
-async fn style() -> Response {
+fn stylesheet(text: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/css; charset=utf-8"),
         (header::CACHE_CONTROL, "public, max-age=3600"),
     ];
-    (headers, STYLE).into_response()
+    (headers, text).into_response()
 }
