@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     AuthError,
+    known_device::{self, KnownDevice},
     login::{SignIn, complete, sign_in},
     mfa::half_signed_in,
     origin::{Origin, RAIL},
@@ -191,4 +192,21 @@ async fn what_was_not_judged_for_want_of_room_is_no_try() {
         assert!(matches!(guess().await, Err(AuthError::WrongCredentials)));
     }
     assert!(matches!(guess().await, Err(AuthError::TooMany { .. })));
+}
+
+#[tokio::test]
+async fn a_device_is_known_for_a_year_by_the_account_it_signed_in_to_and_stays_the_same() {
+    let mut world = World::new(|_| {}).await;
+    let (user, now) = (world.person().await, world.app.clock.now());
+    let mark = known_device::mark(&world.app, &world.origin, &user, now).unwrap();
+    let known = known_device::read(&world.app, &mark, now).unwrap();
+    assert_eq!(known, KnownDevice::of(&user, known.id));
+    let year = Duration::from_secs(365 * 24 * 3600);
+    let almost = now.plus(year - Duration::from_secs(1));
+    assert_eq!(known_device::read(&world.app, &mark, almost).as_ref(), Some(&known));
+    assert_eq!(known_device::read(&world.app, &mark, now.plus(year)), None);
+    // Signing in again gives it no other budget.
+    world.origin.known = Some(known.clone());
+    let renewed = known_device::mark(&world.app, &world.origin, &user, almost).unwrap();
+    assert_eq!(known_device::read(&world.app, &renewed, now.plus(year)), Some(known));
 }

@@ -15,7 +15,7 @@ pub const KNOWN: &str = "sb_known";
 
 /// The value of cookie `name`, if it came.
 pub fn read<'h>(app: &App, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let wanted = whole_name(app, name);
+    let wanted = whole_name(&app.issuer, name);
     let fields = headers.get_all(header::COOKIE).into_iter();
     fields.filter_map(|field| field.to_str().ok()).flat_map(|field| field.split(';')).find_map(
         |pair| {
@@ -28,19 +28,40 @@ pub fn read<'h>(app: &App, headers: &'h HeaderMap, name: &str) -> Option<&'h str
 /// `Set-Cookie` (RFC 6265 section 4.1) for cookie `name`, kept for `life`. `None` for a value that
 /// no header field can hold.
 pub fn set(app: &App, name: &str, value: &str, life: Duration) -> Option<HeaderValue> {
-    let name = whole_name(app, name);
-    let secure = if is_https(app) { "; Secure" } else { "" };
+    written(&app.issuer, name, value, life).parse().ok()
+}
+
+fn written(issuer: &str, name: &str, value: &str, life: Duration) -> String {
+    let name = whole_name(issuer, name);
+    let secure = if is_https(issuer) { "; Secure" } else { "" };
     let life = life.as_secs();
-    let text = format!("{name}={value}; Max-Age={life}; Path=/; HttpOnly; SameSite=Lax{secure}");
-    text.parse().ok()
+    format!("{name}={value}; Max-Age={life}; Path=/; HttpOnly; SameSite=Lax{secure}")
 }
 
 /// Of this host alone, and never by plain http, where the issuer is reached by https. Browsers
 /// take the prefix nowhere else.
-fn whole_name(app: &App, name: &str) -> String {
-    if is_https(app) { format!("__Host-{name}") } else { name.to_owned() }
+fn whole_name(issuer: &str, name: &str) -> String {
+    if is_https(issuer) { format!("__Host-{name}") } else { name.to_owned() }
 }
 
-fn is_https(app: &App) -> bool {
-    app.issuer.starts_with("https://")
+fn is_https(issuer: &str) -> bool {
+    issuer.starts_with("https://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_of_one_host_and_never_sent_in_the_clear_but_on_this_machine() {
+        let day = Duration::from_secs(86_400);
+        assert_eq!(
+            written("https://id.example", KNOWN, "v", day),
+            "__Host-sb_known=v; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
+        assert_eq!(
+            written("http://localhost:8000", DEVICE, "v", day),
+            "sb_device=v; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax"
+        );
+    }
 }

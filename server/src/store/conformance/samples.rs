@@ -250,7 +250,6 @@ pub(in crate::store) fn site(site_key: &str, hosts: &[&str]) -> Site {
             },
             rules: vec![Rule {
                 prefix: Some("/admin".to_owned()),
-                factor_proved_at: Some(at(8)),
                 methods: vec!["POST".to_owned()],
                 require: Some(Require::TwoFactor),
                 ..Rule::default()
@@ -373,6 +372,7 @@ pub(in crate::store) fn login(user_id: Uuid) -> PendingLogin {
         client_id: "auth2:shop".to_owned(),
         site_key: Some("shop".to_owned()),
         methods: vec![Method::Totp, Method::BackupCode],
+        factor_proved_at: Some(at(8)),
         remember: true,
         created_at: at(0),
         expires_at: at(0).plus(secs(600)),

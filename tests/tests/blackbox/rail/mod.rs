@@ -1,7 +1,10 @@
 //! The Auth Rail, endpoint by endpoint.
 
+mod devices;
 mod envelope;
 mod factors;
+mod mailed_codes;
+mod manage_factors;
 mod refresh;
 mod registration;
 mod sessions;
