@@ -200,7 +200,6 @@ pub struct Subject {
 /// Every act that writes with an event of an id that is already in the log succeeds without
 /// adding a second row.
 #[async_trait]
-#[allow(unused_variables, clippy::todo)]
 pub trait IdentityStore: Send + Sync {
     // ---- people -------------------------------------------------------------------------
 
@@ -251,9 +250,7 @@ pub trait IdentityStore: Send + Sync {
         cut_offs: &[CutOff],
         now: Time,
         event: &Event,
-    ) -> StoreResult<bool> {
-        todo!()
-    }
+    ) -> StoreResult<bool>;
 
     /// Replaces a password hash by one of the same password with newer parameters. `false`: the
     /// stored one is not `old` any more; nothing changed.
@@ -332,71 +329,47 @@ pub trait IdentityStore: Send + Sync {
         cut_offs: &[CutOff],
         now: Time,
         event: &Event,
-    ) -> StoreResult<bool> {
-        todo!()
-    }
+    ) -> StoreResult<bool>;
 
     /// How many codes of backup-code factor `factor_id` are unused.
-    async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32> {
-        todo!()
-    }
+    async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32>;
 
     // ---- trusted devices ----------------------------------------------------------------
 
     /// Adds a trusted device. What the person has of devices that expired at `device.created_at`
     /// or are of another `factor_epoch` goes, and so does, while there are more than `keep` with
     /// this one, the other one used longest ago.
-    async fn trust_device(&self, device: &TrustedDevice, keep: u32) -> StoreResult<()> {
-        todo!()
-    }
+    async fn trust_device(&self, device: &TrustedDevice, keep: u32) -> StoreResult<()>;
 
     /// That device of the person, of whatever epoch and expired or not.
-    async fn find_device(&self, user_id: Uuid, id: Uuid) -> StoreResult<Option<TrustedDevice>> {
-        todo!()
-    }
+    async fn find_device(&self, user_id: Uuid, id: Uuid) -> StoreResult<Option<TrustedDevice>>;
 
     /// Notes that a device was used at `now`.
-    async fn touch_device(&self, user_id: Uuid, id: Uuid, now: Time) -> StoreResult<()> {
-        todo!()
-    }
+    async fn touch_device(&self, user_id: Uuid, id: Uuid, now: Time) -> StoreResult<()>;
 
     /// Every device of the person, last used first.
-    async fn list_devices(&self, user_id: Uuid) -> StoreResult<Vec<TrustedDevice>> {
-        todo!()
-    }
+    async fn list_devices(&self, user_id: Uuid) -> StoreResult<Vec<TrustedDevice>>;
 
     /// Removes the devices of these ids that are the person's; how many. The event is written if
     /// any was there.
-    async fn remove_devices(&self, user_id: Uuid, ids: &[Uuid], event: &Event) -> StoreResult<u64> {
-        todo!()
-    }
+    async fn remove_devices(&self, user_id: Uuid, ids: &[Uuid], event: &Event) -> StoreResult<u64>;
 
     // ---- tenants ------------------------------------------------------------------------
 
     /// Makes a tenant. `false`: the id is taken.
-    async fn create_tenant(&self, tenant: &Tenant, event: &Event) -> StoreResult<bool> {
-        todo!()
-    }
+    async fn create_tenant(&self, tenant: &Tenant, event: &Event) -> StoreResult<bool>;
 
     /// The tenant of this id.
-    async fn find_tenant(&self, id: &str) -> StoreResult<Option<Tenant>> {
-        todo!()
-    }
+    async fn find_tenant(&self, id: &str) -> StoreResult<Option<Tenant>>;
 
     /// Every tenant, by id.
-    async fn list_tenants(&self) -> StoreResult<Vec<Tenant>> {
-        todo!()
-    }
+    async fn list_tenants(&self) -> StoreResult<Vec<Tenant>>;
 
     /// Makes a person a member of a tenant that is not their own, with these roles.
-    async fn join_tenant(&self, membership: &Membership, event: &Event) -> StoreResult<Joined> {
-        todo!()
-    }
+    async fn join_tenant(&self, membership: &Membership, event: &Event) -> StoreResult<Joined>;
 
     /// The tenants a person was invited into besides their own, by tenant.
-    async fn list_memberships(&self, user_id: Uuid) -> StoreResult<Vec<Membership>> {
-        todo!()
-    }
+    async fn list_memberships(&self, user_id: Uuid) -> StoreResult<Vec<Membership>>;
 
     // ---- endings and the log ------------------------------------------------------------
 
@@ -508,9 +481,7 @@ pub trait IdentityStore: Send + Sync {
     /// [`FEED_KEPT`], but never the newest. At most [`SWEPT_AT_ONCE`] rows of a kind, so that no
     /// act waits long behind it; how many rows went. Who comes to the feed from further back than
     /// its oldest entry takes a snapshot.
-    async fn sweep(&self, now: Time) -> StoreResult<u64> {
-        todo!()
-    }
+    async fn sweep(&self, now: Time) -> StoreResult<u64>;
 
     /// Whether the store answers.
     async fn check(&self) -> StoreResult<()>;

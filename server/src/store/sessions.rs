@@ -46,7 +46,6 @@ pub enum Repeat {
 /// Whatever is past its `expires_at` at `now` does not exist, whether or not it is still stored.
 /// `expires_at == now` is past.
 #[async_trait]
-#[allow(unused_variables, clippy::todo)]
 pub trait SessionStore: Send + Sync {
     // ---- sessions -----------------------------------------------------------------------
 
@@ -155,9 +154,7 @@ pub trait SessionStore: Send + Sync {
         key: &SecretHash,
         claimed_until: Time,
         now: Time,
-    ) -> StoreResult<Repeat> {
-        todo!()
-    }
+    ) -> StoreResult<Repeat>;
 
     /// Keeps the answer of a request that was carried out, until `expires_at`, in the place of a
     /// claim or an older answer.
@@ -167,14 +164,10 @@ pub trait SessionStore: Send + Sync {
         mark: &SecretHash,
         answer: &str,
         expires_at: Time,
-    ) -> StoreResult<()> {
-        todo!()
-    }
+    ) -> StoreResult<()>;
 
     /// Gives up the claim on a request that was not carried out. An answer stays.
-    async fn drop_request(&self, key: &SecretHash) -> StoreResult<()> {
-        todo!()
-    }
+    async fn drop_request(&self, key: &SecretHash) -> StoreResult<()>;
 
     // ---- throttles ----------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ mod people;
 mod random;
 mod refresh;
 mod requests;
-pub(super) mod samples;
+pub(crate) mod samples;
 mod session_races;
 mod sessions;
 mod sites;

@@ -210,3 +210,58 @@ async fn what_is_over_is_swept_away_bit_by_bit() {
     assert_eq!(folder.count("refresh_families"), 1);
     assert_eq!((folder.count("tries"), folder.count("requests")), (0, 0));
 }
+
+#[tokio::test]
+async fn a_data_folder_of_the_first_schema_is_brought_up_to_date() {
+    let folder = Folder::new();
+    std::fs::create_dir(&folder.0).unwrap();
+    let mut old = folder.connect();
+    schema::migrate_to(&mut old, 1);
+    let (person, opened) = (user("ada"), session(Uuid::new_v4()));
+    old.execute(
+        "INSERT INTO users (id, tenant_id, status, email, email_key, name, guid, roles, claims,
+             factor_epoch, created_at, updated_at, is_admin)
+         VALUES (?1, 'default', 'active', 'a@b.example', 'a@b.example', 'Ada', 'g', '[\"editor\"]',
+             '{}', 3, 1, 2, 0)",
+        [person.id],
+    )
+    .unwrap();
+    old.execute(
+        "INSERT INTO sessions (user_id, sid, tenant_id, client_id, acr, amr, auth_time, remember,
+             created_at, last_active_at, expires_at, ip, user_agent, device)
+         VALUES (?1, ?2, 'default', 'rail', ?3, '[\"pwd\"]', 5, 1, 6, 7, ?4, 'ip', 'ua', 'device')",
+        rusqlite::params![
+            person.id,
+            opened.sid,
+            opened.proof.acr.acr(),
+            opened.expires_at.millis()
+        ],
+    )
+    .unwrap();
+    old.execute(
+        "INSERT INTO refresh_families (user_id, sid, id, client_id, scope, live_hash, expires_at)
+         VALUES (?1, ?2, ?2, 'rail', '', ?3, ?4)",
+        rusqlite::params![
+            person.id,
+            opened.sid,
+            hash("token").as_bytes(),
+            opened.expires_at.millis()
+        ],
+    )
+    .unwrap();
+    drop(old);
+
+    let store = folder.open();
+    let subject = store.find_subject(person.id, opened.sid).await.unwrap().unwrap();
+    assert_eq!((subject.user.email_key.as_str(), subject.user.factor_epoch), ("a@b.example", 3));
+    assert_eq!(subject.memberships, []);
+    let held = store.find_session(person.id, opened.sid, at(0)).await.unwrap().unwrap();
+    assert_eq!((held.client_id.as_str(), held.proof.device_at), ("rail", None));
+    let tenants = store.list_tenants().await.unwrap();
+    assert_eq!(tenants.iter().map(|tenant| tenant.id.as_str()).collect::<Vec<_>>(), ["default"]);
+    assert_eq!(folder.count("refresh_families"), 1);
+    assert!(store.close_session(person.id, opened.sid).await.unwrap());
+    assert_eq!(folder.count("refresh_families"), 0);
+    drop(store);
+    drop(folder.open());
+}

@@ -11,7 +11,7 @@ use super::{
     Postgres,
     act::Act,
     cells::{Cells, millis, stored},
-    factors, unavailable,
+    factors, feed, tenants, unavailable,
 };
 use crate::{
     domain::{
@@ -21,7 +21,7 @@ use crate::{
     },
     store::{
         StoreResult,
-        identity::{Created, Registered, Subject},
+        identity::{Created, NewPassword, Registered, Subject},
     },
 };
 
@@ -196,7 +196,9 @@ pub(super) async fn find_subject(
     let sql = concat!(
         "SELECT ",
         columns!(),
-        ", session_at, session_until_at, person_at, person_until_at FROM users
+        ", session_at, session_until_at, person_at, person_until_at, ",
+        tenants::of_user!(),
+        " AS memberships FROM users
          LEFT JOIN (SELECT at AS session_at, until_at AS session_until_at FROM cut_offs
              WHERE kind = $2 AND id = $3) session ON TRUE
          LEFT JOIN (SELECT at AS person_at, until_at AS person_until_at FROM cut_offs
@@ -225,7 +227,7 @@ pub(super) async fn find_subject(
     };
     Ok(Some(Subject {
         user: read(&cells)?,
-        memberships: Vec::new(),
+        memberships: tenants::read_places(cells.get("memberships")?, id)?,
         session_cut_off: ending(CutOffKind::Session, sid, "session_at", "session_until_at")?,
         user_cut_off: ending(CutOffKind::User, id, "person_at", "person_until_at")?,
     }))
@@ -260,6 +262,42 @@ pub(super) async fn activate(
         return Ok(false);
     }
     store.commit_with(act, &[], event).await?;
+    Ok(true)
+}
+
+pub(super) async fn change_password(
+    store: &Postgres,
+    password: &NewPassword,
+    cut_offs: &[CutOff],
+    now: Time,
+    event: &Event,
+) -> StoreResult<bool> {
+    let mut act = store.transaction().await?;
+    let changed = act
+        .change(
+            "UPDATE users SET password_hash = $4, password_changed_at = $5, updated_at = $5,
+                 factor_epoch = factor_epoch + 1, status = $6,
+                 email_verified_at = coalesce(email_verified_at,
+                     CASE WHEN $3::text IS NOT NULL THEN $5::bigint END)
+             WHERE id = $1 AND factor_epoch = $2 AND email_key = coalesce($3, email_key)
+                 AND (status = $6 OR status = $7 AND $3 IS NOT NULL)",
+            &[
+                &password.user_id,
+                &stored(password.expected_epoch),
+                &password.proves_address,
+                &password.hash,
+                &now.millis(),
+                &UserStatus::Active.as_str(),
+                &UserStatus::Pending.as_str(),
+            ],
+        )
+        .await?;
+    if changed == 0 {
+        act.roll_back().await?;
+        return Ok(false);
+    }
+    let changes = feed::write_cut_offs(&mut act, cut_offs).await?;
+    store.commit_with(act, &changes, event).await?;
     Ok(true)
 }
 
@@ -301,6 +339,12 @@ pub(super) async fn has_admin(store: &Postgres) -> StoreResult<bool> {
         )
         .await?;
     Ok(row.is_some())
+}
+
+/// Acts on what belongs to a person come one after the other.
+pub(super) async fn lock_person(act: &mut Act, user_id: Uuid) -> StoreResult<()> {
+    act.rows("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE", &[&user_id]).await?;
+    Ok(())
 }
 
 fn read(cells: &Cells<'_>) -> StoreResult<User> {
