@@ -340,6 +340,7 @@ pub(super) async fn a_password_is_changed_by_one(pair: &Pair) {
             hash: format!("hash {number}"),
             expected_epoch: person.factor_epoch,
             proves_address: (number % 2 == 0).then(|| person.email_key.clone()),
+            invited: None,
         };
         async move {
             let id = password.user_id.to_string();

@@ -119,6 +119,7 @@ macro_rules! instantiate {
                 a_new_password_is_set_with_its_endings_and_its_event,
                 a_first_password_is_set_like_any_other,
                 a_link_that_was_mailed_proves_the_address,
+                an_invitation_says_what_an_account_that_was_nobodys_is,
                 a_password_stays_where_what_has_to_be_so_is_not,
             ],
             devices: [

@@ -13,9 +13,12 @@ use super::{
 use crate::{
     domain::{
         audit::Action,
-        user::{User, UserStatus},
+        user::{ADMIN_ROLE, User, UserStatus},
     },
-    store::{IdentityStore, identity::NewPassword},
+    store::{
+        IdentityStore,
+        identity::{Invited, NewPassword},
+    },
 };
 
 /// A new password of the person, as they stand.
@@ -25,6 +28,7 @@ fn of(person: &User) -> NewPassword {
         hash: "$argon2id$new".to_owned(),
         expected_epoch: person.factor_epoch,
         proves_address: None,
+        invited: None,
     }
 }
 
@@ -42,6 +46,32 @@ fn changed(person: &User) -> User {
         factor_epoch: person.factor_epoch + 1,
         ..person.clone()
     }
+}
+
+pub(super) async fn an_invitation_says_what_an_account_that_was_nobodys_is(pair: &Pair) {
+    let store = &*pair.identity;
+    let nobodys = User { status: UserStatus::Pending, roles: Vec::new(), ..user("ada") };
+    create(store, &nobodys).await;
+    let invited = Invited {
+        tenant_id: "guests".to_owned(),
+        roles: vec![ADMIN_ROLE.to_owned(), "clerk".to_owned()],
+        name: "Ada Invited".to_owned(),
+    };
+    let password = NewPassword { invited: Some(invited.clone()), ..by_link(&nobodys) };
+    let stale = NewPassword { expected_epoch: nobodys.factor_epoch + 1, ..password.clone() };
+    assert!(!change(store, &stale).await);
+    assert_eq!(store.find_user(nobodys.id).await.unwrap(), Some(nobodys.clone()));
+    assert!(change(store, &password).await);
+    let expected = User {
+        status: UserStatus::Active,
+        email_verified_at: nobodys.email_verified_at.or(Some(at(50))),
+        tenant_id: invited.tenant_id,
+        roles: invited.roles,
+        name: invited.name,
+        ..changed(&nobodys)
+    };
+    assert_eq!(store.find_user(nobodys.id).await.unwrap(), Some(expected));
+    assert!(store.has_admin().await.unwrap());
 }
 
 /// An ending of everything of the person, and of one session of theirs.

@@ -19,7 +19,7 @@ use crate::{
     domain::{
         audit::Event,
         factor::{BackupCode, Factor},
-        user::{User, UserStatus},
+        user::{ADMIN_ROLE, User, UserStatus},
     },
     store::identity::{Created, NewPassword, Registered, Subject},
 };
@@ -169,9 +169,13 @@ pub(super) fn change_password(
     now: Time,
     event: &Event,
 ) -> Result<bool, Fault> {
+    let invited = password.invited.as_ref();
+    let roles = invited.map(|invited| serde_json::to_string(&invited.roles)).transpose()?;
     let changed = tx.run(
         "UPDATE users SET password_hash = ?4, password_changed_at = ?5, updated_at = ?5,
              factor_epoch = factor_epoch + 1, status = 'active',
+             tenant_id = coalesce(?6, tenant_id), roles = coalesce(?7, roles),
+             is_admin = coalesce(?8, is_admin), name = coalesce(?9, name),
              email_verified_at = coalesce(email_verified_at, CASE WHEN ?3 IS NOT NULL THEN ?5 END)
          WHERE id = ?1 AND factor_epoch = ?2 AND email_key = coalesce(?3, email_key)
              AND (status = 'active' OR status = 'pending' AND ?3 IS NOT NULL)",
@@ -181,6 +185,10 @@ pub(super) fn change_password(
             password.proves_address,
             password.hash,
             now.millis(),
+            invited.map(|invited| &invited.tenant_id),
+            roles,
+            invited.map(|invited| invited.roles.iter().any(|role| role == ADMIN_ROLE)),
+            invited.map(|invited| &invited.name),
         ],
     )?;
     if changed == 0 {
