@@ -138,7 +138,7 @@ fn operation(surface: &Surface, route: &Route) -> Value {
             "required": true,
             "content": { "application/json": {
                 "schema": members(&route.takes, true),
-                "example": example(&route.takes),
+                "example": request_example(route),
             } },
         });
     }
@@ -278,6 +278,13 @@ pub fn enveloped(data: Value, list: bool) -> Value {
         body["pagination"] = pagination;
     }
     body
+}
+
+/// An example of a body: what must be in it.
+#[must_use]
+pub fn request_example(route: &Route) -> Value {
+    let required = route.takes.iter().filter(|field| !field.optional);
+    required.map(|field| (field.name.to_owned(), field.example.clone())).collect()
 }
 
 /// An example of these members.

@@ -12,7 +12,7 @@ use crate::{
     app::App,
     domain::login::Outstanding,
     http::{
-        openapi::{enveloped, example, reason},
+        openapi::{enveloped, example, reason, request_example},
         route::{Credential, Field, Kind, Refusal, Route, Shape, Surface},
         surfaces,
     },
@@ -178,11 +178,9 @@ fn call(issuer: &str, path: &str, route: &Route) -> String {
     if route.credential.takes_bearer() {
         lines.push(r#"-H "Authorization: Bearer $TOKEN""#.to_owned());
     }
-    let required: Vec<Field> =
-        route.takes.iter().filter(|field| !field.optional).cloned().collect();
-    if !required.is_empty() {
+    if route.takes.iter().any(|field| !field.optional) {
         lines.push("-H 'Content-Type: application/json'".to_owned());
-        lines.push(format!("-d '{}'", example(&required)));
+        lines.push(format!("-d '{}'", request_example(route)));
     }
     lines.join(" \\\n  ")
 }
