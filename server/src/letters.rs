@@ -17,7 +17,7 @@ use crate::{
 #[template(path = "letter.html")]
 struct LetterHtml<'l> {
     title: &'l str,
-    paragraphs: &'l [&'l str],
+    paragraphs: &'l [String],
     button: Option<(&'l str, &'l str)>,
     footer: &'l str,
 }
@@ -30,18 +30,28 @@ fn letter(
     expires_at: Time,
     app: &App,
 ) -> Letter {
+    let paragraphs: Vec<String> = paragraphs.iter().map(|text| inert(text)).collect();
     let footer = format!("Sent by Signalbox at {}", app.issuer);
     let mut text = paragraphs.join("\n\n");
     if let Some((label, link)) = button {
         text.push_str(&format!("\n\n{label}:\n{link}"));
     }
     text.push_str(&format!("\n\n-- \n{footer}\n"));
-    let html = LetterHtml { title, paragraphs, button, footer: &footer };
+    let html = LetterHtml { title, paragraphs: &paragraphs, button, footer: &footer };
     let html = html.render().unwrap_or_else(|error| {
         tracing::error!(%error, "a letter's HTML could not be made; it leaves as text alone");
         String::new()
     });
     Letter { to: to.to_owned(), subject: title.to_owned(), text, html, expires_at }
+}
+
+/// Text without what acts on the text around it: no new lines, and no change of direction.
+fn inert(text: &str) -> String {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.replace(acts, " ")
 }
 
 /// Asks the owner of an address to prove it.

@@ -190,3 +190,49 @@ fn judge(error: &SmtpError) -> Undelivered {
         Undelivered::Later(cause)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(to: &str) -> Letter {
+        Letter {
+            to: to.into(),
+            subject: "News\r\nBcc: x@example.com".into(),
+            text: "Hello\r\n.\r\nQUIT".into(),
+            html: "<p>Hello</p>".into(),
+            expires_at: Time::from_secs(0),
+        }
+    }
+
+    fn composed(to: &str) -> Result<String, String> {
+        let from = "Signalbox <signalbox@id.example.com>".parse().unwrap();
+        let message = compose(&from, Uuid::nil(), Time::from_secs(784_111_777), &letter(to))?;
+        Ok(String::from_utf8(message.formatted()).unwrap())
+    }
+
+    #[test]
+    fn a_letter_bears_its_own_name_and_the_hour_it_was_written() {
+        let message = composed("ada@example.com").unwrap();
+        let name = "Message-ID: <00000000-0000-0000-0000-000000000000@id.example.com>\r\n";
+        assert!(message.contains(name), "{message}");
+        assert!(message.contains("Date: Sun, 06 Nov 1994 08:49:37 +0000\r\n"), "{message}");
+        assert!(message.contains("Auto-Submitted: auto-generated\r\n"), "{message}");
+    }
+
+    #[test]
+    fn nothing_in_a_letter_becomes_a_header_or_a_recipient() {
+        let message = composed("ada@example.com").unwrap();
+        let (headers, _) = message.split_once("\r\n\r\n").unwrap();
+        assert!(!headers.to_lowercase().contains("\r\nbcc:"), "{headers}");
+        for to in ["ada@example.com\r\nBcc: x@example.com", "a@example.com, b@example.com", "ada"] {
+            assert!(composed(to).is_err(), "{to:?}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_written_in_ascii() {
+        let message = composed("ada@B\u{fc}CHER.example").unwrap();
+        assert!(message.contains("To: ada@xn--bcher-kva.example\r\n"), "{message}");
+    }
+}

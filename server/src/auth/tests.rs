@@ -12,13 +12,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    AuthError,
+    AuthError, errands,
     known_device::{self, KnownDevice},
     login::{SignIn, complete, sign_in},
     mfa::half_signed_in,
     origin::{Origin, RAIL},
     refresh::refresh,
-    registration::new_user,
+    registration::{new_user, resend_verification},
     sessions::session_end,
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
     data_dir::tests::Scratch,
     domain::{
         audit::Action,
+        errand::{Errand, Letter},
         login::{Outstanding, PendingLogin, normalise_address},
         secret::{OpaqueToken, TokenKind},
         session::Proof,
@@ -209,4 +210,51 @@ async fn a_device_is_known_for_a_year_by_the_account_it_signed_in_to_and_stays_t
     world.origin.known = Some(known.clone());
     let renewed = known_device::mark(&world.app, &world.origin, &user, almost).unwrap();
     assert_eq!(known_device::read(&world.app, &renewed, now.plus(year)), Some(known));
+}
+
+#[tokio::test]
+async fn a_queued_letter_is_sealed_and_opens_in_its_own_row_alone() {
+    let world = World::new(|_| {}).await;
+    let (app, now) = (&world.app, world.app.clock.now());
+    let letter = Letter {
+        to: "ada@example.com".into(),
+        subject: "a secret subject".into(),
+        text: "a secret link".into(),
+        html: String::new(),
+        expires_at: now.plus(Duration::from_secs(60)),
+    };
+    errands::send(app, letter.clone(), now).await.unwrap();
+    let later = now.plus(Duration::from_secs(10));
+    let mut row = app.identity.claim_errands(now, later, 5).await.unwrap().remove(0);
+    assert_eq!(row.expires_at, letter.expires_at);
+    for secret in ["ada@example.com", "secret", "letter"] {
+        let text = String::from_utf8_lossy(&row.sealed);
+        assert!(!text.contains(secret), "`{secret}` lies in the store");
+    }
+    assert!(matches!(errands::open(app, &row), Ok(Errand::Letter(opened)) if opened == letter));
+    row.id = Uuid::new_v4();
+    assert!(errands::open(app, &row).is_err());
+}
+
+#[tokio::test]
+async fn a_request_leaves_the_same_errand_for_every_address() {
+    let world = World::new(|_| {}).await;
+    world.person().await;
+    let app = &world.app;
+    let mut rows = Vec::new();
+    for email in ["ada@example.com", "eve@example.com"] {
+        resend_verification(app, &world.origin, email).await.unwrap();
+        let now = app.clock.now();
+        let lease = now.plus(Duration::from_secs(90));
+        rows.extend(app.identity.claim_errands(now, lease, 5).await.unwrap());
+    }
+    assert_eq!(rows.len(), 2);
+    // Not even by its length can one tell whose it is.
+    assert_eq!(rows[0].sealed.len(), rows[1].sealed.len());
+    for row in &rows {
+        let errand = errands::open(app, row).unwrap();
+        assert!(matches!(errand, Errand::VerifyEmail(_)));
+        let letter = errands::carry_out(app, errand, app.clock.now()).await.unwrap();
+        assert!(letter.is_none(), "somebody with nothing to verify is written to");
+    }
 }

@@ -14,6 +14,7 @@ mod devices;
 mod edges;
 mod embedded;
 mod endings;
+mod errands;
 mod factor_changes;
 mod factors;
 mod feed;
@@ -169,6 +170,18 @@ macro_rules! instantiate {
                 an_edge_is_found_by_its_credential_alone,
                 a_name_belongs_to_one_edge,
                 a_renewed_credential_takes_the_place_of_the_old_one,
+            ],
+            errands: [
+                an_errand_comes_back_whole,
+                what_is_not_due_is_not_claimed,
+                errands_are_claimed_longest_due_first_and_told_in_order,
+                a_claim_lasts_until_its_end,
+                a_deferred_errand_is_due_again_then,
+                a_rewritten_errand_has_its_new_content_and_end,
+                whoever_has_lost_a_claim_changes_nothing,
+                a_finished_errand_is_gone,
+                the_backlog_counts_what_is_not_finished,
+                each_errand_is_claimed_by_one,
             ],
             feed: [
                 an_empty_feed_has_an_epoch_and_ends_at_nought,

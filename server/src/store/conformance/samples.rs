@@ -16,6 +16,7 @@ use crate::{
         audit::{Action, AuditRow, Event},
         device::TrustedDevice,
         edge::EdgeRow,
+        errand::ErrandRow,
         factor::{BackupCode, Factor},
         key::KeyRow,
         login::{Outstanding, PendingLogin},
@@ -387,5 +388,17 @@ pub(crate) fn one_time(purpose: Purpose, owner: Uuid, token: &str) -> OneTime {
         hash: hash(token),
         bound_to: "ada@example.com \"ü\" 1900000000003".to_owned(),
         expires_at: at(0).plus(secs(1800)),
+    }
+}
+
+/// An errand queued and due at these milliseconds.
+pub(in crate::store) fn errand(queued_at: u64, due_at: u64) -> ErrandRow {
+    ErrandRow {
+        id: Uuid::new_v4(),
+        sealed: b"sealed".to_vec(),
+        queued_at: at(queued_at),
+        due_at: at(due_at),
+        attempts: 0,
+        expires_at: at(1_000_000),
     }
 }
