@@ -561,6 +561,7 @@ impl Walk {
                     hash: format!("hash {}", self.acts),
                     expected_epoch: self.epoch(*person, *ahead).await?,
                     proves_address: by_link.then(|| format!("person{person}@example.com")),
+                    invited: None,
                 };
                 let of = password.user_id.to_string();
                 let ended = cut_off(CutOffKind::User, &of, now, now.plus(secs(1)));
