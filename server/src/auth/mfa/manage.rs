@@ -31,7 +31,7 @@ pub struct Listed {
     pub remaining: Option<u32>,
 }
 
-/// The caller's factors, oldest first.
+/// The caller's factors, oldest first, backup codes last.
 ///
 /// # Errors
 /// [`AuthError::StepUpRequired`].
@@ -49,6 +49,8 @@ pub async fn list(app: &App, caller: &Caller) -> AuthResult<Vec<Listed>> {
         };
         listed.push(Listed { factor, is_default, remaining });
     }
+    // The codes that stand in for the others are as old as the first of them.
+    listed.sort_by_key(|listed| listed.remaining.is_some());
     Ok(listed)
 }
 

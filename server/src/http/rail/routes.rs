@@ -256,7 +256,10 @@ pub fn routes() -> Vec<Route> {
             .refuses([INVALID_CODE, ACCOUNT_LOCKED, FORBIDDEN])
             .limited(),
         get("/mfa/methods", Bearer, mfa::list)
-            .does("List factors", "The caller's own that are confirmed, oldest first.")
+            .does(
+                "List factors",
+                "The caller's own that are confirmed, oldest first, backup codes last.",
+            )
             .lists(shapes::factor())
             .fresh(),
         delete("/mfa/methods/{methodId}", Bearer, mfa::remove)

@@ -381,6 +381,7 @@ async fn a_site_counts_trusted_devices_for_as_long_as_it_says_and_a_new_one_does
         rail.post("/login", body).await.data(200)
     };
     world.advance(Duration::from_secs(7 * 24 * 3600 - 60));
+    world.caught_up().await;
     let session = Session::of(&login(Some("trusting")).await);
     world.edge().get("trusting.localhost", "/", &session.access).await.expect(200);
     for key in ["wary", "strong"] {
@@ -395,6 +396,7 @@ async fn a_site_counts_trusted_devices_for_as_long_as_it_says_and_a_new_one_does
     }
     // The token that was let in is let in no more once the week is over.
     world.advance(Duration::from_secs(120));
+    world.caught_up().await;
     world.edge().get("trusting.localhost", "/", &session.access).await.expect(401);
     assert_eq!(login(Some("trusting")).await["mfaRequired"], true);
 }

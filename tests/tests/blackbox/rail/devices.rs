@@ -135,9 +135,10 @@ async fn a_device_is_trusted_for_thirty_days_where_nothing_else_is_said() {
 
 #[tokio::test]
 async fn a_device_is_no_present_factor() {
-    let world = World::shared().await;
+    let mut world = World::start().await;
     let (rail, person) = (world.rail(), world.enrolled().await);
     let device = world.trusted_device(&person).await;
+    world.advance(Duration::from_secs(2 * STEP));
     let session = Session::of(&login(&world, &person, &device).await);
     for (method, path) in [
         ("GET", "/mfa/methods"),
@@ -162,10 +163,11 @@ async fn a_device_is_no_present_factor() {
 
 #[tokio::test]
 async fn people_see_their_own_devices_and_end_them() {
-    let world = World::shared().await;
+    let mut world = World::start().await;
     let (rail, person) = (world.rail(), world.enrolled().await);
     let other = world.sign_in(&world.person().await).await;
     let device = world.trusted_device(&person).await;
+    world.advance(Duration::from_secs(2 * STEP));
     let on_it = Session::of(&login(&world, &person, &device).await);
     let beside = world.sign_in(&person).await;
     let list = async |session: &Session| {
