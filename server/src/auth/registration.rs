@@ -98,7 +98,7 @@ async fn register_once(
         Some(token) => match invitations::find(app, token).await {
             Ok(invitation) => Some(invitation),
             Err(AuthError::InvalidToken) => {
-                problems.push(FieldProblem::new("invitation", "is unknown, spent or expired"));
+                problems.push(bad_invitation());
                 None
             }
             Err(error) => return Err(error),
@@ -124,8 +124,13 @@ async fn register_once(
     };
     let email = address.display.clone();
     if let Some(invitation) = invitation {
-        invitations::take(app, origin, invitation, name, &request.password, now).await?;
-        return Ok(Registered { email, proved: true });
+        let taken = invitations::take(app, origin, invitation, name, &request.password, now).await;
+        return match taken {
+            Ok(()) => Ok(Registered { email, proved: true }),
+            // Somebody was faster.
+            Err(AuthError::InvalidToken) => Err(AuthError::Invalid(vec![bad_invitation()])),
+            Err(error) => Err(error),
+        };
     }
     let hash = app.hasher.hash(&request.password).await?;
     let user = new_user(address.clone(), name, Some(hash), now);
@@ -143,6 +148,10 @@ async fn register_once(
         }
     }
     Ok(Registered { email, proved: false })
+}
+
+fn bad_invitation() -> FieldProblem {
+    FieldProblem::new("invitation", "is unknown, spent or expired")
 }
 
 /// A mail address as typed.

@@ -13,12 +13,14 @@ use uuid::Uuid;
 
 use super::{
     AuthError, errands,
+    error::AuthResult,
     known_device::{self, KnownDevice},
-    login::{SignIn, complete, sign_in},
+    login::{SESSIONS_KEPT, SignIn, complete, sign_in},
     mfa::half_signed_in,
     origin::{Origin, RAIL},
     refresh::refresh,
     registration::{new_user, resend_verification},
+    repeats::{self, Repeatable},
     sessions::session_end,
 };
 use crate::{
@@ -35,7 +37,7 @@ use crate::{
         session::Proof,
         user::{User, UserStatus},
     },
-    store::embedded::Embedded,
+    store::{embedded::Embedded, identity::NewPassword},
 };
 
 struct World {
@@ -193,6 +195,143 @@ async fn what_was_not_judged_for_want_of_room_is_no_try() {
         assert!(matches!(guess().await, Err(AuthError::WrongCredentials)));
     }
     assert!(matches!(guess().await, Err(AuthError::TooMany { .. })));
+}
+
+/// As somebody elsewhere changes it, without looking at sessions.
+async fn change_password(world: &World, user: &User) {
+    let now = world.app.clock.now();
+    let password = NewPassword {
+        user_id: user.id,
+        hash: "$argon2id$other".into(),
+        expected_epoch: user.factor_epoch,
+        proves_address: None,
+        invited: None,
+    };
+    let event = world.origin.event(Action::PasswordChanged, Some(user), now, json!({}));
+    assert!(world.app.identity.change_password(&password, &[], now, &event).await.unwrap());
+}
+
+fn by_password(now: jwks::Time) -> Proof {
+    Proof { acr: Level::OneFactor, amr: vec!["pwd".into()], auth_time: now, device_at: None }
+}
+
+async fn actions(world: &World) -> Vec<Action> {
+    let rows = world.app.identity.list_audit(0, 1000).await.unwrap();
+    rows.into_iter().map(|row| row.event.action).collect()
+}
+
+#[tokio::test]
+async fn a_sign_in_that_was_judged_by_an_older_password_opens_nothing() {
+    let world = World::new(|_| {}).await;
+    let judged = world.person().await;
+    change_password(&world, &judged).await;
+    let now = world.app.clock.now();
+    let answer =
+        complete(&world.app, &world.origin, judged.clone(), by_password(now), true, None, now)
+            .await;
+    assert!(matches!(answer, Err(AuthError::InvalidToken)));
+    assert!(world.app.sessions.list_sessions(judged.id, now).await.unwrap().is_empty());
+    // Whatever a replica may have issued for it is dead as well.
+    let snapshot = world.app.identity.snapshot("i", now).await.unwrap();
+    assert_eq!(snapshot.cut_offs.len(), 1);
+    assert!(actions(&world).await.contains(&Action::SessionRevoked));
+}
+
+#[tokio::test]
+async fn half_a_sign_in_dies_with_the_password_it_was_begun_with() {
+    let world = World::new(|_| {}).await;
+    let user = world.person().await;
+    let now = world.app.clock.now();
+    let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
+    let login = PendingLogin {
+        user_id: user.id,
+        tenant_id: "default".into(),
+        outstanding: Outstanding::Verify,
+        client_id: RAIL.into(),
+        site_key: None,
+        methods: Vec::new(),
+        factor_proved_at: None,
+        remember: true,
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(600)),
+    };
+    world.app.sessions.begin_login(&token.hash(), &login).await.unwrap();
+    assert!(half_signed_in(&world.app, token.as_str(), RAIL, None).await.is_ok());
+    change_password(&world, &user).await;
+    let standing = half_signed_in(&world.app, token.as_str(), RAIL, None).await;
+    assert!(matches!(standing, Err(AuthError::InvalidToken)));
+}
+
+#[tokio::test]
+async fn nobody_stays_in_a_tenant_they_do_not_belong_to() {
+    let world = World::new(|_| {}).await;
+    let user = world.person().await;
+    // The session says so, and no membership does.
+    let elsewhere = User { tenant_id: "acme".into(), ..user.clone() };
+    let now = world.app.clock.now();
+    let proof = by_password(now);
+    let answer = complete(&world.app, &world.origin, elsewhere, proof, true, None, now).await;
+    assert!(matches!(answer, Err(AuthError::InvalidToken)));
+    assert!(world.app.sessions.list_sessions(user.id, now).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_makes_room_for_another_is_ended_everywhere() {
+    let world = World::new(|_| {}).await;
+    let user = world.person().await;
+    let (first, refresh_token) = world.session(&user).await;
+    for _ in 0..SESSIONS_KEPT {
+        world.session(&user).await;
+    }
+    let now = world.app.clock.now();
+    let snapshot = world.app.identity.snapshot("i", now).await.unwrap();
+    let ended: Vec<&str> = snapshot.cut_offs.iter().map(|cut| cut.id.as_str()).collect();
+    assert_eq!(ended, [first.to_string()]);
+    assert_eq!(actions(&world).await.last(), Some(&Action::SessionRevoked));
+    let answer = refresh(&world.app, &world.origin, &refresh_token, None, None).await;
+    assert!(matches!(answer, Err(AuthError::InvalidToken)));
+}
+
+#[tokio::test]
+async fn a_claim_that_was_left_behind_lapses() {
+    let world = World::new(|_| {}).await;
+    let request = Repeatable { key: "a".into(), field: "key", content: b"content".to_vec() };
+    let once = || {
+        repeats::once(&world.app, "test", Some(&request), async {
+            AuthResult::Ok("done".to_owned())
+        })
+    };
+    let key = world.app.sealer.digest("test:key", b"a");
+    let now = world.app.clock.now();
+    let claimed = |until| world.app.sessions.begin_request(&key, until, now);
+    // Somebody began a while ago, and was killed.
+    claimed(now.plus(Duration::from_secs(60))).await.unwrap();
+    assert!(matches!(once().await, Err(AuthError::UnderWay)));
+    world.app.sessions.drop_request(&key).await.unwrap();
+    let past = jwks::Time::from_millis(now.millis() - 12_001);
+    let lapsed = jwks::Time::from_millis(now.millis() - 1);
+    world.app.sessions.begin_request(&key, lapsed, past).await.unwrap();
+    assert_eq!(once().await.unwrap(), "done");
+    assert_eq!(once().await.unwrap(), "done");
+}
+
+#[tokio::test]
+async fn a_reset_that_is_asked_for_is_logged_as_its_owners_and_for_nobody_else() {
+    let world = World::new(|_| {}).await;
+    let user = world.person().await;
+    let now = world.app.clock.now();
+    for email in [user.email.as_str(), "nobody@example.com"] {
+        let event = Box::new(world.origin.event(Action::ResetRequested, None, now, json!({})));
+        let address = normalise_address(email).unwrap();
+        let errand = Errand::ResetPassword { address, event };
+        let letter = errands::carry_out(&world.app, errand, now).await.unwrap();
+        assert_eq!(letter.is_some(), email == user.email);
+    }
+    let rows = world.app.identity.list_audit(0, 1000).await.unwrap();
+    let asked: Vec<_> =
+        rows.iter().filter(|row| row.event.action == Action::ResetRequested).collect();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].event.user_id, Some(user.id));
 }
 
 #[tokio::test]

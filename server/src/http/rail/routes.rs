@@ -55,7 +55,7 @@ pub fn routes() -> Vec<Route> {
                 session.",
             )
             .takes([text("refreshToken", "The newest one.").like("sbr_…"), site_key()])
-            .header(TENANT, "Must be the one of the session.")
+            .header(TENANT, "Must be the one of the session, where it is sent.")
             .answers(200, signed_in())
             .refuses([FORBIDDEN])
             .limited(),
@@ -324,13 +324,16 @@ pub fn routes() -> Vec<Route> {
     routes.into_iter().map(with_what_follows).collect()
 }
 
-/// Adds the refusals that follow from what a route asks and takes.
+/// Adds the header and the refusals that follow from what a route asks and takes.
 fn with_what_follows(route: Route) -> Route {
     let body: &[Refusal] =
         &[REQUEST_TIMEOUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, VALIDATION_ERROR];
     let token_in_body = matches!(route.credential, RefreshToken | OneTimeToken);
     let follow = [
-        (route.credential.takes_bearer(), &[UNAUTHORIZED, INVALID_TOKEN][..]),
+        (
+            route.credential.takes_bearer(),
+            &[UNAUTHORIZED, INVALID_TOKEN, FORBIDDEN, VALIDATION_ERROR][..],
+        ),
         (token_in_body, &[INVALID_TOKEN]),
         (route.fresh, &[STEP_UP_REQUIRED]),
         (route.method == http::Method::POST, body),
@@ -339,6 +342,11 @@ fn with_what_follows(route: Route) -> Route {
         (true, &[INTERNAL_ERROR, UNAVAILABLE]),
     ];
     let follow = follow.into_iter().filter(|(follows, _)| *follows);
+    let route = if route.credential.takes_bearer() {
+        route.header(TENANT, "Must be the one of the session, where it is sent.")
+    } else {
+        route
+    };
     let mut route = route.refuses(follow.flat_map(|(_, refusals)| refusals).copied());
     route.refuses.sort_by_key(|refusal| (refusal.status, refusal.code));
     route.refuses.dedup();

@@ -754,8 +754,8 @@ impl Walk {
             Act::FinishRequest { key, life } => {
                 let (key, mark) = (hash(&format!("request {key}")), hash("mark"));
                 let (answer, ends) = (self.acts.to_string(), Duration::from_millis(*life));
-                let finished = store.finish_request(&key, &mark, &answer, now.plus(ends)).await?;
-                format!("{finished:?}")
+                store.finish_request(&key, &mark, &answer, now.plus(ends)).await?;
+                String::new()
             }
             Act::DropRequest { key } => {
                 format!("{:?}", store.drop_request(&hash(&format!("request {key}"))).await?)

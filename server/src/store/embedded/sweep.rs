@@ -36,9 +36,10 @@ const ENDINGS_OVER: &str = "DELETE FROM cut_offs WHERE (kind, id) IN
 /// Entries from the oldest on, up to the first that is to be kept. The newest always is: the
 /// numbers go on from it.
 const ENTRIES_OVER: &str = "DELETE FROM feed
-    WHERE seq < coalesce((SELECT seq FROM feed WHERE at > :over ORDER BY seq LIMIT 1),
-                         (SELECT max(seq) FROM feed))
-        AND seq < (SELECT min(seq) FROM feed) + :limit";
+    WHERE seq < (SELECT max(seq) FROM feed) AND seq < coalesce(
+        (SELECT seq FROM feed WHERE seq < (SELECT min(seq) FROM feed) + :limit AND at > :over
+         ORDER BY seq LIMIT 1),
+        (SELECT min(seq) FROM feed) + :limit)";
 
 /// Sweeps identity once.
 pub(super) fn identity(tx: &Tx<'_>, now: Time) -> Result<u64, Fault> {

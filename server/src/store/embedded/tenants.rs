@@ -1,8 +1,6 @@
 //! Tenants, and who was invited into them.
 
-use jwks::Time;
 use rusqlite::{Connection, Row, params};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
@@ -18,41 +16,6 @@ use crate::{
     },
     store::identity::Joined,
 };
-
-/// The memberships of the person whose row is `u`, as JSON: read with the person, because every
-/// bearer and every refresh asks for them.
-macro_rules! of_user {
-    () => {
-        "(SELECT json_group_array(json_object('tenant_id', m.tenant_id, 'roles', json(m.roles),
-             'created_at', m.created_at) ORDER BY m.tenant_id)
-          FROM memberships m WHERE m.user_id = u.id)"
-    };
-}
-pub(super) use of_user;
-
-/// A membership as [`of_user`] gives it.
-#[derive(Deserialize)]
-struct Place {
-    tenant_id: String,
-    roles: Vec<String>,
-    created_at: Time,
-}
-
-/// What [`of_user`] gave in column `at`.
-pub(super) fn read_places(
-    row: &Row<'_>,
-    at: usize,
-    user_id: Uuid,
-) -> rusqlite::Result<Vec<Membership>> {
-    let places: Vec<Place> = json(row, at)?;
-    let with_person = |Place { tenant_id, roles, created_at }| Membership {
-        user_id,
-        tenant_id,
-        roles,
-        created_at,
-    };
-    Ok(places.into_iter().map(with_person).collect())
-}
 
 /// Makes a tenant, unless the id is taken.
 pub(super) fn create(tx: &Tx<'_>, tenant: &Tenant, event: &Event) -> Result<bool, Fault> {
@@ -112,14 +75,21 @@ pub(super) fn list_memberships(
 ) -> Result<Vec<Membership>, Fault> {
     let sql = "SELECT tenant_id, roles, created_at FROM memberships WHERE user_id = ?1
          ORDER BY tenant_id";
-    Ok(connection.all(sql, [user_id], |row| {
-        Ok(Membership {
-            user_id,
-            tenant_id: row.get(0)?,
-            roles: json(row, 1)?,
-            created_at: time(row, 2)?,
-        })
-    })?)
+    Ok(connection.all(sql, [user_id], |row| read_membership(row, 0, user_id))?)
+}
+
+/// The membership of that person whose tenant, roles and instant begin at column `first`.
+pub(super) fn read_membership(
+    row: &Row<'_>,
+    first: usize,
+    user_id: Uuid,
+) -> rusqlite::Result<Membership> {
+    Ok(Membership {
+        user_id,
+        tenant_id: row.get(first)?,
+        roles: json(row, first + 1)?,
+        created_at: time(row, first + 2)?,
+    })
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Tenant> {

@@ -4,7 +4,7 @@ use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
 };
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, Row, named_params, params, types::ValueRef};
 use uuid::Uuid;
 
 use super::{
@@ -113,31 +113,41 @@ pub(super) fn find_by_login(connection: &Connection, key: &str) -> Result<Option
     Ok(connection.one(by_name, [key], read)?)
 }
 
-/// The person with their memberships, and the endings of this session and of everything of theirs.
+/// The person with the endings of this session and of everything of theirs, and with their
+/// memberships: a row for each, or one without.
 pub(super) fn find_subject(
     connection: &Connection,
     id: Uuid,
     sid: Uuid,
 ) -> Result<Option<Subject>, Fault> {
+    const MEMBERSHIP: usize = COLUMNS + 4;
     let sql = concat!(
         "SELECT ",
         columns!(),
-        ", s.at, s.until, p.at, p.until, ",
-        tenants::of_user!(),
-        " FROM users u
+        ", s.at, s.until, p.at, p.until, m.tenant_id, m.roles, m.created_at FROM users u
          LEFT JOIN cut_offs s ON s.kind = 'session' AND s.id = ?2
          LEFT JOIN cut_offs p ON p.kind = 'user' AND p.id = ?3
-         WHERE u.id = ?1"
+         LEFT JOIN memberships m ON m.user_id = ?1
+         WHERE u.id = ?1 ORDER BY m.tenant_id"
     );
     let (session, person) = (sid.to_string(), id.to_string());
-    Ok(connection.one(sql, params![id, session, person], |row| {
-        Ok(Subject {
-            user: read(row)?,
-            memberships: tenants::read_places(row, COLUMNS + 4, id)?,
-            session_cut_off: ending(row, COLUMNS, CutOffKind::Session, &session)?,
-            user_cut_off: ending(row, COLUMNS + 2, CutOffKind::User, &person)?,
-        })
-    })?)
+    let mut subject: Option<Subject> = None;
+    connection.all(sql, params![id, session, person], |row| {
+        let subject = match subject.take() {
+            Some(known) => subject.insert(known),
+            None => subject.insert(Subject {
+                user: read(row)?,
+                memberships: Vec::new(),
+                session_cut_off: ending(row, COLUMNS, CutOffKind::Session, &session)?,
+                user_cut_off: ending(row, COLUMNS + 2, CutOffKind::User, &person)?,
+            }),
+        };
+        if row.get_ref(MEMBERSHIP)? != ValueRef::Null {
+            subject.memberships.push(tenants::read_membership(row, MEMBERSHIP, id)?);
+        }
+        Ok(())
+    })?;
+    Ok(subject)
 }
 
 /// Marks the address proved and the pending account active.

@@ -29,9 +29,10 @@ pub(super) async fn sweep(store: &Postgres, now: Time) -> StoreResult<u64> {
     let entries = act
         .change(
             "DELETE FROM feed
-             WHERE seq < coalesce((SELECT seq FROM feed WHERE at > $1 ORDER BY seq LIMIT 1),
-                                  (SELECT max(seq) FROM feed))
-                 AND seq < (SELECT min(seq) FROM feed) + $2",
+             WHERE seq < (SELECT max(seq) FROM feed) AND seq < coalesce(
+                 (SELECT seq FROM feed WHERE seq < (SELECT min(seq) FROM feed) + $2 AND at > $1
+                  ORDER BY seq LIMIT 1),
+                 (SELECT min(seq) FROM feed) + $2)",
             &[&now.minus(FEED_KEPT).millis(), &i64::from(SWEPT_AT_ONCE)],
         )
         .await?;

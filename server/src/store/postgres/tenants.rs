@@ -1,10 +1,8 @@
 //! Tenants, and who was invited into them.
 
-use jwks::Time;
-use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Postgres, broken, cells::Cells};
+use super::{Postgres, cells::Cells};
 use crate::{
     domain::{
         audit::Event,
@@ -12,38 +10,6 @@ use crate::{
     },
     store::{StoreResult, identity::Joined},
 };
-
-/// The memberships of the person whose row is of `users`, as JSON (NULL: none): read with the
-/// person, because every bearer and every refresh asks for them.
-macro_rules! of_user {
-    () => {
-        "(SELECT json_agg(json_build_object('tenant_id', m.tenant_id, 'roles', m.roles,
-             'created_at', m.created_at) ORDER BY m.tenant_id)::text
-          FROM memberships m WHERE m.user_id = users.id)"
-    };
-}
-pub(super) use of_user;
-
-/// A membership as [`of_user`] gives it.
-#[derive(Deserialize)]
-struct Place {
-    tenant_id: String,
-    roles: Vec<String>,
-    created_at: Time,
-}
-
-/// What [`of_user`] gave.
-pub(super) fn read_places(places: Option<&str>, user_id: Uuid) -> StoreResult<Vec<Membership>> {
-    let Some(places) = places else { return Ok(Vec::new()) };
-    let places: Vec<Place> = serde_json::from_str(places).map_err(broken)?;
-    let with_person = |Place { tenant_id, roles, created_at }| Membership {
-        user_id,
-        tenant_id,
-        roles,
-        created_at,
-    };
-    Ok(places.into_iter().map(with_person).collect())
-}
 
 pub(super) async fn create(store: &Postgres, tenant: &Tenant, event: &Event) -> StoreResult<bool> {
     let mut act = store.transaction().await?;
