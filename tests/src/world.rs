@@ -490,6 +490,12 @@ impl World {
         &mut self.servers[0]
     }
 
+    /// The process of one of the servers, in turn.
+    pub fn server_node_of(&mut self, number: usize) -> &mut Node {
+        let count = self.servers.len();
+        &mut self.servers[number % count]
+    }
+
     /// The process of the first edge.
     ///
     /// # Panics

@@ -2,6 +2,7 @@
 
 mod commands;
 mod endings;
+mod faults;
 mod keys;
 mod mail;
 mod outages;
