@@ -21,7 +21,7 @@ const VERDICTS: usize = 20_000;
 /// How often the keys are read anew without being told: covers times in rows that pass.
 const KEY_INTERVAL: Duration = Duration::from_secs(30);
 /// How long to wait before a failed start of the stores is tried again.
-const RETRY: Duration = Duration::from_millis(500);
+const RETRY: Duration = Duration::from_millis(200);
 
 /// Everything a use case works with. A plain struct: no framework, no generics.
 pub struct App {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{broken, server::Server, unavailable};
+use super::{ACT_LIMIT, broken, server::Server, unavailable};
 use crate::store::{StoreError, StoreResult};
 
 mod embedded {
@@ -18,8 +18,10 @@ const LOCK: i64 = 0x0073_6967_626f_7801;
 
 pub(super) async fn migrate(server: &Server) -> StoreResult<()> {
     let mut client = server.connect(|| {}).await?;
+    // What takes no time tells whether there is anybody to wait for.
+    let unlimited = client.batch_execute("SET statement_timeout = 0");
+    timeout(ACT_LIMIT, unlimited).await.map_err(|_| unavailable("no answer in time"))??;
     let work = async {
-        client.batch_execute("SET statement_timeout = 0").await?;
         client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
         // A migration the program does not know, or knows otherwise, is an error by default.
         embedded::migrations::runner().run_async(&mut client).await.map_err(failure)?;
