@@ -64,6 +64,16 @@ impl Process {
         self.log_start
     }
 
+    /// Everything it has said.
+    ///
+    /// # Panics
+    /// When that is no text.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let text = fs::read(&self.log).unwrap();
+        String::from_utf8(text[self.log_start..].to_vec()).unwrap()
+    }
+
     /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {

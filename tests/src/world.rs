@@ -508,7 +508,16 @@ impl World {
     ///
     /// # Panics
     /// In an embedded one.
-    pub fn stores(&mut self) -> &mut Stores {
+    #[must_use]
+    pub fn stores(&self) -> &Stores {
+        self.stores.as_ref().unwrap()
+    }
+
+    /// The same, to be started and stopped.
+    ///
+    /// # Panics
+    /// In an embedded one.
+    pub fn stores_mut(&mut self) -> &mut Stores {
         self.stores.as_mut().unwrap()
     }
 

@@ -50,7 +50,7 @@ impl Store {
         }
     }
 
-    fn link(self, world: &mut World) -> &Link {
+    fn link(self, world: &World) -> &Link {
         match self {
             Self::Redis => &world.stores().redis,
             Self::Postgres => &world.stores().postgres,
@@ -204,7 +204,7 @@ async fn goes_away(store: Store, fault: impl Fn(&Link)) {
     }
     let mut world = World::plan().apart().start().await;
     let prepared = Prepared::new(&mut world).await;
-    fault(store.link(&mut world));
+    fault(store.link(&world));
     is_missed(&mut world, &prepared, store).await;
 }
 
@@ -216,7 +216,7 @@ async fn is_away_at_start(store: Store, fault: impl Fn(&Link)) {
     let mut world = World::plan().apart().start().await;
     let prepared = Prepared::new(&mut world).await;
     world.server_node().end().await;
-    fault(store.link(&mut world));
+    fault(store.link(&world));
     world.server_node().launch();
     let rail = world.rail();
     until("it listens", Duration::from_secs(10), async || {
@@ -295,7 +295,7 @@ async fn crawls(store: Store) {
     let rail = world.rail();
     for delay in CRAWLS {
         let prepared = Prepared::new(&mut world).await;
-        store.link(&mut world).slow_down(delay);
+        store.link(&world).slow_down(delay);
         for (name, answer, well) in answers(prepared.operations(&rail)).await {
             if answer.status != well {
                 unavailable(name, &answer);
@@ -303,7 +303,7 @@ async fn crawls(store: Store) {
         }
         rail.root("GET", "/health/live").await.expect(200);
         world.edge().demo(&prepared.live.access).await.expect(200);
-        store.link(&mut world).mend();
+        store.link(&world).mend();
         let mended = Instant::now();
         until("it is ready again", Duration::from_secs(20), async || {
             (rail.root("GET", "/health/ready").await.status == 200).then_some(())
@@ -344,7 +344,7 @@ async fn a_silent_connection_is_given_up_though_nobody_waits_for_its_answer() {
     if Kind::asked_for() == Kind::Embedded {
         return;
     }
-    let mut world = World::plan().apart().start().await;
+    let world = World::plan().apart().start().await;
     let rail = world.rail();
     let probe = async || {
         let request = rail.request_root("GET", "/health/ready");
@@ -353,12 +353,12 @@ async fn a_silent_connection_is_given_up_though_nobody_waits_for_its_answer() {
     };
     assert!(probe().await);
     for store in [Store::Redis, Store::Postgres] {
-        store.link(&mut world).silence();
+        store.link(&world).silence();
         let silent = Instant::now();
         while silent.elapsed() < Duration::from_secs(3) {
             assert!(!probe().await);
         }
-        store.link(&mut world).mend();
+        store.link(&world).mend();
         let mended = Instant::now();
         until("a probe finds it ready", Duration::from_secs(20), async || {
             probe().await.then_some(())
@@ -386,8 +386,8 @@ async fn redis_loses_everything(in_its_stead: bool) {
     let other = Session::of(&verify(&rail, &other_half, &code).await.data(200));
 
     if in_its_stead {
-        world.stores().stop_redis();
-        world.stores().start_redis().await;
+        world.stores_mut().stop_redis();
+        world.stores_mut().start_redis().await;
     } else {
         world.stores().empty_redis().await;
     }

@@ -4,6 +4,7 @@ mod commands;
 mod endings;
 mod faults;
 mod keys;
+mod kills;
 mod mail;
 mod outages;
 mod settings;
