@@ -1,6 +1,7 @@
 //! A connection to a store that can be cut, silenced or slowed, without touching the store.
 
 use std::{
+    collections::VecDeque,
     net::{SocketAddr, TcpListener as StdListener},
     sync::LazyLock,
     time::Duration,
@@ -13,14 +14,11 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     runtime::{Builder, Runtime},
-    sync::{mpsc, watch},
+    sync::watch,
     time::{Instant, sleep_until},
 };
 
 use crate::world::free_port;
-
-/// What has been read and not yet passed on, chunks: enough for every answer of a test.
-const UNDER_WAY: usize = 1024;
 
 /// How the way to a store is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +83,7 @@ impl Link {
 /// A test's own runtime ends with the test, before its world does.
 fn runtime() -> &'static Runtime {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-        Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
     });
     &RUNTIME
 }
@@ -148,36 +146,45 @@ async fn join(near: TcpStream, target: SocketAddr, mut way: watch::Receiver<Way>
 
 /// Carries one direction.
 async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: watch::Receiver<Way>) {
-    let (enter, mut leave) = mpsc::channel::<(Instant, Vec<u8>)>(UNDER_WAY);
-    let taking = async {
-        let mut bytes = vec![0; 16 * 1024];
-        while let Ok(count @ 1..) = from.read(&mut bytes).await {
-            let now = *way.borrow();
-            let delay = match now {
-                Way::Open(delay) => delay,
-                Way::Cut => return,
-                Way::Silent => {
-                    // Read on, so that the sender is never held up, and never speak again.
-                    while let Ok(1..) = from.read(&mut bytes).await {}
+    let mut bytes = vec![0; 16 * 1024];
+    let mut under_way: VecDeque<(Instant, Vec<u8>)> = VecDeque::new();
+    loop {
+        let due = under_way.front().map(|(due, _)| *due);
+        tokio::select! {
+            () = at(due) => {
+                let Some((_, bytes)) = under_way.pop_front() else { continue };
+                if to.write_all(&bytes).await.is_err() {
                     return;
                 }
-            };
-            if enter.send((Instant::now() + delay, bytes[..count].to_vec())).await.is_err() {
-                return;
+            }
+            read = from.read(&mut bytes) => {
+                let Ok(count @ 1..) = read else { return };
+                let now = *way.borrow();
+                match now {
+                    Way::Open(Duration::ZERO) if under_way.is_empty() => {
+                        if to.write_all(&bytes[..count]).await.is_err() {
+                            return;
+                        }
+                    }
+                    Way::Open(delay) => {
+                        under_way.push_back((Instant::now() + delay, bytes[..count].to_vec()));
+                    }
+                    Way::Cut => return,
+                    Way::Silent => {
+                        // Read on, so that the sender is never held up, and never speak again.
+                        while let Ok(1..) = from.read(&mut bytes).await {}
+                        return;
+                    }
+                }
             }
         }
-    };
-    let giving = async {
-        while let Some((due, bytes)) = leave.recv().await {
-            sleep_until(due).await;
-            if to.write_all(&bytes).await.is_err() {
-                return;
-            }
-        }
-        std::future::pending().await
-    };
-    tokio::select! {
-        () = taking => {}
-        () = giving => {}
+    }
+}
+
+/// Waits for an instant; for ever where there is none.
+async fn at(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
