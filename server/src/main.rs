@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     cli::{Cli, Command, Global},
-    run::{Outcome, data, demo, edge, failure::Failure, say, server as token_server, up},
+    run::{Outcome, data, demo, edge, failure::Failure, routes, say, server as token_server, up},
 };
 
 #[global_allocator]
@@ -86,6 +86,7 @@ fn carry_out(cli: Cli) -> Outcome {
             let config = settings(&global, Part::Server, |_| {})?;
             block_on(data::administer(config, &global.data, keys.into_command()))
         }
+        Command::Routes => routes::list_routes(),
         Command::Demo { listen } => block_on(demo::demo_alone(listen)),
         Command::Totp { secret, at, next } => data::show_code(&secret, at.as_deref(), next),
     }

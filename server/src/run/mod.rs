@@ -5,6 +5,7 @@ pub mod demo;
 pub mod edge;
 pub mod ending;
 pub mod failure;
+pub mod routes;
 pub mod server;
 mod stores;
 pub mod up;
