@@ -12,6 +12,7 @@ pub mod configured_sites;
 pub mod control;
 pub mod data_dir;
 pub mod demo;
+pub mod doctor;
 pub mod domain;
 pub mod feed;
 pub mod figures;

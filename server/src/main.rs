@@ -13,9 +13,10 @@ use std::{
 use clap::Parser;
 use server::{
     config::{
-        Config,
+        Config, Problem,
         check::{self, Part},
         load::load,
+        reference,
     },
     data_dir::DataDir,
     logs,
@@ -23,8 +24,8 @@ use server::{
 use tokio::runtime::Runtime;
 
 use crate::{
-    cli::{Cli, Command, Global},
-    run::{Outcome, data, demo, edge, failure::Failure, say, server as token_server, up},
+    cli::{Cli, Command, Global, Settings},
+    run::{Outcome, data, demo, doctor, edge, failure::Failure, say, server as token_server, up},
 };
 
 #[global_allocator]
@@ -78,6 +79,14 @@ fn carry_out(cli: Cli) -> Outcome {
             let problems = DataDir::inspect(&global.data, config.server.sealing_key.as_deref());
             if problems.is_empty() { say("ok") } else { Err(problems.into()) }
         }
+        Command::Doctor => match read_settings(&global, |_| {}) {
+            Ok(config) => {
+                let wrong = check::judge(&config, Part::Server);
+                block_on(doctor::examine(&config, &global.data, wrong))
+            }
+            Err(problems) => doctor::report(&problems),
+        },
+        Command::Settings(Settings::Reference) => say(reference::markdown().trim_end()),
         Command::Admin(admin) => {
             let config = settings(&global, Part::Server, |_| {})?;
             block_on(data::administer(config, &global.data, admin.into_command()?))
@@ -96,10 +105,15 @@ fn settings(
     part: Part,
     flags: impl FnOnce(&mut Config),
 ) -> Result<Config, Failure> {
-    let mut config = load(global.config.as_deref(), std::env::vars_os().filter_map(as_text))?;
-    flags(&mut config);
+    let config = read_settings(global, flags)?;
     let problems = check::judge(&config, part);
     if problems.is_empty() { Ok(config) } else { Err(problems.into()) }
+}
+
+fn read_settings(global: &Global, flags: impl FnOnce(&mut Config)) -> Result<Config, Vec<Problem>> {
+    let mut config = load(global.config.as_deref(), std::env::vars_os().filter_map(as_text))?;
+    flags(&mut config);
+    Ok(config)
 }
 
 /// No setting has a name or a value that is not UTF-8.

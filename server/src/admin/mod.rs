@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use jwks::{Algorithm, Time};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use edges::renew_edge;
 pub use error::{AdminError, AdminResult};
@@ -22,6 +22,7 @@ pub use users::NewUser;
 use crate::{
     app::App,
     clock::new_id,
+    doctor,
     domain::audit::{Action, Event},
 };
 
@@ -43,6 +44,8 @@ pub enum AdminCommand {
         /// Its name for people.
         name: String,
     },
+    /// What the data lacks for production.
+    Examine,
     /// The signing keys that are not expired.
     ListKeys,
     /// A new signing key, which takes over after `tokens.key_lead`.
@@ -62,6 +65,7 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::CreateUser(user) => users::create(app, *user).await,
         AdminCommand::CreateSite(draft) => sites::create(app, *draft).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
+        AdminCommand::Examine => Ok(json!(doctor::data(&*app.identity, app.clock.now()).await)),
         AdminCommand::ListKeys => keys::list(app).await,
         AdminCommand::RotateKey { algorithm } => keys::rotate(app, algorithm).await,
     }

@@ -9,6 +9,7 @@ mod mail;
 mod password;
 mod policy;
 mod problem;
+pub mod reference;
 mod server;
 mod sessions;
 mod tokens;
@@ -26,7 +27,7 @@ pub use policy::PolicySection;
 pub use problem::Problem;
 pub use server::ServerSection;
 pub use sessions::SessionsSection;
-pub use tokens::TokensSection;
+pub use tokens::{KEY_SET_TTL, TokensSection};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,13 +45,14 @@ pub struct Config {
     pub mail: MailSection,
     /// Lifetimes and algorithms.
     pub tokens: TokensSection,
-    /// Rules and costs of passwords.
+    /// Rules for passwords, and what hashing them costs.
     pub password: PasswordSection,
-    /// How much anybody may try.
+    /// How often anybody may try within 15 minutes, where nothing else is said.
     pub limits: LimitsSection,
     /// What is asked where no site says otherwise.
     pub policy: PolicySection,
-    /// Sites behind the edge. They are stored at start; sites made by command stay beside them.
+    /// A site behind the edge; may stand there several times. They are stored at start; sites made by
+    /// command stay beside them.
     pub sites: Vec<Site>,
 }
 

@@ -8,10 +8,7 @@ use axum::{
 };
 use http::{StatusCode, header};
 
-use crate::app::App;
-
-/// How long a client may keep the key set: shorter than a new key is published before it signs.
-const CACHE: &str = "public, max-age=300";
+use crate::{app::App, config::KEY_SET_TTL};
 
 /// GET /.well-known/jwks.json
 pub async fn jwks(State(app): State<Arc<App>>) -> Response {
@@ -21,9 +18,10 @@ pub async fn jwks(State(app): State<Arc<App>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, headers).into_response();
     }
     let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, CACHE),
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        // Shorter than a new key is published before it signs.
+        (header::CACHE_CONTROL, format!("public, max-age={KEY_SET_TTL}")),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*".to_owned()),
     ];
     (headers, serde_json::to_string(&keys).unwrap_or_default()).into_response()
 }
