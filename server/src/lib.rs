@@ -25,4 +25,6 @@ pub mod published_keys;
 pub mod router;
 pub mod seal;
 pub mod store;
+#[cfg(feature = "otel")]
+pub mod telemetry;
 pub mod tokens;

@@ -38,7 +38,10 @@ fn main() -> ExitCode {
     // One TLS provider in the whole process. It can only be there already, and be the same.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let cli = Cli::parse();
-    match carry_out(cli) {
+    let outcome = carry_out(cli);
+    #[cfg(feature = "otel")]
+    server::telemetry::end();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             drop(writeln!(io::stderr(), "{failure}"));
@@ -49,21 +52,27 @@ fn main() -> ExitCode {
 
 fn carry_out(cli: Cli) -> Outcome {
     let Cli { global, command } = cli;
-    let long_running = matches!(
-        command,
-        Command::Up(_) | Command::Serve(_) | Command::Edge(_) | Command::Demo { .. }
-    );
-    logs::start(global.log, if long_running { "info" } else { "warn" }).map_err(Failure::usage)?;
+    let log = |level, traced: Option<&Config>| {
+        logs::start(global.log, level, traced).map_err(Failure::usage)
+    };
+    match &command {
+        // They read their settings first, which say whether requests are traced.
+        Command::Up(_) | Command::Serve(_) => {}
+        Command::Edge(_) | Command::Demo { .. } => log("info", None)?,
+        _ => log("warn", None)?,
+    }
     match command {
         Command::Up(addresses) => {
             let config = settings(&global, Part::Server, |config| {
                 addresses.server.apply(config);
                 addresses.edge.apply(config);
             })?;
+            log("info", Some(&config))?;
             block_on(up::up(config, &global.data))
         }
         Command::Serve(addresses) => {
             let config = settings(&global, Part::Server, |config| addresses.apply(config))?;
+            log("info", Some(&config))?;
             block_on(token_server::serve(config, &global.data))
         }
         Command::Edge(address) => {

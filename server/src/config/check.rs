@@ -9,7 +9,7 @@ use std::{
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::{Config, Problem, tokens::KEY_SET_TTL};
+use super::{Config, Problem, TelemetrySection, tokens::KEY_SET_TTL};
 use crate::{
     data_dir,
     domain::secret::{OpaqueToken, TokenKind},
@@ -45,6 +45,7 @@ pub fn judge(config: &Config, part: Part) -> Vec<Problem> {
         judge.tokens(config);
         judge.password(config);
         judge.limits(config);
+        judge.telemetry(config);
         judge.sites(config);
     }
     judge.edge(config, part);
@@ -316,6 +317,35 @@ impl Judge {
             ("limits.refresh_per_minute", limits.refresh_per_minute, u32::MAX),
         ] {
             self.within(setting, value.into(), 1..=most.into());
+        }
+    }
+
+    fn telemetry(&mut self, config: &Config) {
+        let (telemetry, unset) = (&config.telemetry, TelemetrySection::default());
+        let is_there = cfg!(feature = "otel");
+        for (setting, is_set) in [
+            ("telemetry.otlp_url", telemetry.otlp_url != unset.otlp_url),
+            ("telemetry.sample_ratio", telemetry.sample_ratio != unset.sample_ratio),
+        ] {
+            if is_set && !is_there {
+                self.add(setting, "this build sends no traces", "cargo build --features otel");
+            }
+        }
+        if let Some(url) = &telemetry.otlp_url
+            && (!["http", "https"].contains(&url.scheme()) || url.host().is_none())
+        {
+            self.add(
+                "telemetry.otlp_url",
+                "is not a web address",
+                "http://127.0.0.1:4318/v1/traces",
+            );
+        }
+        if !(0.0..=1.0).contains(&telemetry.sample_ratio) {
+            self.add(
+                "telemetry.sample_ratio",
+                format!("{} is out of bounds", telemetry.sample_ratio),
+                "0 to 1",
+            );
         }
     }
 
@@ -621,6 +651,18 @@ mod tests {
             settings(|config| config.edge.admin_listen = Some("127.0.0.1:8000".parse().unwrap())),
             ["edge.admin_listen"]
         );
+    }
+
+    #[test]
+    fn traces_are_asked_of_a_build_that_sends_them() {
+        let found = settings(|config| {
+            config.telemetry.otlp_url = Some("http://127.0.0.1:4318/v1/traces".parse().unwrap());
+            config.telemetry.sample_ratio = 0.5;
+        });
+        let refused = ["telemetry.otlp_url", "telemetry.sample_ratio"];
+        assert_eq!(found, if cfg!(feature = "otel") { &[][..] } else { &refused[..] });
+        let found = settings(|config| config.telemetry.sample_ratio = 1.5);
+        assert!(found.contains(&"telemetry.sample_ratio".to_owned()), "{found:?}");
     }
 
     #[test]

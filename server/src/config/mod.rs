@@ -12,6 +12,7 @@ mod problem;
 pub mod reference;
 mod server;
 mod sessions;
+mod telemetry;
 mod tokens;
 
 use jwks::site::Site;
@@ -27,6 +28,7 @@ pub use policy::PolicySection;
 pub use problem::Problem;
 pub use server::ServerSection;
 pub use sessions::SessionsSection;
+pub use telemetry::TelemetrySection;
 pub use tokens::{KEY_SET_TTL, TokensSection};
 
 /// Everything that can be set.
@@ -51,6 +53,8 @@ pub struct Config {
     pub limits: LimitsSection,
     /// What is asked where no site says otherwise.
     pub policy: PolicySection,
+    /// Traces.
+    pub telemetry: TelemetrySection,
     /// A site behind the edge; may stand there several times. They are stored at start; sites made by
     /// command stay beside them.
     pub sites: Vec<Site>,

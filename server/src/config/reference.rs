@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Config, load::SECRETS};
 
 /// Where the structs and enums are declared that settings are read into.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     include_str!("mod.rs"),
     include_str!("server.rs"),
     include_str!("edge.rs"),
@@ -19,6 +19,7 @@ const SOURCES: [&str; 13] = [
     include_str!("password.rs"),
     include_str!("limits.rs"),
     include_str!("policy.rs"),
+    include_str!("telemetry.rs"),
     include_str!("../../../jwks/src/algorithm.rs"),
     include_str!("../../../jwks/src/policy.rs"),
     include_str!("../../../jwks/src/site.rs"),
@@ -131,7 +132,12 @@ impl Pages<'_> {
                     (Shape::Optional, Some(Some(Value::Null)) | None) => None,
                     (_, default) => default.flatten(),
                 };
-                rows.extend(self.rows(&setting, kind, inner));
+                let mut inner = self.rows(&setting, kind, inner);
+                // Where a whole table may be left out, its first row says what the table is.
+                if let (Shape::Optional, Some(first)) = (shape, inner.first_mut()) {
+                    first.doc = format!("{} {}", field.doc, first.doc);
+                }
+                rows.extend(inner);
             } else {
                 let is_secret = SECRETS.iter().any(|(secret, _)| *secret == setting);
                 rows.push(Row {
@@ -229,6 +235,7 @@ impl Declared {
         let one = match kind {
             "String" => "text",
             "bool" => "`true` or `false`",
+            "f64" => "number",
             "u8" | "u32" | "u64" | "usize" => "whole number",
             "SocketAddr" => "address and port",
             "Url" => "URL",
@@ -243,6 +250,7 @@ impl Declared {
             }
         };
         match shape {
+            Shape::List if one == "network" => "list of networks".to_owned(),
             Shape::List => format!("list of {one}"),
             Shape::One | Shape::Optional => one.to_owned(),
         }
@@ -364,7 +372,7 @@ mod tests {
             "| `server.listen` | address and port | `\"127.0.0.1:8080\"` |",
             "| `server.sealing_key` | text, *secret* | unset |",
             "| `identity.url` | text, *secret* | `\"embedded\"` |",
-            "| `server.trusted_proxies` | list of network | `[]` |",
+            "| `server.trusted_proxies` | list of networks | `[]` |",
             "| `tokens.algorithm` | one of `ES256`, `RS256`, `EdDSA` | `\"ES256\"` |",
             "| `policy.default.require` | one of `public`, `signed_in`, `2fa`, `phishing_resistant` | `\"signed_in\"` |",
             "| `sites.site_key` | text | none: it must be set |",

@@ -269,9 +269,9 @@ fn wire_name(field: &str) -> String {
 pub fn error(request_id: &str, error: &RailError) -> Response {
     let row = row(error);
     if row.status.is_server_error() {
-        tracing::error!(request_id, code = row.code, cause = ?error, "request failed");
+        tracing::error!(code = row.code, cause = ?error, "request failed");
     } else {
-        tracing::info!(request_id, code = row.code, cause = ?error, "request refused");
+        tracing::info!(code = row.code, cause = ?error, "request refused");
     }
     let mut body = json!({ "code": row.code, "message": row.message });
     if let Some(details) = row.details {
