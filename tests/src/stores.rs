@@ -82,6 +82,18 @@ impl Stores {
         .await;
     }
 
+    /// Has Redis carry out an inline command.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn redis_does(&self, command: &str) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.redis_port)).await.unwrap();
+        stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"+OK\r\n", "{command}");
+    }
+
     /// Ends Redis. What it held is lost.
     pub fn stop_redis(&mut self) {
         self.redis = None;

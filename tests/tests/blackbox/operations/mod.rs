@@ -1,9 +1,13 @@
 //! Starting, running and ending it.
 
 mod commands;
+mod doctor;
 mod endings;
 mod keys;
+mod logs;
 mod mail;
 mod outages;
+mod reference;
+mod refusals;
 mod settings;
 mod setup;
