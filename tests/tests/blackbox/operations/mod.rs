@@ -1,6 +1,7 @@
 //! Starting, running and ending it.
 
 mod commands;
+mod compose;
 mod doctor;
 mod endings;
 mod keys;
@@ -11,3 +12,4 @@ mod reference;
 mod refusals;
 mod settings;
 mod setup;
+mod units;
