@@ -86,6 +86,9 @@ pub enum Command {
     /// Signing keys
     #[command(subcommand, after_help = "Example:\n  signalbox keys list")]
     Keys(Keys),
+    /// Print every address the server answers, and the credential it asks for there
+    #[command(after_help = "Example:\n  signalbox routes")]
+    Routes,
     /// Start the demo site alone: it shows what reaches it
     #[command(after_help = "Example:\n  signalbox demo --listen 127.0.0.1:3000")]
     Demo {

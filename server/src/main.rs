@@ -25,7 +25,10 @@ use tokio::runtime::Runtime;
 
 use crate::{
     cli::{Cli, Command, Global, Settings},
-    run::{Outcome, data, demo, doctor, edge, failure::Failure, say, server as token_server, up},
+    run::{
+        Outcome, data, demo, doctor, edge, failure::Failure, routes, say, server as token_server,
+        up,
+    },
 };
 
 #[global_allocator]
@@ -104,6 +107,7 @@ fn carry_out(cli: Cli) -> Outcome {
             let config = settings(&global, Part::Server, |_| {})?;
             block_on(data::administer(config, &global.data, keys.into_command()))
         }
+        Command::Routes => routes::list_routes(),
         Command::Demo { listen } => block_on(demo::demo_alone(listen)),
         Command::Totp { secret, at, next } => data::show_code(&secret, at.as_deref(), next),
     }

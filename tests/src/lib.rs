@@ -17,6 +17,7 @@
 pub mod answer;
 pub mod clock;
 pub mod command;
+pub mod document;
 pub mod edge;
 pub mod forge;
 pub mod link;

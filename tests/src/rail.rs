@@ -5,7 +5,7 @@ use std::time::Instant;
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::{answer::Answer, document};
 
 /// Where the Auth Rail is.
 pub const BASE: &str = "/api/v1/auth";
@@ -88,7 +88,7 @@ impl Rail {
 /// Sends a request, and reads the answer to its end.
 ///
 /// # Panics
-/// When there is no whole answer.
+/// When there is no whole answer, or a server gives one that it does not declare.
 pub async fn send(request: RequestBuilder) -> Answer {
     try_send(request).await.unwrap_or_else(|error| panic!("{error:?}"))
 }
@@ -98,11 +98,16 @@ pub async fn send(request: RequestBuilder) -> Answer {
 /// # Errors
 /// When there is no whole answer.
 pub async fn try_send(request: RequestBuilder) -> reqwest::Result<Answer> {
+    let (client, request) = request.build_split();
+    let request = request?;
+    let (method, url) = (request.method().clone(), request.url().clone());
     let sent = Instant::now();
-    let response = request.send().await?;
+    let response = client.execute(request).await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await?;
-    Ok(Answer { status, headers, text, elapsed: sent.elapsed() })
+    let answer = Answer { status, headers, text, elapsed: sent.elapsed() };
+    document::judge(&client, method.as_str(), &url, &answer).await;
+    Ok(answer)
 }
 
 fn encoded(value: &str) -> String {

@@ -22,6 +22,7 @@ use tokio::sync::OnceCell;
 use crate::{
     clock::{self, Clock},
     command::binary,
+    document,
     edge::{DEMO, Edge},
     process::{Process, tail, until},
     rail::{Rail, client},
@@ -452,7 +453,9 @@ impl World {
     #[must_use]
     pub fn rail_of(&self, number: usize) -> Rail {
         let port = self.server_port(number);
-        Rail::new(format!("http://127.0.0.1:{port}"))
+        let address = format!("http://127.0.0.1:{port}");
+        document::belongs_to_a_server(&address);
+        Rail::new(address)
     }
 
     /// The port of one of the servers, in turn.

@@ -168,3 +168,35 @@ fn a_nested_import_is_seen() {
     assert!(names(&code, "crate::http"));
     assert!(!names(&code, "crate::store"));
 }
+
+/// What makes something reachable, and the only files that may say it.
+const REACHABLE_BY: &[(&str, &[&str])] = &[
+    (".route(", &["server/src/http/route.rs"]),
+    (".nest(", &["server/src/http/route.rs"]),
+    (".fallback(", &["server/src/http/rail/mod.rs"]),
+    ("Router::new(", &["server/src/http/route.rs", "server/src/router.rs"]),
+    ("Router::default(", &[]),
+    ("route_service", &[]),
+    ("nest_service", &[]),
+    ("fallback_service", &[]),
+];
+
+#[test]
+fn a_route_is_reachable_only_by_its_row() {
+    // A site of its own, which is no part of the server.
+    let sources = sources()
+        .into_iter()
+        .filter(|(file, _)| file.starts_with("server/src") && file != "server/src/demo.rs");
+    let mut wrong = Vec::new();
+    for (file, code) in sources {
+        let code = code.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        // Broken lines say the same.
+        let code: String = code.split_whitespace().collect();
+        for (means, places) in REACHABLE_BY {
+            if code.contains(means) && !places.contains(&file.as_str()) {
+                wrong.push(format!("{file} says {means}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -13,6 +13,7 @@ use http::{HeaderMap, StatusCode, header};
 use jwks::feed::Message;
 use serde::Deserialize;
 
+use super::route::{Credential, Surface, get, post};
 use crate::{
     app::App,
     domain::{
@@ -25,9 +26,20 @@ use crate::{
 /// Largest acknowledgement, bytes.
 const ACKNOWLEDGEMENT_LIMIT: usize = 1024;
 
+/// The feed.
+pub fn surface() -> Surface {
+    Surface::new(
+        "Feed",
+        vec![
+            get("/feed", Credential::Edge, stream),
+            post("/feed/ack", Credential::Edge, acknowledge),
+        ],
+    )
+}
+
 /// Where an edge stands.
 #[derive(Deserialize)]
-pub struct Position {
+struct Position {
     #[serde(default)]
     after: u64,
     #[serde(default)]
@@ -36,12 +48,12 @@ pub struct Position {
 
 /// How far an edge is.
 #[derive(Deserialize)]
-pub struct Acknowledged {
+struct Acknowledged {
     seq: u64,
 }
 
 /// GET /feed: one JSON message a line, without end.
-pub async fn stream(
+async fn stream(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     Query(position): Query<Position>,
@@ -67,11 +79,7 @@ pub async fn stream(
 }
 
 /// POST /feed/ack
-pub async fn acknowledge(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Body,
-) -> StatusCode {
+async fn acknowledge(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> StatusCode {
     let edge = match authenticate(&app, &headers).await {
         Ok(Some(edge)) => edge,
         Ok(None) => return StatusCode::UNAUTHORIZED,

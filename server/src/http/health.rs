@@ -3,26 +3,36 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Json,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use serde_json::json;
 use tokio::time::timeout;
 
+use super::route::{Credential, Surface, get, list, object, one_of, text};
 use crate::{app::App, figures, store::StoreResult};
 
 /// How long a store may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// `/health/live`, `/health/ready` and `/metrics`.
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/health/live", get(live))
-        .route("/health/ready", get(ready))
-        .route("/metrics", get(metrics))
+pub fn surface() -> Surface {
+    let missing = list("missing", text("", "").like("sessions"), "What is not there.");
+    Surface::new(
+        "Health",
+        vec![
+            get("/health/live", Credential::Anybody, live)
+                .does("Is it alive", "Asks nothing of anybody.")
+                .answers(200, object([one_of("status", &["live"], "It is.")])),
+            get("/health/ready", Credential::Anybody, ready)
+                .does("Is it ready", "Asks the stores.")
+                .answers(200, object([one_of("status", &["ready"], "It is.")]))
+                .answers(503, object([one_of("status", &["not ready"], "It is not."), missing])),
+            get("/metrics", Credential::Anybody, metrics),
+        ],
+    )
 }
 
 async fn live() -> Json<serde_json::Value> {

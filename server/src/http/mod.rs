@@ -6,13 +6,29 @@ pub mod feed;
 pub mod health;
 pub mod listener;
 pub mod observe;
+pub mod openapi;
 pub mod origin;
 pub mod outbox;
 pub mod pages;
 pub mod rail;
+pub mod route;
 pub mod well_known;
 
 /// Largest body, bytes (rule 34).
 pub const BODY_LIMIT: usize = 16 * 1024;
 /// How long a body may take: nobody holds a connection with a byte a minute.
 pub const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// The surfaces, in the order they are documented in.
+#[must_use]
+pub fn surfaces() -> Vec<route::Surface> {
+    vec![
+        rail::surface(),
+        well_known::surface(),
+        health::surface(),
+        openapi::surface(),
+        pages::surface(),
+        feed::surface(),
+        outbox::surface(),
+    ]
+}

@@ -4,23 +4,23 @@ use std::{net::SocketAddr, sync::Arc};
 
 use askama::Template;
 use axum::{
-    Json, Router,
+    Json,
     extract::{ConnectInfo, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Response},
-    routing::get,
 };
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use super::route::{Credential, Surface, get};
 use crate::{app::App, config::check::is_local, mailer::Captured};
 
 /// Mail is somebody else's text: nothing of it runs, loads or sends.
 const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// `/dev/outbox`.
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/dev/outbox", get(outbox))
+pub fn surface() -> Surface {
+    Surface::new("Outbox", vec![get("/dev/outbox", Credential::Loopback, outbox)])
 }
 
 #[derive(Deserialize)]

@@ -7,11 +7,30 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header};
+use serde_json::json;
 
+use super::route::{Credential, Refusal, Surface, foreign, get, list, object};
 use crate::{app::App, config::KEY_SET_TTL};
 
+/// The documents under `/.well-known`.
+pub fn surface() -> Surface {
+    const NO_KEYS: Refusal =
+        Refusal { status: 503, code: "", about: "No key has been read yet; there is no body." };
+    let key = json!({ "kid": "2026-03", "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": "…", "y": "…" });
+    let keys = list("keys", foreign("", "", key), "JSON Web Keys (RFC 7517).");
+    Surface::new(
+        "Keys",
+        vec![
+            get("/.well-known/jwks.json", Credential::Anybody, jwks)
+                .does("The public keys", "What tokens are signed with, now and soon.")
+                .answers(200, object([keys]))
+                .refuses([NO_KEYS]),
+        ],
+    )
+}
+
 /// GET /.well-known/jwks.json
-pub async fn jwks(State(app): State<Arc<App>>) -> Response {
+async fn jwks(State(app): State<Arc<App>>) -> Response {
     let keys = app.keys.published().to_jwks();
     if keys.keys.is_empty() {
         let headers = [(header::RETRY_AFTER, "1")];

@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod edge;
 pub mod ending;
 pub mod failure;
+pub mod routes;
 pub mod server;
 mod stores;
 pub mod up;

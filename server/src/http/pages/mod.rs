@@ -1,36 +1,40 @@
 //! Pages: rendered on the server, of use without JavaScript.
 
 mod answer;
+mod docs;
 mod setup;
 mod verify_email;
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    response::{IntoResponse, Response},
-    routing::get,
-};
+use axum::response::{IntoResponse, Response};
 use http::header;
 
-use crate::app::App;
+use super::route::{Credential, Surface, get, post};
 
 /// The surface of the pages, as `client_id`.
 pub const PAGES: &str = "pages";
 const STYLE: &str = include_str!("../../../templates/style.css");
+const DOCS_STYLE: &str = include_str!("../../../templates/docs.css");
 
-/// The routes of the pages.
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/setup", get(setup::show).post(setup::submit))
-        .route("/verify-email", get(verify_email::show).post(verify_email::submit))
-        .route("/assets/style.css", get(style))
+/// The pages.
+pub fn surface() -> Surface {
+    Surface::new(
+        "Pages",
+        vec![
+            get("/setup", Credential::Link, setup::show),
+            post("/setup", Credential::Form, setup::submit),
+            get("/verify-email", Credential::Anybody, verify_email::show),
+            post("/verify-email", Credential::Form, verify_email::submit),
+            get("/docs", Credential::Anybody, docs::show),
+            get("/assets/style.css", Credential::Anybody, async || stylesheet(STYLE)),
+            get("/assets/docs.css", Credential::Anybody, async || stylesheet(DOCS_STYLE)),
+        ],
+    )
 }
 
-async fn style() -> Response {
+fn stylesheet(text: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/css; charset=utf-8"),
         (header::CACHE_CONTROL, "public, max-age=3600"),
     ];
-    (headers, STYLE).into_response()
+    (headers, text).into_response()
 }

@@ -5,10 +5,10 @@ use http::{HeaderValue, StatusCode, header};
 use jwks::policy::Method;
 use serde_json::{Value, json};
 
-use super::body::BodyProblems;
+use super::{body::BodyProblems, refusals::*};
 use crate::{
     auth::{AuthError, error::FieldProblem},
-    http::observe::RequestId,
+    http::{observe::RequestId, route::Refusal},
     store::StoreError,
 };
 
@@ -84,10 +84,9 @@ impl From<BodyProblems> for RailError {
     }
 }
 
-/// One row of the table: status, code, and what is said.
+/// One row of the table: status and code, and what is said.
 struct Row {
-    status: StatusCode,
-    code: &'static str,
+    refusal: Refusal,
     message: String,
     details: Option<Value>,
     /// More members of the error object.
@@ -97,10 +96,9 @@ struct Row {
 }
 
 impl Row {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    fn new(refusal: Refusal, message: impl Into<String>) -> Self {
         Self {
-            status,
-            code,
+            refusal,
             message: message.into(),
             details: None,
             more: None,
@@ -112,7 +110,6 @@ impl Row {
 
 /// Every reason, answered. No `_`: a new reason does not compile until it has its row.
 fn row(error: &RailError) -> Row {
-    use StatusCode as S;
     let error = match error {
         RailError::Auth(error) => error,
         RailError::Fields(BodyProblems(problems)) => {
@@ -123,35 +120,22 @@ fn row(error: &RailError) -> Row {
             return Row { details: Some(details), ..invalid_fields() };
         }
         RailError::TooLarge => {
-            return Row::new(
-                S::PAYLOAD_TOO_LARGE,
-                "PAYLOAD_TOO_LARGE",
-                "The body is larger than 16 KiB.",
-            );
+            return Row::new(PAYLOAD_TOO_LARGE, "The body is larger than 16 KiB.");
         }
         RailError::TooSlow => {
-            return Row::new(
-                S::REQUEST_TIMEOUT,
-                "REQUEST_TIMEOUT",
-                "The body did not come in time; send it again.",
-            );
+            return Row::new(REQUEST_TIMEOUT, "The body did not come in time; send it again.");
         }
         RailError::NotJson => {
             return Row::new(
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "UNSUPPORTED_MEDIA_TYPE",
+                UNSUPPORTED_MEDIA_TYPE,
                 "Send the body as JSON, with Content-Type: application/json.",
             );
         }
         RailError::NoRoute => {
-            return Row::new(S::NOT_FOUND, "NOT_FOUND", "There is no such endpoint.");
+            return Row::new(NOT_FOUND, "There is no such endpoint.");
         }
         RailError::WrongMethod => {
-            return Row::new(
-                S::METHOD_NOT_ALLOWED,
-                "METHOD_NOT_ALLOWED",
-                "This endpoint does not take this method.",
-            );
+            return Row::new(METHOD_NOT_ALLOWED, "This endpoint does not take this method.");
         }
     };
     match error {
@@ -167,81 +151,57 @@ fn row(error: &RailError) -> Row {
             };
             Row {
                 details: Some(json!([{ "field": "method", "message": message }])),
-                ..Row::new(
-                    S::UNPROCESSABLE_ENTITY,
-                    "VALIDATION_ERROR",
-                    "This method is not available; see details.",
-                )
+                ..Row::new(VALIDATION_ERROR, "This method is not available; see details.")
             }
         }
-        AuthError::WrongCredentials => Row::new(
-            S::UNAUTHORIZED,
-            "INVALID_CREDENTIALS",
-            "The mail address or the password is wrong.",
-        ),
+        AuthError::WrongCredentials => {
+            Row::new(INVALID_CREDENTIALS, "The mail address or the password is wrong.")
+        }
         AuthError::AddressNotVerified => Row::new(
-            S::FORBIDDEN,
-            "EMAIL_NOT_VERIFIED",
+            EMAIL_NOT_VERIFIED,
             "Verify the mail address first: open the link that was sent there.",
         ),
-        AuthError::NoCredential => Row::new(
-            S::UNAUTHORIZED,
-            "UNAUTHORIZED",
-            "Send an access token: Authorization: Bearer ….",
-        ),
-        AuthError::InvalidToken => Row::new(
-            S::UNAUTHORIZED,
-            "INVALID_TOKEN",
-            "The token is unknown, spent, expired or revoked.",
-        ),
-        AuthError::WrongCode => {
-            Row::new(S::UNAUTHORIZED, "INVALID_CODE", "The code is wrong, spent or expired.")
+        AuthError::NoCredential => {
+            Row::new(UNAUTHORIZED, "Send an access token: Authorization: Bearer ….")
         }
+        AuthError::InvalidToken => {
+            Row::new(INVALID_TOKEN, "The token is unknown, spent, expired or revoked.")
+        }
+        AuthError::WrongCode => Row::new(INVALID_CODE, "The code is wrong, spent or expired."),
         AuthError::FactorLocked => Row::new(
-            S::LOCKED,
-            "ACCOUNT_LOCKED",
+            ACCOUNT_LOCKED,
             "This factor is locked after too many wrong codes; use another, or ask an administrator.",
         ),
         AuthError::TooMany { retry_after, limit } => Row {
             retry_after: Some(retry_after.as_secs().max(1)),
             limit: Some(*limit),
-            ..Row::new(S::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many tries; wait a while.")
+            ..Row::new(RATE_LIMITED, "Too many tries; wait a while.")
         },
         AuthError::StepUpRequired { acr, max_age } => Row {
             more: Some(json!({ "acrValues": [acr.acr()], "maxAge": max_age })),
             ..Row::new(
-                S::FORBIDDEN,
-                "STEP_UP_REQUIRED",
+                STEP_UP_REQUIRED,
                 "This needs a stronger or fresher proof: /mfa/verify, or /reauthenticate without a factor.",
             )
         },
-        AuthError::Forbidden => Row::new(S::FORBIDDEN, "FORBIDDEN", "This is not allowed."),
-        AuthError::NotFound => Row::new(S::NOT_FOUND, "NOT_FOUND", "There is no such thing."),
-        AuthError::Conflict(what) => {
-            Row::new(S::CONFLICT, "CONFLICT", format!("Not done: {what}."))
-        }
+        AuthError::Forbidden => Row::new(FORBIDDEN, "This is not allowed."),
+        AuthError::NotFound => Row::new(NOT_FOUND, "There is no such thing."),
+        AuthError::Conflict(what) => Row::new(CONFLICT, format!("Not done: {what}.")),
         AuthError::Busy | AuthError::Store(StoreError::Unavailable { .. }) => Row {
             retry_after: Some(1),
             ..Row::new(
-                S::SERVICE_UNAVAILABLE,
-                "UNAVAILABLE",
+                UNAVAILABLE,
                 "The service is busy or waits for a store; try again in a moment.",
             )
         },
-        AuthError::Store(StoreError::Broken { .. }) | AuthError::Internal(_) => Row::new(
-            S::INTERNAL_SERVER_ERROR,
-            "INTERNAL_ERROR",
-            "Something went wrong; the request id names it in the log.",
-        ),
+        AuthError::Store(StoreError::Broken { .. }) | AuthError::Internal(_) => {
+            Row::new(INTERNAL_ERROR, "Something went wrong; the request id names it in the log.")
+        }
     }
 }
 
 fn invalid_fields() -> Row {
-    Row::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "VALIDATION_ERROR",
-        "Some fields cannot be taken; see details.",
-    )
+    Row::new(VALIDATION_ERROR, "Some fields cannot be taken; see details.")
 }
 
 fn detail(problem: &FieldProblem) -> Value {
@@ -268,12 +228,14 @@ fn wire_name(field: &str) -> String {
 /// Answers and logs an error, once.
 pub fn error(request_id: &str, error: &RailError) -> Response {
     let row = row(error);
-    if row.status.is_server_error() {
-        tracing::error!(code = row.code, cause = ?error, "request failed");
+    let Refusal { status, code, .. } = row.refusal;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status.is_server_error() {
+        tracing::error!(code, cause = ?error, "request failed");
     } else {
-        tracing::info!(code = row.code, cause = ?error, "request refused");
+        tracing::info!(code, cause = ?error, "request refused");
     }
-    let mut body = json!({ "code": row.code, "message": row.message });
+    let mut body = json!({ "code": code, "message": row.message });
     if let Some(details) = row.details {
         body["details"] = details;
     }
@@ -282,9 +244,9 @@ pub fn error(request_id: &str, error: &RailError) -> Response {
             body[name] = value;
         }
     }
-    let mut response = respond(row.status, &json!({ "error": body, "meta": meta(request_id) }));
+    let mut response = respond(status, &json!({ "error": body, "meta": meta(request_id) }));
     let headers = response.headers_mut();
-    if row.status == StatusCode::UNAUTHORIZED {
+    if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if let Some(seconds) = row.retry_after {

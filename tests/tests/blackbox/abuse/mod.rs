@@ -5,5 +5,6 @@ mod enumeration;
 mod guessing;
 mod half_signed_in;
 mod races;
+mod route_table;
 mod secrets;
 mod tokens;

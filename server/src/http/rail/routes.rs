@@ -1,0 +1,228 @@
+//! Every endpoint of the Auth Rail: what it asks, takes, answers and refuses.
+
+use super::{
+    mfa,
+    refusals::*,
+    registration, session,
+    shapes::{
+        self, code, done, email, half_signed_in, mailed_token, method, mfa_token, password,
+        signed_in, site_key,
+    },
+    sign_in,
+};
+use crate::{
+    domain::login::Outstanding,
+    http::route::{
+        Credential, Credential::*, Refusal, Route, always, delete, flag, get, id, list, number,
+        object, one_of, post, shape, text,
+    },
+};
+
+const VERIFY: Credential = BearerOrMfaToken(Outstanding::Verify);
+const ENROL: Credential = BearerOrMfaToken(Outstanding::Enrol);
+
+/// The rows.
+pub fn routes() -> Vec<Route> {
+    let routes = vec![
+        post("/login", Anybody, sign_in::login)
+            .does(
+                "Sign in",
+                "With a mail address and a password. Where a second factor is \
+                outstanding, the answer is half a sign-in.",
+            )
+            .takes([
+                email(),
+                password(),
+                flag("rememberMe", "False ends the session after 12 hours; left out: true.")
+                    .optional(),
+                site_key(),
+                text("deviceToken", "What a trusted device was given.").optional(),
+            ])
+            .answers(200, signed_in())
+            .answers(200, half_signed_in())
+            .refuses([INVALID_CREDENTIALS, EMAIL_NOT_VERIFIED, FORBIDDEN])
+            .limited(),
+        post("/refresh", RefreshToken, sign_in::refresh)
+            .does(
+                "Renew tokens",
+                "A refresh token is good once. An answer that got lost can be \
+                asked for again for a minute; any other second use ends the \
+                session.",
+            )
+            .takes([text("refreshToken", "The newest one.").like("sbr_…"), site_key()])
+            .answers(200, signed_in())
+            .refuses([FORBIDDEN])
+            .limited(),
+        post("/logout", ToGiveUp, session::log_out)
+            .does(
+                "Sign out",
+                "Ends the session and every token of it; or gives up half a \
+                sign-in.",
+            )
+            .takes([])
+            .answers(200, done("loggedOut")),
+        post("/reauthenticate", Bearer, sign_in::reauthenticate)
+            .does(
+                "Prove the password again",
+                "A fresh proof for people without a factor: new tokens of the \
+                same session.",
+            )
+            .takes([password()])
+            .answers(200, signed_in())
+            .refuses([INVALID_CREDENTIALS, STEP_UP_REQUIRED])
+            .limited(),
+        post("/register", Anybody, registration::register)
+            .does(
+                "Register",
+                "The account is pending until its address is verified. An \
+                address that is known already gets the same answer, and its \
+                owner a mail.",
+            )
+            .takes([
+                email(),
+                password(),
+                text("name", "Whole name.").like("Ada Lovelace"),
+                text("tenantId", "A tenant other than the default takes an invitation.")
+                    .like("default")
+                    .optional(),
+                text("invitation", "The token of an invitation.").optional(),
+            ])
+            .answers(
+                201,
+                object([email(), one_of("status", &["pending"], "Until the address is verified.")]),
+            )
+            .limited(),
+        post("/verify-email", OneTimeToken, registration::verify_email)
+            .does(
+                "Verify a mail address",
+                "Activates the account. The link's own page does the same.",
+            )
+            .takes([mailed_token()])
+            .answers(
+                200,
+                object([email(), one_of("status", &["active"], "It can be signed in to.")]),
+            )
+            .refuses([CONFLICT]),
+        post("/resend-verification", Anybody, registration::resend)
+            .does("Send the verification mail again", "Every address gets the same answer.")
+            .takes([email()])
+            .answers(202, done("accepted"))
+            .limited(),
+        post("/mfa/setup", ENROL, mfa::set_up)
+            .does(
+                "Set up a factor",
+                "It counts once it is confirmed. With a person's first factor \
+                come backup codes, valid from then on.",
+            )
+            .takes([method("method", "What to set up: `TOTP`."), mfa_token()])
+            .answers(
+                200,
+                object([
+                    method("method", "What is being set up."),
+                    text("secret", "The secret, base32.").like("JBSWY3DPEHPK3PXP"),
+                    text("otpauthUri", "The secret as a link.").like("otpauth://totp/…"),
+                    text("qrCode", "The link as a picture.").like("data:image/png;base64,…"),
+                    list("backupCodes", text("", "").like("7k2m-9xqt-4fwp"), "Shown this once.")
+                        .optional(),
+                ]),
+            )
+            .fresh()
+            .limited(),
+        post("/mfa/setup/confirm", ENROL, mfa::confirm)
+            .does(
+                "Confirm a factor",
+                "With a code of it. Half a sign-in that waited for a factor is \
+                complete then.",
+            )
+            .takes([
+                method("method", "What was set up."),
+                code(),
+                text("name", "What to call it.").like("Phone").optional(),
+                mfa_token(),
+            ])
+            .answers(
+                200,
+                object([
+                    method("method", "What counts now."),
+                    always("enabled", true, "It counts."),
+                ]),
+            )
+            .answers(
+                200,
+                shape(
+                    "SignedInWithFactor",
+                    shapes::tokens().into_iter().chain([
+                        method("method", "What counts now."),
+                        always("enabled", true, "It counts."),
+                    ]),
+                ),
+            )
+            .refuses([INVALID_CODE, NOT_FOUND, CONFLICT, FORBIDDEN, ACCOUNT_LOCKED])
+            .fresh()
+            .limited(),
+        post("/mfa/challenge", VERIFY, mfa::challenge)
+            .does("Begin a challenge", "Sends a code where the method needs one sent.")
+            .takes([method("method", "What to prove."), mfa_token()])
+            .answers(
+                200,
+                object([
+                    method("method", "What is to be proved."),
+                    flag("sent", "Whether something was sent.").like(false),
+                ]),
+            ),
+        post("/mfa/verify", VERIFY, mfa::verify)
+            .does(
+                "Prove a factor",
+                "Completes half a sign-in; with a bearer, gives new tokens of \
+                the same session with a higher and fresher proof.",
+            )
+            .takes([
+                code(),
+                method("method", "Left out: the one the code looks like.").optional(),
+                site_key(),
+                flag("trustDevice", "Not available yet: false.").like(false).optional(),
+                mfa_token(),
+            ])
+            .answers(200, signed_in())
+            .refuses([INVALID_CODE, ACCOUNT_LOCKED, FORBIDDEN])
+            .limited(),
+        get("/sessions", Bearer, session::list)
+            .does("List sessions", "The caller's own, newest first.")
+            .lists(shapes::session()),
+        delete("/sessions", Bearer, session::revoke_others)
+            .does("End all other sessions", "All of the caller's but the one that asks.")
+            .answers(200, object([number("revoked", "How many ended.")])),
+        delete("/sessions/{sessionId}", Bearer, session::revoke)
+            .does("End a session", "One of the caller's, with every token of it, everywhere.")
+            .answers(
+                200,
+                object([id("id", "The session."), always("revoked", true, "It has ended.")]),
+            )
+            .refuses([NOT_FOUND]),
+        get("/me", Bearer, session::me)
+            .does("Who is asking", "The person behind the token, as they are now.")
+            .answers(200, shapes::me()),
+    ];
+    routes.into_iter().map(with_what_follows).collect()
+}
+
+/// Adds the refusals that follow from what a route asks and takes.
+fn with_what_follows(route: Route) -> Route {
+    let body: &[Refusal] =
+        &[REQUEST_TIMEOUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, VALIDATION_ERROR];
+    let token_in_body = matches!(route.credential, RefreshToken | OneTimeToken);
+    let follow = [
+        (route.credential.takes_bearer(), &[UNAUTHORIZED, INVALID_TOKEN][..]),
+        (token_in_body, &[INVALID_TOKEN]),
+        (route.fresh, &[STEP_UP_REQUIRED]),
+        (route.method == http::Method::POST, body),
+        (route.list, &[VALIDATION_ERROR]),
+        (route.limited, &[RATE_LIMITED]),
+        (true, &[INTERNAL_ERROR, UNAVAILABLE]),
+    ];
+    let follow = follow.into_iter().filter(|(follows, _)| *follows);
+    let mut route = route.refuses(follow.flat_map(|(_, refusals)| refusals).copied());
+    route.refuses.sort_by_key(|refusal| (refusal.status, refusal.code));
+    route.refuses.dedup();
+    route
+}

@@ -1,0 +1,155 @@
+//! What several endpoints of the Auth Rail take or answer.
+
+use jwks::policy::Method;
+
+use crate::http::route::{
+    Field, Shape, always, flag, id, instant, list, number, object, one_of, shape, text, within,
+};
+
+/// A mail address.
+pub fn email() -> Field {
+    text("email", "Mail address.").like("ada@example.com")
+}
+
+/// A password.
+pub fn password() -> Field {
+    text("password", "Password.").like("gravel lantern orbit")
+}
+
+/// A mailed token.
+pub fn mailed_token() -> Field {
+    text("token", "The token of the mailed link.")
+}
+
+/// Which site tokens are for.
+pub fn site_key() -> Field {
+    let about = "The site the tokens are for; left out: this server, and sites \
+            that accept its own tokens.";
+    text("siteKey", about).like("demo").optional()
+}
+
+/// Half a sign-in.
+pub fn mfa_token() -> Field {
+    text("mfaToken", "The half sign-in, where it is not the bearer.").optional()
+}
+
+/// A factor's method.
+pub fn method(name: &'static str, about: &'static str) -> Field {
+    one_of(name, &Method::ALL.map(Method::as_str), about)
+}
+
+/// A code.
+pub fn code() -> Field {
+    text("code", "The code, as the person types it.").like("123456")
+}
+
+/// A person, as a sign-in shows them.
+pub fn user() -> Shape {
+    shape(
+        "User",
+        [
+            id("id", "The person: also `sub` of every token."),
+            text("email", "Mail address.").like("ada@example.com"),
+            text("name", "Whole name.").like("Ada Lovelace"),
+            roles(),
+        ],
+    )
+}
+
+/// What somebody may do.
+pub fn roles() -> Field {
+    list("roles", text("", "").like("admin"), "Roles.")
+}
+
+/// The members of [`signed_in`].
+pub fn tokens() -> Vec<Field> {
+    vec![
+        text("accessToken", "JWT access token (RFC 9068).").like("eyJ…"),
+        text("refreshToken", "Good once, for the next pair.").like("sbr_…"),
+        text(
+            "idToken",
+            "JWT ID token (OpenID Connect Core): for the client, never a \
+            bearer.",
+        )
+        .like("eyJ…"),
+        one_of("tokenType", &["Bearer"], "How the access token is sent."),
+        number("expiresIn", "Life of the access token, seconds.").like(3600),
+        within("user", user(), "Who signed in."),
+        always("mfaRequired", false, "Nothing is outstanding."),
+    ]
+}
+
+/// Somebody is signed in.
+pub fn signed_in() -> Shape {
+    shape("SignedIn", tokens())
+}
+
+/// Somebody is half signed in.
+pub fn half_signed_in() -> Shape {
+    shape(
+        "HalfSignedIn",
+        [
+            always("mfaRequired", true, "A factor is outstanding."),
+            text(
+                "mfaToken",
+                "Opens `/mfa/verify` and `/mfa/challenge`; or, where \
+                    `mfaMethods` is empty, `/mfa/setup` and `/mfa/setup/confirm`. \
+                    Nothing else.",
+            ),
+            list(
+                "mfaMethods",
+                method("", ""),
+                "What can be proved; empty where a factor must be set up first.",
+            ),
+            method("defaultMfaMethod", "The one to begin with; null where there is none.")
+                .nullable(),
+            number("expiresIn", "Life of the `mfaToken`, seconds.").like(600),
+        ],
+    )
+}
+
+/// The person behind a token, whole.
+pub fn me() -> Shape {
+    shape(
+        "Me",
+        [
+            id("id", "The person: also `sub` of every token."),
+            text("email", "Mail address.").like("ada@example.com"),
+            flag("emailVerified", "Whether they have proved it."),
+            text("username", "User name.").nullable().like("ada"),
+            text("name", "Whole name.").like("Ada Lovelace"),
+            text("givenName", "Given name.").nullable().like("Ada"),
+            text("familyName", "Family name.").nullable().like("Lovelace"),
+            text("locale", "Language, BCP 47.").nullable().like("en"),
+            text("tenantId", "Tenant.").like("default"),
+            one_of("status", &["active"], "Nobody else has a token that counts."),
+            roles(),
+            instant("createdAt", "Since when there is this account."),
+            instant("lastLoginAt", "Last sign-in.").nullable(),
+        ],
+    )
+}
+
+/// A session.
+pub fn session() -> Shape {
+    shape(
+        "Session",
+        [
+            id("id", "The session: also `sid` of its tokens."),
+            flag("current", "Whether it is the one that asks."),
+            instant("createdAt", "Sign-in."),
+            instant("lastActiveAt", "Last sign of life."),
+            instant("expiresAt", "Its absolute end."),
+            text("ip", "Address at sign-in.").like("192.0.2.7"),
+            text("userAgent", "User agent at sign-in.").like("Mozilla/5.0 …"),
+            text("device", "The device, in words.").like("Firefox on Linux"),
+            text("client", "The surface or client that opened it.").like("rail"),
+            list("amr", text("", "").like("pwd"), "How it was proved (RFC 8176)."),
+        ],
+    )
+}
+
+/// Something that went as asked.
+pub fn done(name: &'static str) -> Shape {
+    object([always(name, true, "It is done.")])
+}
