@@ -6,6 +6,7 @@ mod error;
 mod keys;
 mod setup_link;
 mod sites;
+mod tenants;
 mod users;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 pub use edges::renew_edge;
 pub use error::{AdminError, AdminResult};
 pub use sites::{SiteDraft, put_demo_site};
+pub use tenants::NewInvitation;
 pub use users::NewUser;
 
 use crate::{
@@ -46,6 +48,17 @@ pub enum AdminCommand {
     },
     /// What the data lacks for production.
     Examine,
+    /// A new tenant.
+    CreateTenant {
+        /// Its name for programs.
+        id: String,
+        /// Its name for people.
+        name: String,
+    },
+    /// Every tenant.
+    ListTenants,
+    /// A link with which somebody joins a tenant.
+    Invite(Box<NewInvitation>),
     /// The signing keys that are not expired.
     ListKeys,
     /// A new signing key, which takes over after `tokens.key_lead`.
@@ -66,6 +79,9 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::CreateSite(draft) => sites::create(app, *draft).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
         AdminCommand::Examine => Ok(json!(doctor::data(&*app.identity, app.clock.now()).await)),
+        AdminCommand::CreateTenant { id, name } => tenants::create(app, &id, &name).await,
+        AdminCommand::ListTenants => tenants::list(app).await,
+        AdminCommand::Invite(invitation) => tenants::send_invitation(app, *invitation).await,
         AdminCommand::ListKeys => keys::list(app).await,
         AdminCommand::RotateKey { algorithm } => keys::rotate(app, algorithm).await,
     }
