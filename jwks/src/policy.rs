@@ -185,10 +185,10 @@ pub struct Accept {
     /// Bearer access tokens. Where they are not accepted, `Authorization` belongs to the
     /// application and is not judged.
     pub bearer: bool,
-    /// API keys, and the scopes one must have; `None`: no API keys.
+    /// API keys, and the scopes one must have; unset: no API keys.
     pub api_key: Option<ApiKeyRule>,
     /// Access tokens of clients that speak for themselves (client_credentials), and the scopes
-    /// one must have; `None`: no such tokens.
+    /// one must have; unset: no such tokens.
     pub client: Option<ApiKeyRule>,
     /// Bearer tokens only when bound to a key by DPoP.
     pub dpop_only: bool,
@@ -263,11 +263,11 @@ pub struct Policy {
     /// Whether trusted devices count. Where two factors are required and `allowed_factors` lists
     /// any, they do not: a device does not tell which factor was proved on it.
     pub trusted_device: TrustedDevice,
-    /// How old the proof may be, seconds; `None`: as old as the session.
+    /// How old the proof may be, seconds; unset: as old as the session.
     pub max_auth_age: Option<u64>,
-    /// How long a session may rest, seconds; `None`: as the server says.
+    /// How long a session may rest, seconds; unset: as the server says.
     pub session_idle: Option<u64>,
-    /// How long a session may last, seconds; `None`: as the server says.
+    /// How long a session may last, seconds; unset: as the server says.
     pub session_absolute: Option<u64>,
     /// Who may enter.
     pub allow: Allow,

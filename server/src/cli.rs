@@ -74,6 +74,12 @@ pub enum Command {
     /// Judge the settings: prints ok, or everything that is wrong
     #[command(after_help = "Example:\n  signalbox check-config --config /etc/signalbox.toml")]
     CheckConfig,
+    /// Say in plain words what is missing for production; exit status 1 where anything is
+    #[command(after_help = "Example:\n  signalbox doctor --config /etc/signalbox.toml")]
+    Doctor,
+    /// The settings
+    #[command(subcommand, name = "config", after_help = "Example:\n  signalbox config reference")]
+    Settings(Settings),
     /// Make accounts, sites and edges; works on a running system too
     #[command(subcommand, after_help = "Example:\n  signalbox admin setup-link")]
     Admin(Admin),
@@ -132,6 +138,14 @@ pub struct EdgeAddress {
     /// Address and port of the edge [default: edge.listen, 127.0.0.1:8000]
     #[arg(long, value_name = "ADDR")]
     pub edge_listen: Option<SocketAddr>,
+}
+
+/// `signalbox config …`
+#[derive(Subcommand)]
+pub enum Settings {
+    /// Print every setting with its meaning, type and default, as Markdown
+    #[command(after_help = "Example:\n  signalbox config reference > docs/reference/config.md")]
+    Reference,
 }
 
 /// `signalbox admin …`

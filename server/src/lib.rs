@@ -13,6 +13,7 @@ pub mod control;
 pub mod courier;
 pub mod data_dir;
 pub mod demo;
+pub mod doctor;
 pub mod domain;
 pub mod feed;
 pub mod figures;
@@ -25,4 +26,6 @@ pub mod published_keys;
 pub mod router;
 pub mod seal;
 pub mod store;
+#[cfg(feature = "otel")]
+pub mod telemetry;
 pub mod tokens;

@@ -13,9 +13,10 @@ use std::{
 use clap::Parser;
 use server::{
     config::{
-        Config,
+        Config, Problem,
         check::{self, Part},
         load::load,
+        reference,
     },
     data_dir::DataDir,
     logs,
@@ -23,8 +24,11 @@ use server::{
 use tokio::runtime::Runtime;
 
 use crate::{
-    cli::{Cli, Command, Global},
-    run::{Outcome, data, demo, edge, failure::Failure, routes, say, server as token_server, up},
+    cli::{Cli, Command, Global, Settings},
+    run::{
+        Outcome, data, demo, doctor, edge, failure::Failure, routes, say, server as token_server,
+        up,
+    },
 };
 
 #[global_allocator]
@@ -37,7 +41,10 @@ fn main() -> ExitCode {
     // One TLS provider in the whole process. It can only be there already, and be the same.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let cli = Cli::parse();
-    match carry_out(cli) {
+    let outcome = carry_out(cli);
+    #[cfg(feature = "otel")]
+    server::telemetry::end();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             drop(writeln!(io::stderr(), "{failure}"));
@@ -48,21 +55,27 @@ fn main() -> ExitCode {
 
 fn carry_out(cli: Cli) -> Outcome {
     let Cli { global, command } = cli;
-    let long_running = matches!(
-        command,
-        Command::Up(_) | Command::Serve(_) | Command::Edge(_) | Command::Demo { .. }
-    );
-    logs::start(global.log, if long_running { "info" } else { "warn" }).map_err(Failure::usage)?;
+    let log = |level, traced: Option<&Config>| {
+        logs::start(global.log, level, traced).map_err(Failure::usage)
+    };
+    match &command {
+        // They read their settings first, which say whether requests are traced.
+        Command::Up(_) | Command::Serve(_) => {}
+        Command::Edge(_) | Command::Demo { .. } => log("info", None)?,
+        _ => log("warn", None)?,
+    }
     match command {
         Command::Up(addresses) => {
             let config = settings(&global, Part::Server, |config| {
                 addresses.server.apply(config);
                 addresses.edge.apply(config);
             })?;
+            log("info", Some(&config))?;
             block_on(up::up(config, &global.data))
         }
         Command::Serve(addresses) => {
             let config = settings(&global, Part::Server, |config| addresses.apply(config))?;
+            log("info", Some(&config))?;
             block_on(token_server::serve(config, &global.data))
         }
         Command::Edge(address) => {
@@ -78,6 +91,14 @@ fn carry_out(cli: Cli) -> Outcome {
             let problems = DataDir::inspect(&global.data, config.server.sealing_key.as_deref());
             if problems.is_empty() { say("ok") } else { Err(problems.into()) }
         }
+        Command::Doctor => match read_settings(&global, |_| {}) {
+            Ok(config) => {
+                let wrong = check::judge(&config, Part::Server);
+                block_on(doctor::examine(&config, &global.data, wrong))
+            }
+            Err(problems) => doctor::report(&problems),
+        },
+        Command::Settings(Settings::Reference) => say(reference::markdown().trim_end()),
         Command::Admin(admin) => {
             let config = settings(&global, Part::Server, |_| {})?;
             block_on(data::administer(config, &global.data, admin.into_command()?))
@@ -97,10 +118,15 @@ fn settings(
     part: Part,
     flags: impl FnOnce(&mut Config),
 ) -> Result<Config, Failure> {
-    let mut config = load(global.config.as_deref(), std::env::vars_os().filter_map(as_text))?;
-    flags(&mut config);
+    let config = read_settings(global, flags)?;
     let problems = check::judge(&config, part);
     if problems.is_empty() { Ok(config) } else { Err(problems.into()) }
+}
+
+fn read_settings(global: &Global, flags: impl FnOnce(&mut Config)) -> Result<Config, Vec<Problem>> {
+    let mut config = load(global.config.as_deref(), std::env::vars_os().filter_map(as_text))?;
+    flags(&mut config);
+    Ok(config)
 }
 
 /// No setting has a name or a value that is not UTF-8.

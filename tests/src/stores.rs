@@ -94,7 +94,7 @@ impl Stores {
     /// # Panics
     /// When it does not.
     pub async fn empty_redis(&self) {
-        assert_eq!(self.ask_redis("FLUSHALL").await.as_deref(), Some("+OK"));
+        self.redis_does("FLUSHALL").await;
     }
 
     /// Ends every connection to the database from its side, as a restart of Postgres does.
@@ -113,6 +113,14 @@ impl Stores {
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).await.ok()?;
         Some(line.trim_end().to_owned())
+    }
+
+    /// Has Redis carry out an inline command.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn redis_does(&self, command: &str) {
+        assert_eq!(self.ask_redis(command).await.as_deref(), Some("+OK"), "{command}");
     }
 
     /// Ends Redis. What it held is lost.

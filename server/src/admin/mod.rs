@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use jwks::{Algorithm, Time};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use edges::renew_edge;
 pub use error::{AdminError, AdminResult};
@@ -24,6 +24,7 @@ pub use users::NewUser;
 use crate::{
     app::App,
     clock::new_id,
+    doctor,
     domain::audit::{Action, Event},
 };
 
@@ -45,6 +46,8 @@ pub enum AdminCommand {
         /// Its name for people.
         name: String,
     },
+    /// What the data lacks for production.
+    Examine,
     /// A new tenant.
     CreateTenant {
         /// Its name for programs.
@@ -75,6 +78,7 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::CreateUser(user) => users::create(app, *user).await,
         AdminCommand::CreateSite(draft) => sites::create(app, *draft).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
+        AdminCommand::Examine => Ok(json!(doctor::data(&*app.identity, app.clock.now()).await)),
         AdminCommand::CreateTenant { id, name } => tenants::create(app, &id, &name).await,
         AdminCommand::ListTenants => tenants::list(app).await,
         AdminCommand::Invite(invitation) => tenants::send_invitation(app, *invitation).await,

@@ -9,13 +9,19 @@ use std::{
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::{Config, Problem};
+use super::{Config, Problem, TelemetrySection};
 use crate::{
     data_dir,
     domain::secret::{OpaqueToken, TokenKind},
     keyring::{GRACE, LEAST_LEAD},
     mailer,
 };
+
+/// Passwords that examples and images use.
+const DEFAULT_PASSWORDS: [&str; 9] =
+    ["admin", "changeme", "default", "foobared", "password", "postgres", "redis", "root", "secret"];
+/// Fewest characters of a password that goes over a network.
+const LEAST_PASSWORD: usize = 8;
 
 /// What the settings are judged for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +43,7 @@ pub fn judge(config: &Config, part: Part) -> Vec<Problem> {
         judge.tokens(config);
         judge.password(config);
         judge.limits(config);
+        judge.telemetry(config);
         judge.sites(config);
     }
     judge.edge(config, part);
@@ -47,7 +54,11 @@ pub fn judge(config: &Config, part: Part) -> Vec<Problem> {
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        // The host of an address that is not the web's is text, even where it is a number.
+        Some(Host::Domain(name)) => match name.parse::<IpAddr>() {
+            Ok(ip) => ip.is_loopback(),
+            Err(_) => name == "localhost" || name.ends_with(".localhost"),
+        },
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
@@ -99,20 +110,24 @@ impl Judge {
         if let Some(url) = &server.public_url {
             self.public_url(url);
         }
-        if !server.listen.ip().is_loopback() && server.public_url.is_none() {
+        let is_open = !server.listen.ip().is_loopback();
+        if is_open && server.public_url.is_none() {
             self.add(
                 "server.public_url",
                 format!("is not set, and server.listen ({}) is not loopback", server.listen),
                 "set the https address at which people reach the server",
             );
-        } else if let (false, Some(url)) = (server.listen.ip().is_loopback(), &server.public_url)
+        } else if let Some(url) = &server.public_url
+            && is_open
+            && !server.published_on_loopback
             && url.scheme() == "http"
             && is_loopback(url)
         {
             self.add(
                 "server.public_url",
                 format!("is plain http, and server.listen ({}) is not loopback", server.listen),
-                "set the https address at which people reach the server, or listen on 127.0.0.1",
+                "set the https address at which people reach the server, or listen on 127.0.0.1, \
+                 or say server.published_on_loopback where a container's port is published there",
             );
         }
         self.proxies("server.trusted_proxies", &server.trusted_proxies);
@@ -184,18 +199,35 @@ impl Judge {
         }
     }
 
+    /// A password that goes over a network is neither short nor one that examples use (rule 40).
+    fn password_of(&mut self, setting: &str, url: &Url) {
+        let Some(password) = url.password() else { return };
+        if is_loopback(url) {
+            return;
+        }
+        let is_default = DEFAULT_PASSWORDS.contains(&password) || password == url.username();
+        if is_default || password.len() < LEAST_PASSWORD {
+            self.add(
+                setting,
+                if is_default { "its password is a default" } else { "its password is short" },
+                format!("one of at least {LEAST_PASSWORD} random characters"),
+            );
+        }
+    }
+
     fn store(&mut self, setting: &str, url: &str, schemes: &[&str], form: &str) {
         if url == "embedded" {
             return;
         }
-        let fits = Url::parse(url)
-            .is_ok_and(|url| schemes.contains(&url.scheme()) && url.host().is_some());
-        if !fits {
-            self.add(
+        match Url::parse(url) {
+            Ok(url) if schemes.contains(&url.scheme()) && url.host().is_some() => {
+                self.password_of(setting, &url);
+            }
+            _ => self.add(
                 setting,
                 "is neither `embedded` nor the address of a store",
                 format!("embedded, or {form}…"),
-            );
+            ),
         }
     }
 
@@ -211,14 +243,27 @@ impl Judge {
             }
             return;
         }
-        let fits = Url::parse(&mail.url)
-            .is_ok_and(|url| ["smtp", "smtps"].contains(&url.scheme()) && url.host().is_some());
-        if !fits {
-            self.add(
-                "mail.url",
-                "is neither `capture` nor the address of a mail server",
-                "smtp://host:587?tls=required or smtps://user:password@host:465",
-            );
+        const FORMS: &str = "smtp://host:587?tls=required or smtps://user:password@host:465";
+        match Url::parse(&mail.url) {
+            Ok(url) if ["smtp", "smtps"].contains(&url.scheme()) && url.host().is_some() => {
+                let must_encrypt = url.scheme() == "smtps"
+                    // The first of several counts, as it does for the transport.
+                    || url
+                        .query_pairs()
+                        .find(|(name, _)| name == "tls")
+                        .is_some_and(|(_, value)| value == "required");
+                if !must_encrypt && !is_loopback(&url) {
+                    self.add(
+                        "mail.url",
+                        "sends links that sign people in over a network in plaintext",
+                        FORMS,
+                    );
+                }
+                self.password_of("mail.url", &url);
+            }
+            _ => {
+                self.add("mail.url", "is neither `capture` nor the address of a mail server", FORMS)
+            }
         }
         if !mailer::is_sender(&mail.from) {
             self.add("mail.from", "is not a sender", "Signalbox <signalbox@example.com>");
@@ -278,6 +323,35 @@ impl Judge {
             ("limits.refresh_per_minute", limits.refresh_per_minute, u32::MAX),
         ] {
             self.within(setting, value.into(), 1..=most.into());
+        }
+    }
+
+    fn telemetry(&mut self, config: &Config) {
+        let (telemetry, unset) = (&config.telemetry, TelemetrySection::default());
+        let is_there = cfg!(feature = "otel");
+        for (setting, is_set) in [
+            ("telemetry.otlp_url", telemetry.otlp_url != unset.otlp_url),
+            ("telemetry.sample_ratio", telemetry.sample_ratio != unset.sample_ratio),
+        ] {
+            if is_set && !is_there {
+                self.add(setting, "this build sends no traces", "cargo build --features otel");
+            }
+        }
+        if let Some(url) = &telemetry.otlp_url
+            && (!["http", "https"].contains(&url.scheme()) || url.host().is_none())
+        {
+            self.add(
+                "telemetry.otlp_url",
+                "is not a web address",
+                "http://127.0.0.1:4318/v1/traces",
+            );
+        }
+        if !(0.0..=1.0).contains(&telemetry.sample_ratio) {
+            self.add(
+                "telemetry.sample_ratio",
+                format!("{} is out of bounds", telemetry.sample_ratio),
+                "0 to 1",
+            );
         }
     }
 
@@ -406,7 +480,58 @@ mod tests {
         let found = settings(|config| {
             open(config);
             config.server.public_url = Some("https://login.example.com".parse().unwrap());
-            config.mail.url = "smtp://mail.example.com".into();
+            config.mail.url = "smtps://mail.example.com".into();
+        });
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn a_container_whose_port_is_published_on_loopback_says_so() {
+        let with = |url: &str| {
+            settings(|config| {
+                config.server.listen = "0.0.0.0:8080".parse().unwrap();
+                config.server.public_url = Some(url.parse().unwrap());
+                config.server.published_on_loopback = true;
+            })
+        };
+        // Mail is still somebody's to deliver, and another name than loopback's is no excuse.
+        assert_eq!(with("http://localhost:8080"), ["mail.url"]);
+        assert_eq!(with("http://192.0.2.1:8080"), ["server.public_url", "mail.url"]);
+    }
+
+    #[test]
+    fn mail_crosses_a_network_in_ciphertext_alone() {
+        let with = |url: &str| settings(|config| config.mail.url = url.into());
+        for plain in [
+            "smtp://mail.example.com",
+            "smtp://mail.example.com:587?tls=opportunistic",
+            "smtp://mail.example.com:587?tls=opportunistic&tls=required",
+        ] {
+            assert_eq!(with(plain), ["mail.url"], "{plain}");
+        }
+        for sound in [
+            "smtp://localhost:25",
+            "smtp://127.0.0.1:1025",
+            "smtp://mail.example.com:587?tls=required",
+            "smtps://mail.example.com",
+        ] {
+            assert!(with(sound).is_empty(), "{sound}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_neither_short_nor_a_default() {
+        for weak in ["postgres", "app", "short77"] {
+            let found = settings(|config| {
+                config.server.sealing_key =
+                    Some("pKxnTf0xAvhQcNc1lMsiMg3nyAvcYm1-eHNQcTLgRsk".into());
+                config.identity.url = format!("postgres://app:{weak}@db.example.com/signalbox");
+                config.sessions.url = format!("redis://app:{weak}@redis.example.com");
+            });
+            assert_eq!(found, ["identity.url", "sessions.url"], "{weak}");
+        }
+        let found = settings(|config| {
+            config.sessions.url = "rediss://:8sJ2kd0Q4f@redis.example.com".into();
         });
         assert!(found.is_empty(), "{found:?}");
     }
@@ -537,6 +662,18 @@ mod tests {
             settings(|config| config.edge.admin_listen = Some("127.0.0.1:8000".parse().unwrap())),
             ["edge.admin_listen"]
         );
+    }
+
+    #[test]
+    fn traces_are_asked_of_a_build_that_sends_them() {
+        let found = settings(|config| {
+            config.telemetry.otlp_url = Some("http://127.0.0.1:4318/v1/traces".parse().unwrap());
+            config.telemetry.sample_ratio = 0.5;
+        });
+        let refused = ["telemetry.otlp_url", "telemetry.sample_ratio"];
+        assert_eq!(found, if cfg!(feature = "otel") { &[][..] } else { &refused[..] });
+        let found = settings(|config| config.telemetry.sample_ratio = 1.5);
+        assert!(found.contains(&"telemetry.sample_ratio".to_owned()), "{found:?}");
     }
 
     #[test]

@@ -21,9 +21,18 @@ const PREFIX: &str = "SIGNALBOX__";
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "signalbox.toml";
 
-/// Settings that hold a secret, or an address with a password in it.
-const SECRETS: [&str; 5] =
-    ["server.sealing_key", "edge.credential", "identity.url", "sessions.url", "mail.url"];
+/// Gives a secret.
+type Secret = fn(&Config) -> Option<&str>;
+
+/// Settings that hold a secret, or an address with a password in it, and where each stands: none
+/// of them is ever serialised.
+pub(super) const SECRETS: [(&str, Secret); 5] = [
+    ("server.sealing_key", |config| config.server.sealing_key.as_deref()),
+    ("edge.credential", |config| config.edge.credential.as_deref()),
+    ("identity.url", |config| Some(&config.identity.url)),
+    ("sessions.url", |config| Some(&config.sessions.url)),
+    ("mail.url", |config| Some(&config.mail.url)),
+];
 
 /// Reads the settings. `file`: the one named by `--config`, which must exist; else
 /// [`DEFAULT_FILE`] in the working directory if it does. `environment`: its variables.
@@ -91,10 +100,10 @@ fn read_file(file: &Path, problems: &mut Vec<Problem>) -> Dict {
 
 /// A settings file that holds a secret is for its owner's eyes (rule 40).
 fn judge_readers(file: &Path, values: &Dict, problems: &mut Vec<Problem>) {
-    if !readable_by(file, OTHERS) {
+    if !readable_by_others(file) {
         return;
     }
-    for setting in SECRETS {
+    for (setting, _) in SECRETS {
         let path: Vec<String> = setting.split('.').map(str::to_owned).collect();
         let Some(Value::String(_, value)) = find(values, &path) else { continue };
         let is_secret = url::Url::parse(value)
@@ -109,13 +118,10 @@ fn judge_readers(file: &Path, values: &Dict, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Read permission for everybody.
-const OTHERS: u32 = 0o007;
-/// Read permission for anybody but the owner.
-const GROUP_AND_OTHERS: u32 = 0o077;
-
-fn readable_by(file: &Path, mask: u32) -> bool {
-    fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & mask != 0)
+/// Whether everybody on this machine may read `file`. The group is not asked about: where a
+/// service manager hands a secret over by an access control list, the mode shows it as the group's.
+fn readable_by_others(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o007 != 0)
 }
 
 /// What the environment says, and which variable said it.
@@ -136,7 +142,7 @@ impl Environment {
         variables.sort();
         for (variable, value) in variables {
             let name = variable[PREFIX.len()..].to_lowercase();
-            let of_file = name.strip_suffix("_file");
+            let of_file = name.strip_suffix("_file").filter(|secret| is_secret(secret));
             let path: Vec<String> =
                 of_file.unwrap_or(&name).split("__").map(str::to_owned).collect();
             let value = match of_file {
@@ -190,12 +196,16 @@ fn plain(text: &str) -> Value {
         .unwrap_or_else(|| Value::from(text))
 }
 
+/// Whether a variable, without its prefix and in lower case, names a secret.
+fn is_secret(name: &str) -> bool {
+    SECRETS.iter().any(|(setting, _)| setting.replace('.', "__") == name)
+}
+
 fn read_secret(setting: &str, file: &Path) -> Result<String, Problem> {
-    let mask = if setting == "server.sealing_key" { GROUP_AND_OTHERS } else { OTHERS };
-    if readable_by(file, mask) {
+    if readable_by_others(file) {
         return Err(Problem::new(
             setting,
-            format!("{} can be read by others than its owner", file.display()),
+            format!("{} can be read by everybody on this machine", file.display()),
             format!("chmod 600 {}", file.display()),
         ));
     }
@@ -459,7 +469,7 @@ mod tests {
     fn a_secret_that_others_may_read_is_refused() {
         for (mode, variable, setting) in [
             (0o644, "SIGNALBOX__EDGE__CREDENTIAL_FILE", "edge.credential"),
-            (0o640, "SIGNALBOX__SERVER__SEALING_KEY_FILE", "server.sealing_key"),
+            (0o604, "SIGNALBOX__SERVER__SEALING_KEY_FILE", "server.sealing_key"),
         ] {
             let secret = Scratch::new("secret", mode);
             let problem = only(from(&[(variable, secret.0.to_str().unwrap())]));
@@ -470,6 +480,12 @@ mod tests {
         assert_eq!(only(load(Some(&file.0), [])).setting, "identity.url");
         let file = Scratch::new("[identity]\nurl = \"postgres://a@localhost/c\"", 0o644);
         assert!(load(Some(&file.0), []).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_secret_is_not_read_from_a_file() {
+        let problem = only(from(&[("SIGNALBOX__SERVER__LISTEN_FILE", "/etc/hostname")]));
+        assert_eq!(problem.setting, "server.listen_file");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSection {
-    /// `capture` (shown at /dev/outbox, on loopback only), `smtp://host:port` or
-    /// `smtps://user:password@host:port`.
+    /// `capture` (shown at /dev/outbox, on loopback only), `smtps://user:password@host:port`,
+    /// `smtp://user:password@host:port?tls=required`, or `smtp://host:port` on loopback.
     #[serde(skip_serializing)]
     pub url: String,
     /// The sender.

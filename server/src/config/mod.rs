@@ -9,8 +9,10 @@ mod mail;
 mod password;
 mod policy;
 mod problem;
+pub mod reference;
 mod server;
 mod sessions;
+mod telemetry;
 mod tokens;
 
 use jwks::site::Site;
@@ -26,6 +28,7 @@ pub use policy::PolicySection;
 pub use problem::Problem;
 pub use server::ServerSection;
 pub use sessions::SessionsSection;
+pub use telemetry::TelemetrySection;
 pub use tokens::TokensSection;
 
 /// Everything that can be set.
@@ -44,13 +47,16 @@ pub struct Config {
     pub mail: MailSection,
     /// Lifetimes and algorithms.
     pub tokens: TokensSection,
-    /// Rules and costs of passwords.
+    /// Rules for passwords, and what hashing them costs.
     pub password: PasswordSection,
-    /// How much anybody may try.
+    /// How often anybody may try within 15 minutes, where nothing else is said.
     pub limits: LimitsSection,
     /// What is asked where no site says otherwise.
     pub policy: PolicySection,
-    /// Sites behind the edge. They are stored at start; sites made by command stay beside them.
+    /// Traces.
+    pub telemetry: TelemetrySection,
+    /// A site behind the edge; may stand there several times. They are stored at start; sites made by
+    /// command stay beside them.
     pub sites: Vec<Site>,
 }
 

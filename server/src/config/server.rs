@@ -13,7 +13,10 @@ pub struct ServerSection {
     /// Where people and clients reach it: the issuer, and the beginning of every link. Never taken
     /// from a request. Unset: `http://localhost:<port>`, on loopback only.
     pub public_url: Option<Url>,
-    /// Networks of the proxies whose `X-Forwarded-For` is believed.
+    /// Says that `listen`, though not a loopback address, is reached from this machine alone, as in
+    /// a container whose port is published on 127.0.0.1. Lets `public_url` be `http://localhost`.
+    pub published_on_loopback: bool,
+    /// Networks of the proxies whose `X-Forwarded-For` is believed, such as `10.1.2.0/24`.
     pub trusted_proxies: Vec<IpNet>,
     /// The key that seals TOTP secrets and signing keys: 32 bytes, base64url. Unset: a key made at
     /// the first start and kept in the data folder as `sealing.key`.
@@ -26,6 +29,7 @@ impl Default for ServerSection {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
+            published_on_loopback: false,
             trusted_proxies: Vec::new(),
             sealing_key: None,
         }

@@ -1,29 +1,30 @@
 use jwks::Algorithm;
 use serde::{Deserialize, Serialize};
 
-/// `[tokens]`; spans in seconds.
+/// `[tokens]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokensSection {
     /// What access tokens are signed with: `ES256`, `EdDSA` or `RS256`.
     pub algorithm: Algorithm,
-    /// Life of an access token.
+    /// Life of an access token, seconds.
     pub access_ttl: u64,
-    /// Life of an ID token.
+    /// Life of an ID token, seconds.
     pub id_ttl: u64,
-    /// Life of a refresh token; each rotation gives it again.
+    /// Life of a refresh token, seconds; each rotation gives it again.
     pub refresh_ttl: u64,
-    /// The absolute end of a session.
+    /// The absolute end of a session, seconds after its beginning.
     pub session_ttl: u64,
-    /// The end of a session whose owner did not ask to be remembered.
+    /// The end of a session whose owner did not ask to be remembered, seconds.
     pub short_session_ttl: u64,
-    /// How long after a rotation the spent token may be presented once more.
+    /// How long after a rotation the spent token may be presented once more, seconds; at most 300.
     pub refresh_retry: u64,
-    /// How long a half-signed-in state lives; at most 600.
+    /// How long a half-signed-in state lives, seconds; at most 600.
     pub login_ttl: u64,
-    /// How long a new signing key is published before it signs; at least 335.
+    /// How long a new signing key is published before it signs, seconds; at least 335, because
+    /// clients may keep the key set for 300.
     pub key_lead: u64,
-    /// The age at which a signing key is given a successor; 0: by command alone.
+    /// The age at which a signing key is given a successor, seconds; 0: by command alone.
     pub key_rotation: u64,
 }
 

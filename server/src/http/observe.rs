@@ -10,9 +10,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::store::patience;
+#[cfg(feature = "otel")]
+use crate::telemetry;
 
 /// `X-Request-ID`.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -64,11 +67,18 @@ async fn observe(mut request: Request, next: Next) -> Response {
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
     request.extensions_mut().insert(id.clone());
+    let known_method = known_method(method.as_str());
 
-    let answering = patience::bounded(next.run(request));
-    let mut response = match AssertUnwindSafe(answering).catch_unwind().await {
+    // Of the highest level, so that whatever is logged at all carries the id.
+    let span = tracing::error_span!("request", request_id = id.0);
+    #[cfg(feature = "otel")]
+    telemetry::begin(&span, known_method, &route, request.headers(), request.extensions());
+    let handled = AssertUnwindSafe(patience::bounded(next.run(request)))
+        .catch_unwind()
+        .instrument(span.clone());
+    let mut response = match handled.await {
         Ok(response) => response,
-        Err(_) => failure(&id),
+        Err(_) => span.in_scope(|| failure(&id)),
     };
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(X_REQUEST_ID, value);
@@ -77,20 +87,16 @@ async fn observe(mut request: Request, next: Next) -> Response {
     let (status, elapsed) = (response.status().as_u16(), began.elapsed());
     let labels = [
         ("route", route.clone()),
-        ("method", known_method(method.as_str()).to_owned()),
+        ("method", known_method.to_owned()),
         ("status", status.to_string()),
     ];
     metrics::counter!("signalbox_http_requests_total", &labels).increment(1);
     metrics::histogram!("signalbox_http_request_duration_seconds", &labels)
         .record(elapsed.as_secs_f64());
-    tracing::info!(
-        request_id = id.0,
-        %method,
-        route,
-        status,
-        elapsed_ms = elapsed.as_secs_f64() * 1000.0,
-        "request"
-    );
+    #[cfg(feature = "otel")]
+    telemetry::finish(&span, status);
+    let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
+    span.in_scope(|| tracing::info!(%method, route, status, elapsed_ms, "request"));
     response
 }
 
@@ -102,7 +108,7 @@ fn known_method(method: &str) -> &str {
 
 /// A panic is a 500 of its own request alone. Where it happened is in the log.
 fn failure(id: &RequestId) -> Response {
-    tracing::error!(request_id = id.0, "a handler panicked");
+    tracing::error!("a handler panicked");
     let body = serde_json::json!({
         "error": { "code": "INTERNAL_ERROR", "message": "Something went wrong on our side." },
         "meta": {

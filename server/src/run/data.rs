@@ -39,21 +39,22 @@ pub async fn administer(config: Config, data: &Path, command: AdminCommand) -> O
     }
 }
 
-/// Carries a command out here, or has the running server do it that holds the embedded store.
-pub async fn carry_out(
-    config: Config,
+/// Has the running server that holds the embedded store carry a command out. `None`: there is
+/// none, and the data is this process's to use.
+pub async fn reach(
+    config: &Config,
     data: &DataDir,
-    command: AdminCommand,
-) -> Result<Answer, Failure> {
+    command: &AdminCommand,
+) -> Result<Option<Answer>, Failure> {
     let deadline = Instant::now() + LOCK_PATIENCE;
-    while is_embedded(&config) {
+    while is_embedded(config) {
         if let Some(lock) = data.lock(Duration::ZERO)? {
             keep(lock);
             break;
         }
-        let asked = control::ask(data.path(), &command).await;
+        let asked = control::ask(data.path(), command).await;
         if let Some(answer) = asked.map_err(|error| Failure::failed(format!("--data: {error}")))? {
-            return Ok(answer);
+            return Ok(Some(answer));
         }
         if Instant::now() > deadline {
             return Err(Failure::failed(format!(
@@ -62,6 +63,18 @@ pub async fn carry_out(
             )));
         }
         sleep(Duration::from_millis(20)).await;
+    }
+    Ok(None)
+}
+
+/// Carries a command out here, or has the running server do it that holds the embedded store.
+pub async fn carry_out(
+    config: Config,
+    data: &DataDir,
+    command: AdminCommand,
+) -> Result<Answer, Failure> {
+    if let Some(answer) = reach(&config, data, &command).await? {
+        return Ok(answer);
     }
     let stores = Stores::open(&config, data)?;
     stores.migrate().await.map_err(Failure::failed)?;

@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod demo;
+pub mod doctor;
 pub mod edge;
 pub mod ending;
 pub mod failure;

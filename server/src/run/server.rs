@@ -66,15 +66,24 @@ impl Server {
 
     /// Waits until the stores have answered and everything in them that a server needs is there;
     /// from then on keeps up with them.
-    pub async fn become_ready(&self) {
+    ///
+    /// # Errors
+    /// When a store is set up so that no server may start on it. Where it answers at once, nothing
+    /// has been written then.
+    pub async fn become_ready(&self) -> Outcome {
+        let mut is_judged = self.judge().await?;
         while let Err(error) = self.prepare().await {
             tracing::warn!(error, "not ready, trying again");
             sleep(RETRY).await;
         }
-        self.stores.report_warnings().await;
         tokio::spawn(self.app.clone().keep_current());
         let courier = courier::work(self.app.clone(), self.ending.clone().asked());
         self.courier.get_or_init(|| tokio::spawn(courier));
+        while !is_judged {
+            sleep(RETRY).await;
+            is_judged = self.judge().await?;
+        }
+        Ok(())
     }
 
     /// Waits, once the process was asked to end, until everything that was begun is done.
@@ -82,6 +91,18 @@ impl Server {
         drop(self.serving.await);
         if let Some(courier) = self.courier.into_inner() {
             drop(courier.await);
+        }
+    }
+
+    /// Whether the stores have told how they are set up.
+    async fn judge(&self) -> Result<bool, Failure> {
+        match self.stores.judge().await {
+            Ok(problems) if problems.is_empty() => Ok(true),
+            Ok(problems) => Err(problems.into()),
+            Err(error) => {
+                tracing::warn!(%error, "not ready, trying again");
+                Ok(false)
+            }
         }
     }
 
@@ -98,7 +119,10 @@ pub async fn serve(config: Config, data: &Path) -> Outcome {
     say(format!("server  {}", server.app.issuer))?;
     tokio::select! {
         () = ending.clone().asked() => {}
-        () = server.become_ready() => tracing::info!("ready"),
+        ready = server.become_ready() => {
+            ready?;
+            tracing::info!("ready");
+        }
     }
     server.end().await;
     Ok(())

@@ -5,15 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jwks::Time;
 use server::{
     app::App,
     clock::Clock,
-    config::Config,
+    config::{Config, Problem},
     control,
     data_dir::{DataDir, Lock},
+    doctor,
     store::{
-        IdentityStore, SessionStore, StoreResult, embedded::Embedded, postgres::Postgres,
-        redis::Redis,
+        IdentityStore, SessionStore, StoreError, StoreResult, embedded::Embedded,
+        postgres::Postgres, redis::Redis,
     },
 };
 use tokio::time::sleep;
@@ -69,13 +71,35 @@ impl Stores {
         }
     }
 
-    /// Logs what an operator should know about how they are set up.
-    pub async fn report_warnings(&self) {
-        let Some(redis) = &self.redis else { return };
-        match redis.warnings().await {
-            Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
-            Err(error) => tracing::warn!(%error, "sessions.url: its settings cannot be read"),
+    /// What is wrong with how they are set up, so that no server starts on them. A Redis that
+    /// does not tell is believed.
+    pub async fn judge(&self) -> StoreResult<Vec<Problem>> {
+        let Some(redis) = &self.redis else { return Ok(Vec::new()) };
+        match redis.eviction_policies().await {
+            Err(error @ StoreError::Broken { .. }) => {
+                tracing::warn!(%error, "sessions.url: its settings cannot be read");
+                Ok(Vec::new())
+            }
+            policies => Ok(doctor::evicting(&policies?)),
         }
+    }
+
+    /// What they lack for production, and what is lacking in them.
+    pub async fn examine(&self, now: Time) -> Vec<Problem> {
+        let mut found = Vec::new();
+        if let Some(redis) = &self.redis {
+            found.extend(doctor::redis(redis.facts().await, now));
+        }
+        if let Some(postgres) = &self.postgres {
+            let facts = postgres.facts().await;
+            let is_there = facts.is_ok();
+            found.extend(doctor::postgres(facts, now));
+            if !is_there {
+                return found;
+            }
+        }
+        found.extend(doctor::data(&*self.identity, now).await);
+        found
     }
 }
 

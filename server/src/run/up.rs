@@ -36,7 +36,7 @@ pub async fn up(mut config: Config, data: &Path) -> Outcome {
     let server = Server::start(config, &data, ending.clone()).await?;
     tokio::select! {
         () = ending.clone().asked() => return Ok(()),
-        () = server.become_ready() => {}
+        ready = server.become_ready() => ready?,
     }
     let demo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Failure::failed)?;
     let upstream = format!("http://{}", demo.local_addr().map_err(Failure::failed)?);

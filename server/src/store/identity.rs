@@ -262,6 +262,10 @@ pub trait IdentityStore: Send + Sync {
     /// Whether any account that is active or pending holds the admin role.
     async fn has_admin(&self) -> StoreResult<bool>;
 
+    /// How many accounts that are active or pending hold the admin role without a confirmed
+    /// factor.
+    async fn count_admins_without_factor(&self) -> StoreResult<u64>;
+
     // ---- factors ------------------------------------------------------------------------
 
     /// Every factor of a person, confirmed or not, oldest first.

@@ -1,7 +1,11 @@
 //! What must hold of the running program, on every surface it applies to: each test tries to
 //! break it from outside.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has failed, and shows the logs"
+)]
 
 mod abuse;
 mod edge;

@@ -230,9 +230,9 @@ pub fn error(request_id: &str, error: &RailError) -> Response {
     let Refusal { status, code, .. } = row.refusal;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status.is_server_error() {
-        tracing::error!(request_id, code, cause = ?error, "request failed");
+        tracing::error!(code, cause = ?error, "request failed");
     } else {
-        tracing::info!(request_id, code, cause = ?error, "request refused");
+        tracing::info!(code, cause = ?error, "request refused");
     }
     let mut body = json!({ "code": code, "message": row.message });
     if let Some(details) = row.details {

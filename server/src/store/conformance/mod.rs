@@ -96,6 +96,7 @@ macro_rules! instantiate {
                 a_password_hash_is_renewed_only_from_the_stored_one,
                 a_sign_in_is_noted_with_its_event,
                 only_an_admin_who_is_active_or_pending_counts,
+                an_admin_is_without_a_factor_until_one_is_confirmed,
             ],
             factors: [
                 factors_come_back_whole_and_oldest_first,

@@ -328,3 +328,23 @@ pub(super) async fn only_an_admin_who_is_active_or_pending_counts(pair: &Pair) {
     assert!(activated.unwrap());
     assert!(store.has_admin().await.unwrap());
 }
+
+pub(super) async fn an_admin_is_without_a_factor_until_one_is_confirmed(pair: &Pair) {
+    let store = &*pair.identity;
+    let bare = || async { store.count_admins_without_factor().await.unwrap() };
+    let roles = vec![ADMIN_ROLE.to_owned()];
+    create(store, &user("eve")).await;
+    create(store, &User { status: UserStatus::Disabled, roles: roles.clone(), ..user("bob") })
+        .await;
+    assert_eq!(bare().await, 0);
+    let (ada, cy) = (User { roles: roles.clone(), ..user("ada") }, User { roles, ..user("cy") });
+    create(store, &ada).await;
+    create(store, &User { status: UserStatus::Pending, ..cy }).await;
+    assert_eq!(bare().await, 2);
+    let totp = factor(ada.id, Method::Totp);
+    store.enrol_factors(ada.id, std::slice::from_ref(&totp), &[]).await.unwrap();
+    assert_eq!(bare().await, 2);
+    let act = event(Action::MfaEnabled);
+    store.confirm_factor(ada.id, totp.id, None, None, at(50), &act).await.unwrap();
+    assert_eq!(bare().await, 1);
+}

@@ -105,6 +105,10 @@ impl IdentityStore for Embedded {
         self.find(IDENTITY, users::has_admin)
     }
 
+    async fn count_admins_without_factor(&self) -> StoreResult<u64> {
+        self.find(IDENTITY, users::count_admins_without_factor)
+    }
+
     async fn list_factors(&self, user_id: Uuid) -> StoreResult<Vec<Factor>> {
         self.find(IDENTITY, |connection| factors::list(connection, user_id))
     }

@@ -60,6 +60,12 @@ pub struct Embedded {
 }
 
 impl Embedded {
+    /// Whether there is a database in folder `dir`.
+    #[must_use]
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(FILE).exists()
+    }
+
     /// Opens the stores in folder `dir`, which is made (mode 0700) where it does not exist, and
     /// brings the database (mode 0600) up to this program's schema.
     ///

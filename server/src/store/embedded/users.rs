@@ -232,6 +232,16 @@ pub(super) fn has_admin(connection: &Connection) -> Result<bool, Fault> {
     Ok(connection.any(sql, [])?)
 }
 
+/// How many of those admins have no confirmed factor.
+pub(super) fn count_admins_without_factor(connection: &Connection) -> Result<u64, Fault> {
+    let sql = "SELECT count(*) FROM users
+         WHERE is_admin = 1 AND status IN ('active', 'pending') AND NOT EXISTS (
+             SELECT 1 FROM factors
+              WHERE factors.user_id = users.id AND confirmed_at IS NOT NULL)";
+    let count: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
 fn ending(
     row: &Row<'_>,
     first: usize,

@@ -37,7 +37,7 @@ use tokio::{sync::watch, task::AbortHandle};
 use tokio_postgres::{NoTls, error::SqlState};
 use uuid::Uuid;
 
-use self::server::Server;
+use self::{cells::Cells, server::Server};
 use super::{
     StoreError, StoreResult,
     identity::{
@@ -73,6 +73,15 @@ pub struct Postgres {
     listener: AbortHandle,
 }
 
+/// What a Postgres server tells of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// `server_version_num`: 150004 is 15.4.
+    pub version: u32,
+    /// Its clock.
+    pub clock: Time,
+}
+
 impl Postgres {
     /// The store at `url` (`postgres://user:password@host:port/database?…`). Nothing is connected
     /// yet: a server that is away only makes the acts fail until it is back. To be called within
@@ -101,6 +110,25 @@ impl Postgres {
         let grown = watch::Sender::new(0);
         let listener = tokio::spawn(listen::follow(server.clone(), grown.clone())).abort_handle();
         Ok(Arc::new(Self { pool, server, grown, listener }))
+    }
+
+    /// What the server tells of itself.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for any act.
+    pub async fn facts(&self) -> StoreResult<Facts> {
+        let row = self
+            .act()
+            .await?
+            .row(
+                "SELECT current_setting('server_version_num')::bigint AS version,
+                        (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS clock",
+                &[],
+            )
+            .await?
+            .ok_or_else(|| broken("no answer"))?;
+        let cells = Cells(&row);
+        Ok(Facts { version: cells.count("version")?, clock: cells.time("clock")? })
     }
 
     /// Brings the schema to what this program knows. Several replicas may do so at once.
@@ -231,6 +259,10 @@ impl IdentityStore for Postgres {
 
     async fn has_admin(&self) -> StoreResult<bool> {
         users::has_admin(self).await
+    }
+
+    async fn count_admins_without_factor(&self) -> StoreResult<u64> {
+        users::count_admins_without_factor(self).await
     }
 
     async fn list_factors(&self, user_id: Uuid) -> StoreResult<Vec<Factor>> {

@@ -360,6 +360,21 @@ pub(super) async fn has_admin(store: &Postgres) -> StoreResult<bool> {
     Ok(row.is_some())
 }
 
+pub(super) async fn count_admins_without_factor(store: &Postgres) -> StoreResult<u64> {
+    let row = store
+        .act()
+        .await?
+        .row(
+            "SELECT count(*) AS admins FROM users
+              WHERE roles @> ARRAY[$1] AND status IN ($2, $3) AND NOT EXISTS (
+                  SELECT 1 FROM factors
+                   WHERE factors.user_id = users.id AND confirmed_at IS NOT NULL)",
+            &[&ADMIN_ROLE, &UserStatus::Active.as_str(), &UserStatus::Pending.as_str()],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| Cells(&row).count("admins"))
+}
+
 /// Acts on what belongs to a person come one after the other.
 pub(super) async fn lock_person(act: &mut Act, user_id: Uuid) -> StoreResult<()> {
     act.rows("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE", &[&user_id]).await?;

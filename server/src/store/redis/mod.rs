@@ -66,43 +66,55 @@ impl Redis {
         self.link.is_lost().await
     }
 
-    /// What an operator should know about this server: an eviction policy that could drop state
-    /// while it is alive. Every key has a TTL, so each policy but `noeviction` can.
+    /// What the server, or each node of a cluster, tells of itself.
     ///
     /// # Errors
     /// [`StoreError`] as for any act.
-    pub async fn warnings(&self) -> StoreResult<Vec<String>> {
-        let mut warnings = Vec::new();
-        for policy in self.eviction_policies().await? {
-            if policy != "noeviction" {
-                warnings.push(format!(
-                    "Redis may drop live sessions, one-time tokens and counters when its memory \
-                     is full: maxmemory-policy is {policy}, set it to noeviction"
-                ));
-            }
-        }
-        Ok(warnings)
+    pub async fn facts(&self) -> StoreResult<Facts> {
+        let (seconds, micros): (i64, i64) = self.link.query(&::redis::cmd("TIME")).await?;
+        Ok(Facts {
+            eviction_policies: self.eviction_policies().await?,
+            appends: self.told("persistence", "aof_enabled:").await? == ["1"],
+            clock: Time::from_millis(seconds * 1000 + micros / 1000),
+        })
     }
 
-    /// The `maxmemory-policy` of the server, or the different ones of a cluster's nodes. Read
-    /// from `INFO`, which hosted servers allow where they forbid `CONFIG`.
+    /// The `maxmemory-policy` of the server, or the different ones of a cluster's nodes. Every
+    /// key has a TTL, so each policy but `noeviction` can drop state while it is alive.
     ///
     /// # Errors
     /// [`StoreError`] as for any act.
     pub async fn eviction_policies(&self) -> StoreResult<Vec<String>> {
-        let info: ::redis::Value = self.link.query(::redis::cmd("INFO").arg("memory")).await?;
+        self.told("memory", "maxmemory_policy:").await
+    }
+
+    /// The different values of a field of `INFO`, which hosted servers allow where they forbid
+    /// `CONFIG`.
+    async fn told(&self, section: &str, field: &str) -> StoreResult<Vec<String>> {
+        let info: ::redis::Value = self.link.query(::redis::cmd("INFO").arg(section)).await?;
         let mut texts = Vec::new();
         collect_texts(&info, &mut texts);
-        let mut policies: Vec<String> = texts
+        let mut values: Vec<String> = texts
             .iter()
             .flat_map(|text| text.lines())
-            .filter_map(|line| line.strip_prefix("maxmemory_policy:"))
-            .map(|policy| policy.trim().to_owned())
+            .filter_map(|line| line.strip_prefix(field))
+            .map(|value| value.trim().to_owned())
             .collect();
-        policies.sort();
-        policies.dedup();
-        Ok(policies)
+        values.sort();
+        values.dedup();
+        Ok(values)
     }
+}
+
+/// What a Redis server, or the nodes of a cluster, tell of themselves.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The different eviction policies.
+    pub eviction_policies: Vec<String>,
+    /// Whether every write goes into a file that is read at the start (`appendonly`).
+    pub appends: bool,
+    /// Its clock.
+    pub clock: Time,
 }
 
 /// A cluster answers `INFO` with a map of nodes, a single node with one text.

@@ -1,11 +1,17 @@
 //! Starting, running and ending it.
 
 mod commands;
+mod compose;
+mod doctor;
 mod endings;
 mod faults;
 mod keys;
 mod kills;
+mod logs;
 mod mail;
 mod outages;
+mod reference;
+mod refusals;
 mod settings;
 mod setup;
+mod units;

@@ -213,12 +213,14 @@ async fn a_policy_that_drops_live_rows_is_reported() {
     };
     // No memory limit is set, so the policy does nothing to the tests beside this one.
     set("noeviction");
-    let before = store.warnings().await.unwrap();
+    let before = store.eviction_policies().await.unwrap();
     set("volatile-ttl");
-    let warned = store.warnings().await.unwrap();
+    let after = store.facts().await.unwrap();
     set("noeviction");
-    assert_eq!(before, Vec::<String>::new());
-    assert!(warned.len() == 1 && warned[0].contains("volatile-ttl"), "{warned:?}");
+    assert_eq!(
+        (before.as_slice(), after.eviction_policies.as_slice()),
+        (["noeviction".to_owned()].as_slice(), ["volatile-ttl".to_owned()].as_slice(),)
+    );
 }
 
 #[tokio::test]
