@@ -25,7 +25,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 /// those who write.
 const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 /// How long to wait before a failed start of the stores is tried again.
-const RETRY: Duration = Duration::from_millis(500);
+const RETRY: Duration = Duration::from_millis(200);
 
 /// Everything a use case works with. A plain struct: no framework, no generics.
 pub struct App {
