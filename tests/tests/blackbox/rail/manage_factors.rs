@@ -9,7 +9,7 @@ use tests::{
     rail::Rail,
 };
 
-use crate::{minutes, names, set};
+use crate::{ends_at_the_edge, minutes, names, set};
 
 async fn list(rail: &Rail, session: &Session) -> Vec<Value> {
     let answer = rail.call_as(&session.access, "GET", "/mfa/methods").await;
@@ -99,8 +99,7 @@ async fn the_last_factor_goes_with_its_backup_codes_and_ends_every_other_session
     drop(remove(&rail, &own, &id).await.data(200));
     rail.call_as(&other.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
     refresh(&rail, &other.refresh).await.refused(401, "INVALID_TOKEN");
-    world.caught_up().await;
-    world.edge().demo(&other.access).await.expect(401);
+    ends_at_the_edge(&world.edge(), &other.access).await;
     drop(rail.call_as(&own.access, "GET", "/me").await.data(200));
     remove(&rail, &own, &id).await.refused(404, "NOT_FOUND");
 
