@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::{
     config::{Clock, EdgeConfig},
     holding::Held,
+    journal::{self, Journal},
     metrics::Figures,
     snapshot::{self, Saved},
 };
@@ -74,12 +75,15 @@ pub struct Follower {
     figures: Arc<Figures>,
     /// What is being applied; a clone of what is held, or ahead of it within a batch.
     view: Option<View>,
+    journal: Journal,
     saving: Saving,
 }
 
 /// What is known of the copy on disk.
 struct Saving {
     changed: bool,
+    /// A whole new view has come since.
+    fresh: bool,
     last: Instant,
     running: Option<tokio::task::JoinHandle<()>>,
 }
@@ -112,7 +116,8 @@ impl Follower {
             held,
             figures,
             view: None,
-            saving: Saving { changed: false, last: Instant::now(), running: None },
+            journal: Journal::new(config.data_dir.clone()),
+            saving: Saving { changed: false, fresh: false, last: Instant::now(), running: None },
         };
         follower.begin_from_disk();
         Ok(follower)
@@ -153,7 +158,11 @@ impl Follower {
     fn begin_from_disk(&mut self) {
         match snapshot::load(&self.data_dir) {
             Ok(Some(saved)) => {
-                let view = View::from_snapshot(&saved.snapshot);
+                let mut view = View::from_snapshot(&saved.snapshot);
+                match journal::read(&self.data_dir, &view.epoch, view.seq) {
+                    Ok(entries) => view.apply(&entries, (self.clock)()),
+                    Err(error) => tracing::warn!(%error, "the journal on disk cannot be used"),
+                }
                 tracing::info!(seq = view.seq, "begun with the view on disk");
                 // A clock that was put back must not make an old view look new for long.
                 let confirmed_at = saved.confirmed_at.min((self.clock)());
@@ -187,6 +196,10 @@ impl Follower {
                 }
             }
             self.take_in(&mut lines, &mut behind)?;
+            if self.saving.fresh {
+                // No journal leads there from what is on disk.
+                self.save_now().await;
+            }
             if let Some(view) = &self.view {
                 acks.wanted = Some(view.seq);
                 acks.send_if_needed(|seq| self.ack(seq));
@@ -233,6 +246,7 @@ impl Follower {
                     let view = View::from_snapshot(&fresh);
                     tracing::info!(seq = view.seq, epoch = %view.epoch, "a new view has come");
                     self.view = Some(view);
+                    self.saving.fresh = true;
                     (confirmed, swap, *behind) = (true, true, false);
                 }
                 Ok(Message::Entry(entry)) => match self.place(&pending, &entry) {
@@ -271,6 +285,10 @@ impl Follower {
         let now = (self.clock)();
         if let Some(view) = &mut self.view {
             if !pending.is_empty() {
+                // Nobody is refused by what a kill could make this edge forget.
+                if let Err(error) = self.journal.append(&view.epoch, &pending) {
+                    tracing::error!(%error, "changes of the view could not be kept");
+                }
                 view.apply(&pending, now);
                 swap = true;
             }
@@ -340,10 +358,15 @@ impl Follower {
         };
         let (data_dir, confirmed_at) = (self.data_dir.clone(), self.held.confirmed_at());
         self.saving.changed = false;
+        self.saving.fresh = false;
         self.saving.last = Instant::now();
+        let aside = self.journal.set_aside();
         self.saving.running = Some(tokio::task::spawn_blocking(move || {
             let saved = Saved { confirmed_at, snapshot: view.to_snapshot() };
-            if let Err(error) = snapshot::save(&data_dir, &saved) {
+            let saved = aside
+                .and_then(|()| snapshot::save(&data_dir, &saved))
+                .and_then(|()| journal::forget_aside(&data_dir));
+            if let Err(error) = saved {
                 tracing::error!(%error, "the view could not be saved");
             }
         }));

@@ -13,6 +13,7 @@ mod feed;
 mod headers;
 mod holding;
 mod ids;
+mod journal;
 mod listener;
 mod metrics;
 mod path;

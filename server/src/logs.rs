@@ -30,6 +30,9 @@ pub fn start(format: LogFormat, default_level: &str) -> Result<(), String> {
         Err(_) => EnvFilter::new(default_level),
     };
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    // Told to the same place that did not take the line, which panics: a full disk under the log
+    // would end requests.
+    let lines = lines.log_internal_errors(false);
     // Colours are for terminals: in a file they are noise.
     let lines = lines.with_ansi(io::stderr().is_terminal());
     let started = match format {

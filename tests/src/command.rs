@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{process::inherited, world::World};
+use crate::{
+    process::{Process, inherited},
+    world::World,
+};
 
 /// Names the binary.
 pub const BINARY: &str = "SIGNALBOX_BIN";
@@ -88,6 +91,17 @@ impl World {
             run(&args.iter().map(String::as_str).collect::<Vec<_>>(), &env, &input)
         });
         running.await.unwrap()
+    }
+
+    /// Starts a command on this world's data, and does not wait for it. What it says goes to a
+    /// log called `name`.
+    #[must_use]
+    pub fn launch(&self, name: &str, args: &[&str]) -> Process {
+        let data = self.data_dir(0).display().to_string();
+        let args: Vec<String> =
+            args.iter().map(|arg| (*arg).to_owned()).chain(["--data".into(), data]).collect();
+        let log = self.dir().join(format!("{name}.log"));
+        Process::start(&binary(), &args, &self.settings(), self.dir(), &log)
     }
 
     /// Makes a site from its whole description.

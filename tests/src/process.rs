@@ -41,9 +41,11 @@ impl Process {
     ) -> Self {
         let out = File::options().create(true).append(true).open(log).unwrap();
         let log_start = usize::try_from(out.metadata().unwrap().len()).unwrap();
-        // Killed by the system when the thread that started it is gone.
+        // Killed by the system when the thread that started it is gone. Where a file may not grow
+        // (a full disk is made so), that is an error to the program and not its end.
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(args);
+        command.args(["--pdeathsig", "KILL", "--", "sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
+        command.arg(program).args(args);
         command
             .env_clear()
             .env("NO_COLOR", "1")
@@ -60,6 +62,16 @@ impl Process {
     #[must_use]
     pub const fn log_start(&self) -> usize {
         self.log_start
+    }
+
+    /// Everything it has said.
+    ///
+    /// # Panics
+    /// When that is no text.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let text = fs::read(&self.log).unwrap();
+        String::from_utf8(text[self.log_start..].to_vec()).unwrap()
     }
 
     /// Its process id.

@@ -1,5 +1,5 @@
-//! The stores of a deployed world: a database of its own on the given Postgres server, reached
-//! over a link that can be cut, and a Redis server of its own.
+//! The stores of a deployed world: a database of its own on the given Postgres server, and a Redis
+//! server of its own, each reached over a link that can be cut.
 
 use std::{
     net::{SocketAddr, ToSocketAddrs},
@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
 };
 
@@ -28,9 +28,11 @@ pub struct Stores {
     database: String,
     /// The way to Postgres.
     pub postgres: Link,
+    /// The way to Redis.
+    pub redis: Link,
     dir: PathBuf,
     redis_port: u16,
-    redis: Option<Process>,
+    redis_process: Option<Process>,
 }
 
 impl Stores {
@@ -45,8 +47,16 @@ impl Stores {
         run_sql(&server, &format!("create database {database} template template0"));
         let postgres = Link::to(postgres_address(&server));
         let redis_port = free_port();
-        let mut stores =
-            Self { server, database, postgres, dir: dir.to_owned(), redis_port, redis: None };
+        let redis = Link::to(SocketAddr::from(([127, 0, 0, 1], redis_port)));
+        let mut stores = Self {
+            server,
+            database,
+            postgres,
+            redis,
+            dir: dir.to_owned(),
+            redis_port,
+            redis_process: None,
+        };
         stores.start_redis().await;
         stores
     }
@@ -62,7 +72,7 @@ impl Stores {
     /// `sessions.url`.
     #[must_use]
     pub fn sessions_url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.redis_port)
+        format!("redis://127.0.0.1:{}", self.redis.port())
     }
 
     /// Starts Redis; it is empty.
@@ -71,20 +81,43 @@ impl Stores {
         let args = ["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no"];
         let args: Vec<String> = args.map(str::to_owned).to_vec();
         let log = self.dir.join("redis.log");
-        self.redis = Some(Process::start(Path::new("redis-server"), &args, &[], &self.dir, &log));
+        let program = Path::new("redis-server");
+        self.redis_process = Some(Process::start(program, &args, &[], &self.dir, &log));
         until("redis answers", Duration::from_secs(10), async || {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.redis_port)).await.ok()?;
-            stream.write_all(b"PING\r\n").await.ok()?;
-            let mut answer = [0; 7];
-            stream.read_exact(&mut answer).await.ok()?;
-            (&answer == b"+PONG\r\n").then_some(())
+            (self.ask_redis("PING").await? == "+PONG").then_some(())
         })
         .await;
     }
 
+    /// Empties Redis, which goes on.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn empty_redis(&self) {
+        assert_eq!(self.ask_redis("FLUSHALL").await.as_deref(), Some("+OK"));
+    }
+
+    /// Ends every connection to the database from its side, as a restart of Postgres does.
+    pub fn end_postgres_connections(&self) {
+        let end = format!(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'",
+            self.database
+        );
+        run_sql(&self.server, &end);
+    }
+
+    /// The first line of Redis' answer to a command, asked beside the link.
+    async fn ask_redis(&self, command: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.redis_port)).await.ok()?;
+        stream.write_all(format!("{command}\r\n").as_bytes()).await.ok()?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).await.ok()?;
+        Some(line.trim_end().to_owned())
+    }
+
     /// Ends Redis. What it held is lost.
     pub fn stop_redis(&mut self) {
-        self.redis = None;
+        self.redis_process = None;
     }
 }
 

@@ -503,6 +503,12 @@ impl World {
         &mut self.servers[0]
     }
 
+    /// The process of one of the servers, in turn.
+    pub fn server_node_of(&mut self, number: usize) -> &mut Node {
+        let count = self.servers.len();
+        &mut self.servers[number % count]
+    }
+
     /// The process of the first edge.
     ///
     /// # Panics
@@ -515,7 +521,16 @@ impl World {
     ///
     /// # Panics
     /// In an embedded one.
-    pub fn stores(&mut self) -> &mut Stores {
+    #[must_use]
+    pub fn stores(&self) -> &Stores {
+        self.stores.as_ref().unwrap()
+    }
+
+    /// The same, to be started and stopped.
+    ///
+    /// # Panics
+    /// In an embedded one.
+    pub fn stores_mut(&mut self) -> &mut Stores {
         self.stores.as_mut().unwrap()
     }
 

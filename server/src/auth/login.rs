@@ -344,7 +344,7 @@ pub async fn complete(
     let mut event = origin.event_of(sid, Action::LoginSuccess, Some(user.id), now, details);
     event.site_key.clone_from(&session.site_key);
     let (refresh_token, family) = new_family(app, &session, &origin.client_id, now);
-    let minted = mint_for(app, &user, &session, site, &origin.client_id, now)?;
+    let minted = mint_for(app, &user, &session, site, &origin.client_id, now).await?;
     app.identity.record_login(user.id, now, &event).await?;
     let closed = app.sessions.open_session(&session, &family, SESSIONS_KEPT).await?;
     make_room(app, origin, &session, &closed, now).await?;
@@ -383,7 +383,7 @@ pub fn new_family(
 ///
 /// # Errors
 /// As [`mint`].
-pub fn mint_for(
+pub async fn mint_for(
     app: &App,
     user: &User,
     session: &Session,
@@ -400,5 +400,5 @@ pub fn mint_for(
         nonce: None,
         id_algorithm: app.config.tokens.algorithm,
     };
-    mint(app, &grant, now)
+    mint(app, &grant, now).await
 }

@@ -88,7 +88,7 @@ pub async fn refresh(
         return Err(AuthError::InvalidToken);
     };
     let session = devices::judge_anew(app, session, &user, now).await?;
-    let minted = mint_for(app, &user, &session, site.as_ref(), &origin.client_id, now)?;
+    let minted = mint_for(app, &user, &session, site.as_ref(), &origin.client_id, now).await?;
     Ok(TokenSet {
         access_token: minted.access_token,
         refresh_token: successor,

@@ -281,8 +281,8 @@ pub async fn verify_email(app: &App, origin: &Origin, token: &str) -> AuthResult
     let &[owner] = token.names() else {
         return Err(AuthError::InvalidToken);
     };
-    let one_time =
-        app.sessions.consume_one_time(Purpose::VerifyEmail, owner, &token.hash(), now).await?;
+    let hash = token.hash();
+    let one_time = app.sessions.find_one_time(Purpose::VerifyEmail, owner, &hash, now).await?;
     let one_time = one_time.ok_or(AuthError::InvalidToken)?;
     let user = app.identity.find_user(owner).await?.ok_or(AuthError::InvalidToken)?;
     if one_time.bound_to != binding(&user) {
@@ -290,7 +290,7 @@ pub async fn verify_email(app: &App, origin: &Origin, token: &str) -> AuthResult
     }
     let event = origin.event_of(
         // The token names the act: two who consume it at once are one act.
-        token.hash().to_id(),
+        hash.to_id(),
         Action::EmailVerified,
         Some(user.id),
         now,
@@ -300,5 +300,14 @@ pub async fn verify_email(app: &App, origin: &Origin, token: &str) -> AuthResult
         .identity
         .activate_user(user.id, &user.email_key, user.password_changed_at, now, &event)
         .await?;
-    if activated { Ok(user) } else { Err(AuthError::InvalidToken) }
+    if !activated {
+        return Err(AuthError::InvalidToken);
+    }
+    // The account has changed, and with it what the token is bound to: it is dead already. Taken
+    // away before, it would be lost whenever the activation fails, and the owner with a dead link.
+    let taken = app.sessions.consume_one_time(Purpose::VerifyEmail, owner, &hash, now).await;
+    if let Err(error) = taken {
+        tracing::warn!(%error, "a spent verification token could not be taken away");
+    }
+    Ok(user)
 }

@@ -12,6 +12,8 @@ use axum::{
 use futures_util::FutureExt;
 use uuid::Uuid;
 
+use crate::store::patience;
+
 /// `X-Request-ID`.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -63,7 +65,8 @@ async fn observe(mut request: Request, next: Next) -> Response {
         .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
     request.extensions_mut().insert(id.clone());
 
-    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+    let answering = patience::bounded(next.run(request));
+    let mut response = match AssertUnwindSafe(answering).catch_unwind().await {
         Ok(response) => response,
         Err(_) => failure(&id),
     };

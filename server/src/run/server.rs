@@ -21,7 +21,7 @@ use super::{
 };
 
 /// How long to wait before a store that does not answer is asked again.
-const RETRY: Duration = Duration::from_millis(500);
+const RETRY: Duration = Duration::from_millis(200);
 
 /// A server that answers, though its stores may not yet.
 pub struct Server {

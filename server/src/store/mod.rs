@@ -7,6 +7,7 @@
 
 pub mod embedded;
 pub mod identity;
+pub mod patience;
 pub mod postgres;
 pub mod redis;
 pub mod sessions;

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tests::{edge::DEMO, world::World};
+use tests::{
+    edge::DEMO,
+    world::{Kind, World},
+};
 use tokio::{sync::Mutex, time};
 
 use crate::{load::Connection, shown, spread};
@@ -19,7 +22,10 @@ const CALLERS: usize = 5;
 const PACE: Duration = Duration::from_millis(10);
 
 pub async fn measure() {
-    let mut world = World::start().await;
+    // Deployed: revoked at one server, and asked at the edge of the other.
+    let replicas = Kind::asked_for() == Kind::Deployed;
+    let plan = if replicas { World::plan().replicas() } else { World::plan() };
+    let mut world = plan.start().await;
     let person = world.enrolled().await;
     let mut answered = Vec::new();
     let mut last = Vec::new();
@@ -35,7 +41,7 @@ pub async fn measure() {
             .map(|number| {
                 let (accepted, stop) = (accepted.clone(), stop.clone());
                 let token = session.access.clone();
-                let port = world.edge().port();
+                let port = world.edge_of(usize::from(replicas)).port();
                 tokio::spawn(async move {
                     let mut connection = Connection::open(port).await;
                     time::sleep(PACE / 5 * u32::try_from(number).unwrap()).await;
@@ -72,7 +78,8 @@ pub async fn measure() {
         answered.push((done - asked).as_secs_f64() * 1000.0);
         passed_late += accepted.iter().filter(|begun| **begun > done).count();
     }
-    println!("revoke, {TRIALS} trials, {sent} requests at 500 a second");
+    let where_to = if replicas { "the edge of the other server" } else { "the edge" };
+    println!("revoke, {TRIALS} trials, {sent} requests at 500 a second to {where_to}");
     println!("  from asking to the last accepted request, ms   {}", shown(&mut last));
     println!("  from asking to the answer of the revoke, ms    {}", shown(&mut answered));
     println!("  requests begun after that answer and accepted  {passed_late}");

@@ -169,7 +169,7 @@ pub async fn raise(
         .raise_session(user.id, session.sid, &proof, &family, now)
         .await?
         .ok_or(AuthError::InvalidToken)?;
-    let minted = mint_for(app, &user, &session, site, &origin.client_id, now)?;
+    let minted = mint_for(app, &user, &session, site, &origin.client_id, now).await?;
     Ok(TokenSet {
         access_token: minted.access_token,
         refresh_token,

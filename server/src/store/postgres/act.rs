@@ -5,7 +5,10 @@ use tokio::time::{Instant, error::Elapsed, timeout_at};
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{ACT_LIMIT, Postgres, unavailable};
-use crate::store::{StoreError, StoreResult};
+use crate::store::{
+    StoreError, StoreResult,
+    patience::{self, Wait},
+};
 
 /// What statements are given.
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -15,6 +18,7 @@ type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 pub(super) struct Act {
     client: Option<Object>,
     deadline: Instant,
+    _wait: Wait,
     in_flight: bool,
     in_transaction: bool,
 }
@@ -22,12 +26,19 @@ pub(super) struct Act {
 impl Postgres {
     /// An act of single statements.
     pub(super) async fn act(&self) -> StoreResult<Act> {
-        let deadline = Instant::now() + ACT_LIMIT;
+        let wait = patience::wait(ACT_LIMIT);
+        let deadline = Instant::now() + wait.limit();
         let client = timeout_at(deadline, self.pool.get())
             .await
             .map_err(|_| unavailable("no connection in time"))?
             .map_err(|error| unavailable(explain_pool(&error)))?;
-        Ok(Act { client: Some(client), deadline, in_flight: false, in_transaction: false })
+        Ok(Act {
+            client: Some(client),
+            deadline,
+            _wait: wait,
+            in_flight: false,
+            in_transaction: false,
+        })
     }
 
     /// An act in a transaction, in which each statement sees what was committed before it.

@@ -25,7 +25,7 @@ mod users;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use jwks::{
     Time,
     cutoff::CutOff,
@@ -59,8 +59,9 @@ use crate::domain::{
 
 /// How many connections one server holds at most.
 const CONNECTIONS: usize = 16;
-/// How long making a connection may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// How long making a connection may take. Also how long an outage can outlive itself: whoever is
+/// connecting when a silent server speaks again does not hear of it.
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 /// How long an act may take, waiting for a connection included.
 const ACT_LIMIT: Duration = Duration::from_millis(2500);
 
@@ -91,7 +92,12 @@ impl Postgres {
             Some(tls) => Manager::from_config(config, tls, recycling),
             None => Manager::from_config(config, NoTls, recycling),
         };
-        let pool = Pool::builder(manager).max_size(CONNECTIONS).build().map_err(broken)?;
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS)
+            .runtime(Runtime::Tokio1)
+            .create_timeout(Some(CONNECT_LIMIT))
+            .build()
+            .map_err(broken)?;
         let grown = watch::Sender::new(0);
         let listener = tokio::spawn(listen::follow(server.clone(), grown.clone())).abort_handle();
         Ok(Arc::new(Self { pool, server, grown, listener }))

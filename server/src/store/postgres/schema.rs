@@ -5,7 +5,7 @@ use std::time::Duration;
 use refinery::Target;
 use tokio::time::timeout;
 
-use super::{broken, server::Server, unavailable};
+use super::{ACT_LIMIT, broken, server::Server, unavailable};
 use crate::store::{StoreError, StoreResult};
 
 mod embedded {
@@ -20,8 +20,10 @@ const LOCK: i64 = 0x0073_6967_626f_7801;
 /// Brings the schema to what this program knows, or no further than `target`.
 pub(super) async fn migrate(server: &Server, target: Target) -> StoreResult<()> {
     let mut client = server.connect(|| {}).await?;
+    // What takes no time tells whether there is anybody to wait for.
+    let unlimited = client.batch_execute("SET statement_timeout = 0");
+    timeout(ACT_LIMIT, unlimited).await.map_err(|_| unavailable("no answer in time"))??;
     let work = async {
-        client.batch_execute("SET statement_timeout = 0").await?;
         client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
         // A migration the program does not know, or knows otherwise, is an error by default.
         let runner = embedded::migrations::runner().set_target(target);

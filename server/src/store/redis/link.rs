@@ -5,10 +5,7 @@
 //! asks again, and serves a cluster in the same way.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -20,10 +17,13 @@ use redis::{
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
 };
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::{Mutex, watch},
+    time::timeout,
+};
 
 use super::{broken, unavailable};
-use crate::store::{StoreError, StoreResult};
+use crate::store::{StoreError, StoreResult, patience};
 
 /// How long making a connection may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
@@ -34,6 +34,9 @@ const ACT_LIMIT: Duration = Duration::from_millis(2500);
 /// How long a failure to connect answers for those that wait behind it, so that a crowd does not
 /// try one after the other. Also the longest delay of a recovery.
 const FAILURE_STANDS: Duration = Duration::from_millis(100);
+/// A caller that goes away after waiting this long takes the connection with it: it may be silent
+/// for good, and those that come next may not wait long enough to find out either.
+const SUSPICIOUS: Duration = Duration::from_millis(500);
 
 enum Target {
     Node(Box<Client>),
@@ -49,13 +52,48 @@ enum Wire {
 #[derive(Clone)]
 struct Connection {
     wire: Wire,
-    /// Set by whoever notices first; nobody takes the connection after that.
-    lost: Arc<AtomicBool>,
+    /// Set by whoever notices first: nobody takes the connection after that, and nobody waits on
+    /// it any longer.
+    lost: Arc<watch::Sender<bool>>,
 }
 
 impl Connection {
     fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+        *self.lost.borrow()
+    }
+
+    fn give_up(&self) {
+        self.lost.send_replace(true);
+    }
+
+    /// The answer to an act on this connection, unless that is found lost before it comes.
+    async fn answer<T>(&self, act: impl Future<Output = RedisResult<T>>) -> StoreResult<T> {
+        let mut waiting = Waiting { connection: self, since: Instant::now(), answered: false };
+        let mut lost = self.lost.subscribe();
+        tokio::select! {
+            biased;
+            answer = act => {
+                waiting.answered = true;
+                settle(self, answer)
+            }
+            _ = lost.wait_for(|lost| *lost) => Err(unavailable("the connection was lost")),
+        }
+    }
+}
+
+/// Gives a connection up that keeps silent until nobody waits any more: the driver tells only
+/// those who wait for as long as it does.
+struct Waiting<'a> {
+    connection: &'a Connection,
+    since: Instant,
+    answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered && self.since.elapsed() >= SUSPICIOUS {
+            self.connection.give_up();
+        }
     }
 }
 
@@ -125,9 +163,8 @@ impl Link {
     /// The answer to one command.
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> StoreResult<T> {
         self.within_limit(async {
-            let mut connection = self.connection().await?;
-            let answer = command.query_async(&mut connection).await;
-            settle(&connection, answer)
+            let connection = self.connection().await?;
+            connection.answer(command.query_async(&mut connection.clone())).await
         })
         .await
     }
@@ -138,15 +175,17 @@ impl Link {
         script: &ScriptInvocation<'_>,
     ) -> StoreResult<T> {
         self.within_limit(async {
-            let mut connection = self.connection().await?;
-            let answer = script.invoke_async(&mut connection).await;
-            settle(&connection, answer)
+            let connection = self.connection().await?;
+            connection.answer(script.invoke_async(&mut connection.clone())).await
         })
         .await
     }
 
     async fn within_limit<T>(&self, act: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-        timeout(ACT_LIMIT, act).await.unwrap_or_else(|_| Err(unavailable("no answer in time")))
+        let waiting = patience::wait(ACT_LIMIT);
+        timeout(waiting.limit(), act)
+            .await
+            .unwrap_or_else(|_| Err(unavailable("no answer in time")))
     }
 
     async fn connection(&self) -> StoreResult<Connection> {
@@ -186,7 +225,7 @@ impl Link {
     }
 
     async fn connect(&self) -> RedisResult<Connection> {
-        let lost = Arc::new(AtomicBool::new(false));
+        let lost = Arc::new(watch::Sender::new(false));
         let wire = match &self.target {
             Target::Node(client) => {
                 let noticed = Arc::clone(&lost);
@@ -195,7 +234,7 @@ impl Link {
                     .set_response_timeout(Some(RESPONSE_LIMIT))
                     .set_push_sender(move |push: PushInfo| -> Result<(), redis::aio::SendError> {
                         if push.kind == PushKind::Disconnection {
-                            noticed.store(true, Ordering::Relaxed);
+                            noticed.send_replace(true);
                         }
                         Ok(())
                     });
@@ -213,7 +252,7 @@ fn settle<T>(connection: &Connection, answer: RedisResult<T>) -> StoreResult<T> 
         // What has become a replica says so to every write; the name may lead elsewhere by now.
         let demoted = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
         if error.is_io_error() || error.is_unrecoverable_error() || demoted {
-            connection.lost.store(true, Ordering::Relaxed);
+            connection.give_up();
         }
         failure(&error)
     })

@@ -1,14 +1,15 @@
 //! Races: many at once, on as many servers as the stores allow. One wins.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::future::join_all;
 use serde_json::json;
 use tests::{
     Answer, Person, Session, World,
-    forge::claims,
+    forge::{claims, header},
     outbox::token_of,
     person::{STEP, refresh, verify},
+    process::until,
 };
 
 use crate::{ends_at_the_edge, minutes};
@@ -278,6 +279,51 @@ async fn guesses_at_several_servers_are_counted_together() {
     let answers = join_all(tries).await;
     assert_eq!(winners(&answers), 0);
     assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 10);
+}
+
+#[tokio::test]
+async fn keys_rotated_many_times_at_once_are_one_line_of_successors() {
+    let mut world = replicas().await;
+    let old = world.sign_in(&world.enrolled().await).await;
+    let rotations = join_all((0..6).map(|_| world.signalbox(&["keys", "rotate"]))).await;
+    let won = rotations.iter().filter(|rotation| rotation.code == 0).count();
+    assert!(won >= 1, "{rotations:?}");
+    for lost in rotations.iter().filter(|rotation| rotation.code != 0) {
+        assert!(lost.code == 1 && lost.err.contains("rotated"), "{lost:?}");
+    }
+    let listed = world.signalbox(&["keys", "list"]).await.json();
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 1 + won, "{listed:?}");
+    // Each but the newest ends by itself, and one signs.
+    assert_eq!(listed.iter().filter(|key| key["expiresAt"].is_null()).count(), 1, "{listed:?}");
+    assert_eq!(listed.iter().filter(|key| key["state"] == "active").count(), 1, "{listed:?}");
+    let published = async |number: usize| {
+        let answer = world.rail_of(number).root("GET", "/.well-known/jwks.json").await;
+        let set = answer.expect(200).json();
+        let keys = set["keys"].as_array().unwrap().iter();
+        keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    for number in 0..2 {
+        until("every server publishes every key", Duration::from_secs(2), async || {
+            (published(number).await.len() == 1 + won).then_some(())
+        })
+        .await;
+    }
+    // Once they sign, every server signs with the same.
+    world.advance(minutes(11));
+    world.caught_up().await;
+    let newest = listed.iter().find(|key| key["expiresAt"].is_null()).unwrap();
+    let mut refresh_token = old.refresh;
+    for number in [0, 1, 0, 1] {
+        let renewed = refresh(&world.rail_of(number), &refresh_token).await;
+        let renewed = Session::of(&renewed.data(200));
+        assert_eq!(header(&renewed.access)["kid"], newest["kid"]);
+        refresh_token = renewed.refresh;
+        for number in 0..2 {
+            let answer = world.rail_of(number).call_as(&renewed.access, "GET", "/me").await;
+            drop(answer.data(200));
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tests::{World, process::until};
+use tests::{Session, World, person::verify, process::until};
 
 use super::sites::{open, site};
 use crate::{ends_at_the_edge, minutes};
@@ -64,6 +64,30 @@ async fn an_edge_starts_from_its_last_view_while_the_server_is_away() {
     // The view is no younger for having been read again.
     world.advance(minutes(5) + Duration::from_secs(1));
     edge.demo(&session.access).await.expect(503);
+}
+
+#[tokio::test]
+async fn an_edge_killed_right_after_an_ending_remembers_it() {
+    let mut world = World::plan().apart().start().await;
+    let person = world.enrolled().await;
+    let live = world.sign_in(&person).await;
+    let edge = world.edge();
+    for code in &person.backup_codes[..5] {
+        let half = world.half_sign_in(&person).await;
+        let proved = verify(&world.rail(), &half, code).await.data(200);
+        let dead = Session::of(&proved);
+        edge.demo(&dead.access).await.expect(200);
+        drop(world.rail().post_as(&dead.access, "/logout", json!({})).await.data(200));
+        ends_at_the_edge(&edge, &dead.access).await;
+        world.edge_node().kill();
+        // Nobody is there to tell it again.
+        world.server_node().kill();
+        world.edge_node().start().await;
+        edge.demo(&dead.access).await.expect(401);
+        edge.demo(&live.access).await.expect(200);
+        world.server_node().start().await;
+        world.caught_up().await;
+    }
 }
 
 #[tokio::test]

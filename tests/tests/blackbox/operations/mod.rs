@@ -2,7 +2,9 @@
 
 mod commands;
 mod endings;
+mod faults;
 mod keys;
+mod kills;
 mod mail;
 mod outages;
 mod settings;

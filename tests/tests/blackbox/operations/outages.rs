@@ -54,7 +54,7 @@ async fn without_redis_nobody_signs_in_and_nobody_is_let_off() {
         let wrong = json!({ "email": person.email, "password": "wrong guess" });
         rail.post("/login", wrong).await.refused(401, "INVALID_CREDENTIALS");
     }
-    world.stores().stop_redis();
+    world.stores_mut().stop_redis();
     is_away(&rail, "sessions").await;
     is_unavailable(&rail.post("/login", person.credentials()).await).await;
     is_unavailable(&refresh(&rail, &session.refresh).await).await;
@@ -65,7 +65,7 @@ async fn without_redis_nobody_signs_in_and_nobody_is_let_off() {
     world.edge().demo(&dead.access).await.expect(401);
 
     // It comes back, and has forgotten everything.
-    world.stores().start_redis().await;
+    world.stores_mut().start_redis().await;
     is_back(&rail).await;
     refresh(&rail, &session.refresh).await.refused(401, "INVALID_TOKEN");
     refresh(&rail, &dead.refresh).await.refused(401, "INVALID_TOKEN");
@@ -84,7 +84,7 @@ async fn without_postgres_nothing_is_answered_that_needs_it() {
     if Kind::asked_for() == Kind::Embedded {
         return;
     }
-    let mut world = World::start().await;
+    let world = World::start().await;
     let (rail, person) = (world.rail(), world.enrolled().await);
     let session = world.sign_in(&person).await;
     world.stores().postgres.cut();
