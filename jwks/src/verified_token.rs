@@ -1,6 +1,6 @@
 //! An access token after verification, packed small: an edge holds a hundred thousand of them.
 
-use std::{fmt, ops::Range, time::Duration};
+use std::{fmt, num::NonZeroI64, ops::Range, time::Duration};
 
 use uuid::{Uuid, Version};
 
@@ -18,7 +18,7 @@ pub const LEEWAY: Duration = Duration::from_secs(10);
 /// endings) or on the site (audience, level) is judged anew at every use.
 ///
 /// It holds every claim but `iss`, which was compared when it was verified. Only the verifier
-/// makes one. An optional claim that is an empty string counts as absent.
+/// makes one. An optional claim that is an empty string, or zero, counts as absent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifiedToken {
     /// Every text claim end to end: those of [`Text`] in its order, then the audiences, the
@@ -33,8 +33,8 @@ pub struct VerifiedToken {
     issued_at: Time,
     expires_at: Time,
     not_before: Time,
-    auth_time: Option<Time>,
-    device_time: Option<Time>,
+    auth_time: Option<NonZeroI64>,
+    device_time: Option<NonZeroI64>,
 }
 
 /// The claims that are one text each, in the order they are packed.
@@ -98,8 +98,8 @@ impl VerifiedToken {
             issued_at,
             expires_at: Time::from_secs(claims.exp),
             not_before: claims.nbf.map_or(issued_at, |start| issued_at.max(Time::from_secs(start))),
-            auth_time: claims.auth_time.map(Time::from_secs),
-            device_time: claims.device_time.map(Time::from_secs),
+            auth_time: claims.auth_time.and_then(NonZeroI64::new),
+            device_time: claims.device_time.and_then(NonZeroI64::new),
         })
     }
 
@@ -197,14 +197,14 @@ impl VerifiedToken {
     /// When the person last proved who they are.
     #[must_use]
     pub fn auth_time(&self) -> Option<Time> {
-        self.auth_time
+        self.auth_time.map(|secs| Time::from_secs(secs.get()))
     }
 
     /// When a second factor was proved on the trusted device that stood in for one at this
     /// sign-in.
     #[must_use]
     pub fn device_time(&self) -> Option<Time> {
-        self.device_time
+        self.device_time.map(|secs| Time::from_secs(secs.get()))
     }
 
     /// When it was issued, to the millisecond where `jti` is a UUID of version 7 that agrees with
