@@ -146,3 +146,136 @@ pub fn backup_code_used(app: &App, user: &User, now: Time) -> Letter {
         app,
     )
 }
+
+/// Mails a link with which a new password is chosen.
+#[must_use]
+pub fn reset_password(app: &App, user: &User, token: &OpaqueToken, expires_at: Time) -> Letter {
+    let link = app.link(&format!("/reset-password?token={}", token.as_str()));
+    letter(
+        &user.email,
+        "Choose a new password",
+        &[
+            "Hello,",
+            "somebody, most likely you, asked for a new password for the account with this mail \
+             address. Open the link within 30 minutes to choose one. That signs you out everywhere.",
+            "If it was not you, do nothing: your password stays as it is.",
+        ],
+        Some(("Choose a new password", &link)),
+        expires_at,
+        app,
+    )
+}
+
+/// Tells the owner that the password was changed.
+#[must_use]
+pub fn password_changed(app: &App, user: &User, now: Time) -> Letter {
+    letter(
+        &user.email,
+        "Your password was changed",
+        &[
+            "Hello,",
+            "the password of the account with this mail address was changed. Wherever you were \
+             signed in with the old one, you are asked to sign in again, and no device is trusted \
+             any more.",
+            "If it was not you, choose a new password with \u{201c}Forgot password\u{201d} and ask an \
+             administrator for help at once.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// Invites the owner of an address into a tenant. `link` leads to the invitation.
+#[must_use]
+pub fn invitation(app: &App, to: &str, tenant: &str, link: &str, expires_at: Time) -> Letter {
+    let what = format!(
+        "you are invited to join {tenant}. Open the link within three days to accept; if you have \
+         no account yet, you make one there."
+    );
+    letter(
+        to,
+        "You are invited",
+        &["Hello,", &what, "If you do not know what this is about, do nothing."],
+        Some(("See the invitation", link)),
+        expires_at,
+        app,
+    )
+}
+
+/// Tells the owner that their account joined a tenant.
+#[must_use]
+pub fn tenant_joined(app: &App, user: &User, tenant: &str, now: Time) -> Letter {
+    let what = format!(
+        "an invitation to {tenant} that was mailed to this address was accepted: your account \
+         belongs to it now. Your password and everything else stays as it was."
+    );
+    letter(
+        &user.email,
+        "You joined a tenant",
+        &["Hello,", &what, "If it was not you, ask an administrator for help."],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// Tells the owner that a factor was removed.
+#[must_use]
+pub fn factor_removed(app: &App, user: &User, method: &str, now: Time) -> Letter {
+    let what = format!(
+        "a second factor ({method}) was removed from your account. Every other session was \
+         signed out, and no device is trusted any more."
+    );
+    letter(
+        &user.email,
+        "A second factor was removed",
+        &[
+            &format!("Hello {},", user.name),
+            &what,
+            "If it was not you, change your password and ask an administrator for help at once.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// Tells the owner that there are new backup codes.
+#[must_use]
+pub fn backup_codes_renewed(app: &App, user: &User, now: Time) -> Letter {
+    letter(
+        &user.email,
+        "New backup codes were made",
+        &[
+            &format!("Hello {},", user.name),
+            "new backup codes were made for your account. The old ones are good for nothing, and \
+             no device is trusted any more.",
+            "If it was not you, change your password and ask an administrator for help at once.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// A code that proves a factor, or confirms one. The subject, which telephones show to anybody,
+/// does not hold it.
+#[must_use]
+pub fn code(app: &App, user: &User, code: &str, expires_at: Time) -> Letter {
+    let what = format!("your code is {code}");
+    letter(
+        &user.email,
+        "Your code",
+        &[
+            "Hello,",
+            &what,
+            "It is good for ten minutes, once, and only where it was asked for. Nobody will ask \
+             you to tell it to them.",
+            "If you did not ask for it, somebody knows your password: change it.",
+        ],
+        None,
+        expires_at,
+        app,
+    )
+}

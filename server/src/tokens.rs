@@ -71,6 +71,7 @@ pub async fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted>
         auth_time: Some(proof.auth_time.secs()),
         acr: Some(proof.acr.acr().to_owned()),
         amr: proof.amr.clone(),
+        device_time: proof.device_at.map(Time::secs),
         sid: Some(session.sid.to_string()),
         tenant_id: Some(session.tenant_id.clone()),
         roles: user.roles.clone(),

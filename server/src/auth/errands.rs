@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     error::{AuthError, AuthResult},
-    registration,
+    recovery, registration,
 };
 use crate::{
     app::App,
@@ -49,6 +49,9 @@ pub async fn carry_out(app: &App, errand: Errand, now: Time) -> AuthResult<Optio
     match errand {
         Errand::Letter(letter) => Ok(Some(letter)),
         Errand::VerifyEmail(address) => registration::verification(app, &address, now).await,
+        Errand::ResetPassword { address, event } => {
+            recovery::reset_letter(app, &address, *event, now).await
+        }
         Errand::AlreadyRegistered(address) => {
             Ok(Some(letters::already_registered(app, &address.display, now)))
         }

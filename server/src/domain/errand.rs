@@ -6,7 +6,7 @@ use jwks::Time;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::login::Address;
+use super::{audit::Event, login::Address};
 
 /// How long an errand that is not a letter yet is worth carrying out.
 pub const ERRAND_TTL: Duration = Duration::from_secs(30 * 60);
@@ -41,6 +41,14 @@ pub enum Errand {
     Letter(Letter),
     /// Mail a verification link to the pending account of this address, if there is one.
     VerifyEmail(Address),
+    /// Mail a link to choose a new password to the owner of this address, if there is one, and log
+    /// `event` as theirs.
+    ResetPassword {
+        /// As typed.
+        address: Address,
+        /// That somebody asked for it.
+        event: Box<Event>,
+    },
     /// Tell the owner of this address that somebody registered it again.
     AlreadyRegistered(Address),
 }
@@ -51,7 +59,9 @@ impl Errand {
     pub fn expires_at(&self, queued_at: Time) -> Time {
         match self {
             Self::Letter(letter) => letter.expires_at,
-            Self::VerifyEmail(_) | Self::AlreadyRegistered(_) => queued_at.plus(ERRAND_TTL),
+            Self::VerifyEmail(_) | Self::ResetPassword { .. } | Self::AlreadyRegistered(_) => {
+                queued_at.plus(ERRAND_TTL)
+            }
         }
     }
 }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
+use super::user::DEFAULT_TENANT;
+
 /// What a half-signed-in person may do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,16 +27,27 @@ pub struct PendingLogin {
     pub outstanding: Outstanding,
     /// The surface or client that began it; no other continues it.
     pub client_id: String,
+    /// The tenant it is for. One begun before there was more than one is for the only one.
+    #[serde(default = "default_tenant")]
+    pub tenant_id: String,
     /// The site the tokens will be for.
     pub site_key: Option<String>,
     /// What counts.
     pub methods: Vec<Method>,
+    /// When a second factor was proved in it that does not count where the tokens will be for:
+    /// one that does may be set up then, for as long as that proof is fresh.
+    #[serde(default)]
+    pub factor_proved_at: Option<Time>,
     /// Whether the session will outlive a working day.
     pub remember: bool,
     /// When the password was proved.
     pub created_at: Time,
     /// When it is over.
     pub expires_at: Time,
+}
+
+fn default_tenant() -> String {
+    DEFAULT_TENANT.to_owned()
 }
 
 /// A mail address as typed (trimmed, NFC) and as compared (lower case, domain in IDNA ASCII).

@@ -1,6 +1,7 @@
 //! Pure: no async, no I/O, no clock. States and transitions, and the decisions of the use cases.
 
 pub mod audit;
+pub mod device;
 pub mod edge;
 pub mod errand;
 pub mod factor;
@@ -9,4 +10,5 @@ pub mod login;
 pub mod one_time;
 pub mod secret;
 pub mod session;
+pub mod tenant;
 pub mod user;

@@ -12,7 +12,7 @@ pub mod redis;
 pub mod sessions;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 
 pub use identity::IdentityStore;
 pub use sessions::SessionStore;

@@ -1,27 +1,36 @@
-//! Second factors: set up, confirm, prove.
+//! Second factors: set up, confirm, prove, list, remove.
 
 pub mod backup;
 pub mod challenge;
+pub mod email;
 pub mod enrol;
+pub mod manage;
 pub mod totp;
 pub mod verify;
 
 use super::{
-    bearer::Caller,
+    bearer::{Caller, FRESH},
     error::{AuthError, AuthResult},
+    login::usable_methods,
 };
 use crate::{
     app::App,
     domain::{
+        factor::Factor,
         login::{Outstanding, PendingLogin},
         secret::{OpaqueToken, TokenKind},
+        tenant::in_tenant,
+        user::{User, UserStatus},
     },
 };
-use jwks::policy::Method;
+use jwks::{
+    Time,
+    policy::{Level, Method},
+};
 use uuid::Uuid;
 
 /// The methods that can be set up here.
-pub const OFFERED: &[Method] = &[Method::Totp];
+pub const OFFERED: &[Method] = &[Method::Totp, Method::EmailOtp];
 
 /// Who stands before a factor: somebody half signed in, or somebody signed in who wants a higher
 /// or fresher proof.
@@ -30,6 +39,40 @@ pub enum Standing {
     Half(OpaqueToken, PendingLogin),
     /// By bearer.
     Full(Box<Caller>),
+}
+
+impl Standing {
+    /// Who it is, as they stand now.
+    ///
+    /// # Errors
+    /// [`AuthError::InvalidToken`] when they may not sign in any more.
+    pub async fn person(&self, app: &App) -> AuthResult<User> {
+        match self {
+            Self::Half(_, login) => half_signed_in_person(app, login).await,
+            Self::Full(caller) => Ok(caller.user.clone()),
+        }
+    }
+
+    /// What codes that are sent to the person are bound to: this half sign-in, or this session.
+    #[must_use]
+    pub fn challenge(&self) -> String {
+        match self {
+            Self::Half(token, _) => format!("login:{}", token.hash().to_text()),
+            Self::Full(caller) => format!("session:{}", caller.session.sid),
+        }
+    }
+}
+
+/// Everything that a person's factors may be changed after: a proof of the present second factor
+/// at most five minutes old, or, of somebody who has none, of the password. Their factors.
+///
+/// # Errors
+/// [`AuthError::StepUpRequired`].
+pub async fn require_proof(app: &App, caller: &Caller, now: Time) -> AuthResult<Vec<Factor>> {
+    let factors = app.identity.list_factors(caller.user.id).await?;
+    let has_none = usable_methods(&factors).is_empty();
+    caller.require(if has_none { Level::OneFactor } else { Level::TwoFactor }, FRESH, now)?;
+    Ok(factors)
 }
 
 /// The half sign-in of an `mfaToken`, at the surface that began it and no other, and where
@@ -50,13 +93,25 @@ pub async fn half_signed_in(
             && outstanding.is_none_or(|outstanding| login.outstanding == outstanding)
     });
     let login = login.ok_or(AuthError::InvalidToken)?;
-    // What ends everything of a person ends what they have half begun.
-    let subject = app.identity.find_subject(login.user_id, Uuid::nil()).await?;
-    let ended = subject.and_then(|subject| subject.user_cut_off);
-    if ended.is_some_and(|cut| cut.at >= login.created_at) {
-        return Err(AuthError::InvalidToken);
-    }
+    half_signed_in_person(app, &login).await?;
     Ok(Standing::Half(token, login))
+}
+
+/// Whose half sign-in it is, as they stand now in the tenant it is for. What ends everything of a
+/// person ends what they have half begun, and a new password what was begun with the old one.
+///
+/// # Errors
+/// [`AuthError::InvalidToken`].
+pub async fn half_signed_in_person(app: &App, login: &PendingLogin) -> AuthResult<User> {
+    let subject = app.identity.find_subject(login.user_id, Uuid::nil()).await?;
+    let subject = subject.filter(|subject| {
+        subject.user.status == UserStatus::Active
+            && subject.user_cut_off.as_ref().is_none_or(|cut| cut.at < login.created_at)
+            && subject.user.password_changed_at.is_none_or(|at| at < login.created_at)
+    });
+    subject
+        .and_then(|subject| in_tenant(&subject.user, &subject.memberships, &login.tenant_id))
+        .ok_or(AuthError::InvalidToken)
 }
 
 /// Gives half a sign-in up.

@@ -1,12 +1,13 @@
 //! Second factors and backup codes.
 
-use jwks::{Time, policy::Method};
+use jwks::{Time, cutoff::CutOff, policy::Method};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::{
     audit,
     cached::{Cached, named, number_opt, stored, time, time_opt},
+    cut_offs,
     fault::Fault,
     writer::Tx,
 };
@@ -15,7 +16,7 @@ use crate::{
         audit::Event,
         factor::{BackupCode, Factor},
     },
-    store::identity::{Confirmed, Consumed, Guess},
+    store::identity::{Confirmed, Consumed, FactorChange, Guess},
 };
 
 /// Every factor of a person, oldest first.
@@ -138,6 +139,13 @@ pub(super) fn forgive_guess(tx: &Tx<'_>, id: Uuid) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Notes that a factor was proved.
+pub(super) fn proved(tx: &Tx<'_>, id: Uuid, now: Time) -> Result<(), Fault> {
+    let sql = "UPDATE factors SET last_used_at = ?2, guesses_in_a_row = 0 WHERE id = ?1";
+    tx.run(sql, params![id, now.millis()])?;
+    Ok(())
+}
+
 /// Spends a step and every older one.
 pub(super) fn consume_step(tx: &Tx<'_>, id: Uuid, step: u64, now: Time) -> Result<Consumed, Fault> {
     let spent = tx.run(
@@ -191,6 +199,42 @@ pub(super) fn consume_code(
         params![factor_id, now.millis()],
     )?;
     Ok(Consumed::Consumed)
+}
+
+/// Changes a person's factors, if they still are what the change was made for.
+pub(super) fn change(
+    tx: &Tx<'_>,
+    change: &FactorChange,
+    cut_offs: &[CutOff],
+    now: Time,
+    event: &Event,
+) -> Result<bool, Fault> {
+    for id in &change.remove {
+        let sql = "SELECT 1 FROM factors WHERE id = ?1 AND user_id = ?2";
+        if !tx.any(sql, [*id, change.user_id])? {
+            return Ok(false);
+        }
+    }
+    let changed = tx.run(
+        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?3
+         WHERE id = ?1 AND factor_epoch = ?2",
+        params![change.user_id, stored(change.expected_epoch), now.millis()],
+    )?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    for id in &change.remove {
+        tx.run("DELETE FROM factors WHERE id = ?1", [id])?;
+    }
+    insert(tx, &change.add, &change.codes)?;
+    cut_offs::put(tx, cut_offs, event)?;
+    Ok(true)
+}
+
+/// How many codes of a factor are unused.
+pub(super) fn count_codes(connection: &Connection, factor_id: Uuid) -> Result<u32, Fault> {
+    let sql = "SELECT count(*) FROM backup_codes WHERE factor_id = ?1 AND used_at IS NULL";
+    Ok(connection.one(sql, [factor_id], |row| row.get(0))?.unwrap_or(0))
 }
 
 fn exists(tx: &Tx<'_>, id: Uuid) -> Result<bool, Fault> {
