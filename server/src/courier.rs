@@ -4,14 +4,15 @@
 //! claim leaves it to be claimed again. A letter leaves at least once, and carries a name
 //! (Message-ID) by which a receiver may tell a double.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jwks::Time;
 use tokio::{
     pin,
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
+use uuid::Uuid;
 
 use crate::{
     app::App,
@@ -32,12 +33,17 @@ const POLL: Duration = Duration::from_secs(1);
 /// How long deliveries that are on their way when the process ends may take.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// The errands whose letters are on their way from here. A clock that is put forward ends their
+/// claims, and they are not to leave twice for that.
+type OnTheirWay = HashMap<Uuid, AbortHandle>;
+
 /// Works until `ending` resolves, and lets what is on its way arrive.
 pub async fn work(app: Arc<App>, ending: impl Future<Output = ()>) {
     pin!(ending);
     let mut deliveries = JoinSet::new();
+    let mut on_their_way = OnTheirWay::new();
     loop {
-        let claimed = claim(&app, AT_ONCE - deliveries.len(), &mut deliveries).await;
+        let claimed = claim(&app, &mut deliveries, &mut on_their_way).await;
         let pause = async {
             if deliveries.len() == AT_ONCE {
                 deliveries.join_next().await;
@@ -58,9 +64,13 @@ pub async fn work(app: Arc<App>, ending: impl Future<Output = ()>) {
 
 /// Claims what is due, carries it out in order, and sends the letters on their way. Whether there
 /// was anything.
-async fn claim(app: &Arc<App>, room: usize, deliveries: &mut JoinSet<()>) -> bool {
+async fn claim(
+    app: &Arc<App>,
+    deliveries: &mut JoinSet<()>,
+    on_their_way: &mut OnTheirWay,
+) -> bool {
     let now = app.clock.now();
-    let limit = u32::try_from(room).unwrap_or(u32::MAX);
+    let limit = u32::try_from(AT_ONCE - deliveries.len()).unwrap_or(0);
     let claimed = match app.identity.claim_errands(now, now.plus(LEASE), limit).await {
         Ok(claimed) => claimed,
         Err(error) => {
@@ -69,15 +79,20 @@ async fn claim(app: &Arc<App>, room: usize, deliveries: &mut JoinSet<()>) -> boo
         }
     };
     let any = !claimed.is_empty();
+    on_their_way.retain(|_, delivery| !delivery.is_finished());
     for row in claimed {
+        if on_their_way.contains_key(&row.id) {
+            continue;
+        }
         if row.expires_at <= now {
             give_up(app, &row, "its time is over").await;
             continue;
         }
         match letter(app, &row, now).await {
             Ok(Some(letter)) => {
-                let app = app.clone();
-                deliveries.spawn(async move { deliver(&app, row, &letter).await });
+                let (app, id) = (app.clone(), row.id);
+                let delivery = deliveries.spawn(async move { deliver(&app, row, &letter).await });
+                on_their_way.insert(id, delivery);
             }
             Ok(None) => {}
             Err(error) => try_later(app, row, &error.to_string()).await,
