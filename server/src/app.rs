@@ -20,6 +20,11 @@ use crate::{
 const VERDICTS: usize = 20_000;
 /// How often the keys are read anew without being told: covers times in rows that pass.
 const KEY_INTERVAL: Duration = Duration::from_secs(30);
+/// How often the store of identity is swept.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
+/// How long to wait between two sweeps while there is more to take, so that they do not crowd
+/// those who write.
+const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 /// How long to wait before a failed start of the stores is tried again.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -99,12 +104,31 @@ impl App {
     }
 
     /// Keeps what is in memory up to date for as long as the program runs: prepares, again and
-    /// again until the stores answer; then follows the feed.
+    /// again until the stores answer; then follows the feed, and has the store forget what is
+    /// over.
     pub async fn keep_current(self: Arc<Self>) {
         while let Err(error) = self.prepare().await {
             tracing::warn!(%error, "not ready; trying again");
             tokio::time::sleep(RETRY).await;
         }
+        tokio::join!(self.follow_keys(), self.sweep());
+    }
+
+    async fn sweep(&self) {
+        loop {
+            let pause = match self.identity.sweep(self.clock.now()).await {
+                Ok(0) => SWEEP_INTERVAL,
+                Ok(_) => SWEEP_PAUSE,
+                Err(error) => {
+                    tracing::warn!(%error, "what is over could not be swept away");
+                    SWEEP_INTERVAL
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn follow_keys(&self) {
         let mut changes = self.identity.feed_changes();
         loop {
             // Either way the keys are looked at: somebody may have written, or a time has passed.

@@ -14,7 +14,7 @@ use jwks::{
     site::{Branding, SiteStatus},
 };
 use server::{
-    admin::{AdminCommand, NewUser, SiteDraft},
+    admin::{AdminCommand, NewInvitation, NewUser, SiteDraft},
     config::Config,
     logs::LogFormat,
 };
@@ -157,6 +157,43 @@ pub enum Admin {
         #[arg(long)]
         name: String,
     },
+    /// Make a tenant
+    #[command(
+        after_help = "Example:\n  signalbox admin create-tenant --id acme --name 'Acme Ltd.'"
+    )]
+    CreateTenant {
+        /// Its name for programs: a-z, 0-9 and -
+        #[arg(long)]
+        id: String,
+        /// Its name for people
+        #[arg(long)]
+        name: String,
+    },
+    /// List the tenants
+    #[command(after_help = "Example:\n  signalbox admin list-tenants")]
+    ListTenants,
+    /// Invite somebody: prints a link that is good once for three days, and mails it
+    #[command(
+        after_help = "Example:\n  signalbox admin invite --email ada@example.com --tenant acme --role clerk"
+    )]
+    Invite(Invite),
+}
+
+/// `signalbox admin invite`
+#[derive(Args)]
+pub struct Invite {
+    /// Mail address
+    #[arg(long)]
+    email: String,
+    /// Into which tenant [default: default]
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+    /// A role there; may be given again
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// Whole name, which the person may change
+    #[arg(long)]
+    name: Option<String>,
 }
 
 /// `signalbox admin create-user`
@@ -281,6 +318,11 @@ impl Admin {
                 AdminCommand::CreateSite(Box::new(arguments.into_draft()?))
             }
             Self::CreateEdge { name } => AdminCommand::CreateEdge { name },
+            Self::CreateTenant { id, name } => AdminCommand::CreateTenant { id, name },
+            Self::ListTenants => AdminCommand::ListTenants,
+            Self::Invite(Invite { email, tenant, roles, name }) => {
+                AdminCommand::Invite(Box::new(NewInvitation { email, tenant, roles, name }))
+            }
         })
     }
 }

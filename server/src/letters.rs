@@ -1,11 +1,15 @@
 //! The letters people get: text and HTML from one template each, inert whatever a name holds.
 
 use askama::Template;
+use jwks::Time;
 
 use crate::{
     app::App,
-    domain::{secret::OpaqueToken, user::User},
-    mailer::Letter,
+    domain::{
+        errand::{Letter, NEWS_TTL},
+        secret::OpaqueToken,
+        user::User,
+    },
 };
 
 /// One letter: a greeting, paragraphs, and at most one button.
@@ -13,7 +17,7 @@ use crate::{
 #[template(path = "letter.html")]
 struct LetterHtml<'l> {
     title: &'l str,
-    paragraphs: &'l [&'l str],
+    paragraphs: &'l [String],
     button: Option<(&'l str, &'l str)>,
     footer: &'l str,
 }
@@ -23,25 +27,36 @@ fn letter(
     title: &str,
     paragraphs: &[&str],
     button: Option<(&str, &str)>,
+    expires_at: Time,
     app: &App,
 ) -> Letter {
+    let paragraphs: Vec<String> = paragraphs.iter().map(|text| inert(text)).collect();
     let footer = format!("Sent by Signalbox at {}", app.issuer);
     let mut text = paragraphs.join("\n\n");
     if let Some((label, link)) = button {
         text.push_str(&format!("\n\n{label}:\n{link}"));
     }
     text.push_str(&format!("\n\n-- \n{footer}\n"));
-    let html = LetterHtml { title, paragraphs, button, footer: &footer };
+    let html = LetterHtml { title, paragraphs: &paragraphs, button, footer: &footer };
     let html = html.render().unwrap_or_else(|error| {
         tracing::error!(%error, "a letter's HTML could not be made; it leaves as text alone");
         String::new()
     });
-    Letter { to: to.to_owned(), subject: title.to_owned(), text, html }
+    Letter { to: to.to_owned(), subject: title.to_owned(), text, html, expires_at }
+}
+
+/// Text without what acts on the text around it: no new lines, and no change of direction.
+fn inert(text: &str) -> String {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.replace(acts, " ")
 }
 
 /// Asks the owner of an address to prove it.
 #[must_use]
-pub fn verify_email(app: &App, user: &User, token: &OpaqueToken) -> Letter {
+pub fn verify_email(app: &App, user: &User, token: &OpaqueToken, expires_at: Time) -> Letter {
     let link = app.link(&format!("/verify-email?token={}", token.as_str()));
     // Whoever registered chose the name, and the owner of the address may be somebody else.
     letter(
@@ -54,13 +69,14 @@ pub fn verify_email(app: &App, user: &User, token: &OpaqueToken) -> Letter {
             "If it was not you, do nothing: without the link the account stays closed.",
         ],
         Some(("Verify my address", &link)),
+        expires_at,
         app,
     )
 }
 
 /// Tells the owner of an account that their address was registered again.
 #[must_use]
-pub fn already_registered(app: &App, to: &str) -> Letter {
+pub fn already_registered(app: &App, to: &str, now: Time) -> Letter {
     letter(
         to,
         "You already have an account",
@@ -71,13 +87,14 @@ pub fn already_registered(app: &App, to: &str) -> Letter {
             "If it was not you, do nothing: nothing has changed.",
         ],
         None,
+        now.plus(NEWS_TTL),
         app,
     )
 }
 
 /// Tells the owner that a second factor was added.
 #[must_use]
-pub fn factor_added(app: &App, user: &User, method: &str) -> Letter {
+pub fn factor_added(app: &App, user: &User, method: &str, now: Time) -> Letter {
     let what = format!("a second factor ({method}) was added to your account.");
     letter(
         &user.email,
@@ -88,13 +105,14 @@ pub fn factor_added(app: &App, user: &User, method: &str) -> Letter {
             "If it was not you, change your password and ask an administrator for help at once.",
         ],
         None,
+        now.plus(NEWS_TTL),
         app,
     )
 }
 
 /// Tells the owner that a factor is locked.
 #[must_use]
-pub fn factor_locked(app: &App, user: &User, method: &str) -> Letter {
+pub fn factor_locked(app: &App, user: &User, method: &str, now: Time) -> Letter {
     let what =
         format!("a second factor of yours ({method}) was locked after too many wrong codes.");
     letter(
@@ -107,13 +125,14 @@ pub fn factor_locked(app: &App, user: &User, method: &str) -> Letter {
              and ask an administrator for help.",
         ],
         None,
+        now.plus(NEWS_TTL),
         app,
     )
 }
 
 /// Tells the owner that a backup code was used.
 #[must_use]
-pub fn backup_code_used(app: &App, user: &User) -> Letter {
+pub fn backup_code_used(app: &App, user: &User, now: Time) -> Letter {
     letter(
         &user.email,
         "A backup code was used",
@@ -123,6 +142,80 @@ pub fn backup_code_used(app: &App, user: &User) -> Letter {
             "If it was not you, change your password and ask an administrator for help at once.",
         ],
         None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// Mails a link with which a new password is chosen.
+#[must_use]
+pub fn reset_password(app: &App, user: &User, token: &OpaqueToken, expires_at: Time) -> Letter {
+    let link = app.link(&format!("/reset-password?token={}", token.as_str()));
+    letter(
+        &user.email,
+        "Choose a new password",
+        &[
+            "Hello,",
+            "somebody, most likely you, asked for a new password for the account with this mail \
+             address. Open the link within 30 minutes to choose one. That signs you out everywhere.",
+            "If it was not you, do nothing: your password stays as it is.",
+        ],
+        Some(("Choose a new password", &link)),
+        expires_at,
+        app,
+    )
+}
+
+/// Tells the owner that the password was changed.
+#[must_use]
+pub fn password_changed(app: &App, user: &User, now: Time) -> Letter {
+    letter(
+        &user.email,
+        "Your password was changed",
+        &[
+            "Hello,",
+            "the password of the account with this mail address was changed. Wherever you were \
+             signed in with the old one, you are asked to sign in again, and no device is trusted \
+             any more.",
+            "If it was not you, choose a new password with \u{201c}Forgot password\u{201d} and ask an \
+             administrator for help at once.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// Invites the owner of an address into a tenant. `link` leads to the invitation.
+#[must_use]
+pub fn invitation(app: &App, to: &str, tenant: &str, link: &str, expires_at: Time) -> Letter {
+    let what = format!(
+        "you are invited to join {tenant}. Open the link within three days to accept; if you have \
+         no account yet, you make one there."
+    );
+    letter(
+        to,
+        "You are invited",
+        &["Hello,", &what, "If you do not know what this is about, do nothing."],
+        Some(("See the invitation", link)),
+        expires_at,
+        app,
+    )
+}
+
+/// Tells the owner that their account joined a tenant.
+#[must_use]
+pub fn tenant_joined(app: &App, user: &User, tenant: &str, now: Time) -> Letter {
+    let what = format!(
+        "an invitation to {tenant} that was mailed to this address was accepted: your account \
+         belongs to it now. Your password and everything else stays as it was."
+    );
+    letter(
+        &user.email,
+        "You joined a tenant",
+        &["Hello,", &what, "If it was not you, ask an administrator for help."],
+        None,
+        now.plus(NEWS_TTL),
         app,
     )
 }

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod configured_sites;
 pub mod control;
+pub mod courier;
 pub mod data_dir;
 pub mod demo;
 pub mod domain;

@@ -1,35 +1,36 @@
-//! Mail: by SMTP, or kept for the outbox page while no transport is set.
+//! The last step of a letter: by SMTP, or into the outbox while no transport is set.
 
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use jwks::Time;
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
-    message::{Mailbox, MultiPart},
+    Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+    transport::smtp::{Error as SmtpError, PoolConfig},
 };
+use tokio::sync::Notify;
+use uuid::Uuid;
 
-use crate::clock::Clock;
+use crate::{clock::Clock, domain::errand::Letter};
 
 const OUTBOX_LIMIT: usize = 500;
-
-/// A message to a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
-    /// Address.
-    pub to: String,
-    /// Subject, one line.
-    pub subject: String,
-    /// The text.
-    pub text: String,
-    /// The same as HTML.
-    pub html: String,
-}
+/// How long the mail server may take for one answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// How long a connection waits for the next letter.
+const IDLE_LIMIT: Duration = Duration::from_secs(20);
+/// Replies that speak of this server's account and not of the letter (RFC 4954 section 6):
+/// whoever runs it can put that right.
+const ACCOUNT_REPLIES: [&str; 4] = ["530", "534", "535", "538"];
 
 /// A captured message, as the outbox shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Captured {
     /// `mail`.
     pub channel: &'static str,
@@ -47,6 +48,15 @@ pub struct MailSettingError {
     cause: String,
 }
 
+/// Why a letter has not left. The causes name no address and quote no letter.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// Another try may succeed.
+    Later(String),
+    /// No other try will.
+    Never(String),
+}
+
 /// Whether `from` can stand as the sender of a mail.
 #[must_use]
 pub fn is_sender(from: &str) -> bool {
@@ -58,10 +68,12 @@ enum Transport {
     Smtp { smtp: Box<AsyncSmtpTransport<Tokio1Executor>>, from: Mailbox },
 }
 
-/// Sends letters. Handing one over never waits for the transport.
+/// Delivers letters, one at a call. Who has a letter to send queues it
+/// ([`crate::auth::errands`]); the courier alone delivers.
 #[derive(Clone)]
 pub struct Mailer {
     transport: Arc<Transport>,
+    queued: Arc<Notify>,
     clock: Clock,
 }
 
@@ -79,33 +91,50 @@ impl Mailer {
                     setting: "mail.url",
                     cause: error.to_string(),
                 })?
+                .timeout(Some(ANSWER_LIMIT))
+                .pool_config(PoolConfig::new().idle_timeout(IDLE_LIMIT))
                 .build();
             let from = from.parse().map_err(|error: lettre::address::AddressError| {
                 MailSettingError { setting: "mail.from", cause: error.to_string() }
             })?;
             Transport::Smtp { smtp: Box::new(smtp), from }
         };
-        Ok(Self { transport: Arc::new(transport), clock })
+        Ok(Self { transport: Arc::new(transport), queued: Arc::default(), clock })
     }
 
-    /// Hands a letter over. It leaves in the background, so that an answer takes the same time
-    /// whether or not somebody is written to.
-    pub fn send(&self, letter: Letter) {
+    /// Says that something was queued.
+    pub fn wake(&self) {
+        self.queued.notify_one();
+    }
+
+    /// Waits until something is queued here.
+    pub async fn woken(&self) {
+        self.queued.notified().await;
+    }
+
+    /// Delivers a letter. `id` names it, and two letters of one name are the same one; it was
+    /// written at `written_at`.
+    ///
+    /// # Errors
+    /// [`Undelivered`] when it did not leave.
+    pub async fn deliver(
+        &self,
+        id: Uuid,
+        written_at: Time,
+        letter: &Letter,
+    ) -> Result<(), Undelivered> {
         match &*self.transport {
             Transport::Capture(outbox) => {
+                let captured =
+                    Captured { channel: "mail", letter: letter.clone(), sent_at: self.clock.now() };
                 let mut outbox = outbox.lock().unwrap_or_else(PoisonError::into_inner);
                 outbox.truncate(OUTBOX_LIMIT - 1);
-                outbox.push_front(Captured { channel: "mail", letter, sent_at: self.clock.now() });
+                outbox.push_front(captured);
+                Ok(())
             }
-            Transport::Smtp { .. } => {
-                let transport = self.transport.clone();
-                tokio::spawn(async move {
-                    if let Transport::Smtp { smtp, from } = &*transport
-                        && let Err(cause) = deliver(smtp, from, &letter).await
-                    {
-                        tracing::error!(%cause, "a mail was not accepted by the mail server");
-                    }
-                });
+            Transport::Smtp { smtp, from } => {
+                let message = compose(from, id, written_at, letter).map_err(Undelivered::Never)?;
+                smtp.send(message).await.map(drop).map_err(|error| judge(&error))
             }
         }
     }
@@ -122,16 +151,88 @@ impl Mailer {
     }
 }
 
-async fn deliver(
-    smtp: &AsyncSmtpTransport<Tokio1Executor>,
-    from: &Mailbox,
-    letter: &Letter,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let message = Message::builder()
+/// The message (RFC 5322) of a letter: the same bytes at every try, but for the boundary.
+fn compose(from: &Mailbox, id: Uuid, written_at: Time, letter: &Letter) -> Result<Message, String> {
+    let date = UNIX_EPOCH + written_at.since(Time::from_millis(0));
+    let parts = MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone());
+    Message::builder()
         .from(from.clone())
-        .to(letter.to.parse()?)
+        .to(Mailbox::new(None, recipient(&letter.to)?))
         .subject(&letter.subject)
-        .multipart(MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone()))?;
-    smtp.send(message).await?;
-    Ok(())
+        .date(date)
+        .message_id(Some(format!("<{id}@{}>", from.email.domain())))
+        // No holiday notice answers it (RFC 3834 section 5).
+        .raw_header(HeaderValue::new(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated".to_owned(),
+        ))
+        .multipart(parts)
+        .map_err(|error| error.to_string())
+}
+
+/// An address with its domain in ASCII: few mail servers take another (RFC 6531).
+fn recipient(to: &str) -> Result<Address, String> {
+    let (user, domain) = to.rsplit_once('@').ok_or("the address has no domain")?;
+    let domain = idna::domain_to_ascii_strict(domain).map_err(|_| "the address has no domain")?;
+    Address::new(user, domain).map_err(|_| "the address cannot be written to".to_owned())
+}
+
+/// A reply is told by its code alone: its text may quote the address.
+fn judge(error: &SmtpError) -> Undelivered {
+    let Some(code) = error.status() else {
+        return Undelivered::Later(error.to_string());
+    };
+    let code = code.to_string();
+    let cause = format!("the mail server said {code}");
+    if error.is_permanent() && !ACCOUNT_REPLIES.contains(&code.as_str()) {
+        Undelivered::Never(cause)
+    } else {
+        Undelivered::Later(cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(to: &str) -> Letter {
+        Letter {
+            to: to.into(),
+            subject: "News\r\nBcc: x@example.com".into(),
+            text: "Hello\r\n.\r\nQUIT".into(),
+            html: "<p>Hello</p>".into(),
+            expires_at: Time::from_secs(0),
+        }
+    }
+
+    fn composed(to: &str) -> Result<String, String> {
+        let from = "Signalbox <signalbox@id.example.com>".parse().unwrap();
+        let message = compose(&from, Uuid::nil(), Time::from_secs(784_111_777), &letter(to))?;
+        Ok(String::from_utf8(message.formatted()).unwrap())
+    }
+
+    #[test]
+    fn a_letter_bears_its_own_name_and_the_hour_it_was_written() {
+        let message = composed("ada@example.com").unwrap();
+        let name = "Message-ID: <00000000-0000-0000-0000-000000000000@id.example.com>\r\n";
+        assert!(message.contains(name), "{message}");
+        assert!(message.contains("Date: Sun, 06 Nov 1994 08:49:37 +0000\r\n"), "{message}");
+        assert!(message.contains("Auto-Submitted: auto-generated\r\n"), "{message}");
+    }
+
+    #[test]
+    fn nothing_in_a_letter_becomes_a_header_or_a_recipient() {
+        let message = composed("ada@example.com").unwrap();
+        let (headers, _) = message.split_once("\r\n\r\n").unwrap();
+        assert!(!headers.to_lowercase().contains("\r\nbcc:"), "{headers}");
+        for to in ["ada@example.com\r\nBcc: x@example.com", "a@example.com, b@example.com", "ada"] {
+            assert!(composed(to).is_err(), "{to:?}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_written_in_ascii() {
+        let message = composed("ada@B\u{fc}CHER.example").unwrap();
+        assert!(message.contains("To: ada@xn--bcher-kva.example\r\n"), "{message}");
+    }
 }

@@ -1,6 +1,11 @@
 //! Sealing: what must be read again but not by whoever copies the store (rule 33).
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::{
+    aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey},
+    hmac,
+};
+
+use crate::domain::secret::SecretHash;
 
 const NONCE: usize = 12;
 
@@ -9,6 +14,7 @@ const NONCE: usize = 12;
 /// row.
 pub struct Sealer {
     key: RandomizedNonceKey,
+    digests: hmac::Key,
 }
 
 /// A sealed value that this key and name do not open.
@@ -22,7 +28,13 @@ impl Sealer {
     /// # Errors
     /// [`Unsealable`] if the library refuses the key.
     pub fn new(key: &[u8; 32]) -> Result<Self, Unsealable> {
-        Ok(Self { key: RandomizedNonceKey::new(&AES_256_GCM_SIV, key).map_err(|_| Unsealable)? })
+        // A key of its own for digests: one key is never used by two algorithms.
+        let derived =
+            hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"signalbox digests, version 1");
+        Ok(Self {
+            key: RandomizedNonceKey::new(&AES_256_GCM_SIV, key).map_err(|_| Unsealable)?,
+            digests: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
+        })
     }
 
     /// Seals `secret` for `name`.
@@ -54,6 +66,20 @@ impl Sealer {
             .map_err(|_| Unsealable)?;
         Ok(opened.to_vec())
     }
+
+    /// A digest of `content` for `name` that nobody computes without the key (HMAC-SHA-256): the
+    /// content may be something that can be guessed.
+    #[must_use]
+    pub fn digest(&self, name: &str, content: &[u8]) -> SecretHash {
+        let mut context = hmac::Context::with_key(&self.digests);
+        context.update(name.as_bytes());
+        // No name holds it, so no two pairs run together into one text.
+        context.update(&[0]);
+        context.update(content);
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(context.sign().as_ref());
+        SecretHash::from_bytes(bytes)
+    }
 }
 
 #[cfg(test)]
@@ -72,5 +98,16 @@ mod tests {
             changed[at] ^= 1;
             assert!(sealer.open("factor:1", &changed).is_err(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_digest_is_of_its_name_content_and_key() {
+        let sealer = Sealer::new(&[1; 32]).unwrap();
+        let digest = sealer.digest("register:key", b"a");
+        assert_eq!(sealer.digest("register:key", b"a"), digest);
+        assert_ne!(sealer.digest("register:key", b"b"), digest);
+        assert_ne!(sealer.digest("register:mark", b"a"), digest);
+        assert_ne!(Sealer::new(&[2; 32]).unwrap().digest("register:key", b"a"), digest);
+        assert_ne!(SecretHash::of("a"), digest);
     }
 }

@@ -26,6 +26,7 @@ pub mod person;
 pub mod process;
 pub mod rail;
 pub mod raw;
+pub mod smtp;
 pub mod stores;
 pub mod world;
 

@@ -1,16 +1,45 @@
 //! Captured mail.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
-use crate::world::World;
+use crate::{process::until, rail::client, world::World};
+
+/// How long mail may be on its way.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long ago the oldest mail was queued that has not left, seconds.
+const OLDEST_AGE: &str = "signalbox_errands_oldest_age_seconds ";
 
 impl World {
-    /// Everything that was sent to `address` by the first server, newest first.
+    /// Waits until everything that was to be mailed before this call has left, or was given up.
+    /// What is not there then was never sent.
+    pub async fn mail_has_left(&self) {
+        let (rail, asked_at) = (self.rail(), Instant::now());
+        // Instants are told to the millisecond.
+        until("mail has left", PATIENCE, async || {
+            let waited = asked_at.elapsed();
+            let figures = rail.root("GET", "/metrics").await.text;
+            let age = figures.lines().find_map(|line| line.strip_prefix(OLDEST_AGE));
+            let age: f64 = age.expect("the age of the oldest mail").parse().unwrap();
+            (age + 0.002 < waited.as_secs_f64()).then_some(())
+        })
+        .await;
+    }
+
+    /// Everything that was sent to `address` before this call, newest first.
     pub async fn mails(&self, address: &str) -> Vec<Value> {
-        let answer = self.rail().root("GET", "/dev/outbox?format=json").await;
-        let mails = answer.expect(200).json();
-        let mails = mails.as_array().unwrap().iter();
-        mails.filter(|mail| mail["to"] == address).cloned().collect()
+        self.mail_has_left().await;
+        let mut mails = Vec::new();
+        // Whichever server was faster has captured it; one that is down has lost what it had.
+        for number in 0..self.server_count() {
+            let outbox = format!("{}/dev/outbox?format=json", self.rail_of(number).address());
+            let Ok(answer) = client().get(outbox).send().await else { continue };
+            let captured: Vec<Value> = answer.json().await.unwrap();
+            mails.extend(captured.into_iter().filter(|mail| mail["to"] == address));
+        }
+        mails.sort_by_cached_key(|mail| std::cmp::Reverse(sent_at(mail)));
+        mails
     }
 
     /// The token of the newest link that was sent to `address`.
@@ -22,6 +51,13 @@ impl World {
         let token = mails.iter().find_map(|mail| token_of(mail["text"].as_str()?));
         token.unwrap_or_else(|| panic!("no link for {address} in {mails:?}"))
     }
+}
+
+/// When a mail left, so that the text of a later one is greater.
+fn sent_at(mail: &Value) -> String {
+    let text = mail["sentAt"].as_str().unwrap().trim_end_matches('Z');
+    let (secs, fraction) = text.split_once('.').unwrap_or((text, ""));
+    format!("{secs}.{fraction:0<9}")
 }
 
 /// The token of the link in `text`.

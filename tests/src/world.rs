@@ -81,6 +81,11 @@ impl Node {
         self.become_ready().await;
     }
 
+    /// Changes a setting of its own, from its next start on.
+    pub fn set(&mut self, setting: &str, value: impl ToString) {
+        self.env.push((variable(setting), value.to_string()));
+    }
+
     /// Starts it.
     pub fn launch(&mut self) {
         let log = self.log();
@@ -257,8 +262,7 @@ impl World {
         SWEPT.call_once(sweep);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{number}", std::process::id());
-        let dir = std::env::temp_dir().join(format!("{FOLDER}-{name}"));
-        DirBuilder::new().mode(0o700).create(&dir).unwrap();
+        let dir = scratch(&number.to_string());
         let clock = Clock::new(&dir);
         let mut world = Self {
             servers: Vec::new(),
@@ -464,6 +468,12 @@ impl World {
         self.server_ports[number % self.server_ports.len()]
     }
 
+    /// How many servers there are.
+    #[must_use]
+    pub const fn server_count(&self) -> usize {
+        self.server_ports.len()
+    }
+
     /// A caller of the first edge.
     #[must_use]
     pub fn edge(&self) -> Edge {
@@ -604,6 +614,18 @@ fn sealing_key() -> String {
     let mut key = [0; 32];
     aws_lc_rs::rand::fill(&mut key).unwrap();
     URL_SAFE_NO_PAD.encode(key)
+}
+
+/// A new folder of this process, which nobody else looks into. What is left of it when the process
+/// is gone, the next one removes.
+///
+/// # Panics
+/// When there is one of this name.
+#[must_use]
+pub fn scratch(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("{FOLDER}-{}-{name}", std::process::id()));
+    DirBuilder::new().mode(0o700).create(&dir).unwrap();
+    dir
 }
 
 /// Removes what worlds of processes that are gone have left: a shared world is never dropped.

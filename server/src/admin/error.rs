@@ -33,6 +33,9 @@ pub enum AdminError {
     /// Too many passwords are being hashed.
     #[error("the server is busy hashing passwords; try again")]
     Busy,
+    /// Something that cannot happen did.
+    #[error("{0}")]
+    Failed(String),
     /// A store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

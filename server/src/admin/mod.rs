@@ -6,6 +6,7 @@ mod error;
 mod keys;
 mod setup_link;
 mod sites;
+mod tenants;
 mod users;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde_json::Value;
 pub use edges::renew_edge;
 pub use error::{AdminError, AdminResult};
 pub use sites::{SiteDraft, put_demo_site};
+pub use tenants::NewInvitation;
 pub use users::NewUser;
 
 use crate::{
@@ -43,6 +45,17 @@ pub enum AdminCommand {
         /// Its name for people.
         name: String,
     },
+    /// A new tenant.
+    CreateTenant {
+        /// Its name for programs.
+        id: String,
+        /// Its name for people.
+        name: String,
+    },
+    /// Every tenant.
+    ListTenants,
+    /// A link with which somebody joins a tenant.
+    Invite(Box<NewInvitation>),
     /// The signing keys that are not expired.
     ListKeys,
     /// A new signing key, which takes over after `tokens.key_lead`.
@@ -62,6 +75,9 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::CreateUser(user) => users::create(app, *user).await,
         AdminCommand::CreateSite(draft) => sites::create(app, *draft).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
+        AdminCommand::CreateTenant { id, name } => tenants::create(app, &id, &name).await,
+        AdminCommand::ListTenants => tenants::list(app).await,
+        AdminCommand::Invite(invitation) => tenants::send_invitation(app, *invitation).await,
         AdminCommand::ListKeys => keys::list(app).await,
         AdminCommand::RotateKey { algorithm } => keys::rotate(app, algorithm).await,
     }

@@ -166,7 +166,7 @@ fn take_claim(user: &mut User, claim: &str, value: &Value, now: jwks::Time) -> A
     Ok(())
 }
 
-fn text(argument: &'static str, typed: &str, most: usize) -> AdminResult<String> {
+pub(super) fn text(argument: &'static str, typed: &str, most: usize) -> AdminResult<String> {
     let typed = typed.trim();
     if typed.is_empty() || typed.chars().count() > most || typed.chars().any(char::is_control) {
         return Err(AdminError::invalid(

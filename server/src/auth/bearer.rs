@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use jwks::{Time, policy::Level, verify::VerifiedToken};
 use uuid::Uuid;
 
-use super::error::{AuthError, AuthResult};
+use super::{
+    error::{AuthError, AuthResult},
+    sessions::standing,
+};
 use crate::{
     app::App,
-    domain::{
-        session::Session,
-        user::{User, UserStatus},
-    },
+    domain::{session::Session, user::User},
 };
 
 /// How old a proof may be where factors, passwords and addresses change (rule 24), seconds.
@@ -28,7 +28,7 @@ pub enum Place {
 
 /// Somebody with a valid token of a live session.
 pub struct Caller {
-    /// The person, as they are now.
+    /// The person, as they stand now in the tenant of the session.
     pub user: User,
     /// The session, as it is now.
     pub session: Session,
@@ -80,11 +80,6 @@ pub async fn authenticate(
     let session =
         app.sessions.find_session(user_id, sid, now).await?.ok_or(AuthError::InvalidToken)?;
     let subject = app.identity.find_subject(user_id, sid).await?.ok_or(AuthError::InvalidToken)?;
-    if subject.user.status != UserStatus::Active
-        || subject.session_cut_off.is_some()
-        || subject.user_cut_off.is_some_and(|cut| cut.at >= token.issued_at())
-    {
-        return Err(AuthError::InvalidToken);
-    }
-    Ok(Caller { user: subject.user, session, token })
+    let user = standing(&subject, &session, token.issued_at()).ok_or(AuthError::InvalidToken)?;
+    Ok(Caller { user, session, token })
 }

@@ -75,6 +75,9 @@ pub enum AuthError {
     /// It exists already, or has been done.
     #[error("conflict: {0}")]
     Conflict(&'static str),
+    /// The same request is being carried out for somebody who sent it before.
+    #[error("under way")]
+    UnderWay,
     /// Too much to do at this moment.
     #[error("busy")]
     Busy,

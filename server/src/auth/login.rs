@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::{
     error::{AuthError, AuthResult, FieldProblem},
     origin::Origin,
-    throttle,
+    sessions::{look_again, make_room},
+    tenants, throttle,
 };
 use crate::{
     app::App,
@@ -29,6 +30,9 @@ use crate::{
     tokens::{Grant, mint},
 };
 
+/// The most live sessions of one person; a further one ends the one begun first.
+pub const SESSIONS_KEPT: u32 = 100;
+
 /// What somebody signs in with.
 pub struct SignIn {
     /// Mail address or user name, as typed.
@@ -39,6 +43,8 @@ pub struct SignIn {
     pub remember: bool,
     /// The site the tokens are for.
     pub site_key: Option<String>,
+    /// The tenant to act in; `None`: their own.
+    pub tenant_id: Option<String>,
 }
 
 /// How far a sign-in got.
@@ -69,7 +75,7 @@ pub struct TokenSet {
     pub id_token: String,
     /// Life of the access token, seconds.
     pub expires_in: u64,
-    /// The person.
+    /// The person, as they stand in the session's tenant.
     pub user: User,
 }
 
@@ -131,6 +137,7 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
             if site.as_ref().is_some_and(|site| site.status == SiteStatus::Inactive) {
                 return Err(AuthError::Forbidden);
             }
+            let user = tenants::enter(app, &user, request.tenant_id.as_deref()).await?;
             // Another time will do where there is much to hash.
             if compared.outdated
                 && let Some(old) = &user.password_hash
@@ -141,21 +148,30 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
             match verdict {
                 Verdict::Factor(methods) => {
                     let half =
-                        begin(app, origin, &request, user.id, Outstanding::Verify, methods, now);
+                        begin(app, origin, &request, &user, Outstanding::Verify, methods, now);
                     return half.await.map(SignedIn::Half);
                 }
                 Verdict::Enrol => {
                     let half =
-                        begin(app, origin, &request, user.id, Outstanding::Enrol, Vec::new(), now);
+                        begin(app, origin, &request, &user, Outstanding::Enrol, Vec::new(), now);
                     return half.await.map(SignedIn::Half);
                 }
                 Verdict::Open | Verdict::Refused(_) | Verdict::NotVerified => user,
             }
         }
     };
-    let proof = Proof { acr: Level::OneFactor, amr: vec!["pwd".to_owned()], auth_time: now };
-    let tokens = complete(app, origin, user, proof, request.remember, site.as_ref(), now).await?;
-    Ok(SignedIn::Tokens(Box::new(tokens)))
+    let proof = Proof {
+        acr: Level::OneFactor,
+        amr: vec!["pwd".to_owned()],
+        auth_time: now,
+        device_at: None,
+    };
+    match complete(app, origin, user, proof, request.remember, site.as_ref(), now).await {
+        Ok(tokens) => Ok(SignedIn::Tokens(Box::new(tokens))),
+        // The password was another one by the time the session was open.
+        Err(AuthError::InvalidToken) => Err(AuthError::WrongCredentials),
+        Err(error) => Err(error),
+    }
 }
 
 /// PURE: what the password leads to.
@@ -230,7 +246,7 @@ async fn begin(
     app: &App,
     origin: &Origin,
     request: &SignIn,
-    user_id: Uuid,
+    user: &User,
     outstanding: Outstanding,
     methods: Vec<Method>,
     now: Time,
@@ -238,9 +254,10 @@ async fn begin(
     let expires_in = app.config.tokens.login_ttl;
     let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
     let login = PendingLogin {
-        user_id,
+        user_id: user.id,
         outstanding,
         client_id: origin.client_id.clone(),
+        tenant_id: user.tenant_id.clone(),
         site_key: request.site_key.clone(),
         methods: methods.clone(),
         remember: request.remember,
@@ -251,11 +268,12 @@ async fn begin(
     Ok(HalfSignedIn { token, methods, expires_in })
 }
 
-/// Opens the session of a completed sign-in and mints its tokens. The event is in the log before
-/// the session is there: power is given last.
+/// Opens the session of a completed sign-in, in the tenant that `user` stands in, and mints its
+/// tokens. The event is in the log before the session is there: power is given last.
 ///
 /// # Errors
-/// When a store fails, or no key signs yet.
+/// When a store fails, or no key signs yet; [`AuthError::InvalidToken`] when what the sign-in was
+/// judged by (`user`) has changed meanwhile.
 pub async fn complete(
     app: &App,
     origin: &Origin,
@@ -289,7 +307,9 @@ pub async fn complete(
     let (refresh_token, family) = new_family(app, &session, &origin.client_id, now);
     let minted = mint_for(app, &user, &session, site, &origin.client_id, now)?;
     app.identity.record_login(user.id, now, &event).await?;
-    app.sessions.open_session(&session, &family).await?;
+    let closed = app.sessions.open_session(&session, &family, SESSIONS_KEPT).await?;
+    make_room(app, origin, &session, &closed, now).await?;
+    look_again(app, origin, &user, &session, now).await?;
     Ok(TokenSet {
         access_token: minted.access_token,
         refresh_token,

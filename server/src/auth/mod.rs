@@ -2,16 +2,22 @@
 //! knows one.
 
 pub mod bearer;
+pub mod errands;
 pub mod error;
 pub mod hasher;
+pub mod invitations;
 pub mod login;
+pub mod meter;
 pub mod mfa;
 pub mod origin;
 pub mod password;
+pub mod recovery;
 pub mod refresh;
 pub mod registration;
+pub mod repeats;
 pub mod sessions;
 pub mod setup;
+pub mod tenants;
 pub mod throttle;
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::config::PasswordSection;
+use super::error::{AuthError, AuthResult};
+use crate::{app::App, config::PasswordSection};
 
 /// Passwords of eight and more characters that leaks show most often, sorted.
 const COMMON: &str = include_str!("common_passwords.txt");
@@ -60,6 +61,25 @@ pub fn judge_password(
         return Err(PasswordProblem::Weak);
     }
     Ok(())
+}
+
+/// [`judge_password`] by the settings, on a thread where nobody else waits.
+///
+/// # Errors
+/// When there is no such thread.
+pub async fn judge_aside(
+    app: &App,
+    password: &str,
+    inputs: &[&str],
+) -> AuthResult<Result<(), PasswordProblem>> {
+    let (rules, password) = (app.config.password.clone(), password.to_owned());
+    let inputs: Vec<String> = inputs.iter().map(|input| (*input).to_owned()).collect();
+    let judge = move || {
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        judge_password(&rules, &password, &inputs)
+    };
+    let judged = tokio::task::spawn_blocking(judge).await;
+    judged.map_err(|error| AuthError::Internal(error.to_string()))
 }
 
 fn is_common(password: &str) -> bool {

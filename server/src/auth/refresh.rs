@@ -8,7 +8,7 @@ use super::{
     error::{AuthError, AuthResult},
     login::{TokenSet, find_open_site, mint_for},
     origin::Origin,
-    sessions::session_end,
+    sessions::{end_stale, session_end, standing},
     throttle,
 };
 use crate::{
@@ -18,13 +18,13 @@ use crate::{
         audit::{Action, Event},
         secret::{OpaqueToken, TokenKind},
         session::{Rotated, Rotation},
-        user::UserStatus,
     },
 };
 
 /// Exchanges a refresh token for new tokens of the same session. The proof stays what it was.
 ///
 /// # Errors
+/// [`AuthError::Forbidden`] when `tenant_id` is given and not the session's: nothing is spent.
 /// [`AuthError::InvalidToken`] for every token that is not the live one of its family (but for
 /// the bounded retry), and for the tokens of a person or session that was ended.
 pub async fn refresh(
@@ -32,6 +32,7 @@ pub async fn refresh(
     origin: &Origin,
     presented: &str,
     site_key: Option<&str>,
+    tenant_id: Option<&str>,
 ) -> AuthResult<TokenSet> {
     let now = app.clock.now();
     let presented =
@@ -41,6 +42,12 @@ pub async fn refresh(
     };
     throttle::count_refresh(app, family_id, now).await?;
     let site = find_open_site(app, site_key).await?;
+    if let Some(tenant_id) = tenant_id {
+        let session = app.sessions.find_session(user_id, sid, now).await?;
+        if session.is_some_and(|session| session.tenant_id != tenant_id) {
+            return Err(AuthError::Forbidden);
+        }
+    }
     let tokens = &app.config.tokens;
     let successor = OpaqueToken::new(TokenKind::Refresh, &[user_id, sid, family_id], random());
     let rotation = Rotation {
@@ -71,21 +78,20 @@ pub async fn refresh(
         Rotated::WrongClient | Rotated::Unknown => return Err(AuthError::InvalidToken),
     };
     let session = refreshed.session;
+    // Read after the rotation: whoever ends something commits that first and closes the session
+    // afterwards, so either this read sees the ending, or the closing takes the new token with it.
     let subject = app.identity.find_subject(user_id, sid).await?;
-    let Some(subject) = subject.filter(|subject| {
-        subject.user.status == UserStatus::Active
-            && subject.session_cut_off.is_none()
-            && subject.user_cut_off.as_ref().is_none_or(|cut| cut.at < session.created_at)
-    }) else {
-        app.sessions.close_session(user_id, sid).await?;
+    let user = subject.and_then(|subject| standing(&subject, &session, session.created_at));
+    let Some(user) = user else {
+        end_stale(app, origin, user_id, sid, now).await?;
         return Err(AuthError::InvalidToken);
     };
-    let minted = mint_for(app, &subject.user, &session, site.as_ref(), &origin.client_id, now)?;
+    let minted = mint_for(app, &user, &session, site.as_ref(), &origin.client_id, now)?;
     Ok(TokenSet {
         access_token: minted.access_token,
         refresh_token: successor,
         id_token: minted.id_token,
         expires_in: minted.expires_in,
-        user: subject.user,
+        user,
     })
 }

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use jwks::Time;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use uuid::Uuid;
 
 use super::{
+    errands,
     error::{AuthError, AuthResult, FieldProblem},
+    invitations,
     origin::Origin,
-    password::{PasswordProblem, judge_password},
+    password::judge_aside,
+    repeats::{self, Repeatable},
     throttle,
 };
 use crate::{
@@ -17,13 +20,13 @@ use crate::{
     clock::{new_id, random},
     domain::{
         audit::Action,
+        errand::{Errand, Letter},
         login::{Address, normalise_address},
         one_time::{OneTime, Purpose},
         secret::{OpaqueToken, TokenKind, sha256_hex},
         user::{DEFAULT_TENANT, User, UserStatus},
     },
-    letters,
-    store::identity::Registered,
+    letters, store,
 };
 
 /// Life of a verification link.
@@ -41,67 +44,125 @@ pub struct Registration {
     pub name: String,
     /// A tenant other than the default needs an invitation.
     pub tenant_id: Option<String>,
+    /// The token of an invitation.
+    pub invitation: Option<String>,
+    /// What the caller calls this request, to send it again if need be.
+    pub repeatable: Option<Repeatable>,
+}
+
+/// How a registration went.
+#[derive(Serialize, Deserialize)]
+pub struct Registered {
+    /// The address, as typed.
+    pub email: String,
+    /// Whether it is proved already: by an invitation that was mailed there.
+    pub proved: bool,
 }
 
 /// Registers an account, pending until its address is proved. The answer is the same for a known
-/// address; its owner gets a mail.
+/// address; its owner gets a mail. With an invitation the account is active at once, or the one
+/// there is joins the tenant.
 ///
 /// # Errors
-/// [`AuthError::Invalid`] with every field that cannot be taken.
-pub async fn register(app: &App, origin: &Origin, request: Registration) -> AuthResult<Address> {
+/// [`AuthError::Invalid`] with every field that cannot be taken: an invitation stays good then.
+/// As [`repeats::once`].
+pub async fn register(app: &App, origin: &Origin, request: Registration) -> AuthResult<Registered> {
     let now = app.clock.now();
     // Before anything is judged: weighing a password is dear, and anybody may ask for it.
     throttle::count_registration(app, origin, now).await?;
+    let work = register_once(app, origin, &request, now);
+    repeats::once(app, "register", request.repeatable.as_ref(), work).await
+}
+
+async fn register_once(
+    app: &App,
+    origin: &Origin,
+    request: &Registration,
+    now: Time,
+) -> AuthResult<Registered> {
     let mut problems = Vec::new();
-    let address = normalise_address(&request.email);
-    if address.is_none() {
-        problems.push(FieldProblem::new("email", "must be a mail address, like ada@example.com"));
-    }
+    let address = match read_address(&request.email) {
+        Ok(address) => Some(address),
+        Err(AuthError::Invalid(wrong)) => {
+            problems.extend(wrong);
+            None
+        }
+        Err(error) => return Err(error),
+    };
     let name = request.name.trim();
-    if let Err(problem) = judge_name(name) {
-        problems.push(problem);
-    }
-    if let Err(problem) = judge_aside(app, &request, name).await? {
+    problems.extend(judge_name(name).err());
+    if let Err(problem) = judge_aside(app, &request.password, &[&request.email, name]).await? {
         problems.push(FieldProblem::new("password", problem.to_string()));
     }
-    if request.tenant_id.as_deref().is_some_and(|tenant| tenant != DEFAULT_TENANT) {
+    let invitation = match &request.invitation {
+        Some(token) => match invitations::find(app, token).await {
+            Ok(invitation) => Some(invitation),
+            Err(AuthError::InvalidToken) => {
+                problems.push(bad_invitation());
+                None
+            }
+            Err(error) => return Err(error),
+        },
+        None => None,
+    };
+    let tenant_id = request.tenant_id.as_deref();
+    if let Some(invitation) = &invitation {
+        let terms = &invitation.terms;
+        if address.as_ref().is_some_and(|address| address.key != terms.address.key) {
+            problems.push(FieldProblem::new("invitation", "is for another address"));
+        }
+        if tenant_id.is_some_and(|tenant| tenant != terms.tenant_id) {
+            problems.push(FieldProblem::new("tenant_id", "is not the one of the invitation"));
+        }
+    } else if request.invitation.is_none()
+        && tenant_id.is_some_and(|tenant| tenant != DEFAULT_TENANT)
+    {
         problems.push(FieldProblem::new("tenant_id", "needs an invitation; leave it out"));
     }
     let Some(address) = address.filter(|_| problems.is_empty()) else {
         return Err(AuthError::Invalid(problems));
     };
+    let email = address.display.clone();
+    if let Some(invitation) = invitation {
+        let taken = invitations::take(app, origin, invitation, name, &request.password, now).await;
+        return match taken {
+            Ok(()) => Ok(Registered { email, proved: true }),
+            // Somebody was faster.
+            Err(AuthError::InvalidToken) => Err(AuthError::Invalid(vec![bad_invitation()])),
+            Err(error) => Err(error),
+        };
+    }
     let hash = app.hasher.hash(&request.password).await?;
     let user = new_user(address.clone(), name, Some(hash), now);
     let event = origin.event(Action::UserCreated, Some(&user), now, json!({ "by": "register" }));
     match app.identity.register_user(&user, &event).await? {
-        Registered::Created => send_link(app, &address, Some(&user), now).await?,
-        Registered::Renewed(id) => {
-            // The newer password is in the row; the newer link takes the older one's place.
-            send_link(app, &address, Some(&User { id, ..user }), now).await?;
+        store::identity::Registered::Created | store::identity::Registered::Renewed(_) => {
+            leave(app, address, Errand::VerifyEmail, now).await?;
         }
-        Registered::Taken(owner) => {
+        store::identity::Registered::Taken(owner) => {
             let details = json!({ "reason": "address_taken" });
             let event =
                 origin.event_of(new_id(now), Action::RegisterRefused, Some(owner), now, details);
             app.identity.append_event(&event).await?;
-            send_link(app, &address, None, now).await?;
+            leave(app, address, Errand::AlreadyRegistered, now).await?;
         }
     }
-    Ok(address)
+    Ok(Registered { email, proved: false })
 }
 
-/// Judges the password on a thread where nobody else waits.
-async fn judge_aside(
-    app: &App,
-    request: &Registration,
-    name: &str,
-) -> AuthResult<Result<(), PasswordProblem>> {
-    let rules = app.config.password.clone();
-    let (password, email) = (request.password.clone(), request.email.clone());
-    let name = name.to_owned();
-    tokio::task::spawn_blocking(move || judge_password(&rules, &password, &[&email, &name]))
-        .await
-        .map_err(|error| AuthError::Internal(error.to_string()))
+fn bad_invitation() -> FieldProblem {
+    FieldProblem::new("invitation", "is unknown, spent or expired")
+}
+
+/// A mail address as typed.
+///
+/// # Errors
+/// [`AuthError::Invalid`] with the problem of field `email`.
+pub fn read_address(typed: &str) -> AuthResult<Address> {
+    normalise_address(typed).ok_or_else(|| {
+        let message = "must be a mail address, like ada@example.com";
+        AuthError::Invalid(vec![FieldProblem::new("email", message)])
+    })
 }
 
 /// Judges a whole name.
@@ -152,77 +213,56 @@ pub fn new_user(address: Address, name: &str, password_hash: Option<String>, now
 }
 
 /// Sends another verification link, if the address has a pending account. The answer is the same
-/// if not.
+/// if not, and nobody is written to who has nothing to verify: a resend tells less than a
+/// registration.
 ///
 /// # Errors
 /// When a store fails.
 pub async fn resend_verification(app: &App, origin: &Origin, email: &str) -> AuthResult<()> {
     let now = app.clock.now();
-    let Some(address) = normalise_address(email) else {
-        return Err(AuthError::Invalid(vec![FieldProblem::new(
-            "email",
-            "must be a mail address, like ada@example.com",
-        )]));
-    };
     throttle::count_registration(app, origin, now).await?;
-    let user = app.identity.find_user_by_login(&address.key).await?;
-    let pending =
-        user.filter(|user| user.status == UserStatus::Pending && user.email_key == address.key);
-    // Nobody is written to who has nothing to verify: a resend tells less than a registration.
-    match pending {
-        Some(user) => send_link(app, &address, Some(&user), now).await,
-        None => keep_decoy(app, &address, now).await,
-    }
+    let address = read_address(email)?;
+    leave(app, address, Errand::VerifyEmail, now).await
 }
 
-/// Mails a verification link to the owner of a pending account, or else the news that somebody
-/// tried to register their address again. Both ways write as much to the stores, so that the time
-/// of the answer tells nothing.
-async fn send_link(
+/// Leaves an errand to be done for an address, unless too many mails went there. Known or not, the
+/// same is written to the stores: the time of the answer tells nothing.
+pub(super) async fn leave(
     app: &App,
-    address: &Address,
-    pending: Option<&User>,
+    address: Address,
+    errand: impl FnOnce(Address) -> Errand,
     now: Time,
 ) -> AuthResult<()> {
-    let Some(user) = pending else {
-        if keep_decoy_if_mailable(app, address, now).await? {
-            app.mailer.send(letters::already_registered(app, &address.display));
-        }
-        return Ok(());
-    };
-    if !throttle::may_mail(app, &user.email_key, now).await? {
-        return Ok(());
+    if throttle::may_mail(app, &address.key, now).await? {
+        errands::queue(app, &errand(address), now).await?;
     }
-    let token = OpaqueToken::new(TokenKind::OneTime, &[user.id], random());
-    app.sessions.put_one_time(&verification(&token, user.id, binding(user), now)).await?;
-    app.mailer.send(letters::verify_email(app, user, &token));
     Ok(())
 }
 
-async fn keep_decoy(app: &App, address: &Address, now: Time) -> AuthResult<()> {
-    keep_decoy_if_mailable(app, address, now).await.map(drop)
-}
-
-/// Does to the stores what a real link does, for a token that nobody will ever hold.
-async fn keep_decoy_if_mailable(app: &App, address: &Address, now: Time) -> AuthResult<bool> {
-    let mailable = throttle::may_mail(app, &address.key, now).await?;
-    if mailable {
-        let nobody = new_id(now);
-        let token = OpaqueToken::new(TokenKind::OneTime, &[nobody], random());
-        let decoy = verification(&token, nobody, format!("0:{}", address.key), now);
-        app.sessions.put_one_time(&decoy).await?;
-    }
-    Ok(mailable)
-}
-
-fn verification(token: &OpaqueToken, owner: Uuid, bound_to: String, now: Time) -> OneTime {
-    OneTime {
+/// The letter with a verification link for the pending account of this address, if there is one.
+///
+/// # Errors
+/// When a store fails.
+pub(super) async fn verification(
+    app: &App,
+    address: &Address,
+    now: Time,
+) -> AuthResult<Option<Letter>> {
+    let user = app.identity.find_user_by_login(&address.key).await?;
+    let pending =
+        user.filter(|user| user.status == UserStatus::Pending && user.email_key == address.key);
+    let Some(user) = pending else { return Ok(None) };
+    let token = OpaqueToken::new(TokenKind::OneTime, &[user.id], random());
+    let expires_at = now.plus(LINK_TTL);
+    let one_time = OneTime {
         purpose: Purpose::VerifyEmail,
-        owner,
+        owner: user.id,
         hash: token.hash(),
-        bound_to,
-        expires_at: now.plus(LINK_TTL),
-    }
+        bound_to: binding(&user),
+        expires_at,
+    };
+    app.sessions.put_one_time(&one_time).await?;
+    Ok(Some(letters::verify_email(app, &user, &token, expires_at)))
 }
 
 /// What a verification link is bound to: the address, and the password chosen with it.
@@ -250,7 +290,7 @@ pub async fn verify_email(app: &App, origin: &Origin, token: &str) -> AuthResult
     }
     let event = origin.event_of(
         // The token names the act: two who consume it at once are one act.
-        uuid::Builder::from_random_bytes(first_16(hash.as_bytes())).into_uuid(),
+        hash.to_id(),
         Action::EmailVerified,
         Some(user.id),
         now,
@@ -270,10 +310,4 @@ pub async fn verify_email(app: &App, origin: &Origin, token: &str) -> AuthResult
         tracing::warn!(%error, "a spent verification token could not be taken away");
     }
     Ok(user)
-}
-
-fn first_16(bytes: &[u8; 32]) -> [u8; 16] {
-    let mut first = [0; 16];
-    first.copy_from_slice(&bytes[..16]);
-    first
 }

@@ -12,12 +12,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    AuthError,
-    login::{SignIn, complete, sign_in},
+    AuthError, errands,
+    error::AuthResult,
+    login::{SESSIONS_KEPT, SignIn, complete, sign_in},
     mfa::half_signed_in,
     origin::{Origin, RAIL},
     refresh::refresh,
-    registration::new_user,
+    registration::{new_user, resend_verification},
+    repeats::{self, Repeatable},
     sessions::session_end,
 };
 use crate::{
@@ -28,12 +30,13 @@ use crate::{
     data_dir::tests::Scratch,
     domain::{
         audit::Action,
+        errand::{Errand, Letter},
         login::{Outstanding, PendingLogin, normalise_address},
         secret::{OpaqueToken, TokenKind},
         session::Proof,
         user::{User, UserStatus},
     },
-    store::embedded::Embedded,
+    store::{embedded::Embedded, identity::NewPassword},
 };
 
 struct World {
@@ -73,7 +76,12 @@ impl World {
     /// A session of the person: its name, and its refresh token.
     async fn session(&self, user: &User) -> (Uuid, String) {
         let now = self.app.clock.now();
-        let proof = Proof { acr: Level::OneFactor, amr: vec!["pwd".into()], auth_time: now };
+        let proof = Proof {
+            acr: Level::OneFactor,
+            amr: vec!["pwd".into()],
+            auth_time: now,
+            device_at: None,
+        };
         let tokens =
             complete(&self.app, &self.origin, user.clone(), proof, true, None, now).await.unwrap();
         let sid = self.app.sessions.list_sessions(user.id, now).await.unwrap()[0].sid;
@@ -89,13 +97,13 @@ async fn a_forged_refresh_token_uses_up_nobodys_budget() {
     for _ in 0..5 {
         let family = Uuid::from_bytes(random());
         let forged = OpaqueToken::new(TokenKind::Refresh, &[user.id, sid, family], random());
-        let answer = refresh(&world.app, &world.origin, forged.as_str(), None).await;
+        let answer = refresh(&world.app, &world.origin, forged.as_str(), None, None).await;
         assert!(matches!(answer, Err(AuthError::InvalidToken)));
     }
-    let first = refresh(&world.app, &world.origin, &token, None).await.unwrap();
-    let second = refresh(&world.app, &world.origin, first.refresh_token.as_str(), None).await;
+    let first = refresh(&world.app, &world.origin, &token, None, None).await.unwrap();
+    let second = refresh(&world.app, &world.origin, first.refresh_token.as_str(), None, None).await;
     let third = second.unwrap().refresh_token;
-    let third = refresh(&world.app, &world.origin, third.as_str(), None).await;
+    let third = refresh(&world.app, &world.origin, third.as_str(), None, None).await;
     assert!(matches!(third, Err(AuthError::TooMany { limit: 2, .. })));
 }
 
@@ -114,10 +122,10 @@ async fn a_site_that_is_switched_off_gets_no_tokens_by_refresh() {
     world.app.identity.put_site(&site, true, &event).await.unwrap();
     let user = world.person().await;
     let (_, token) = world.session(&user).await;
-    let answer = refresh(&world.app, &world.origin, &token, Some("app")).await;
+    let answer = refresh(&world.app, &world.origin, &token, Some("app"), None).await;
     assert!(matches!(answer, Err(AuthError::Forbidden)));
     // Nothing was spent by that.
-    refresh(&world.app, &world.origin, &token, None).await.unwrap();
+    refresh(&world.app, &world.origin, &token, None, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -128,6 +136,7 @@ async fn what_ends_everything_of_a_person_ends_what_they_have_half_begun() {
     let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
     let login = PendingLogin {
         user_id: user.id,
+        tenant_id: "default".into(),
         outstanding: Outstanding::Enrol,
         client_id: RAIL.into(),
         site_key: None,
@@ -171,6 +180,7 @@ async fn what_was_not_judged_for_want_of_room_is_no_try() {
                 password: "wrong horse".into(),
                 remember: true,
                 site_key: None,
+                tenant_id: None,
             },
         )
     };
@@ -181,4 +191,187 @@ async fn what_was_not_judged_for_want_of_room_is_no_try() {
         assert!(matches!(guess().await, Err(AuthError::WrongCredentials)));
     }
     assert!(matches!(guess().await, Err(AuthError::TooMany { .. })));
+}
+
+/// As somebody elsewhere changes it, without looking at sessions.
+async fn change_password(world: &World, user: &User) {
+    let now = world.app.clock.now();
+    let password = NewPassword {
+        user_id: user.id,
+        hash: "$argon2id$other".into(),
+        expected_epoch: user.factor_epoch,
+        proves_address: None,
+        invited: None,
+    };
+    let event = world.origin.event(Action::PasswordChanged, Some(user), now, json!({}));
+    assert!(world.app.identity.change_password(&password, &[], now, &event).await.unwrap());
+}
+
+fn by_password(now: jwks::Time) -> Proof {
+    Proof { acr: Level::OneFactor, amr: vec!["pwd".into()], auth_time: now, device_at: None }
+}
+
+async fn actions(world: &World) -> Vec<Action> {
+    let rows = world.app.identity.list_audit(0, 1000).await.unwrap();
+    rows.into_iter().map(|row| row.event.action).collect()
+}
+
+#[tokio::test]
+async fn a_sign_in_that_was_judged_by_an_older_password_opens_nothing() {
+    let world = World::new(|_| {}).await;
+    let judged = world.person().await;
+    change_password(&world, &judged).await;
+    let now = world.app.clock.now();
+    let answer =
+        complete(&world.app, &world.origin, judged.clone(), by_password(now), true, None, now)
+            .await;
+    assert!(matches!(answer, Err(AuthError::InvalidToken)));
+    assert!(world.app.sessions.list_sessions(judged.id, now).await.unwrap().is_empty());
+    // Whatever a replica may have issued for it is dead as well.
+    let snapshot = world.app.identity.snapshot("i", now).await.unwrap();
+    assert_eq!(snapshot.cut_offs.len(), 1);
+    assert!(actions(&world).await.contains(&Action::SessionRevoked));
+}
+
+#[tokio::test]
+async fn half_a_sign_in_dies_with_the_password_it_was_begun_with() {
+    let world = World::new(|_| {}).await;
+    let user = world.person().await;
+    let now = world.app.clock.now();
+    let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
+    let login = PendingLogin {
+        user_id: user.id,
+        tenant_id: "default".into(),
+        outstanding: Outstanding::Verify,
+        client_id: RAIL.into(),
+        site_key: None,
+        methods: Vec::new(),
+        remember: true,
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(600)),
+    };
+    world.app.sessions.begin_login(&token.hash(), &login).await.unwrap();
+    assert!(half_signed_in(&world.app, token.as_str(), RAIL, None).await.is_ok());
+    change_password(&world, &user).await;
+    let standing = half_signed_in(&world.app, token.as_str(), RAIL, None).await;
+    assert!(matches!(standing, Err(AuthError::InvalidToken)));
+}
+
+#[tokio::test]
+async fn nobody_stays_in_a_tenant_they_do_not_belong_to() {
+    let world = World::new(|_| {}).await;
+    let user = world.person().await;
+    // The session says so, and no membership does.
+    let elsewhere = User { tenant_id: "acme".into(), ..user.clone() };
+    let now = world.app.clock.now();
+    let proof = by_password(now);
+    let answer = complete(&world.app, &world.origin, elsewhere, proof, true, None, now).await;
+    assert!(matches!(answer, Err(AuthError::InvalidToken)));
+    assert!(world.app.sessions.list_sessions(user.id, now).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_makes_room_for_another_is_ended_everywhere() {
+    let world = World::new(|_| {}).await;
+    let user = world.person().await;
+    let (first, refresh_token) = world.session(&user).await;
+    for _ in 0..SESSIONS_KEPT {
+        world.session(&user).await;
+    }
+    let now = world.app.clock.now();
+    let snapshot = world.app.identity.snapshot("i", now).await.unwrap();
+    let ended: Vec<&str> = snapshot.cut_offs.iter().map(|cut| cut.id.as_str()).collect();
+    assert_eq!(ended, [first.to_string()]);
+    assert_eq!(actions(&world).await.last(), Some(&Action::SessionRevoked));
+    let answer = refresh(&world.app, &world.origin, &refresh_token, None, None).await;
+    assert!(matches!(answer, Err(AuthError::InvalidToken)));
+}
+
+#[tokio::test]
+async fn a_claim_that_was_left_behind_lapses() {
+    let world = World::new(|_| {}).await;
+    let request = Repeatable { key: "a".into(), field: "key", content: b"content".to_vec() };
+    let once = || {
+        repeats::once(&world.app, "test", Some(&request), async {
+            AuthResult::Ok("done".to_owned())
+        })
+    };
+    let key = world.app.sealer.digest("test:key", b"a");
+    let now = world.app.clock.now();
+    let claimed = |until| world.app.sessions.begin_request(&key, until, now);
+    // Somebody began a while ago, and was killed.
+    claimed(now.plus(Duration::from_secs(60))).await.unwrap();
+    assert!(matches!(once().await, Err(AuthError::UnderWay)));
+    world.app.sessions.drop_request(&key).await.unwrap();
+    let past = jwks::Time::from_millis(now.millis() - 12_001);
+    let lapsed = jwks::Time::from_millis(now.millis() - 1);
+    world.app.sessions.begin_request(&key, lapsed, past).await.unwrap();
+    assert_eq!(once().await.unwrap(), "done");
+    assert_eq!(once().await.unwrap(), "done");
+}
+
+#[tokio::test]
+async fn a_reset_that_is_asked_for_is_logged_as_its_owners_and_for_nobody_else() {
+    let world = World::new(|_| {}).await;
+    let user = world.person().await;
+    let now = world.app.clock.now();
+    for email in [user.email.as_str(), "nobody@example.com"] {
+        let event = Box::new(world.origin.event(Action::ResetRequested, None, now, json!({})));
+        let address = normalise_address(email).unwrap();
+        let errand = Errand::ResetPassword { address, event };
+        let letter = errands::carry_out(&world.app, errand, now).await.unwrap();
+        assert_eq!(letter.is_some(), email == user.email);
+    }
+    let rows = world.app.identity.list_audit(0, 1000).await.unwrap();
+    let asked: Vec<_> =
+        rows.iter().filter(|row| row.event.action == Action::ResetRequested).collect();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].event.user_id, Some(user.id));
+}
+
+#[tokio::test]
+async fn a_queued_letter_is_sealed_and_opens_in_its_own_row_alone() {
+    let world = World::new(|_| {}).await;
+    let (app, now) = (&world.app, world.app.clock.now());
+    let letter = Letter {
+        to: "ada@example.com".into(),
+        subject: "a secret subject".into(),
+        text: "a secret link".into(),
+        html: String::new(),
+        expires_at: now.plus(Duration::from_secs(60)),
+    };
+    errands::send(app, letter.clone(), now).await.unwrap();
+    let later = now.plus(Duration::from_secs(10));
+    let mut row = app.identity.claim_errands(now, later, 5).await.unwrap().remove(0);
+    assert_eq!(row.expires_at, letter.expires_at);
+    for secret in ["ada@example.com", "secret", "letter"] {
+        let text = String::from_utf8_lossy(&row.sealed);
+        assert!(!text.contains(secret), "`{secret}` lies in the store");
+    }
+    assert!(matches!(errands::open(app, &row), Ok(Errand::Letter(opened)) if opened == letter));
+    row.id = Uuid::new_v4();
+    assert!(errands::open(app, &row).is_err());
+}
+
+#[tokio::test]
+async fn a_request_leaves_the_same_errand_for_every_address() {
+    let world = World::new(|_| {}).await;
+    world.person().await;
+    let app = &world.app;
+    let mut rows = Vec::new();
+    for email in ["ada@example.com", "eve@example.com"] {
+        resend_verification(app, &world.origin, email).await.unwrap();
+        let now = app.clock.now();
+        let lease = now.plus(Duration::from_secs(90));
+        rows.extend(app.identity.claim_errands(now, lease, 5).await.unwrap());
+    }
+    assert_eq!(rows.len(), 2);
+    // Not even by its length can one tell whose it is.
+    assert_eq!(rows[0].sealed.len(), rows[1].sealed.len());
+    for row in &rows {
+        let errand = errands::open(app, row).unwrap();
+        assert!(matches!(errand, Errand::VerifyEmail(_)));
+        let letter = errands::carry_out(app, errand, app.clock.now()).await.unwrap();
+        assert!(letter.is_none(), "somebody with nothing to verify is written to");
+    }
 }

@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::{
     error::{AuthError, AuthResult},
+    meter,
     origin::Origin,
 };
-use crate::{app::App, domain::secret::sha256_hex, store::sessions::Budget};
+use crate::{app::App, domain::secret::sha256_hex};
 
 /// The span that budgets are counted in.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
@@ -27,7 +28,9 @@ impl Counted {
     /// # Errors
     /// When the store fails.
     pub async fn forgive(self, app: &App) -> AuthResult<()> {
-        Ok(app.sessions.forgive_try(&self.key, self.at).await?)
+        app.sessions.forgive_try(&self.key, self.at).await?;
+        meter::take_back(&self.key);
+        Ok(())
     }
 }
 
@@ -78,6 +81,16 @@ pub async fn count_registration(app: &App, origin: &Origin, now: Time) -> AuthRe
     count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
 }
 
+/// Counts one password that is chosen by a mailed link, from this network: weighing and hashing
+/// one is dear.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_reset(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
+    let key = format!("reset-net:{}", origin.network());
+    count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
+}
+
 /// Whether one more mail may go to this address. Never an error: the answer to the caller is the
 /// same either way.
 ///
@@ -115,11 +128,12 @@ async fn count(
     window: Duration,
     now: Time,
 ) -> AuthResult<Counted> {
-    let Budget { allowed, reset_at, .. } = app.sessions.count_try(&key, limit, window, now).await?;
-    if allowed {
+    let budget = app.sessions.count_try(&key, limit, window, now).await?;
+    let retry_after = budget.reset_at.since(now).max(Duration::from_secs(1));
+    meter::note(&key, limit, budget, retry_after);
+    if budget.allowed {
         Ok(Counted { key, at: now })
     } else {
-        let retry_after = reset_at.since(now).max(Duration::from_secs(1));
         Err(AuthError::TooMany { retry_after, limit })
     }
 }

@@ -43,6 +43,24 @@ pub enum Action {
     /// A mail address was proved.
     #[serde(rename = "auth.email.verified")]
     EmailVerified,
+    /// Somebody asked for a link to choose a new password.
+    #[serde(rename = "auth.password.reset_requested")]
+    ResetRequested,
+    /// A device was trusted.
+    #[serde(rename = "auth.device.trusted")]
+    DeviceTrusted,
+    /// Devices are trusted no more.
+    #[serde(rename = "auth.device.revoked")]
+    DeviceRevoked,
+    /// A tenant was made.
+    #[serde(rename = "auth.tenant.created")]
+    TenantCreated,
+    /// Somebody was invited.
+    #[serde(rename = "auth.user.invited")]
+    UserInvited,
+    /// Somebody joined a tenant.
+    #[serde(rename = "auth.tenant.joined")]
+    TenantJoined,
     /// An API key was made.
     #[serde(rename = "auth.api_key.created")]
     ApiKeyCreated,

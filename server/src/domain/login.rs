@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
+use super::user::DEFAULT_TENANT;
+
 /// What a half-signed-in person may do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +27,9 @@ pub struct PendingLogin {
     pub outstanding: Outstanding,
     /// The surface or client that began it; no other continues it.
     pub client_id: String,
+    /// The tenant it is for. One begun before there was more than one is for the only one.
+    #[serde(default = "default_tenant")]
+    pub tenant_id: String,
     /// The site the tokens will be for.
     pub site_key: Option<String>,
     /// What counts.
@@ -37,8 +42,12 @@ pub struct PendingLogin {
     pub expires_at: Time,
 }
 
+fn default_tenant() -> String {
+    DEFAULT_TENANT.to_owned()
+}
+
 /// A mail address as typed (trimmed, NFC) and as compared (lower case, domain in IDNA ASCII).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// For people and mail.
     pub display: String,

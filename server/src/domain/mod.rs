@@ -1,11 +1,14 @@
 //! Pure: no async, no I/O, no clock. States and transitions, and the decisions of the use cases.
 
 pub mod audit;
+pub mod device;
 pub mod edge;
+pub mod errand;
 pub mod factor;
 pub mod key;
 pub mod login;
 pub mod one_time;
 pub mod secret;
 pub mod session;
+pub mod tenant;
 pub mod user;

@@ -18,12 +18,19 @@ pub enum Purpose {
     Invitation,
     /// Make the first admin.
     FirstAdmin,
+    /// Prove a factor, or confirm one: a code that was mailed.
+    MailedCode,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 4] =
-        [Self::VerifyEmail, Self::ResetPassword, Self::Invitation, Self::FirstAdmin];
+    pub const ALL: [Self; 5] = [
+        Self::VerifyEmail,
+        Self::ResetPassword,
+        Self::Invitation,
+        Self::FirstAdmin,
+        Self::MailedCode,
+    ];
 
     /// As it is stored.
     #[must_use]
@@ -33,6 +40,7 @@ impl Purpose {
             Self::ResetPassword => "reset_password",
             Self::Invitation => "invitation",
             Self::FirstAdmin => "first_admin",
+            Self::MailedCode => "mailed_code",
         }
     }
 
@@ -49,7 +57,8 @@ impl Purpose {
 pub struct OneTime {
     /// What it is for.
     pub purpose: Purpose,
-    /// The person; nil for [`Purpose::FirstAdmin`].
+    /// The person; nil for [`Purpose::FirstAdmin`]; a name made of tenant and address for
+    /// [`Purpose::Invitation`], of factor and challenge for [`Purpose::MailedCode`].
     pub owner: Uuid,
     /// Hash of the token.
     pub hash: SecretHash,

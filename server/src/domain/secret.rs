@@ -20,6 +20,12 @@ impl SecretHash {
         Self(bytes)
     }
 
+    /// A digest that was computed elsewhere.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Its bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
@@ -30,6 +36,14 @@ impl SecretHash {
     #[must_use]
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
+    }
+
+    /// The first half of it as an identifier: names what is done with the secret, once.
+    #[must_use]
+    pub fn to_id(&self) -> Uuid {
+        let mut half = [0; 16];
+        half.copy_from_slice(&self.0[..16]);
+        uuid::Builder::from_random_bytes(half).into_uuid()
     }
 
     /// As unpadded base64url, 43 characters: how it is named in Redis.
@@ -91,6 +105,8 @@ pub enum TokenKind {
     OneTime,
     /// The credential of an edge.
     Edge,
+    /// What a trusted device is known by; names its row.
+    Device,
 }
 
 impl TokenKind {
@@ -100,13 +116,14 @@ impl TokenKind {
             Self::Mfa => "sbm_",
             Self::OneTime => "sbo_",
             Self::Edge => "sbe_",
+            Self::Device => "sbd_",
         }
     }
 
     const fn names(self) -> usize {
         match self {
             Self::Refresh => 3,
-            Self::OneTime => 1,
+            Self::OneTime | Self::Device => 1,
             Self::Mfa | Self::Edge => 0,
         }
     }

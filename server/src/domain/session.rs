@@ -15,6 +15,10 @@ pub struct Proof {
     pub amr: Vec<String>,
     /// When.
     pub auth_time: Time,
+    /// When a second factor was proved on the trusted device that stood in for one (`amr` names
+    /// it `device` then): policies say for how long that counts. Not a second factor by itself.
+    #[serde(default)]
+    pub device_at: Option<Time>,
 }
 
 /// A signed-in session of a person: the same row under every surface.

@@ -49,7 +49,8 @@ pub const ADMIN_ROLE: &str = "admin";
 pub struct User {
     /// The person, everywhere: `user.id`, `sub`, `auth_user_id`, `X-Auth-User`. UUID version 7.
     pub id: Uuid,
-    /// The tenant (one today).
+    /// The tenant they are at home in. In what [`super::tenant::in_tenant`] gives: the tenant they
+    /// act in, and `roles` are those they have there.
     pub tenant_id: String,
     /// Where the account stands.
     pub status: UserStatus,

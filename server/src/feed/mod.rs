@@ -60,24 +60,21 @@ impl Hub {
         let mut changes = self.store.feed_changes();
         changes.mark_unchanged();
         let (current, head) = self.store.feed_head().await?;
-        let mut first = Vec::new();
-        let mut seq = after;
-        if epoch != current || after == 0 || after > head {
-            let snapshot = self.store.snapshot(issuer, clock.now()).await?;
-            seq = snapshot.seq;
-            first.push(Message::Snapshot(Box::new(snapshot)));
-        }
-        let connection = Connection::new(self.clone(), edge.id);
-        let credential = edge.hash;
-        Ok(Stream {
+        let continues = epoch == current && after != 0 && after <= head;
+        let mut stream = Stream {
             hub: self.clone(),
+            issuer: issuer.to_owned(),
             clock,
             changes,
-            credential,
-            seq,
-            first,
-            _connection: connection,
-        })
+            credential: edge.hash,
+            seq: after,
+            first: Vec::new(),
+            _connection: Connection::new(self.clone(), edge.id),
+        };
+        if !continues {
+            stream.first = stream.begin_anew().await?;
+        }
+        Ok(stream)
     }
 
     /// Notes that `edge` has taken in everything up to `seq`.
@@ -129,6 +126,7 @@ impl Drop for Connection {
 /// The stream of one edge.
 pub struct Stream {
     hub: Arc<Hub>,
+    issuer: String,
     clock: Clock,
     changes: watch::Receiver<u64>,
     credential: SecretHash,
@@ -166,11 +164,25 @@ impl Stream {
         Ok(Some(vec![Message::Heartbeat { seq: self.seq, at }]))
     }
 
+    /// What has been written since; everything, where the store has forgotten what came next.
     async fn entries(&mut self) -> StoreResult<Vec<Message>> {
         let entries: Vec<Entry> = self.hub.store.list_feed(self.seq, BATCH).await?;
-        if let Some(last) = entries.last() {
-            self.seq = last.seq;
+        let Some((first, last)) = entries.first().zip(entries.last()) else {
+            return Ok(Vec::new());
+        };
+        if first.seq != self.seq + 1 {
+            return self.begin_anew().await;
         }
+        self.seq = last.seq;
         Ok(entries.into_iter().map(Message::Entry).collect())
     }
+
+    async fn begin_anew(&mut self) -> StoreResult<Vec<Message>> {
+        let snapshot = self.hub.store.snapshot(&self.issuer, self.clock.now()).await?;
+        self.seq = snapshot.seq;
+        Ok(vec![Message::Snapshot(Box::new(snapshot))])
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::route::{Credential, Surface, get, list, object, one_of, text};
-use crate::{app::App, figures, store::StoreResult};
+use crate::{app::App, store::StoreResult};
 
 /// How long a store may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub fn surface() -> Surface {
                 .does("Is it ready", "Asks the stores.")
                 .answers(200, object([one_of("status", &["ready"], "It is.")]))
                 .answers(503, object([one_of("status", &["not ready"], "It is not."), missing])),
-            get("/metrics", Credential::Anybody, metrics),
+            get("/metrics", Credential::Anybody, figures),
         ],
     )
 }
@@ -63,6 +63,16 @@ async fn answers(check: impl Future<Output = StoreResult<()>>) -> bool {
     matches!(timeout(PATIENCE, check).await, Ok(Ok(())))
 }
 
-async fn metrics() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], figures::render())
+async fn figures(State(app): State<Arc<App>>) -> impl IntoResponse {
+    show_backlog(&app).await;
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], crate::figures::render())
+}
+
+/// What waits to be mailed belongs to all servers on a store: it is read when somebody looks.
+async fn show_backlog(app: &App) {
+    let Ok(Ok(backlog)) = timeout(PATIENCE, app.identity.errand_backlog()).await else { return };
+    let age = backlog.oldest.map_or(Duration::ZERO, |oldest| app.clock.now().since(oldest));
+    #[allow(clippy::cast_precision_loss, reason = "a figure to look at")]
+    metrics::gauge!("signalbox_errands_waiting").set(backlog.waiting as f64);
+    metrics::gauge!("signalbox_errands_oldest_age_seconds").set(age.as_secs_f64());
 }

@@ -1,9 +1,13 @@
 //! `signalbox serve`: the server, which answers though its stores may not yet.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use server::{
-    admin, app::App, config::Config, control, data_dir::DataDir, figures, http::listener,
+    admin, app::App, config::Config, control, courier, data_dir::DataDir, figures, http::listener,
     router::router,
 };
 use tokio::{task::JoinHandle, time::sleep};
@@ -23,7 +27,9 @@ const RETRY: Duration = Duration::from_millis(200);
 pub struct Server {
     pub app: Arc<App>,
     stores: Stores,
-    pub serving: JoinHandle<()>,
+    ending: Ending,
+    serving: JoinHandle<()>,
+    courier: OnceLock<JoinHandle<()>>,
 }
 
 impl Server {
@@ -49,9 +55,13 @@ impl Server {
             }));
         }
         tokio::spawn(figures::keep_up());
-        let serving =
-            tokio::spawn(listener::serve(listener, router(app.clone()), ending.asked(), GRACE));
-        Ok(Self { app, stores, serving })
+        let serving = tokio::spawn(listener::serve(
+            listener,
+            router(app.clone()),
+            ending.clone().asked(),
+            GRACE,
+        ));
+        Ok(Self { app, stores, ending, serving, courier: OnceLock::new() })
     }
 
     /// Waits until the stores have answered and everything in them that a server needs is there;
@@ -63,6 +73,16 @@ impl Server {
         }
         self.stores.report_warnings().await;
         tokio::spawn(self.app.clone().keep_current());
+        let courier = courier::work(self.app.clone(), self.ending.clone().asked());
+        self.courier.get_or_init(|| tokio::spawn(courier));
+    }
+
+    /// Waits, once the process was asked to end, until everything that was begun is done.
+    pub async fn end(self) {
+        drop(self.serving.await);
+        if let Some(courier) = self.courier.into_inner() {
+            drop(courier.await);
+        }
     }
 
     async fn prepare(&self) -> Result<(), String> {
@@ -80,6 +100,6 @@ pub async fn serve(config: Config, data: &Path) -> Outcome {
         () = ending.clone().asked() => {}
         () = server.become_ready() => tracing::info!("ready"),
     }
-    drop(server.serving.await);
+    server.end().await;
     Ok(())
 }

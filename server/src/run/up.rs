@@ -72,7 +72,7 @@ pub async fn up(mut config: Config, data: &Path) -> Outcome {
 
     ending.asked().await;
     end_edge(edge).await;
-    drop(tokio::join!(server.serving, demo));
+    drop(tokio::join!(server.end(), demo));
     Ok(())
 }
 

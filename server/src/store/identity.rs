@@ -1,5 +1,7 @@
 //! The contract of the identity store: whatever would give power back if it were lost.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jwks::{
     Time,
@@ -13,12 +15,25 @@ use uuid::Uuid;
 use super::StoreResult;
 use crate::domain::{
     audit::{AuditRow, Event},
+    device::TrustedDevice,
     edge::EdgeRow,
+    errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
     secret::SecretHash,
+    tenant::{Membership, Tenant},
     user::User,
 };
+
+/// How much longer an ending is kept than the access tokens it can kill live: as long as any
+/// session may last (`tokens.session_ttl`), and a day. An ending is durable before its session is
+/// closed; where that second act was cut short, the ending alone keeps the refresh tokens dead.
+/// And a clock that jumped ahead and was put right again must not have brought the ended back.
+pub const ENDINGS_KEPT: Duration = Duration::from_secs(367 * 24 * 60 * 60);
+/// How long an entry of the feed is kept.
+pub const FEED_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// The most rows of a kind that one sweep takes.
+pub const SWEPT_AT_ONCE: u32 = 1000;
 
 /// How a registration went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,18 +117,84 @@ pub enum KeyAdded {
     Raced,
 }
 
+/// A new password, and what has to be so for it to be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPassword {
+    /// Whose.
+    pub user_id: Uuid,
+    /// PHC string.
+    pub hash: String,
+    /// The account's `factor_epoch`: any other, and somebody was faster.
+    pub expected_epoch: u64,
+    /// The account's `email_key`, where the new password was chosen by a link that was mailed
+    /// there: any other, and nothing changes; a pending account is active then, and an address
+    /// that was not proved before is. `None`: only an active account's password changes.
+    pub proves_address: Option<String>,
+    /// What the account is from then on, where it becomes somebody's who was invited; `None`: what
+    /// it was.
+    pub invited: Option<Invited>,
+}
+
+/// What an invitation makes of an account that was nobody's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited {
+    /// Where it is at home.
+    pub tenant_id: String,
+    /// Roles there.
+    pub roles: Vec<String>,
+    /// Whole name.
+    pub name: String,
+}
+
+/// A change of a person's factors that is one act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactorChange {
+    /// Whose.
+    pub user_id: Uuid,
+    /// The account's `factor_epoch`: any other, and somebody was faster.
+    pub expected_epoch: u64,
+    /// Factors that go, with their codes.
+    pub remove: Vec<Uuid>,
+    /// Factors that come, as they stand.
+    pub add: Vec<Factor>,
+    /// Their codes.
+    pub codes: Vec<BackupCode>,
+}
+
+/// How somebody became a member of a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// They are a member now.
+    Joined,
+    /// They have been; their roles are the new ones now, `created_at` stays.
+    Already,
+    /// No such person, or no such tenant besides their own; nothing changed.
+    Gone,
+}
+
+/// What waits to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many errands, claimed ones included.
+    pub waiting: u64,
+    /// When the oldest was queued.
+    pub oldest: Option<Time>,
+}
+
 /// Everything about a person that a bearer or a refresh is judged by, in one read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// The person as they are now.
     pub user: User,
+    /// The tenants they were invited into besides their own, by tenant.
+    pub memberships: Vec<Membership>,
     /// The ending of this session, if it was ended.
     pub session_cut_off: Option<CutOff>,
     /// The newest ending of everything of this person, if any.
     pub user_cut_off: Option<CutOff>,
 }
 
-/// Users, factors, sites, keys, edges, endings, the feed and the audit log.
+/// Users, factors, sites, keys, errands, edges, endings, the feed and the audit log.
 ///
 /// Whatever changes identity takes its audit event and its feed entry and writes all together.
 /// Every act that writes with an event of an id that is already in the log succeeds without
@@ -156,6 +237,17 @@ pub trait IdentityStore: Send + Sync {
         id: Uuid,
         email_key: &str,
         password_changed_at: Option<Time>,
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<bool>;
+
+    /// Sets a new password at `now`: hash, `password_changed_at`, `updated_at`, and the next
+    /// `factor_epoch`. Writes the endings with a feed entry for each, as [`Self::cut_off`].
+    /// `false`: what has to be so is not; nothing changed.
+    async fn change_password(
+        &self,
+        password: &NewPassword,
+        cut_offs: &[CutOff],
         now: Time,
         event: &Event,
     ) -> StoreResult<bool>;
@@ -224,6 +316,57 @@ pub trait IdentityStore: Send + Sync {
         now: Time,
     ) -> StoreResult<Consumed>;
 
+    /// Changes a person's factors at `now` (`updated_at`) and raises `factor_epoch`. Writes the
+    /// endings with a feed entry for each, as [`Self::cut_off`]. `false`: the epoch is another
+    /// one, or a factor to be removed is not there; nothing changed.
+    async fn change_factors(
+        &self,
+        change: &FactorChange,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<bool>;
+
+    /// How many codes of backup-code factor `factor_id` are unused.
+    async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32>;
+
+    // ---- trusted devices ----------------------------------------------------------------
+
+    /// Adds a trusted device. What the person has of devices that expired at `device.created_at`
+    /// or are of another `factor_epoch` goes, and so does, while there are more than `keep` with
+    /// this one, the other one used longest ago.
+    async fn trust_device(&self, device: &TrustedDevice, keep: u32) -> StoreResult<()>;
+
+    /// That device of the person, of whatever epoch and expired or not.
+    async fn find_device(&self, user_id: Uuid, id: Uuid) -> StoreResult<Option<TrustedDevice>>;
+
+    /// Notes that a device was used at `now`.
+    async fn touch_device(&self, user_id: Uuid, id: Uuid, now: Time) -> StoreResult<()>;
+
+    /// Every device of the person, last used first.
+    async fn list_devices(&self, user_id: Uuid) -> StoreResult<Vec<TrustedDevice>>;
+
+    /// Removes the devices of these ids that are the person's; how many. The event is written if
+    /// any was there.
+    async fn remove_devices(&self, user_id: Uuid, ids: &[Uuid], event: &Event) -> StoreResult<u64>;
+
+    // ---- tenants ------------------------------------------------------------------------
+
+    /// Makes a tenant. `false`: the id is taken.
+    async fn create_tenant(&self, tenant: &Tenant, event: &Event) -> StoreResult<bool>;
+
+    /// The tenant of this id.
+    async fn find_tenant(&self, id: &str) -> StoreResult<Option<Tenant>>;
+
+    /// Every tenant, by id.
+    async fn list_tenants(&self) -> StoreResult<Vec<Tenant>>;
+
+    /// Makes a person a member of a tenant that is not their own, with these roles.
+    async fn join_tenant(&self, membership: &Membership, event: &Event) -> StoreResult<Joined>;
+
+    /// The tenants a person was invited into besides their own, by tenant.
+    async fn list_memberships(&self, user_id: Uuid) -> StoreResult<Vec<Membership>>;
+
     // ---- endings and the log ------------------------------------------------------------
 
     /// Writes endings, a feed entry for each, and the event. An ending of the same kind and id
@@ -268,6 +411,42 @@ pub trait IdentityStore: Send + Sync {
     /// Every signing key that is not expired at `now`, oldest first.
     async fn list_signing_keys(&self, now: Time) -> StoreResult<Vec<KeyRow>>;
 
+    // ---- errands ------------------------------------------------------------------------
+
+    /// Keeps an errand until it is finished.
+    async fn queue_errand(&self, errand: &ErrandRow) -> StoreResult<()>;
+
+    /// Claims errands that are due at `now`, those due longest first, at most `limit`: each counts
+    /// one more attempt, and is due again at `lease_end` unless it is finished or deferred by
+    /// then. As they stand afterwards, in the order in which they were queued. Of any number of
+    /// callers, one gets an errand.
+    async fn claim_errands(
+        &self,
+        now: Time,
+        lease_end: Time,
+        limit: u32,
+    ) -> StoreResult<Vec<ErrandRow>>;
+
+    /// Puts other content, with an end of its own, into the errand whose claim is `attempts`.
+    /// `false`: it was claimed again since, or is gone; nothing changed.
+    async fn rewrite_errand(
+        &self,
+        id: Uuid,
+        attempts: u32,
+        sealed: &[u8],
+        expires_at: Time,
+    ) -> StoreResult<bool>;
+
+    /// Gives up the claim `attempts`: the errand is due at `due_at`. `false`: it was claimed again
+    /// since, or is gone; nothing changed.
+    async fn defer_errand(&self, id: Uuid, attempts: u32, due_at: Time) -> StoreResult<bool>;
+
+    /// Removes an errand, whoever holds it: it is done, or given up.
+    async fn finish_errand(&self, id: Uuid) -> StoreResult<()>;
+
+    /// What waits.
+    async fn errand_backlog(&self) -> StoreResult<Backlog>;
+
     // ---- edges and the feed -------------------------------------------------------------
 
     /// Registers an edge. `false`: the name is taken.
@@ -292,6 +471,13 @@ pub trait IdentityStore: Send + Sync {
 
     /// A value that changes whenever the feed may have grown, whoever wrote to it.
     fn feed_changes(&self) -> watch::Receiver<u64>;
+
+    /// Forgets what nobody can ask for any more at `now`: endings whose `until` lies as far back
+    /// as [`ENDINGS_KEPT`], and the oldest feed entries, up to the first that is younger than
+    /// [`FEED_KEPT`], but never the newest. At most [`SWEPT_AT_ONCE`] rows of a kind, so that no
+    /// act waits long behind it; how many rows went. Who comes to the feed from further back than
+    /// its oldest entry takes a snapshot.
+    async fn sweep(&self, now: Time) -> StoreResult<u64>;
 
     /// Whether the store answers.
     async fn check(&self) -> StoreResult<()>;

@@ -13,7 +13,7 @@ pub mod redis;
 pub mod sessions;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 
 pub use identity::IdentityStore;
 pub use sessions::SessionStore;

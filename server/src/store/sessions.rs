@@ -25,6 +25,22 @@ pub struct Budget {
     pub reset_at: Time,
 }
 
+/// What is known of a request that its caller may send again (`X-Idempotency-Key`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// Nothing: this caller carries it out.
+    First,
+    /// Somebody is carrying it out.
+    UnderWay,
+    /// It was carried out; `mark` is what it was marked with, `answer` what was answered.
+    Done {
+        /// What tells one request from another under the same key.
+        mark: SecretHash,
+        /// The answer, as it was kept.
+        answer: String,
+    },
+}
+
 /// Sessions, refresh families, pending logins, one-time tokens and throttles.
 ///
 /// Whatever is past its `expires_at` at `now` does not exist, whether or not it is still stored.
@@ -33,8 +49,14 @@ pub struct Budget {
 pub trait SessionStore: Send + Sync {
     // ---- sessions -----------------------------------------------------------------------
 
-    /// Opens a session with its first refresh family.
-    async fn open_session(&self, session: &Session, family: &NewFamily) -> StoreResult<()>;
+    /// Opens a session with its first refresh family. While the person has more than `keep` live
+    /// ones with this one, the other one begun first is closed; the names of those.
+    async fn open_session(
+        &self,
+        session: &Session,
+        family: &NewFamily,
+        keep: u32,
+    ) -> StoreResult<Vec<Uuid>>;
 
     /// The session of this person and name.
     async fn find_session(
@@ -122,6 +144,30 @@ pub trait SessionStore: Send + Sync {
         hash: &SecretHash,
         now: Time,
     ) -> StoreResult<Option<OneTime>>;
+
+    // ---- requests sent again --------------------------------------------------------------
+
+    /// Claims the request of this key until `claimed_until`, unless it was claimed or carried out
+    /// before.
+    async fn begin_request(
+        &self,
+        key: &SecretHash,
+        claimed_until: Time,
+        now: Time,
+    ) -> StoreResult<Repeat>;
+
+    /// Keeps the answer of a request that was carried out, until `expires_at`, in the place of a
+    /// claim or an older answer.
+    async fn finish_request(
+        &self,
+        key: &SecretHash,
+        mark: &SecretHash,
+        answer: &str,
+        expires_at: Time,
+    ) -> StoreResult<()>;
+
+    /// Gives up the claim on a request that was not carried out. An answer stays.
+    async fn drop_request(&self, key: &SecretHash) -> StoreResult<()>;
 
     // ---- throttles ----------------------------------------------------------------------
 

@@ -5,25 +5,20 @@ use jwks::{
     policy::{Level, Method},
 };
 use serde_json::json;
-use uuid::Uuid;
 
-use super::{OFFERED, Standing, backup, totp, verify::second_factor_proof};
+use super::{OFFERED, Standing, backup, half_signed_in_person, totp, verify::second_factor_proof};
 use crate::{
     app::App,
     auth::{
         bearer::FRESH,
+        errands,
         error::{AuthError, AuthResult, FieldProblem},
         login::{TokenSet, complete, find_site, usable_methods},
         origin::Origin,
         throttle,
     },
     clock::new_id,
-    domain::{
-        audit::Action,
-        factor::Factor,
-        login::Outstanding,
-        user::{User, UserStatus},
-    },
+    domain::{audit::Action, factor::Factor, login::Outstanding, user::User},
     letters,
     store::identity::Confirmed,
 };
@@ -120,7 +115,7 @@ pub async fn confirm(
         Confirmed::Gone => return Err(AuthError::NotFound),
     }
     counted.forgive(app).await?;
-    app.mailer.send(letters::factor_added(app, &user, method.as_str()));
+    errands::send(app, letters::factor_added(app, &user, method.as_str(), now), now).await?;
     match standing {
         Standing::Full(_) => Ok(Enrolled::Enabled(method)),
         Standing::Half(token, _) => {
@@ -128,6 +123,8 @@ pub async fn confirm(
             let login = login.ok_or(AuthError::InvalidToken)?;
             let site = find_site(app, login.site_key.as_deref()).await?;
             let proof = second_factor_proof(now);
+            // The confirmation has raised it, and the session rests on that.
+            let user = User { factor_epoch: user.factor_epoch + 1, ..user };
             let tokens =
                 complete(app, origin, user, proof, login.remember, site.as_ref(), now).await?;
             Ok(Enrolled::SignedIn(method, Box::new(tokens)))
@@ -140,12 +137,13 @@ pub async fn confirm(
 async fn owner(app: &App, standing: &Standing, now: Time) -> AuthResult<(User, Vec<Factor>)> {
     match standing {
         Standing::Half(_, login) => {
-            let factors = active_owner(app, login.user_id).await?;
+            let user = half_signed_in_person(app, login).await?;
+            let factors = app.identity.list_factors(user.id).await?;
             // Whoever has a factor meanwhile proves it and sets up no other.
-            if login.outstanding != Outstanding::Enrol || !usable_methods(&factors.1).is_empty() {
+            if login.outstanding != Outstanding::Enrol || !usable_methods(&factors).is_empty() {
                 return Err(AuthError::InvalidToken);
             }
-            Ok(factors)
+            Ok((user, factors))
         }
         Standing::Full(caller) => {
             let factors = app.identity.list_factors(caller.user.id).await?;
@@ -158,14 +156,6 @@ async fn owner(app: &App, standing: &Standing, now: Time) -> AuthResult<(User, V
             Ok((caller.user.clone(), factors))
         }
     }
-}
-
-async fn active_owner(app: &App, user_id: Uuid) -> AuthResult<(User, Vec<Factor>)> {
-    let user = app.identity.find_user(user_id).await?;
-    let user = user.filter(|user| user.status == UserStatus::Active);
-    let user = user.ok_or(AuthError::InvalidToken)?;
-    let factors = app.identity.list_factors(user.id).await?;
-    Ok((user, factors))
 }
 
 fn judge_name(name: Option<&str>) -> AuthResult<Option<&str>> {

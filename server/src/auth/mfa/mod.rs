@@ -15,6 +15,8 @@ use crate::{
     domain::{
         login::{Outstanding, PendingLogin},
         secret::{OpaqueToken, TokenKind},
+        tenant::in_tenant,
+        user::{User, UserStatus},
     },
 };
 use jwks::policy::Method;
@@ -50,13 +52,25 @@ pub async fn half_signed_in(
             && outstanding.is_none_or(|outstanding| login.outstanding == outstanding)
     });
     let login = login.ok_or(AuthError::InvalidToken)?;
-    // What ends everything of a person ends what they have half begun.
-    let subject = app.identity.find_subject(login.user_id, Uuid::nil()).await?;
-    let ended = subject.and_then(|subject| subject.user_cut_off);
-    if ended.is_some_and(|cut| cut.at >= login.created_at) {
-        return Err(AuthError::InvalidToken);
-    }
+    half_signed_in_person(app, &login).await?;
     Ok(Standing::Half(token, login))
+}
+
+/// Whose half sign-in it is, as they stand now in the tenant it is for. What ends everything of a
+/// person ends what they have half begun, and a new password what was begun with the old one.
+///
+/// # Errors
+/// [`AuthError::InvalidToken`].
+pub async fn half_signed_in_person(app: &App, login: &PendingLogin) -> AuthResult<User> {
+    let subject = app.identity.find_subject(login.user_id, Uuid::nil()).await?;
+    let subject = subject.filter(|subject| {
+        subject.user.status == UserStatus::Active
+            && subject.user_cut_off.as_ref().is_none_or(|cut| cut.at < login.created_at)
+            && subject.user.password_changed_at.is_none_or(|at| at < login.created_at)
+    });
+    subject
+        .and_then(|subject| in_tenant(&subject.user, &subject.memberships, &login.tenant_id))
+        .ok_or(AuthError::InvalidToken)
 }
 
 /// Gives half a sign-in up.

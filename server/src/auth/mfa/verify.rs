@@ -10,6 +10,7 @@ use super::{Standing, backup, totp};
 use crate::{
     app::App,
     auth::{
+        errands,
         error::{AuthError, AuthResult},
         login::{
             TokenSet, complete, find_open_site, find_site, mint_for, new_family, usable_methods,
@@ -59,9 +60,7 @@ pub async fn verify(
         Standing::Half(_, login) if login.outstanding == Outstanding::Enrol => {
             return Err(AuthError::MethodNotOffered(Vec::new()));
         }
-        Standing::Half(_, login) => {
-            app.identity.find_user(login.user_id).await?.ok_or(AuthError::InvalidToken)?
-        }
+        Standing::Half(_, login) => super::half_signed_in_person(app, login).await?,
         Standing::Full(caller) => caller.user.clone(),
     };
     if user.status != UserStatus::Active {
@@ -90,6 +89,7 @@ pub fn second_factor_proof(now: Time) -> Proof {
         acr: Level::TwoFactor,
         amr: ["pwd", "otp", "mfa"].map(ToOwned::to_owned).to_vec(),
         auth_time: now,
+        device_at: None,
     }
 }
 
@@ -165,7 +165,7 @@ async fn prove(
             counted.forgive(app).await?;
         }
         if factor.method == Method::BackupCode {
-            app.mailer.send(letters::backup_code_used(app, user));
+            errands::send(app, letters::backup_code_used(app, user, now), now).await?;
         }
         return Ok(());
     }
@@ -210,7 +210,8 @@ async fn count(
                 let details = json!({ "factor": factor.id, "method": factor.method.as_str() });
                 let event = origin.event(Action::AccountLocked, Some(user), now, details);
                 app.identity.append_event(&event).await?;
-                app.mailer.send(letters::factor_locked(app, user, factor.method.as_str()));
+                let letter = letters::factor_locked(app, user, factor.method.as_str(), now);
+                errands::send(app, letter, now).await?;
             }
             Ok(counted)
         }
@@ -281,7 +282,12 @@ pub async fn reauthenticate(
         return Err(AuthError::WrongCredentials);
     }
     throttle::forgive_all(app, counted).await?;
-    let proof = Proof { acr: Level::OneFactor, amr: vec!["pwd".to_owned()], auth_time: now };
+    let proof = Proof {
+        acr: Level::OneFactor,
+        amr: vec!["pwd".to_owned()],
+        auth_time: now,
+        device_at: None,
+    };
     let site = find_site(app, caller.session.site_key.as_deref()).await.unwrap_or_default();
     raise(app, origin, caller.user, &caller.session, proof, site.as_ref(), now).await
 }

@@ -4,7 +4,11 @@ use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use crate::{app::App, auth::AuthError, store::StoreError};
+use crate::{
+    app::App,
+    auth::{AuthError, error::FieldProblem},
+    store::StoreError,
+};
 
 /// Everything from here, nothing inline, nobody's frame (rule 32). Pictures may be data: QR codes.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
@@ -34,6 +38,17 @@ pub fn page(status: StatusCode, template: &impl Template) -> Response {
     (status, headers, html).into_response()
 }
 
+/// What is wrong with a field; "" where nothing is.
+pub fn problem<'p>(problems: &'p [FieldProblem], field: &str) -> &'p str {
+    let problem = problems.iter().find(|problem| problem.field == field);
+    problem.map_or("", |problem| problem.message.as_str())
+}
+
+/// The status of a form that shows these problems.
+pub const fn status_of(problems: &[FieldProblem]) -> StatusCode {
+    if problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
+}
+
 /// A page that says one thing.
 pub fn message(status: StatusCode, title: &str, text: &str) -> Response {
     page(status, &Message { title, text })
@@ -53,6 +68,7 @@ pub fn error(request_id: &str, reason: &AuthError) -> Response {
         AuthError::TooMany { .. } => {
             (S::TOO_MANY_REQUESTS, "Too many tries", "Wait a few minutes, then try again.")
         }
+        AuthError::UnderWay => (S::CONFLICT, "Under way", "This is being done at this moment."),
         AuthError::Busy | AuthError::Store(StoreError::Unavailable { .. }) => {
             (S::SERVICE_UNAVAILABLE, "Not available at this moment", "Try again in a few seconds.")
         }

@@ -2,6 +2,8 @@
 
 mod answer;
 mod docs;
+mod invitation;
+mod reset_password;
 mod setup;
 mod verify_email;
 
@@ -24,6 +26,10 @@ pub fn surface() -> Surface {
             post("/setup", Credential::Form, setup::submit),
             get("/verify-email", Credential::Anybody, verify_email::show),
             post("/verify-email", Credential::Form, verify_email::submit),
+            get("/reset-password", Credential::Link, reset_password::show),
+            post("/reset-password", Credential::Form, reset_password::submit),
+            get("/invitation", Credential::Link, invitation::show),
+            post("/invitation", Credential::Form, invitation::submit),
             get("/docs", Credential::Anybody, docs::show),
             get("/assets/style.css", Credential::Anybody, async || stylesheet(STYLE)),
             get("/assets/docs.css", Credential::Anybody, async || stylesheet(DOCS_STYLE)),

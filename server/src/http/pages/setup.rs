@@ -52,8 +52,7 @@ struct SetupPage<'p> {
 
 impl SetupPage<'_> {
     fn problem(&self, field: &str) -> &str {
-        let problem = self.problems.iter().find(|problem| problem.field == field);
-        problem.map_or("", |problem| problem.message.as_str())
+        answer::problem(self.problems, field)
     }
 }
 

@@ -22,8 +22,9 @@ use crate::{
 /// The token of a link.
 #[derive(Deserialize)]
 pub struct Link {
+    /// As it stands in the address.
     #[serde(default)]
-    token: String,
+    pub token: String,
 }
 
 #[derive(Template)]

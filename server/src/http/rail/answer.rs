@@ -1,13 +1,17 @@
 //! The envelope, and the ONE table from a reason to its answer.
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
 use http::{HeaderValue, StatusCode, header};
 use jwks::policy::Method;
 use serde_json::{Value, json};
 
 use super::{body::BodyProblems, refusals::*};
 use crate::{
-    auth::{AuthError, error::FieldProblem},
+    auth::{AuthError, error::FieldProblem, meter},
     http::{observe::RequestId, route::Refusal},
     store::StoreError,
 };
@@ -92,19 +96,11 @@ struct Row {
     /// More members of the error object.
     more: Option<Value>,
     retry_after: Option<u64>,
-    limit: Option<u32>,
 }
 
 impl Row {
     fn new(refusal: Refusal, message: impl Into<String>) -> Self {
-        Self {
-            refusal,
-            message: message.into(),
-            details: None,
-            more: None,
-            retry_after: None,
-            limit: None,
-        }
+        Self { refusal, message: message.into(), details: None, more: None, retry_after: None }
     }
 }
 
@@ -172,9 +168,8 @@ fn row(error: &RailError) -> Row {
             ACCOUNT_LOCKED,
             "This factor is locked after too many wrong codes; use another, or ask an administrator.",
         ),
-        AuthError::TooMany { retry_after, limit } => Row {
+        AuthError::TooMany { retry_after, .. } => Row {
             retry_after: Some(retry_after.as_secs().max(1)),
-            limit: Some(*limit),
             ..Row::new(RATE_LIMITED, "Too many tries; wait a while.")
         },
         AuthError::StepUpRequired { acr, max_age } => Row {
@@ -187,6 +182,10 @@ fn row(error: &RailError) -> Row {
         AuthError::Forbidden => Row::new(FORBIDDEN, "This is not allowed."),
         AuthError::NotFound => Row::new(NOT_FOUND, "There is no such thing."),
         AuthError::Conflict(what) => Row::new(CONFLICT, format!("Not done: {what}.")),
+        AuthError::UnderWay => Row {
+            retry_after: Some(1),
+            ..Row::new(CONFLICT, "The same request is under way; ask again for its answer.")
+        },
         AuthError::Busy | AuthError::Store(StoreError::Unavailable { .. }) => Row {
             retry_after: Some(1),
             ..Row::new(
@@ -251,11 +250,18 @@ pub fn error(request_id: &str, error: &RailError) -> Response {
     }
     if let Some(seconds) = row.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        if let Some(limit) = row.limit {
-            headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
-            headers.insert("x-ratelimit-remaining", HeaderValue::from_static("0"));
-            headers.insert("x-ratelimit-reset", HeaderValue::from(seconds));
-        }
+    }
+    response
+}
+
+/// Tells every caller who was counted what is left: of several budgets, the one with the least.
+pub async fn metered(request: Request, next: Next) -> Response {
+    let (mut response, tightest) = meter::metered(next.run(request)).await;
+    if let Some(budget) = tightest {
+        let headers = response.headers_mut();
+        headers.insert("x-ratelimit-limit", HeaderValue::from(budget.limit));
+        headers.insert("x-ratelimit-remaining", HeaderValue::from(budget.remaining));
+        headers.insert("x-ratelimit-reset", HeaderValue::from(budget.reset.as_secs()));
     }
     response
 }

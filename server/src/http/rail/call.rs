@@ -18,11 +18,21 @@ use crate::{
     auth::{
         AuthError,
         bearer::{self, Caller, Place},
+        error::FieldProblem,
         origin::{Origin, RAIL},
+        repeats::Repeatable,
     },
-    domain::secret::{OpaqueToken, TokenKind},
+    domain::{
+        secret::{OpaqueToken, TokenKind},
+        tenant::is_tenant_id,
+    },
     http::{BODY_LIMIT, BODY_TIME, origin::origin},
 };
+
+/// Names the tenant where somebody belongs to several.
+const TENANT: &str = "X-Tenant-ID";
+/// Names a request, so that it can be sent again.
+const IDEMPOTENCY_KEY: &str = "X-Idempotency-Key";
 
 /// A request, and what it needs to be answered.
 pub struct Call {
@@ -85,7 +95,63 @@ impl Call {
     /// Without a valid one.
     pub async fn caller(&self, place: Place) -> Result<Caller, RailError> {
         let token = self.bearer()?.ok_or(AuthError::NoCredential)?;
-        Ok(bearer::authenticate(&self.app, token, RAIL, place).await?)
+        let caller = bearer::authenticate(&self.app, token, RAIL, place).await?;
+        match self.tenant()? {
+            Some(tenant) if tenant != caller.session.tenant_id => Err(AuthError::Forbidden.into()),
+            _ => Ok(caller),
+        }
+    }
+
+    /// The tenant that the call names, if it does (`X-Tenant-ID`).
+    ///
+    /// # Errors
+    /// When it is not the name of a tenant, or given twice.
+    pub fn tenant(&self) -> Result<Option<String>, RailError> {
+        let id = self.one_field(TENANT, is_tenant_id, "must be 1 to 64 of a-z, 0-9 and -")?;
+        Ok(id.map(ToOwned::to_owned))
+    }
+
+    /// What the caller calls this request, if it may be sent again (`X-Idempotency-Key`).
+    ///
+    /// # Errors
+    /// When it is no key, or given twice.
+    pub fn repeatable(&self) -> Result<Option<Repeatable>, RailError> {
+        let is_key = |text: &str| {
+            (1..=128).contains(&text.len())
+                && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+        };
+        let rule = "must be 1 to 128 printable ASCII characters";
+        let key = self.one_field(IDEMPOTENCY_KEY, is_key, rule)?;
+        let content = self.body.as_ref().ok().cloned().flatten().unwrap_or_default();
+        Ok(key.map(|key| Repeatable {
+            key: key.to_owned(),
+            field: IDEMPOTENCY_KEY,
+            content: content.to_vec(),
+        }))
+    }
+
+    /// A header field of this API, which is there once if at all.
+    ///
+    /// # Errors
+    /// Names the field when it is there twice, or `is_good` does not hold of it.
+    fn one_field(
+        &self,
+        name: &'static str,
+        is_good: impl Fn(&str) -> bool,
+        rule: &str,
+    ) -> Result<Option<&str>, RailError> {
+        let mut fields = self.headers.get_all(name).iter();
+        let Some(field) = fields.next() else {
+            return Ok(None);
+        };
+        let good = field.to_str().ok().filter(|text| is_good(text));
+        match (good, fields.next()) {
+            (Some(text), None) => Ok(Some(text)),
+            _ => {
+                let message = format!("{rule}, and given once");
+                Err(AuthError::Invalid(vec![FieldProblem::new(name, message)]).into())
+            }
+        }
     }
 
     /// The body. Ask for it after the credential.
@@ -114,7 +180,7 @@ impl Call {
             match given {
                 None => Ok(default),
                 Some(Some(number)) if (1..=most).contains(&number) => Ok(number),
-                Some(_) => Err(AuthError::Invalid(vec![crate::auth::error::FieldProblem::new(
+                Some(_) => Err(AuthError::Invalid(vec![FieldProblem::new(
                     wanted,
                     format!("must be a number from 1 to {most}"),
                 )])),

@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod call;
 mod mfa;
+mod recovery;
 mod refusals;
 mod registration;
 mod routes;
@@ -21,7 +22,10 @@ pub fn surface() -> Surface {
         envelope: true,
         routes: routes::routes(),
         finish: |router| {
-            router.fallback(answer::no_such_route).method_not_allowed_fallback(answer::wrong_method)
+            router
+                .fallback(answer::no_such_route)
+                .method_not_allowed_fallback(answer::wrong_method)
+                .layer(axum::middleware::from_fn(answer::metered))
         },
     }
 }

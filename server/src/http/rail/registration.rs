@@ -5,11 +5,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::{answer::RailError, call::Call};
-use crate::auth::{
-    AuthError,
-    error::FieldProblem,
-    registration::{self, Registration},
-};
+use crate::auth::registration::{self, Registration};
 
 /// POST /register
 pub async fn register(call: Call) -> Response {
@@ -24,17 +20,13 @@ async fn try_register(call: &Call) -> Result<Response, RailError> {
         password: body.string("password"),
         name: body.string("name"),
         tenant_id: body.optional_string("tenantId"),
+        invitation: body.optional_string("invitation"),
+        repeatable: call.repeatable()?,
     };
-    let invitation = body.optional_string("invitation");
     body.finish()?;
-    if invitation.is_some() {
-        // No invitation has ever been issued, so none can be good.
-        let problem = FieldProblem::new("invitation", "is unknown, spent or expired");
-        return Err(AuthError::Invalid(vec![problem]).into());
-    }
-    let address = registration::register(&call.app, &call.origin, request).await?;
-    let answer = json!({ "email": address.display, "status": "pending" });
-    Ok(call.answer(StatusCode::CREATED, answer))
+    let done = registration::register(&call.app, &call.origin, request).await?;
+    let status = if done.proved { "active" } else { "pending" };
+    Ok(call.answer(StatusCode::CREATED, json!({ "email": done.email, "status": status })))
 }
 
 /// POST /verify-email

@@ -1,7 +1,7 @@
 //! Every endpoint of the Auth Rail: what it asks, takes, answers and refuses.
 
 use super::{
-    mfa,
+    mfa, recovery,
     refusals::*,
     registration, session,
     shapes::{
@@ -18,6 +18,8 @@ use crate::{
     },
 };
 
+/// Names a tenant.
+const TENANT: &str = "X-Tenant-ID";
 const VERIFY: Credential = BearerOrMfaToken(Outstanding::Verify);
 const ENROL: Credential = BearerOrMfaToken(Outstanding::Enrol);
 
@@ -38,6 +40,7 @@ pub fn routes() -> Vec<Route> {
                 site_key(),
                 text("deviceToken", "What a trusted device was given.").optional(),
             ])
+            .header(TENANT, "The tenant to act in; left out: their own.")
             .answers(200, signed_in())
             .answers(200, half_signed_in())
             .refuses([INVALID_CREDENTIALS, EMAIL_NOT_VERIFIED, FORBIDDEN])
@@ -50,6 +53,7 @@ pub fn routes() -> Vec<Route> {
                 session.",
             )
             .takes([text("refreshToken", "The newest one.").like("sbr_…"), site_key()])
+            .header(TENANT, "Must be the one of the session, where it is sent.")
             .answers(200, signed_in())
             .refuses([FORBIDDEN])
             .limited(),
@@ -76,7 +80,14 @@ pub fn routes() -> Vec<Route> {
                 "Register",
                 "The account is pending until its address is verified. An \
                 address that is known already gets the same answer, and its \
-                owner a mail.",
+                owner a mail. With an invitation, which proves the address, \
+                the account is active at once, or the one there is joins the \
+                tenant and keeps its password.",
+            )
+            .header(
+                "X-Idempotency-Key",
+                "1 to 128 printable ASCII characters. The same request under \
+                the same key is carried out once and answered the same for a day.",
             )
             .takes([
                 email(),
@@ -89,8 +100,16 @@ pub fn routes() -> Vec<Route> {
             ])
             .answers(
                 201,
-                object([email(), one_of("status", &["pending"], "Until the address is verified.")]),
+                object([
+                    email(),
+                    one_of(
+                        "status",
+                        &["pending", "active"],
+                        "`pending` until the address is verified; `active` by invitation.",
+                    ),
+                ]),
             )
+            .refuses([CONFLICT])
             .limited(),
         post("/verify-email", OneTimeToken, registration::verify_email)
             .does(
@@ -107,6 +126,34 @@ pub fn routes() -> Vec<Route> {
             .does("Send the verification mail again", "Every address gets the same answer.")
             .takes([email()])
             .answers(202, done("accepted"))
+            .limited(),
+        post("/forgot-password", Anybody, recovery::forgot)
+            .does("Ask for a link to choose a new password", "Every address gets the same answer.")
+            .takes([email()])
+            .answers(202, done("accepted"))
+            .limited(),
+        post("/reset-password", OneTimeToken, recovery::reset)
+            .does(
+                "Choose a new password by a mailed link",
+                "Ends every session of the person. Signs nobody in, and stands \
+                for no second factor. A password that cannot be taken leaves \
+                the link good. The link's own page does the same.",
+            )
+            .takes([mailed_token(), password()])
+            .answers(200, done("passwordChanged"))
+            .limited(),
+        post("/change-password", Bearer, recovery::change)
+            .does(
+                "Change the password",
+                "Ends every other session of the person. Who has a second \
+                factor proves it within the five minutes before.",
+            )
+            .takes([
+                text("currentPassword", "The present one.").like("gravel lantern orbit"),
+                text("newPassword", "The new one.").like("velvet harbour quince"),
+            ])
+            .answers(200, done("passwordChanged"))
+            .refuses([INVALID_CREDENTIALS, STEP_UP_REQUIRED, FORBIDDEN, CONFLICT])
             .limited(),
         post("/mfa/setup", ENROL, mfa::set_up)
             .does(
@@ -206,13 +253,16 @@ pub fn routes() -> Vec<Route> {
     routes.into_iter().map(with_what_follows).collect()
 }
 
-/// Adds the refusals that follow from what a route asks and takes.
+/// Adds the header and the refusals that follow from what a route asks and takes.
 fn with_what_follows(route: Route) -> Route {
     let body: &[Refusal] =
         &[REQUEST_TIMEOUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, VALIDATION_ERROR];
     let token_in_body = matches!(route.credential, RefreshToken | OneTimeToken);
     let follow = [
-        (route.credential.takes_bearer(), &[UNAUTHORIZED, INVALID_TOKEN][..]),
+        (
+            route.credential.takes_bearer(),
+            &[UNAUTHORIZED, INVALID_TOKEN, FORBIDDEN, VALIDATION_ERROR][..],
+        ),
         (token_in_body, &[INVALID_TOKEN]),
         (route.fresh, &[STEP_UP_REQUIRED]),
         (route.method == http::Method::POST, body),
@@ -221,6 +271,11 @@ fn with_what_follows(route: Route) -> Route {
         (true, &[INTERNAL_ERROR, UNAVAILABLE]),
     ];
     let follow = follow.into_iter().filter(|(follows, _)| *follows);
+    let route = if route.credential.takes_bearer() {
+        route.header(TENANT, "Must be the one of the session, where it is sent.")
+    } else {
+        route
+    };
     let mut route = route.refuses(follow.flat_map(|(_, refusals)| refusals).copied());
     route.refuses.sort_by_key(|refusal| (refusal.status, refusal.code));
     route.refuses.dedup();

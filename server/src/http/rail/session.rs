@@ -11,7 +11,14 @@ use super::{
     call::{Call, is_mfa_token},
 };
 use crate::{
-    auth::{AuthError, bearer::Place, mfa, origin::RAIL, sessions},
+    auth::{
+        AuthError,
+        bearer::Place,
+        mfa,
+        origin::RAIL,
+        sessions,
+        tenants::{self, Belongs},
+    },
     domain::session::Session,
 };
 
@@ -85,6 +92,13 @@ pub async fn me(call: Call) -> Response {
 
 async fn try_me(call: &Call) -> Result<Response, RailError> {
     let caller = call.caller(Place::Issuer).await?;
+    let tenants = tenants::of(&call.app, &caller).await?;
+    let tenants: Vec<Value> = tenants
+        .iter()
+        .map(|Belongs { tenant, roles }| {
+            json!({ "id": tenant.id, "name": tenant.name, "roles": roles })
+        })
+        .collect();
     let user = &caller.user;
     Ok(call.answer(
         StatusCode::OK,
@@ -100,6 +114,7 @@ async fn try_me(call: &Call) -> Result<Response, RailError> {
             "tenantId": user.tenant_id,
             "status": user.status.as_str(),
             "roles": user.roles,
+            "tenants": tenants,
             "createdAt": rfc3339(user.created_at),
             "lastLoginAt": user.last_login_at.map(rfc3339),
         }),

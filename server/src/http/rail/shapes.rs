@@ -58,7 +58,19 @@ pub fn user() -> Shape {
 
 /// What somebody may do.
 pub fn roles() -> Field {
-    list("roles", text("", "").like("admin"), "Roles.")
+    list("roles", text("", "").like("admin"), "Roles, in the tenant of the session.")
+}
+
+/// A tenant somebody belongs to.
+pub fn tenant() -> Shape {
+    shape(
+        "Tenant",
+        [
+            text("id", "Its name for programs.").like("default"),
+            text("name", "Its name for people.").like("Default"),
+            list("roles", text("", "").like("admin"), "Their roles there."),
+        ],
+    )
 }
 
 /// The members of [`signed_in`].
@@ -121,9 +133,10 @@ pub fn me() -> Shape {
             text("givenName", "Given name.").nullable().like("Ada"),
             text("familyName", "Family name.").nullable().like("Lovelace"),
             text("locale", "Language, BCP 47.").nullable().like("en"),
-            text("tenantId", "Tenant.").like("default"),
+            text("tenantId", "The tenant of this session.").like("default"),
             one_of("status", &["active"], "Nobody else has a token that counts."),
             roles(),
+            list("tenants", within("", tenant(), ""), "Where they belong: their own tenant first."),
             instant("createdAt", "Since when there is this account."),
             instant("lastLoginAt", "Last sign-in.").nullable(),
         ],

@@ -29,6 +29,7 @@ async fn try_login(call: &Call) -> Result<Response, RailError> {
         password: body.string("password"),
         remember: body.optional_bool("rememberMe").unwrap_or(true),
         site_key: body.optional_string("siteKey"),
+        tenant_id: call.tenant()?,
     };
     // Known devices have no budget of their own yet; the field is read so that clients may send it.
     body.optional_string("deviceToken");
@@ -51,7 +52,9 @@ async fn try_refresh(call: &Call) -> Result<Response, RailError> {
     let token = body.string("refreshToken");
     let site_key = body.optional_string("siteKey");
     body.finish()?;
-    let tokens = refresh::refresh(&call.app, &call.origin, &token, site_key.as_deref()).await?;
+    let (site_key, tenant) = (site_key.as_deref(), call.tenant()?);
+    let tokens =
+        refresh::refresh(&call.app, &call.origin, &token, site_key, tenant.as_deref()).await?;
     Ok(call.answer(StatusCode::OK, signed_in(&tokens)))
 }
 

@@ -10,18 +10,23 @@ use super::{
     log::assert_chained,
     race,
     samples::{
-        at, code, create, cut_off, event, factor, key, pending_user, site, stored_factor, user,
-        whole_log, written,
+        at, code, create, cut_off, device, event, factor, key, membership, pending_user, site,
+        stored_factor, tenant, user, whole_log, written,
     },
 };
 use crate::{
     domain::{
         audit::Action,
+        device::TrustedDevice,
+        tenant::Membership,
         user::{ADMIN_ROLE, User},
     },
     store::{
         IdentityStore,
-        identity::{Confirmed, Consumed, Created, Guess, KeyAdded, Registered, SitePut},
+        identity::{
+            Confirmed, Consumed, Created, FactorChange, Guess, Joined, KeyAdded, NewPassword,
+            Registered, SitePut,
+        },
     },
 };
 
@@ -322,4 +327,101 @@ pub(super) async fn one_event_is_written_once(pair: &Pair) {
     assert_eq!(log.len(), 2);
     assert_eq!(log[1].event, act);
     assert_chained(&log);
+}
+
+pub(super) async fn a_password_is_changed_by_one(pair: &Pair) {
+    let person = user("ada");
+    create(&*pair.identity, &person).await;
+    let got = race(|number| {
+        let store = Arc::clone(&pair.identity);
+        // Half of them come by a link that was mailed.
+        let password = NewPassword {
+            user_id: person.id,
+            hash: format!("hash {number}"),
+            expected_epoch: person.factor_epoch,
+            proves_address: (number % 2 == 0).then(|| person.email_key.clone()),
+            invited: None,
+        };
+        async move {
+            let id = password.user_id.to_string();
+            let ended = cut_off(CutOffKind::User, &id, at(number as u64), at(1000));
+            let act = event(Action::PasswordChanged);
+            let taken = store.change_password(&password, &[ended], at(50), &act).await.unwrap();
+            (taken, password.hash)
+        }
+    })
+    .await;
+    let winners: Vec<_> = got.into_iter().filter(|(taken, _)| *taken).collect();
+    let [(_, hash)] = &winners[..] else { panic!("{} passwords were taken", winners.len()) };
+    let held = pair.identity.find_user(person.id).await.unwrap().unwrap();
+    assert_eq!(held.password_hash.as_ref(), Some(hash));
+    assert_eq!(held.factor_epoch, person.factor_epoch + 1);
+    assert_eq!(written(&*pair.identity).await, (2, 1));
+}
+
+pub(super) async fn factors_are_changed_by_one(pair: &Pair) {
+    let (store, backup) = enrolled(pair, Method::BackupCode).await;
+    let got = race(|_| {
+        let (store, user_id, old) = (Arc::clone(&store), backup.user_id, backup.id);
+        async move {
+            let new = factor(user_id, Method::BackupCode);
+            let change = FactorChange {
+                user_id,
+                expected_epoch: user("ada").factor_epoch,
+                remove: vec![old],
+                codes: vec![code(new.id, "aaaa")],
+                add: vec![new.clone()],
+            };
+            let act = event(Action::MfaEnabled);
+            (store.change_factors(&change, &[], at(50), &act).await.unwrap(), new)
+        }
+    })
+    .await;
+    let winners: Vec<_> = got.into_iter().filter(|(changed, _)| *changed).collect();
+    let [(_, new)] = &winners[..] else { panic!("{} changes were made", winners.len()) };
+    assert_eq!(store.list_factors(backup.user_id).await.unwrap(), std::slice::from_ref(new));
+    assert_eq!(store.count_backup_codes(new.id).await.unwrap(), 1);
+    let held = store.find_user(backup.user_id).await.unwrap().unwrap();
+    assert_eq!(held.factor_epoch, user("ada").factor_epoch + 1);
+    assert_eq!(written(&*store).await, (2, 0));
+}
+
+pub(super) async fn a_tenant_is_made_by_one(pair: &Pair) {
+    let got = race(|_| {
+        let store = Arc::clone(&pair.identity);
+        let act = event(Action::TenantCreated);
+        async move { store.create_tenant(&tenant("acme"), &act).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &true), 1);
+    assert_eq!(written(&*pair.identity).await, (1, 0));
+}
+
+pub(super) async fn a_tenant_is_joined_once(pair: &Pair) {
+    let (store, person) = (&*pair.identity, user("ada"));
+    create(store, &person).await;
+    store.create_tenant(&tenant("shop"), &event(Action::TenantCreated)).await.unwrap();
+    let got = race(|number| {
+        let store = Arc::clone(&pair.identity);
+        let roles = vec![format!("role {number}")];
+        let place = Membership { roles, ..membership(person.id, "shop") };
+        async move { store.join_tenant(&place, &event(Action::TenantJoined)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &Joined::Joined), 1);
+    assert_eq!(count(&got, &Joined::Already), RACERS - 1);
+    assert_eq!(store.list_memberships(person.id).await.unwrap().len(), 1);
+    assert_eq!(written(store).await, (RACERS + 2, 0));
+}
+
+pub(super) async fn no_more_devices_are_trusted_than_kept(pair: &Pair) {
+    let person = user("ada");
+    create(&*pair.identity, &person).await;
+    race(|number| {
+        let store = Arc::clone(&pair.identity);
+        let device = TrustedDevice { last_used_at: at(number as u64), ..device(person.id) };
+        async move { store.trust_device(&device, 5).await.unwrap() }
+    })
+    .await;
+    assert_eq!(pair.identity.list_devices(person.id).await.unwrap().len(), 5);
 }

@@ -10,9 +10,12 @@ use tokio::sync::Barrier;
 use super::{IdentityStore, SessionStore};
 
 mod deployed;
+mod devices;
 mod edges;
 mod embedded;
 mod endings;
+mod errands;
+mod factor_changes;
 mod factors;
 mod feed;
 mod identity_races;
@@ -20,13 +23,17 @@ mod keys;
 mod log;
 mod logins;
 mod one_time;
+mod passwords;
 mod people;
 mod random;
 mod refresh;
-pub(super) mod samples;
+mod requests;
+pub(crate) mod samples;
 mod session_races;
 mod sessions;
 mod sites;
+mod sweep;
+mod tenants;
 mod throttles;
 
 /// A fresh, empty pair of stores.
@@ -103,6 +110,37 @@ macro_rules! instantiate {
                 a_backup_code_is_spent_once,
                 the_same_prefix_of_another_factor_is_another_code,
             ],
+            factor_changes: [
+                factors_come_and_go_in_one_act_with_endings_and_event,
+                every_factor_can_go_and_none_has_to,
+                a_change_made_for_other_factors_changes_nothing,
+                the_unused_codes_of_a_factor_are_counted,
+            ],
+            passwords: [
+                a_new_password_is_set_with_its_endings_and_its_event,
+                a_first_password_is_set_like_any_other,
+                a_link_that_was_mailed_proves_the_address,
+                an_invitation_says_what_an_account_that_was_nobodys_is,
+                a_password_stays_where_what_has_to_be_so_is_not,
+            ],
+            devices: [
+                a_device_comes_back_whole_and_only_to_its_owner,
+                devices_are_listed_last_used_first,
+                the_use_of_a_device_is_noted_for_its_owner_alone_and_never_goes_back,
+                trusting_a_device_forgets_what_is_over_or_of_another_epoch,
+                one_device_too_many_takes_the_one_used_longest_ago,
+                the_removed_devices_are_the_persons_own,
+                a_device_lives_to_the_millisecond_it_says,
+            ],
+            tenants: [
+                the_tenant_of_everybody_is_there_from_the_beginning,
+                a_tenant_comes_back_whole,
+                a_taken_id_makes_no_tenant,
+                tenants_are_listed_by_id_byte_for_byte,
+                a_membership_comes_back_whole_with_the_person,
+                who_joins_again_has_the_new_roles_since_the_first_time,
+                nobody_joins_what_is_not_there_or_is_their_own,
+            ],
             endings: [
                 a_person_comes_with_the_endings_of_the_session_and_of_everything,
                 an_ending_takes_the_later_instants_and_the_feed_says_so,
@@ -133,6 +171,18 @@ macro_rules! instantiate {
                 a_name_belongs_to_one_edge,
                 a_renewed_credential_takes_the_place_of_the_old_one,
             ],
+            errands: [
+                an_errand_comes_back_whole,
+                what_is_not_due_is_not_claimed,
+                errands_are_claimed_longest_due_first_and_told_in_order,
+                a_claim_lasts_until_its_end,
+                a_deferred_errand_is_due_again_then,
+                a_rewritten_errand_has_its_new_content_and_end,
+                whoever_has_lost_a_claim_changes_nothing,
+                a_finished_errand_is_gone,
+                the_backlog_counts_what_is_not_finished,
+                each_errand_is_claimed_by_one,
+            ],
             feed: [
                 an_empty_feed_has_an_epoch_and_ends_at_nought,
                 entries_are_numbered_without_gaps_and_read_in_pages,
@@ -140,6 +190,12 @@ macro_rules! instantiate {
                 a_follower_is_told_when_the_feed_grows,
                 a_follower_misses_nothing_while_many_write,
                 a_snapshot_and_the_entries_after_it_give_the_whole,
+            ],
+            sweep: [
+                an_ending_is_kept_for_as_long_as_a_session_may_last,
+                the_feed_forgets_its_oldest_entries_and_goes_on_from_its_newest,
+                an_entry_of_a_clock_that_was_behind_leaves_no_gap,
+                one_sweep_takes_no_more_than_its_share,
             ],
             sessions: [
                 a_session_comes_back_whole,
@@ -152,6 +208,9 @@ macro_rules! instantiate {
                 a_closed_session_is_gone_and_others_stay,
                 every_session_but_one_is_closed,
                 a_session_does_not_exist_from_its_end_on,
+                one_session_too_many_closes_the_one_begun_first,
+                sessions_that_are_over_or_of_others_are_not_counted,
+                a_session_that_begins_behind_the_others_is_opened_all_the_same,
             ],
             refresh: [
                 a_live_token_is_rotated_again_and_again,
@@ -182,6 +241,13 @@ macro_rules! instantiate {
                 a_token_of_one_purpose_or_owner_is_none_of_another,
                 a_one_time_token_does_not_exist_from_its_end_on,
             ],
+            requests: [
+                a_request_is_carried_out_once_and_its_answer_is_kept,
+                a_claim_lapses,
+                a_claim_that_was_given_up_is_anybodys_and_an_answer_stays,
+                an_answer_is_forgotten_at_its_end,
+                a_request_is_claimed_by_one,
+            ],
             throttles: [
                 tries_are_counted_up_to_the_limit,
                 a_try_leaves_the_window_when_its_length_has_passed,
@@ -209,6 +275,11 @@ macro_rules! instantiate {
                 the_latest_ending_wins,
                 the_log_stays_chained,
                 one_event_is_written_once,
+                a_password_is_changed_by_one,
+                factors_are_changed_by_one,
+                a_tenant_is_made_by_one,
+                a_tenant_is_joined_once,
+                no_more_devices_are_trusted_than_kept,
             ],
             session_races: [
                 a_rotated_token_leaves_one_live_leaf,
@@ -216,6 +287,7 @@ macro_rules! instantiate {
                 half_a_sign_in_is_consumed_by_one,
                 a_one_time_token_is_consumed_by_one,
                 no_more_tries_are_counted_than_allowed,
+                no_more_sessions_live_than_are_kept,
             ],
         }
     };

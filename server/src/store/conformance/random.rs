@@ -14,19 +14,24 @@ use uuid::Uuid;
 use super::{
     Pair,
     samples::{
-        at, code, cut_off, edge, event, factor, family, hash, key, login, one_time, pending_user,
-        rotation, secs, session, site, user,
+        at, code, cut_off, device, edge, event, factor, family, hash, key, login, membership,
+        one_time, pending_user, rotation, secs, session, site, tenant, user,
     },
 };
 use crate::{
     domain::{
         audit::{Action, Event},
+        device::TrustedDevice,
         one_time::Purpose,
         secret::SecretHash,
         session::{NewFamily, Proof, Rotated, Session},
-        user::{ADMIN_ROLE, User, UserStatus},
+        tenant::{Membership, Tenant},
+        user::{ADMIN_ROLE, DEFAULT_TENANT, User, UserStatus},
     },
-    store::{StoreError, StoreResult},
+    store::{
+        StoreError, StoreResult,
+        identity::{FEED_KEPT, FactorChange, NewPassword},
+    },
 };
 
 /// The first token of every family.
@@ -110,9 +115,47 @@ enum Act {
         renew: bool,
     },
     AppendAgain,
+    /// `ahead`: by how many epochs the caller is wrong.
+    ChangePassword {
+        person: u8,
+        by_link: bool,
+        ahead: u64,
+    },
+    /// Removes the factors at these places (one that is not there names none), adds one.
+    ChangeFactors {
+        person: u8,
+        places: Vec<usize>,
+        add: Option<Method>,
+        ahead: u64,
+    },
+    TrustDevice {
+        person: u8,
+        life: u64,
+        keep: u32,
+    },
+    TouchDevice {
+        person: u8,
+        place: usize,
+    },
+    RemoveDevices {
+        person: u8,
+        places: Vec<usize>,
+    },
+    CreateTenant {
+        number: u8,
+    },
+    Join {
+        person: u8,
+        number: u8,
+    },
+    /// As if the feed were kept for so many milliseconds.
+    Sweep {
+        kept: u64,
+    },
     OpenSession {
         person: u8,
         life: u64,
+        keep: u32,
     },
     AddFamily {
         session: u8,
@@ -153,6 +196,17 @@ enum Act {
         person: u8,
         token: u8,
     },
+    BeginRequest {
+        key: u8,
+        life: u64,
+    },
+    FinishRequest {
+        key: u8,
+        life: u64,
+    },
+    DropRequest {
+        key: u8,
+    },
     Try {
         key: u8,
         limit: u32,
@@ -166,6 +220,8 @@ enum Act {
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let person = 0..3_u8;
     let place = 0..3_usize;
+    let places = 0..4_usize;
+    let ahead = prop_oneof![4 => Just(0_u64), 1 => Just(1)];
     let session = 0..3_u8;
     let token = 0..3_u8;
     let age = prop_oneof![6 => Just(0_usize), 4 => Just(1), 1 => 2..5_usize];
@@ -187,7 +243,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         (person.clone(), any::<bool>())
             .prop_map(|(person, right)| Act::RenewPassword { person, right }),
         person.clone().prop_map(|person| Act::RecordLogin { person }),
-        (person.clone(), method, any::<bool>())
+        (person.clone(), method.clone(), any::<bool>())
             .prop_map(|(person, method, with_codes)| Act::Enrol { person, method, with_codes }),
         (person.clone(), place.clone(), prop::option::of(0..4_u64))
             .prop_map(|(person, place, step)| Act::Confirm { person, place, step }),
@@ -208,10 +264,27 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
             .prop_map(|(algorithm, right, life)| Act::AddKey { algorithm, right, life }),
         (0..2_u8, any::<bool>()).prop_map(|(name, renew)| Act::CreateEdge { name, renew }),
         Just(Act::AppendAgain),
+        (person.clone(), any::<bool>(), ahead.clone())
+            .prop_map(|(person, by_link, ahead)| Act::ChangePassword { person, by_link, ahead }),
+        (person.clone(), vec(places.clone(), 0..3), prop::option::of(method), ahead).prop_map(
+            |(person, places, add, ahead)| Act::ChangeFactors { person, places, add, ahead }
+        ),
+        (person.clone(), 0..400_u64, 0..4_u32).prop_map(|(person, life, keep)| Act::TrustDevice {
+            person,
+            life,
+            keep
+        }),
+        (person.clone(), places.clone())
+            .prop_map(|(person, place)| Act::TouchDevice { person, place }),
+        (person.clone(), vec(places, 0..3))
+            .prop_map(|(person, places)| Act::RemoveDevices { person, places }),
+        (0..3_u8).prop_map(|number| Act::CreateTenant { number }),
+        (person.clone(), 0..4_u8).prop_map(|(person, number)| Act::Join { person, number }),
+        (0..400_u64).prop_map(|kept| Act::Sweep { kept }),
     ];
     let sessions = prop_oneof![
-        2 => (person.clone(), 100..20_000_u64)
-            .prop_map(|(person, life)| Act::OpenSession { person, life }),
+        2 => (person.clone(), 100..20_000_u64, prop_oneof![3 => Just(100_u32), 1 => 0..4_u32])
+            .prop_map(|(person, life, keep)| Act::OpenSession { person, life, keep }),
         1 => (session.clone(), any::<bool>())
             .prop_map(|(session, other_client)| Act::AddFamily { session, other_client }),
         8 => (session.clone(), 0..2_u8, age, prop::bool::weighted(0.05)).prop_map(
@@ -228,6 +301,9 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
             .prop_map(|(purpose, person, token)| Act::PutOneTime { purpose, person, token }),
         1 => (purpose, person, token)
             .prop_map(|(purpose, person, token)| Act::ConsumeOneTime { purpose, person, token }),
+        1 => (0..2_u8, 0..100_u64).prop_map(|(key, life)| Act::BeginRequest { key, life }),
+        1 => (0..2_u8, 0..200_u64).prop_map(|(key, life)| Act::FinishRequest { key, life }),
+        1 => (0..2_u8).prop_map(|key| Act::DropRequest { key }),
         2 => (0..2_u8, 1..4_u32).prop_map(|(key, limit)| Act::Try { key, limit }),
         1 => (0..2_u8, 0..50_u64).prop_map(|(key, ago)| Act::Forgive { key, ago }),
     ];
@@ -305,6 +381,18 @@ impl Walk {
     async fn factor(&self, person: u8, place: usize) -> StoreResult<Uuid> {
         let factors = self.pair.identity.list_factors(id(1, person)).await?;
         Ok(factors.get(place).map_or(id(5, 999_999_u64), |factor| factor.id))
+    }
+
+    /// The device of the person at this place of their list; an unknown one where there is none.
+    async fn device(&self, person: u8, place: usize) -> StoreResult<Uuid> {
+        let devices = self.pair.identity.list_devices(id(1, person)).await?;
+        Ok(devices.get(place).map_or(id(7, 999_999_u64), |device| device.id))
+    }
+
+    /// The epoch of the person, or one beyond.
+    async fn epoch(&self, person: u8, ahead: u64) -> StoreResult<u64> {
+        let person = self.pair.identity.find_user(id(1, person)).await?;
+        Ok(person.map_or(0, |person| person.factor_epoch) + ahead)
     }
 
     /// What the pair answers to an act, as text.
@@ -467,6 +555,89 @@ impl Walk {
                 let Some(event) = self.last_event.clone() else { return Ok(Some(String::new())) };
                 format!("{:?}", store.append_event(&event).await?)
             }
+            Act::ChangePassword { person, by_link, ahead } => {
+                let password = NewPassword {
+                    user_id: id(1, *person),
+                    hash: format!("hash {}", self.acts),
+                    expected_epoch: self.epoch(*person, *ahead).await?,
+                    proves_address: by_link.then(|| format!("person{person}@example.com")),
+                };
+                let of = password.user_id.to_string();
+                let ended = cut_off(CutOffKind::User, &of, now, now.plus(secs(1)));
+                let event = self.event(Action::PasswordChanged);
+                format!("{:?}", store.change_password(&password, &[ended], now, &event).await?)
+            }
+            Act::ChangeFactors { person, places, add, ahead } => {
+                let mut remove = Vec::new();
+                for place in places {
+                    remove.push(self.factor(*person, *place).await?);
+                }
+                let mut factors = Vec::new();
+                if let Some(method) = add {
+                    let mut factor = factor(id(1, *person), *method);
+                    factor.id = id(8, self.acts);
+                    factor.created_at = now;
+                    factors.push(factor);
+                }
+                let codes = factors.iter().map(|factor| code(factor.id, "aaaa")).collect();
+                let change = FactorChange {
+                    user_id: id(1, *person),
+                    expected_epoch: self.epoch(*person, *ahead).await?,
+                    remove,
+                    add: factors,
+                    codes,
+                };
+                let event = self.event(Action::MfaDisabled);
+                format!("{:?}", store.change_factors(&change, &[], now, &event).await?)
+            }
+            Act::TrustDevice { person, life, keep } => {
+                let device = TrustedDevice {
+                    id: id(7, self.acts),
+                    hash: hash(&format!("device {}", self.acts)),
+                    factor_epoch: self.epoch(*person, 0).await?,
+                    created_at: now,
+                    last_used_at: now,
+                    expires_at: now.plus(Duration::from_millis(*life)),
+                    ..device(id(1, *person))
+                };
+                format!("{:?}", store.trust_device(&device, *keep).await?)
+            }
+            Act::TouchDevice { person, place } => {
+                let device = self.device(*person, *place).await?;
+                store.touch_device(id(1, *person), device, now).await?;
+                format!("{:?}", store.find_device(id(1, *person), device).await?)
+            }
+            Act::RemoveDevices { person, places } => {
+                let mut devices = Vec::new();
+                for place in places {
+                    devices.push(self.device(*person, *place).await?);
+                }
+                let event = self.event(Action::DeviceRevoked);
+                format!("{:?}", store.remove_devices(id(1, *person), &devices, &event).await?)
+            }
+            Act::CreateTenant { number } => {
+                let tenant = Tenant { created_at: now, ..tenant(&format!("tenant{number}")) };
+                let event = self.event(Action::TenantCreated);
+                format!("{:?}", store.create_tenant(&tenant, &event).await?)
+            }
+            Act::Join { person, number } => {
+                // The last one is everybody's own.
+                let tenant_id = match number {
+                    3 => user("").tenant_id,
+                    number => format!("tenant{number}"),
+                };
+                let membership = Membership {
+                    roles: vec![format!("role {}", self.acts)],
+                    created_at: now,
+                    ..membership(id(1, *person), &tenant_id)
+                };
+                let event = self.event(Action::TenantJoined);
+                format!("{:?}", store.join_tenant(&membership, &event).await?)
+            }
+            Act::Sweep { kept } => {
+                let now = now.minus(Duration::from_millis(*kept)).plus(FEED_KEPT);
+                format!("{:?}", store.sweep(now).await?)
+            }
             _ => return Ok(None),
         }))
     }
@@ -475,7 +646,7 @@ impl Walk {
         let store = self.pair.sessions.clone();
         let now = self.now;
         Ok(match act {
-            Act::OpenSession { person, life } => {
+            Act::OpenSession { person, life, keep } => {
                 let session = Session {
                     sid: id(3, self.acts),
                     created_at: now,
@@ -485,10 +656,11 @@ impl Walk {
                     ..session(id(1, *person))
                 };
                 let family = self.family("rail");
-                store.open_session(&session, &family).await?;
+                let mut closed = store.open_session(&session, &family, *keep).await?;
+                closed.sort();
                 self.remember(&session, family);
                 self.opened.push(session);
-                String::new()
+                format!("{closed:?}")
             }
             Act::AddFamily { session, other_client } => {
                 let session = self.session(*session);
@@ -574,6 +746,19 @@ impl Walk {
                 let consumed = store.consume_one_time(*purpose, owner, &hash, now).await?;
                 format!("{found:?} {consumed:?}")
             }
+            Act::BeginRequest { key, life } => {
+                let (key, until) = (hash(&format!("request {key}")), Duration::from_millis(*life));
+                format!("{:?}", store.begin_request(&key, now.plus(until), now).await?)
+            }
+            Act::FinishRequest { key, life } => {
+                let (key, mark) = (hash(&format!("request {key}")), hash("mark"));
+                let (answer, ends) = (self.acts.to_string(), Duration::from_millis(*life));
+                store.finish_request(&key, &mark, &answer, now.plus(ends)).await?;
+                String::new()
+            }
+            Act::DropRequest { key } => {
+                format!("{:?}", store.drop_request(&hash(&format!("request {key}"))).await?)
+            }
             Act::Try { key, limit } => {
                 let window = Duration::from_millis(50);
                 let budget = store.count_try(&format!("key {key}"), *limit, window, now).await?;
@@ -599,9 +784,19 @@ impl Walk {
                 let subject = identity.find_subject(id(1, person), session.sid).await?;
                 all.push(format!("{subject:?}"));
             }
-            all.push(format!("{:?}", identity.list_factors(id(1, person)).await?));
+            let factors = identity.list_factors(id(1, person)).await?;
+            for factor in &factors {
+                all.push(format!("{:?}", identity.count_backup_codes(factor.id).await?));
+            }
+            all.push(format!("{factors:?}"));
+            all.push(format!("{:?}", identity.list_devices(id(1, person)).await?));
+            all.push(format!("{:?}", identity.list_memberships(id(1, person)).await?));
             all.push(format!("{:?}", sessions.list_sessions(id(1, person), self.now).await?));
         }
+        let mut tenants = identity.list_tenants().await?;
+        // The first one is as old as its store.
+        tenants.retain(|tenant| tenant.id != DEFAULT_TENANT);
+        all.push(format!("{tenants:?}"));
         all.push(format!("{:?}", identity.has_admin().await?));
         all.push(format!("{:?}", identity.list_signing_keys(self.now).await?));
         let mut snapshot = identity.snapshot("https://issuer.example", self.now).await?;

@@ -5,10 +5,7 @@ use std::time::Duration;
 use jwks::{
     Algorithm, Time,
     cutoff::{CutOff, CutOffKind},
-    policy::{
-        Accept, Allow, ApiKeyRule, Level, Method, Mode, OnStale, Policy, Require, Rule,
-        TrustedDevice,
-    },
+    policy::{Accept, Allow, ApiKeyRule, Level, Method, Mode, OnStale, Policy, Require, Rule},
     site::{Branding, Site, SiteStatus},
 };
 use serde_json::json;
@@ -17,13 +14,16 @@ use uuid::Uuid;
 use crate::{
     domain::{
         audit::{Action, AuditRow, Event},
+        device::TrustedDevice,
         edge::EdgeRow,
+        errand::ErrandRow,
         factor::{BackupCode, Factor},
         key::KeyRow,
         login::{Outstanding, PendingLogin},
         one_time::{OneTime, Purpose},
         secret::SecretHash,
         session::{NewFamily, Proof, Rotation, Session},
+        tenant::{Membership, Tenant},
         user::{User, UserStatus},
     },
     store::{IdentityStore, identity::Created},
@@ -33,22 +33,22 @@ use crate::{
 const START: Time = Time::from_secs(1_900_000_000);
 
 /// So many milliseconds after the beginning.
-pub(in crate::store) fn at(millis: u64) -> Time {
+pub(crate) fn at(millis: u64) -> Time {
     START.plus(Duration::from_millis(millis))
 }
 
 /// So many seconds.
-pub(in crate::store) const fn secs(secs: u64) -> Duration {
+pub(crate) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
 /// The hash of a secret of this text.
-pub(in crate::store) fn hash(secret: &str) -> SecretHash {
+pub(crate) fn hash(secret: &str) -> SecretHash {
     SecretHash::of(secret)
 }
 
 /// A person of this name, active.
-pub(in crate::store) fn user(name: &str) -> User {
+pub(crate) fn user(name: &str) -> User {
     User {
         id: Uuid::new_v4(),
         tenant_id: "acme".to_owned(),
@@ -85,7 +85,7 @@ pub(in crate::store) fn user(name: &str) -> User {
 }
 
 /// The same person with nothing that may be missing.
-pub(in crate::store) fn bare_user(name: &str) -> User {
+pub(crate) fn bare_user(name: &str) -> User {
     User {
         email_verified_at: None,
         username: None,
@@ -107,19 +107,19 @@ pub(in crate::store) fn bare_user(name: &str) -> User {
 }
 
 /// A person of this name whom nobody has proved yet.
-pub(in crate::store) fn pending_user(name: &str) -> User {
+pub(crate) fn pending_user(name: &str) -> User {
     let registered = User { roles: Vec::new(), ..user(name) };
     User { status: UserStatus::Pending, email_verified_at: None, ..registered }
 }
 
 /// Makes an account of the person.
-pub(in crate::store) async fn create(store: &dyn IdentityStore, user: &User) {
+pub(crate) async fn create(store: &dyn IdentityStore, user: &User) {
     let made = store.create_user(user, &[], &[], false, &event(Action::UserCreated)).await.unwrap();
     assert_eq!(made, Created::Created);
 }
 
 /// An event of this kind.
-pub(in crate::store) fn event(action: Action) -> Event {
+pub(crate) fn event(action: Action) -> Event {
     Event {
         id: Uuid::new_v4(),
         at: at(7),
@@ -136,18 +136,18 @@ pub(in crate::store) fn event(action: Action) -> Event {
 }
 
 /// The whole log.
-pub(in crate::store) async fn whole_log(store: &dyn IdentityStore) -> Vec<AuditRow> {
+pub(crate) async fn whole_log(store: &dyn IdentityStore) -> Vec<AuditRow> {
     store.list_audit(0, 10_000).await.unwrap()
 }
 
 /// How many rows the log has, and the number of the newest feed entry: what an act that changes
 /// nothing leaves as they are.
-pub(in crate::store) async fn written(store: &dyn IdentityStore) -> (usize, u64) {
+pub(crate) async fn written(store: &dyn IdentityStore) -> (usize, u64) {
     (whole_log(store).await.len(), store.feed_head().await.unwrap().1)
 }
 
 /// An unconfirmed factor of the person.
-pub(in crate::store) fn factor(user_id: Uuid, method: Method) -> Factor {
+pub(crate) fn factor(user_id: Uuid, method: Method) -> Factor {
     Factor {
         id: Uuid::new_v4(),
         user_id,
@@ -163,7 +163,7 @@ pub(in crate::store) fn factor(user_id: Uuid, method: Method) -> Factor {
 }
 
 /// A code of the factor.
-pub(in crate::store) fn code(factor_id: Uuid, prefix: &str) -> BackupCode {
+pub(crate) fn code(factor_id: Uuid, prefix: &str) -> BackupCode {
     BackupCode {
         factor_id,
         prefix: prefix.to_owned(),
@@ -173,18 +173,50 @@ pub(in crate::store) fn code(factor_id: Uuid, prefix: &str) -> BackupCode {
 }
 
 /// The factor as it is stored now.
-pub(in crate::store) async fn stored_factor(store: &dyn IdentityStore, factor: &Factor) -> Factor {
+pub(crate) async fn stored_factor(store: &dyn IdentityStore, factor: &Factor) -> Factor {
     let factors = store.list_factors(factor.user_id).await.unwrap();
     factors.into_iter().find(|stored| stored.id == factor.id).unwrap()
 }
 
+/// A trusted device of the person, of epoch 7.
+pub(crate) fn device(user_id: Uuid) -> TrustedDevice {
+    let id = Uuid::now_v7();
+    TrustedDevice {
+        id,
+        user_id,
+        hash: hash(&id.to_string()),
+        name: "Firefox on „Ünï\u{1f511}“".to_owned(),
+        user_agent: "Agent/3 <b>\"\\'".to_owned(),
+        ip: "2001:db8::3".to_owned(),
+        factor_epoch: 7,
+        created_at: at(13),
+        last_used_at: at(14),
+        expires_at: at(0).plus(secs(90 * 24 * 3600)),
+    }
+}
+
+/// A tenant of this id.
+pub(crate) fn tenant(id: &str) -> Tenant {
+    Tenant { id: id.to_owned(), name: format!("{id} „Ünï“ & \"Co\" \\"), created_at: at(15) }
+}
+
+/// A place of the person in that tenant.
+pub(crate) fn membership(user_id: Uuid, tenant_id: &str) -> Membership {
+    Membership {
+        user_id,
+        tenant_id: tenant_id.to_owned(),
+        roles: vec!["editor".to_owned(), "a \"quoted\" röle".to_owned()],
+        created_at: at(16),
+    }
+}
+
 /// An ending.
-pub(in crate::store) fn cut_off(kind: CutOffKind, id: &str, at: Time, until: Time) -> CutOff {
+pub(crate) fn cut_off(kind: CutOffKind, id: &str, at: Time, until: Time) -> CutOff {
     CutOff { kind, id: id.to_owned(), at, until }
 }
 
 /// A site that answers to `hosts`.
-pub(in crate::store) fn site(site_key: &str, hosts: &[&str]) -> Site {
+pub(crate) fn site(site_key: &str, hosts: &[&str]) -> Site {
     Site {
         site_key: site_key.to_owned(),
         name: format!("Site {site_key}"),
@@ -200,7 +232,7 @@ pub(in crate::store) fn site(site_key: &str, hosts: &[&str]) -> Site {
         policy: Policy {
             require: Require::PhishingResistant,
             allowed_factors: vec![Method::Totp, Method::Hardware],
-            trusted_device: TrustedDevice { days: 30 },
+            trusted_device: jwks::policy::TrustedDevice { days: 30 },
             max_auth_age: Some(300),
             session_idle: Some(600),
             session_absolute: Some(3600),
@@ -235,7 +267,7 @@ pub(in crate::store) fn site(site_key: &str, hosts: &[&str]) -> Site {
 }
 
 /// A signing key of this name.
-pub(in crate::store) fn key(kid: &str, algorithm: Algorithm, published_at: Time) -> KeyRow {
+pub(crate) fn key(kid: &str, algorithm: Algorithm, published_at: Time) -> KeyRow {
     let jwk = match algorithm {
         Algorithm::ES256 => json!({
             "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": kid,
@@ -262,7 +294,7 @@ pub(in crate::store) fn key(kid: &str, algorithm: Algorithm, published_at: Time)
 }
 
 /// An edge with the credential of this text.
-pub(in crate::store) fn edge(name: &str, credential: &str) -> EdgeRow {
+pub(crate) fn edge(name: &str, credential: &str) -> EdgeRow {
     EdgeRow {
         id: Uuid::new_v4(),
         name: name.to_owned(),
@@ -272,14 +304,14 @@ pub(in crate::store) fn edge(name: &str, credential: &str) -> EdgeRow {
 }
 
 /// How long a session lives.
-pub(in crate::store) const SESSION_LIFE: Duration = secs(30 * 24 * 3600);
+pub(crate) const SESSION_LIFE: Duration = secs(30 * 24 * 3600);
 /// How long a refresh token lives.
-pub(in crate::store) const TOKEN_LIFE: Duration = secs(7 * 24 * 3600);
+pub(crate) const TOKEN_LIFE: Duration = secs(7 * 24 * 3600);
 /// How long a spent token may come again.
-pub(in crate::store) const WINDOW: Duration = secs(60);
+pub(crate) const WINDOW: Duration = secs(60);
 
 /// A session of the person, opened at [`at`]`(0)`.
-pub(in crate::store) fn session(user_id: Uuid) -> Session {
+pub(crate) fn session(user_id: Uuid) -> Session {
     Session {
         sid: Uuid::now_v7(),
         user_id,
@@ -290,6 +322,7 @@ pub(in crate::store) fn session(user_id: Uuid) -> Session {
             acr: Level::TwoFactor,
             amr: vec!["pwd".to_owned(), "otp".to_owned()],
             auth_time: at(0).minus(secs(1)),
+            device_at: Some(at(0).minus(secs(2))),
         },
         remember: true,
         created_at: at(0),
@@ -302,7 +335,7 @@ pub(in crate::store) fn session(user_id: Uuid) -> Session {
 }
 
 /// A family of client `rail`, whose first token is of this text.
-pub(in crate::store) fn family(token: &str) -> NewFamily {
+pub(crate) fn family(token: &str) -> NewFamily {
     NewFamily {
         id: Uuid::new_v4(),
         client_id: "rail".to_owned(),
@@ -313,7 +346,7 @@ pub(in crate::store) fn family(token: &str) -> NewFamily {
 }
 
 /// The rotation of token `presented` of the family to `successor`.
-pub(in crate::store) fn rotation(
+pub(crate) fn rotation(
     session: &Session,
     family: &NewFamily,
     presented: &str,
@@ -332,9 +365,10 @@ pub(in crate::store) fn rotation(
 }
 
 /// Half a sign-in of the person, begun at [`at`]`(0)`, that lives for ten minutes.
-pub(in crate::store) fn login(user_id: Uuid) -> PendingLogin {
+pub(crate) fn login(user_id: Uuid) -> PendingLogin {
     PendingLogin {
         user_id,
+        tenant_id: "acme".to_owned(),
         outstanding: Outstanding::Enrol,
         client_id: "auth2:shop".to_owned(),
         site_key: Some("shop".to_owned()),
@@ -346,12 +380,24 @@ pub(in crate::store) fn login(user_id: Uuid) -> PendingLogin {
 }
 
 /// A one-time token of this text, that lives for half an hour.
-pub(in crate::store) fn one_time(purpose: Purpose, owner: Uuid, token: &str) -> OneTime {
+pub(crate) fn one_time(purpose: Purpose, owner: Uuid, token: &str) -> OneTime {
     OneTime {
         purpose,
         owner,
         hash: hash(token),
         bound_to: "ada@example.com \"ü\" 1900000000003".to_owned(),
         expires_at: at(0).plus(secs(1800)),
+    }
+}
+
+/// An errand queued and due at these milliseconds.
+pub(in crate::store) fn errand(queued_at: u64, due_at: u64) -> ErrandRow {
+    ErrandRow {
+        id: Uuid::new_v4(),
+        sealed: b"sealed".to_vec(),
+        queued_at: at(queued_at),
+        due_at: at(due_at),
+        attempts: 0,
+        expires_at: at(1_000_000),
     }
 }

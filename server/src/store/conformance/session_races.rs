@@ -8,7 +8,10 @@ use super::{
     Pair, RACERS, count, race,
     samples::{at, family, hash, login, one_time, rotation, secs, session},
 };
-use crate::domain::{one_time::Purpose, session::Rotated};
+use crate::domain::{
+    one_time::Purpose,
+    session::{Rotated, Session},
+};
 
 /// The successor of racer `number` dies at `at(0)` plus this; each at another instant.
 fn life(number: usize) -> Duration {
@@ -18,7 +21,7 @@ fn life(number: usize) -> Duration {
 pub(super) async fn a_rotated_token_leaves_one_live_leaf(pair: &Pair) {
     let store = &pair.sessions;
     let (session, family) = (session(Uuid::new_v4()), family("token"));
-    store.open_session(&session, &family).await.unwrap();
+    store.open_session(&session, &family, 100).await.unwrap();
     let got = race(|number| {
         let store = Arc::clone(store);
         let mut rotation = rotation(&session, &family, "token", &format!("successor {number}"));
@@ -49,7 +52,7 @@ pub(super) async fn a_rotated_token_leaves_one_live_leaf(pair: &Pair) {
 pub(super) async fn a_session_closed_while_it_is_refreshed_stays_closed(pair: &Pair) {
     let store = &pair.sessions;
     let (session, family) = (session(Uuid::new_v4()), family("token"));
-    store.open_session(&session, &family).await.unwrap();
+    store.open_session(&session, &family, 100).await.unwrap();
     let closed = race(|number| {
         let (store, session) = (Arc::clone(store), session.clone());
         let rotation = rotation(&session, &family, "token", &format!("successor {number}"));
@@ -112,4 +115,23 @@ pub(super) async fn no_more_tries_are_counted_than_allowed(pair: &Pair) {
     remaining.sort_unstable();
     assert_eq!(remaining, (0..10).collect::<Vec<_>>());
     assert!(got.iter().all(|budget| budget.allowed || budget.remaining == 0));
+}
+
+pub(super) async fn no_more_sessions_live_than_are_kept(pair: &Pair) {
+    const KEPT: usize = 10;
+    let owner = Uuid::new_v4();
+    let got = race(|number| {
+        let store = Arc::clone(&pair.sessions);
+        let session = Session { created_at: at(number as u64), ..session(owner) };
+        async move { store.open_session(&session, &family("token"), KEPT as u32).await.unwrap() }
+    })
+    .await;
+    let mut closed: Vec<Uuid> = got.into_iter().flatten().collect();
+    let told = closed.len();
+    closed.sort();
+    closed.dedup();
+    assert_eq!((closed.len(), told), (RACERS - KEPT, RACERS - KEPT));
+    let living = pair.sessions.list_sessions(owner, at(100)).await.unwrap();
+    assert_eq!(living.len(), KEPT);
+    assert!(living.iter().all(|session| !closed.contains(&session.sid)));
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 async fn open(store: &dyn SessionStore, session: &Session) {
-    store.open_session(session, &family("token")).await.unwrap();
+    store.open_session(session, &family("token"), 100).await.unwrap();
 }
 
 pub(super) async fn a_session_comes_back_whole(pair: &Pair) {
@@ -33,7 +33,7 @@ pub(super) async fn a_session_with_nothing_optional_comes_back_whole(pair: &Pair
     let full = session(Uuid::new_v4());
     let session = Session {
         site_key: None,
-        proof: Proof { amr: Vec::new(), ..full.proof.clone() },
+        proof: Proof { amr: Vec::new(), device_at: None, ..full.proof.clone() },
         remember: false,
         ip: String::new(),
         user_agent: String::new(),
@@ -101,6 +101,7 @@ pub(super) async fn a_new_proof_takes_the_place_of_the_old_one(pair: &Pair) {
         acr: Level::PhishingResistant,
         amr: vec!["hwk".to_owned(), "a \"quoted\" ü".to_owned()],
         auth_time: at(700),
+        device_at: Some(at(600)),
     };
     let (user_id, sid, family) = (session.user_id, session.sid, family("raised"));
     let raised = store.raise_session(user_id, sid, &proof, &family, at(701)).await.unwrap();
@@ -117,7 +118,7 @@ pub(super) async fn a_new_proof_replaces_the_families_of_its_client(pair: &Pair)
     let (user_id, sid) = (session.user_id, session.sid);
     let (first, second, raised) = (family("first"), family("second"), family("raised"));
     let other = NewFamily { client_id: "auth2:shop".to_owned(), ..family("other") };
-    store.open_session(&session, &first).await.unwrap();
+    store.open_session(&session, &first, 100).await.unwrap();
     for family in [&second, &other] {
         assert!(store.add_family(user_id, sid, family, at(1)).await.unwrap());
     }
@@ -143,7 +144,7 @@ pub(super) async fn a_closed_session_is_gone_and_others_stay(pair: &Pair) {
     let owner = Uuid::new_v4();
     let (session, other) = (session(owner), session(owner));
     let family = family("token");
-    store.open_session(&session, &family).await.unwrap();
+    store.open_session(&session, &family, 100).await.unwrap();
     open(store, &other).await;
     assert!(store.close_session(owner, session.sid).await.unwrap());
     assert!(!store.close_session(owner, session.sid).await.unwrap());
@@ -161,7 +162,7 @@ pub(super) async fn every_session_but_one_is_closed(pair: &Pair) {
     let (owner, family) = (Uuid::new_v4(), family("token"));
     let sessions = [session(owner), session(owner), session(owner)];
     for session in &sessions {
-        store.open_session(session, &family).await.unwrap();
+        store.open_session(session, &family, 100).await.unwrap();
     }
     let stranger = session(Uuid::new_v4());
     open(store, &stranger).await;
@@ -189,7 +190,7 @@ pub(super) async fn a_session_does_not_exist_from_its_end_on(pair: &Pair) {
     // A token that would outlive its session.
     let mut family = family("token");
     family.expires_at = at(0).plus(SESSION_LIFE).plus(secs(3600));
-    store.open_session(&session, &family).await.unwrap();
+    store.open_session(&session, &family, 100).await.unwrap();
     let end = session.expires_at;
     let just_before = end.minus(std::time::Duration::from_millis(1));
 
@@ -209,4 +210,72 @@ pub(super) async fn a_session_does_not_exist_from_its_end_on(pair: &Pair) {
         let refresh = rotation(&session, &family, "token", "next");
         assert_eq!(store.rotate_refresh(&refresh, now).await.unwrap(), Rotated::Unknown);
     }
+}
+
+/// A session of the person that begins at that moment.
+fn begun(owner: Uuid, moment: u64) -> Session {
+    Session { created_at: at(moment), last_active_at: at(moment), ..session(owner) }
+}
+
+async fn open_of(store: &dyn SessionStore, session: &Session, keep: u32) -> Vec<Uuid> {
+    store.open_session(session, &family("token"), keep).await.unwrap()
+}
+
+async fn living(store: &dyn SessionStore, owner: Uuid, moment: u64) -> Vec<Uuid> {
+    let sessions = store.list_sessions(owner, at(moment)).await.unwrap();
+    sessions.into_iter().map(|session| session.sid).collect()
+}
+
+pub(super) async fn one_session_too_many_closes_the_one_begun_first(pair: &Pair) {
+    let store = &*pair.sessions;
+    let (owner, family) = (Uuid::new_v4(), family("token"));
+    let [third, first, second, fourth, fifth] =
+        [30, 10, 20, 40, 50].map(|moment| begun(owner, moment));
+    for session in [&third, &first, &second] {
+        assert_eq!(store.open_session(session, &family, 3).await.unwrap(), Vec::<Uuid>::new());
+    }
+    // What it did since does not make it a later one.
+    assert!(store.touch_session(owner, first.sid, at(39)).await.unwrap());
+    assert_eq!(open_of(store, &fourth, 3).await, [first.sid]);
+    assert_eq!(living(store, owner, 41).await, [fourth.sid, third.sid, second.sid]);
+    assert_eq!(store.find_session(owner, first.sid, at(41)).await.unwrap(), None);
+    let refresh = rotation(&first, &family, "token", "next");
+    assert_eq!(store.rotate_refresh(&refresh, at(41)).await.unwrap(), Rotated::Unknown);
+    let refresh = rotation(&second, &family, "token", "next");
+    assert!(matches!(store.rotate_refresh(&refresh, at(41)).await.unwrap(), Rotated::Fresh(_)));
+
+    let mut closed = open_of(store, &fifth, 1).await;
+    closed.sort();
+    let mut others = [second.sid, third.sid, fourth.sid];
+    others.sort();
+    assert_eq!(closed, others);
+    assert_eq!(living(store, owner, 51).await, [fifth.sid]);
+}
+
+pub(super) async fn sessions_that_are_over_or_of_others_are_not_counted(pair: &Pair) {
+    let store = &*pair.sessions;
+    let (owner, stranger) = (Uuid::new_v4(), Uuid::new_v4());
+    let over = Session { expires_at: at(100), ..begun(owner, 10) };
+    let (early, late, closed) = (begun(owner, 20), begun(owner, 100), begun(owner, 30));
+    for session in [&over, &early, &closed, &begun(stranger, 0), &begun(stranger, 1)] {
+        assert_eq!(open_of(store, session, 3).await, Vec::<Uuid>::new());
+    }
+    assert!(store.close_session(owner, closed.sid).await.unwrap());
+    assert_eq!(open_of(store, &late, 2).await, Vec::<Uuid>::new());
+    assert_eq!(living(store, owner, 101).await, [late.sid, early.sid]);
+    assert_eq!(open_of(store, &begun(owner, 102), 2).await, [early.sid]);
+    assert_eq!(living(store, stranger, 101).await.len(), 2);
+}
+
+pub(super) async fn a_session_that_begins_behind_the_others_is_opened_all_the_same(pair: &Pair) {
+    let store = &*pair.sessions;
+    let owner = Uuid::new_v4();
+    let (one, two, behind) = (begun(owner, 20), begun(owner, 30), begun(owner, 10));
+    for session in [&one, &two] {
+        assert_eq!(open_of(store, session, 2).await, Vec::<Uuid>::new());
+    }
+    assert_eq!(open_of(store, &behind, 2).await, [one.sid]);
+    assert_eq!(living(store, owner, 40).await, [two.sid, behind.sid]);
+    assert_eq!(open_of(store, &begun(owner, 50), 0).await.len(), 2);
+    assert_eq!(living(store, owner, 60).await.len(), 1);
 }

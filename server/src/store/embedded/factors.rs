@@ -1,12 +1,13 @@
 //! Second factors and backup codes.
 
-use jwks::{Time, policy::Method};
+use jwks::{Time, cutoff::CutOff, policy::Method};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::{
     audit,
     cached::{Cached, named, number_opt, stored, time, time_opt},
+    cut_offs,
     fault::Fault,
     writer::Tx,
 };
@@ -15,7 +16,7 @@ use crate::{
         audit::Event,
         factor::{BackupCode, Factor},
     },
-    store::identity::{Confirmed, Consumed, Guess},
+    store::identity::{Confirmed, Consumed, FactorChange, Guess},
 };
 
 /// Every factor of a person, oldest first.
@@ -191,6 +192,42 @@ pub(super) fn consume_code(
         params![factor_id, now.millis()],
     )?;
     Ok(Consumed::Consumed)
+}
+
+/// Changes a person's factors, if they still are what the change was made for.
+pub(super) fn change(
+    tx: &Tx<'_>,
+    change: &FactorChange,
+    cut_offs: &[CutOff],
+    now: Time,
+    event: &Event,
+) -> Result<bool, Fault> {
+    for id in &change.remove {
+        let sql = "SELECT 1 FROM factors WHERE id = ?1 AND user_id = ?2";
+        if !tx.any(sql, [*id, change.user_id])? {
+            return Ok(false);
+        }
+    }
+    let changed = tx.run(
+        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?3
+         WHERE id = ?1 AND factor_epoch = ?2",
+        params![change.user_id, stored(change.expected_epoch), now.millis()],
+    )?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    for id in &change.remove {
+        tx.run("DELETE FROM factors WHERE id = ?1", [id])?;
+    }
+    insert(tx, &change.add, &change.codes)?;
+    cut_offs::put(tx, cut_offs, event)?;
+    Ok(true)
+}
+
+/// How many codes of a factor are unused.
+pub(super) fn count_codes(connection: &Connection, factor_id: Uuid) -> Result<u32, Fault> {
+    let sql = "SELECT count(*) FROM backup_codes WHERE factor_id = ?1 AND used_at IS NULL";
+    Ok(connection.one(sql, [factor_id], |row| row.get(0))?.unwrap_or(0))
 }
 
 fn exists(tx: &Tx<'_>, id: Uuid) -> Result<bool, Fault> {

@@ -10,21 +10,27 @@ use jwks::{
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Embedded, IDENTITY, audit, cut_offs, edges, factors, feed, keys, sites, users};
+use super::{
+    Embedded, IDENTITY, audit, cut_offs, devices, edges, errands, factors, feed, keys, sites,
+    sweep, tenants, users,
+};
 use crate::{
     domain::{
         audit::{AuditRow, Event},
+        device::TrustedDevice,
         edge::EdgeRow,
+        errand::ErrandRow,
         factor::{BackupCode, Factor},
         key::KeyRow,
         secret::SecretHash,
+        tenant::{Membership, Tenant},
         user::User,
     },
     store::{
         StoreResult,
         identity::{
-            Confirmed, Consumed, Created, Guess, IdentityStore, KeyAdded, Registered, SitePut,
-            Subject,
+            Backlog, Confirmed, Consumed, Created, FactorChange, Guess, IdentityStore, Joined,
+            KeyAdded, NewPassword, Registered, SitePut, Subject,
         },
     },
 };
@@ -72,6 +78,17 @@ impl IdentityStore for Embedded {
         let (email_key, event) = (email_key.to_owned(), event.clone());
         self.change(move |tx| users::activate(tx, id, &email_key, password_changed_at, now, &event))
             .await
+    }
+
+    async fn change_password(
+        &self,
+        password: &NewPassword,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<bool> {
+        let (password, cut_offs, event) = (password.clone(), cut_offs.to_vec(), event.clone());
+        self.change(move |tx| users::change_password(tx, &password, &cut_offs, now, &event)).await
     }
 
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {
@@ -146,6 +163,65 @@ impl IdentityStore for Embedded {
         self.change(move |tx| factors::consume_code(tx, factor_id, &prefix, now)).await
     }
 
+    async fn change_factors(
+        &self,
+        change: &FactorChange,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<bool> {
+        let (change, cut_offs, event) = (change.clone(), cut_offs.to_vec(), event.clone());
+        self.change(move |tx| factors::change(tx, &change, &cut_offs, now, &event)).await
+    }
+
+    async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32> {
+        self.find(IDENTITY, |connection| factors::count_codes(connection, factor_id))
+    }
+
+    async fn trust_device(&self, device: &TrustedDevice, keep: u32) -> StoreResult<()> {
+        let device = device.clone();
+        self.change(move |tx| devices::trust(tx, &device, keep)).await
+    }
+
+    async fn find_device(&self, user_id: Uuid, id: Uuid) -> StoreResult<Option<TrustedDevice>> {
+        self.find(IDENTITY, |connection| devices::find(connection, user_id, id))
+    }
+
+    async fn touch_device(&self, user_id: Uuid, id: Uuid, now: Time) -> StoreResult<()> {
+        self.change(move |tx| devices::touch(tx, user_id, id, now)).await
+    }
+
+    async fn list_devices(&self, user_id: Uuid) -> StoreResult<Vec<TrustedDevice>> {
+        self.find(IDENTITY, |connection| devices::list(connection, user_id))
+    }
+
+    async fn remove_devices(&self, user_id: Uuid, ids: &[Uuid], event: &Event) -> StoreResult<u64> {
+        let (ids, event) = (ids.to_vec(), event.clone());
+        self.change(move |tx| devices::remove(tx, user_id, &ids, &event)).await
+    }
+
+    async fn create_tenant(&self, tenant: &Tenant, event: &Event) -> StoreResult<bool> {
+        let (tenant, event) = (tenant.clone(), event.clone());
+        self.change(move |tx| tenants::create(tx, &tenant, &event)).await
+    }
+
+    async fn find_tenant(&self, id: &str) -> StoreResult<Option<Tenant>> {
+        self.find(IDENTITY, |connection| tenants::find(connection, id))
+    }
+
+    async fn list_tenants(&self) -> StoreResult<Vec<Tenant>> {
+        self.list(IDENTITY, tenants::list).await
+    }
+
+    async fn join_tenant(&self, membership: &Membership, event: &Event) -> StoreResult<Joined> {
+        let (membership, event) = (membership.clone(), event.clone());
+        self.change(move |tx| tenants::join(tx, &membership, &event)).await
+    }
+
+    async fn list_memberships(&self, user_id: Uuid) -> StoreResult<Vec<Membership>> {
+        self.find(IDENTITY, |connection| tenants::list_memberships(connection, user_id))
+    }
+
     async fn cut_off(&self, cut_offs: &[CutOff], event: &Event) -> StoreResult<()> {
         let (cut_offs, event) = (cut_offs.to_vec(), event.clone());
         self.change(move |tx| cut_offs::put(tx, &cut_offs, &event)).await
@@ -196,6 +272,46 @@ impl IdentityStore for Embedded {
         self.find(IDENTITY, |connection| keys::list(connection, now))
     }
 
+    async fn queue_errand(&self, errand: &ErrandRow) -> StoreResult<()> {
+        let errand = errand.clone();
+        self.change(move |tx| errands::queue(tx, &errand)).await
+    }
+
+    async fn claim_errands(
+        &self,
+        now: Time,
+        lease_end: Time,
+        limit: u32,
+    ) -> StoreResult<Vec<ErrandRow>> {
+        if !self.find(IDENTITY, |connection| errands::any_due(connection, now))? {
+            return Ok(Vec::new());
+        }
+        self.change(move |tx| errands::claim(tx, now, lease_end, limit)).await
+    }
+
+    async fn rewrite_errand(
+        &self,
+        id: Uuid,
+        attempts: u32,
+        sealed: &[u8],
+        expires_at: Time,
+    ) -> StoreResult<bool> {
+        let sealed = sealed.to_vec();
+        self.change(move |tx| errands::rewrite(tx, id, attempts, &sealed, expires_at)).await
+    }
+
+    async fn defer_errand(&self, id: Uuid, attempts: u32, due_at: Time) -> StoreResult<bool> {
+        self.change(move |tx| errands::defer(tx, id, attempts, due_at)).await
+    }
+
+    async fn finish_errand(&self, id: Uuid) -> StoreResult<()> {
+        self.change(move |tx| errands::finish(tx, id)).await
+    }
+
+    async fn errand_backlog(&self) -> StoreResult<Backlog> {
+        self.find(IDENTITY, errands::backlog)
+    }
+
     async fn create_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<bool> {
         let (edge, event) = (edge.clone(), event.clone());
         self.change(move |tx| edges::create(tx, &edge, &event)).await
@@ -225,6 +341,10 @@ impl IdentityStore for Embedded {
 
     fn feed_changes(&self) -> watch::Receiver<u64> {
         self.feed_watch()
+    }
+
+    async fn sweep(&self, now: Time) -> StoreResult<u64> {
+        self.change(move |tx| sweep::identity(tx, now)).await
     }
 
     async fn check(&self) -> StoreResult<()> {

@@ -55,6 +55,14 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Brings an empty database to the schema of version `version` and no further, as an older
+/// program left it.
+#[cfg(test)]
+pub(super) fn migrate_to(connection: &mut Connection, version: refinery::SchemaVersion) {
+    let target = refinery::Target::Version(version);
+    embedded::migrations::runner().set_target(target).run(connection).unwrap();
+}
+
 fn refused(error: refinery::Error) -> Fault {
     use refinery::error::Kind;
     match error.kind() {

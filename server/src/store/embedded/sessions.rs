@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::{
     Embedded, SESSION,
-    cached::{Cached, json, named, time},
+    cached::{Cached, json, named, time, time_opt},
     fault::Fault,
-    logins, one_time, refresh, tries,
+    logins, one_time, refresh, requests, tries,
     writer::Tx,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     },
     store::{
         StoreResult,
-        sessions::{Budget, SessionStore},
+        sessions::{Budget, Repeat, SessionStore},
     },
 };
 
@@ -31,7 +31,7 @@ use crate::{
 macro_rules! columns {
     () => {
         "user_id, sid, tenant_id, client_id, site_key, acr, amr, auth_time, remember, created_at, \
-         last_active_at, expires_at, ip, user_agent, device"
+         last_active_at, expires_at, ip, user_agent, device, device_at"
     };
 }
 
@@ -41,7 +41,8 @@ fn open(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
             "INSERT INTO sessions (",
             columns!(),
             ") VALUES (:user_id, :sid, :tenant_id, :client_id, :site_key, :acr, :amr, :auth_time,
-                 :remember, :created_at, :last_active_at, :expires_at, :ip, :user_agent, :device)"
+                 :remember, :created_at, :last_active_at, :expires_at, :ip, :user_agent, :device,
+                 :device_at)"
         ),
         named_params! {
             ":user_id": session.user_id,
@@ -59,6 +60,7 @@ fn open(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
             ":ip": session.ip,
             ":user_agent": session.user_agent,
             ":device": session.device,
+            ":device_at": session.proof.device_at.map(Time::millis),
         },
     )?;
     Ok(())
@@ -103,14 +105,33 @@ fn raise(
     now: Time,
 ) -> Result<Option<Session>, Fault> {
     let sql = concat!(
-        "UPDATE sessions SET acr = ?4, amr = ?5, auth_time = ?6,
+        "UPDATE sessions SET acr = ?4, amr = ?5, auth_time = ?6, device_at = ?7,
              last_active_at = max(last_active_at, ?3)
          WHERE user_id = ?1 AND sid = ?2 AND expires_at > ?3 RETURNING ",
         columns!()
     );
     let amr = serde_json::to_string(&proof.amr)?;
-    let auth_time = proof.auth_time.millis();
-    Ok(tx.one(sql, params![user_id, sid, now.millis(), proof.acr.acr(), amr, auth_time], read)?)
+    let params = params![
+        user_id,
+        sid,
+        now.millis(),
+        proof.acr.acr(),
+        amr,
+        proof.auth_time.millis(),
+        proof.device_at.map(Time::millis),
+    ];
+    Ok(tx.one(sql, params, read)?)
+}
+
+/// Closes what is too many beside a session that is being opened, the one begun first before the
+/// others; their names.
+fn make_room(tx: &Tx<'_>, session: &Session, keep: u32) -> Result<Vec<Uuid>, Fault> {
+    let sql = "DELETE FROM sessions WHERE user_id = ?1 AND sid IN
+             (SELECT sid FROM sessions WHERE user_id = ?1 AND expires_at > ?2
+              ORDER BY created_at DESC, sid DESC LIMIT -1 OFFSET ?3)
+         RETURNING sid";
+    let params = params![session.user_id, session.created_at.millis(), keep.saturating_sub(1)];
+    Ok(tx.all(sql, params, |row| row.get(0))?)
 }
 
 /// Closes a session; its families go with it. Says whether it was there.
@@ -134,6 +155,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
             acr: named(row, 5, Level::from_acr)?,
             amr: json(row, 6)?,
             auth_time: time(row, 7)?,
+            device_at: time_opt(row, 15)?,
         },
         remember: row.get(8)?,
         created_at: time(row, 9)?,
@@ -147,11 +169,18 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
 
 #[async_trait]
 impl SessionStore for Embedded {
-    async fn open_session(&self, session: &Session, family: &NewFamily) -> StoreResult<()> {
+    async fn open_session(
+        &self,
+        session: &Session,
+        family: &NewFamily,
+        keep: u32,
+    ) -> StoreResult<Vec<Uuid>> {
         let (session, family) = (session.clone(), family.clone());
         self.change_at(session.created_at, move |tx| {
+            let closed = make_room(tx, &session, keep)?;
             open(tx, &session)?;
-            refresh::insert(tx, session.user_id, session.sid, &family)
+            refresh::insert(tx, session.user_id, session.sid, &family)?;
+            Ok(closed)
         })
         .await
     }
@@ -258,6 +287,32 @@ impl SessionStore for Embedded {
     ) -> StoreResult<Option<OneTime>> {
         let hash = *hash;
         self.change_at(now, move |tx| one_time::consume(tx, purpose, owner, &hash, now)).await
+    }
+
+    async fn begin_request(
+        &self,
+        key: &SecretHash,
+        claimed_until: Time,
+        now: Time,
+    ) -> StoreResult<Repeat> {
+        let key = *key;
+        self.change_at(now, move |tx| requests::begin(tx, &key, claimed_until, now)).await
+    }
+
+    async fn finish_request(
+        &self,
+        key: &SecretHash,
+        mark: &SecretHash,
+        answer: &str,
+        expires_at: Time,
+    ) -> StoreResult<()> {
+        let (key, mark, answer) = (*key, *mark, answer.to_owned());
+        self.change_session(move |tx| requests::finish(tx, &key, &mark, &answer, expires_at)).await
+    }
+
+    async fn drop_request(&self, key: &SecretHash) -> StoreResult<()> {
+        let key = *key;
+        self.change_session(move |tx| requests::forget(tx, &key)).await
     }
 
     async fn count_try(

@@ -1,25 +1,23 @@
 //! Clearing away what is over. Never a matter of correctness: what is past its end does not exist
 //! for any act, whether or not it is still stored.
+//!
+//! Sessions and the like are swept beside the acts on them, as Redis forgets its keys by itself;
+//! identity is swept when asked to, as it is on Postgres.
 
 use std::time::Duration;
 
 use jwks::Time;
 use rusqlite::{Connection, named_params};
 
-use super::cached::Cached;
+use super::{cached::Cached, fault::Fault, writer::Tx};
+use crate::store::identity::{ENDINGS_KEPT, FEED_KEPT, SWEPT_AT_ONCE};
 
 /// How often there is a look at what is over.
 const EVERY: Duration = Duration::from_secs(60);
 /// The most rows of a kind that go at once, so that no act waits long behind a sweep.
 const AT_ONCE: i64 = 200;
-/// How much longer an ending is kept than the access tokens it can kill live: as long as any
-/// session may last (`tokens.session_ttl`), and a day. An ending is durable before its session is
-/// closed; where that second act was cut short, the ending alone keeps the refresh tokens dead.
-/// And a clock that jumped ahead and was put right again must not have brought the ended back.
-const ENDINGS_KEPT: Duration = Duration::from_secs(367 * 24 * 60 * 60);
-
 /// What goes when it is over. Families go with their session.
-const OVER: [&str; 4] = [
+const OVER: [&str; 5] = [
     "DELETE FROM sessions WHERE rowid IN
         (SELECT rowid FROM sessions WHERE expires_at <= :now LIMIT :limit)",
     "DELETE FROM pending_logins WHERE hash IN
@@ -28,9 +26,30 @@ const OVER: [&str; 4] = [
         (SELECT purpose, owner FROM one_time_tokens WHERE expires_at <= :now LIMIT :limit)",
     "DELETE FROM tries WHERE key IN
         (SELECT key FROM tries WHERE expires_at <= :now LIMIT :limit)",
+    "DELETE FROM requests WHERE key IN
+        (SELECT key FROM requests WHERE expires_at <= :now LIMIT :limit)",
 ];
+
+/// Endings that nothing lives any more for them to end.
 const ENDINGS_OVER: &str = "DELETE FROM cut_offs WHERE (kind, id) IN
-    (SELECT kind, id FROM cut_offs WHERE until <= :now LIMIT :limit)";
+    (SELECT kind, id FROM cut_offs WHERE until <= :over LIMIT :limit)";
+/// Entries from the oldest on, up to the first that is to be kept. The newest always is: the
+/// numbers go on from it.
+const ENTRIES_OVER: &str = "DELETE FROM feed
+    WHERE seq < (SELECT max(seq) FROM feed) AND seq < coalesce(
+        (SELECT seq FROM feed WHERE seq < (SELECT min(seq) FROM feed) + :limit AND at > :over
+         ORDER BY seq LIMIT 1),
+        (SELECT min(seq) FROM feed) + :limit)";
+
+/// Sweeps identity once.
+pub(super) fn identity(tx: &Tx<'_>, now: Time) -> Result<u64, Fault> {
+    let mut gone = 0;
+    for (sql, kept) in [(ENDINGS_OVER, ENDINGS_KEPT), (ENTRIES_OVER, FEED_KEPT)] {
+        let over = now.minus(kept).millis();
+        gone += tx.run(sql, named_params! { ":over": over, ":limit": SWEPT_AT_ONCE })? as u64;
+    }
+    Ok(gone)
+}
 
 /// When the next look is due.
 #[derive(Debug, Default)]
@@ -54,8 +73,6 @@ impl Sweep {
             let params = named_params! { ":now": now.millis(), ":limit": AT_ONCE };
             all_gone &= connection.run(sql, params)? < limit;
         }
-        let params = named_params! { ":now": now.minus(ENDINGS_KEPT).millis(), ":limit": AT_ONCE };
-        all_gone &= connection.run(ENDINGS_OVER, params)? < limit;
         self.due = Some(if all_gone { now.plus(EVERY) } else { now });
         Ok(())
     }

@@ -1,4 +1,4 @@
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use jwks::cutoff::CutOffKind;
 use rusqlite::Connection;
@@ -9,7 +9,7 @@ use crate::{
     domain::audit::Action,
     store::{
         IdentityStore, SessionStore,
-        conformance::samples::{at, create, cut_off, event, family, secs, session, user},
+        conformance::samples::{at, create, cut_off, event, family, hash, secs, session, user},
     },
 };
 
@@ -73,7 +73,7 @@ async fn what_was_acknowledged_is_there_when_the_store_is_opened_again() {
     let store = folder.open();
     let (person, session) = (user("ada"), session(Uuid::new_v4()));
     create(&*store, &person).await;
-    store.open_session(&session, &family("token")).await.unwrap();
+    store.open_session(&session, &family("token"), 100).await.unwrap();
     let (epoch, _) = store.feed_head().await.unwrap();
     drop(store);
 
@@ -107,6 +107,7 @@ async fn every_commit_reaches_the_disk() {
 async fn a_database_newer_than_the_program_is_refused_and_left_alone() {
     let folder = Folder::new();
     drop(folder.open());
+    let migrations = folder.count("refinery_schema_history");
     let migration = "INSERT INTO refinery_schema_history
          VALUES (999, 'of_tomorrow', '2030-01-01T00:00:00Z', '1')";
     folder.connect().execute(migration, []).unwrap();
@@ -114,7 +115,7 @@ async fn a_database_newer_than_the_program_is_refused_and_left_alone() {
         panic!("a newer database was opened")
     };
     assert!(cause.contains("newer than this program"), "{cause}");
-    assert_eq!(folder.count("refinery_schema_history"), 2);
+    assert_eq!(folder.count("refinery_schema_history"), migrations + 1);
 }
 
 #[tokio::test]
@@ -191,11 +192,12 @@ async fn what_is_over_is_swept_away_bit_by_bit() {
     for _ in 0..opened {
         let mut session = session(owner);
         session.expires_at = at(0).plus(secs(3600));
-        store.open_session(&session, &family("token")).await.unwrap();
+        store.open_session(&session, &family("token"), 1000).await.unwrap();
     }
     let living = session(owner);
-    store.open_session(&living, &family("token")).await.unwrap();
+    store.open_session(&living, &family("token"), 1000).await.unwrap();
     store.count_try("key", 1, secs(60), at(0)).await.unwrap();
+    store.begin_request(&hash("key"), at(0).plus(secs(60)), at(0)).await.unwrap();
     assert_eq!(folder.count("sessions"), opened + 1);
 
     let mut left = Vec::new();
@@ -206,18 +208,60 @@ async fn what_is_over_is_swept_away_bit_by_bit() {
     }
     assert_eq!(left, [251, 51, 1, 1]);
     assert_eq!(folder.count("refresh_families"), 1);
-    assert_eq!(folder.count("tries"), 0);
+    assert_eq!((folder.count("tries"), folder.count("requests")), (0, 0));
 }
 
 #[tokio::test]
-async fn an_ending_is_kept_for_as_long_as_a_session_may_last() {
+async fn a_data_folder_of_the_first_schema_is_brought_up_to_date() {
     let folder = Folder::new();
+    std::fs::create_dir(&folder.0).unwrap();
+    let mut old = folder.connect();
+    schema::migrate_to(&mut old, 1);
+    let (person, opened) = (user("ada"), session(Uuid::new_v4()));
+    old.execute(
+        "INSERT INTO users (id, tenant_id, status, email, email_key, name, guid, roles, claims,
+             factor_epoch, created_at, updated_at, is_admin)
+         VALUES (?1, 'default', 'active', 'a@b.example', 'a@b.example', 'Ada', 'g', '[\"editor\"]',
+             '{}', 3, 1, 2, 0)",
+        [person.id],
+    )
+    .unwrap();
+    old.execute(
+        "INSERT INTO sessions (user_id, sid, tenant_id, client_id, acr, amr, auth_time, remember,
+             created_at, last_active_at, expires_at, ip, user_agent, device)
+         VALUES (?1, ?2, 'default', 'rail', ?3, '[\"pwd\"]', 5, 1, 6, 7, ?4, 'ip', 'ua', 'device')",
+        rusqlite::params![
+            person.id,
+            opened.sid,
+            opened.proof.acr.acr(),
+            opened.expires_at.millis()
+        ],
+    )
+    .unwrap();
+    old.execute(
+        "INSERT INTO refresh_families (user_id, sid, id, client_id, scope, live_hash, expires_at)
+         VALUES (?1, ?2, ?2, 'rail', '', ?3, ?4)",
+        rusqlite::params![
+            person.id,
+            opened.sid,
+            hash("token").as_bytes(),
+            opened.expires_at.millis()
+        ],
+    )
+    .unwrap();
+    drop(old);
+
     let store = folder.open();
-    let cut = cut_off(CutOffKind::Client, "rail", at(0), at(1000));
-    store.cut_off(&[cut], &event(Action::SessionRevoked)).await.unwrap();
-    let kept_for = Duration::from_secs(367 * 24 * 3600);
-    for (now, kept) in [(at(999).plus(kept_for), 1), (at(1000).plus(kept_for).plus(secs(61)), 0)] {
-        store.touch_session(Uuid::nil(), Uuid::nil(), now).await.unwrap();
-        assert_eq!(folder.count("cut_offs"), kept, "at {now:?}");
-    }
+    let subject = store.find_subject(person.id, opened.sid).await.unwrap().unwrap();
+    assert_eq!((subject.user.email_key.as_str(), subject.user.factor_epoch), ("a@b.example", 3));
+    assert_eq!(subject.memberships, []);
+    let held = store.find_session(person.id, opened.sid, at(0)).await.unwrap().unwrap();
+    assert_eq!((held.client_id.as_str(), held.proof.device_at), ("rail", None));
+    let tenants = store.list_tenants().await.unwrap();
+    assert_eq!(tenants.iter().map(|tenant| tenant.id.as_str()).collect::<Vec<_>>(), ["default"]);
+    assert_eq!(folder.count("refresh_families"), 1);
+    assert!(store.close_session(person.id, opened.sid).await.unwrap());
+    assert_eq!(folder.count("refresh_families"), 0);
+    drop(store);
+    drop(folder.open());
 }

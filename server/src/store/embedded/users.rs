@@ -4,23 +4,24 @@ use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
 };
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, Row, named_params, params, types::ValueRef};
 use uuid::Uuid;
 
 use super::{
     audit,
     cached::{Cached, json, named, number, stored, time, time_opt},
-    factors,
+    cut_offs, factors,
     fault::Fault,
+    tenants,
     writer::Tx,
 };
 use crate::{
     domain::{
         audit::Event,
         factor::{BackupCode, Factor},
-        user::{User, UserStatus},
+        user::{ADMIN_ROLE, User, UserStatus},
     },
-    store::identity::{Created, Registered, Subject},
+    store::identity::{Created, NewPassword, Registered, Subject},
 };
 
 /// The columns of a person, in the order [`read`] takes them.
@@ -112,28 +113,41 @@ pub(super) fn find_by_login(connection: &Connection, key: &str) -> Result<Option
     Ok(connection.one(by_name, [key], read)?)
 }
 
-/// The person with the endings of this session and of everything of theirs.
+/// The person with the endings of this session and of everything of theirs, and with their
+/// memberships: a row for each, or one without.
 pub(super) fn find_subject(
     connection: &Connection,
     id: Uuid,
     sid: Uuid,
 ) -> Result<Option<Subject>, Fault> {
+    const MEMBERSHIP: usize = COLUMNS + 4;
     let sql = concat!(
         "SELECT ",
         columns!(),
-        ", s.at, s.until, p.at, p.until FROM users u
+        ", s.at, s.until, p.at, p.until, m.tenant_id, m.roles, m.created_at FROM users u
          LEFT JOIN cut_offs s ON s.kind = 'session' AND s.id = ?2
          LEFT JOIN cut_offs p ON p.kind = 'user' AND p.id = ?3
-         WHERE u.id = ?1"
+         LEFT JOIN memberships m ON m.user_id = ?1
+         WHERE u.id = ?1 ORDER BY m.tenant_id"
     );
     let (session, person) = (sid.to_string(), id.to_string());
-    Ok(connection.one(sql, params![id, session, person], |row| {
-        Ok(Subject {
-            user: read(row)?,
-            session_cut_off: ending(row, COLUMNS, CutOffKind::Session, &session)?,
-            user_cut_off: ending(row, COLUMNS + 2, CutOffKind::User, &person)?,
-        })
-    })?)
+    let mut subject: Option<Subject> = None;
+    connection.all(sql, params![id, session, person], |row| {
+        let subject = match subject.take() {
+            Some(known) => subject.insert(known),
+            None => subject.insert(Subject {
+                user: read(row)?,
+                memberships: Vec::new(),
+                session_cut_off: ending(row, COLUMNS, CutOffKind::Session, &session)?,
+                user_cut_off: ending(row, COLUMNS + 2, CutOffKind::User, &person)?,
+            }),
+        };
+        if row.get_ref(MEMBERSHIP)? != ValueRef::Null {
+            subject.memberships.push(tenants::read_membership(row, MEMBERSHIP, id)?);
+        }
+        Ok(())
+    })?;
+    Ok(subject)
 }
 
 /// Marks the address proved and the pending account active.
@@ -154,6 +168,43 @@ pub(super) fn activate(
         return Ok(false);
     }
     audit::append(tx, event)?;
+    Ok(true)
+}
+
+/// Sets a new password, if the account still stands as expected.
+pub(super) fn change_password(
+    tx: &Tx<'_>,
+    password: &NewPassword,
+    cut_offs: &[CutOff],
+    now: Time,
+    event: &Event,
+) -> Result<bool, Fault> {
+    let invited = password.invited.as_ref();
+    let roles = invited.map(|invited| serde_json::to_string(&invited.roles)).transpose()?;
+    let changed = tx.run(
+        "UPDATE users SET password_hash = ?4, password_changed_at = ?5, updated_at = ?5,
+             factor_epoch = factor_epoch + 1, status = 'active',
+             tenant_id = coalesce(?6, tenant_id), roles = coalesce(?7, roles),
+             is_admin = coalesce(?8, is_admin), name = coalesce(?9, name),
+             email_verified_at = coalesce(email_verified_at, CASE WHEN ?3 IS NOT NULL THEN ?5 END)
+         WHERE id = ?1 AND factor_epoch = ?2 AND email_key = coalesce(?3, email_key)
+             AND (status = 'active' OR status = 'pending' AND ?3 IS NOT NULL)",
+        params![
+            password.user_id,
+            stored(password.expected_epoch),
+            password.proves_address,
+            password.hash,
+            now.millis(),
+            invited.map(|invited| &invited.tenant_id),
+            roles,
+            invited.map(|invited| invited.roles.iter().any(|role| role == ADMIN_ROLE)),
+            invited.map(|invited| &invited.name),
+        ],
+    )?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    cut_offs::put(tx, cut_offs, event)?;
     Ok(true)
 }
 

@@ -1,12 +1,14 @@
 //! Second factors and backup codes.
 
-use jwks::{Time, policy::Method};
+use jwks::{Time, cutoff::CutOff, policy::Method};
 use uuid::Uuid;
 
 use super::{
     Postgres,
     act::Act,
     cells::{Cells, millis, stored},
+    feed,
+    users::lock_person,
 };
 use crate::{
     domain::{
@@ -15,7 +17,7 @@ use crate::{
     },
     store::{
         StoreResult,
-        identity::{Confirmed, Consumed, Guess},
+        identity::{Confirmed, Consumed, FactorChange, Guess},
     },
 };
 
@@ -227,10 +229,57 @@ pub(super) async fn consume_backup_code(
     Ok(if there.is_some() { Consumed::Replayed } else { Consumed::Gone })
 }
 
-/// Acts on the set of a person's factors come one after the other.
-async fn lock_person(act: &mut Act, user_id: Uuid) -> StoreResult<()> {
-    act.rows("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE", &[&user_id]).await?;
-    Ok(())
+pub(super) async fn change(
+    store: &Postgres,
+    change: &FactorChange,
+    cut_offs: &[CutOff],
+    now: Time,
+    event: &Event,
+) -> StoreResult<bool> {
+    let mut act = store.transaction().await?;
+    let changed = act
+        .change(
+            "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = $3
+             WHERE id = $1 AND factor_epoch = $2",
+            &[&change.user_id, &stored(change.expected_epoch), &now.millis()],
+        )
+        .await?;
+    if changed == 0 || !remove(&mut act, change.user_id, &change.remove).await? {
+        act.roll_back().await?;
+        return Ok(false);
+    }
+    insert(&mut act, &change.add, &change.codes).await?;
+    let changes = feed::write_cut_offs(&mut act, cut_offs).await?;
+    store.commit_with(act, &changes, event).await?;
+    Ok(true)
+}
+
+/// Whether all of these factors were there to be removed.
+async fn remove(act: &mut Act, user_id: Uuid, ids: &[Uuid]) -> StoreResult<bool> {
+    // Codes before their factor, as whoever spends a code locks them.
+    act.change(
+        "DELETE FROM backup_codes WHERE factor_id IN
+             (SELECT id FROM factors WHERE user_id = $1 AND id = ANY ($2))",
+        &[&user_id, &ids],
+    )
+    .await?;
+    let missing = act
+        .row(
+            "WITH gone AS (
+                 DELETE FROM factors WHERE user_id = $1 AND id = ANY ($2) RETURNING id
+             )
+             SELECT 1 FROM unnest($2) AS given (id) WHERE id NOT IN (SELECT id FROM gone) LIMIT 1",
+            &[&user_id, &ids],
+        )
+        .await?;
+    Ok(missing.is_none())
+}
+
+pub(super) async fn count_backup_codes(store: &Postgres, factor_id: Uuid) -> StoreResult<u32> {
+    let sql = "SELECT count(*) AS unused FROM backup_codes
+         WHERE factor_id = $1 AND used_at IS NULL";
+    let row = store.act().await?.row(sql, &[&factor_id]).await?;
+    row.map_or(Ok(0), |row| Cells(&row).count("unused"))
 }
 
 async fn is_there(act: &mut Act, id: Uuid) -> StoreResult<bool> {

@@ -21,6 +21,12 @@ pub(super) async fn cut_off(
     event: &Event,
 ) -> StoreResult<()> {
     let mut act = store.transaction().await?;
+    let changes = write_cut_offs(&mut act, cut_offs).await?;
+    store.commit_with(act, &changes, event).await
+}
+
+/// Writes endings; what the feed is to say of them.
+pub(super) async fn write_cut_offs(act: &mut Act, cut_offs: &[CutOff]) -> StoreResult<Vec<Change>> {
     let mut changes = Vec::with_capacity(cut_offs.len());
     for cut_off in cut_offs {
         let row = act
@@ -41,7 +47,7 @@ pub(super) async fn cut_off(
             .ok_or_else(|| broken("an ending was not written"))?;
         changes.push(Change::CutOff(read_cut_off(&Cells(&row))?));
     }
-    store.commit_with(act, &changes, event).await
+    Ok(changes)
 }
 
 pub(super) async fn snapshot(store: &Postgres, issuer: &str, now: Time) -> StoreResult<Snapshot> {

@@ -7,7 +7,9 @@
 mod act;
 mod audit;
 mod cells;
+mod devices;
 mod edges;
+mod errands;
 mod factors;
 mod feed;
 mod journal;
@@ -16,6 +18,8 @@ mod listen;
 mod schema;
 mod server;
 mod sites;
+mod sweep;
+mod tenants;
 mod users;
 
 use std::{sync::Arc, time::Duration};
@@ -28,6 +32,7 @@ use jwks::{
     feed::{Entry, Snapshot},
     site::Site,
 };
+use refinery::Target;
 use tokio::{sync::watch, task::AbortHandle};
 use tokio_postgres::{NoTls, error::SqlState};
 use uuid::Uuid;
@@ -36,15 +41,19 @@ use self::server::Server;
 use super::{
     StoreError, StoreResult,
     identity::{
-        Confirmed, Consumed, Created, Guess, IdentityStore, KeyAdded, Registered, SitePut, Subject,
+        Backlog, Confirmed, Consumed, Created, FactorChange, Guess, IdentityStore, Joined,
+        KeyAdded, NewPassword, Registered, SitePut, Subject,
     },
 };
 use crate::domain::{
     audit::{AuditRow, Event},
+    device::TrustedDevice,
     edge::EdgeRow,
+    errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
     secret::SecretHash,
+    tenant::{Membership, Tenant},
     user::User,
 };
 
@@ -100,7 +109,16 @@ impl Postgres {
     /// [`StoreError::Unavailable`] when Postgres is away; [`StoreError::Broken`] when the schema
     /// is newer than this program, or another one.
     pub async fn migrate(&self) -> StoreResult<()> {
-        schema::migrate(&self.server).await
+        schema::migrate(&self.server, Target::Latest).await
+    }
+
+    /// Brings an empty database to the schema of version `version`, as an older program left it.
+    #[cfg(test)]
+    pub(in crate::store) async fn migrate_to(
+        &self,
+        version: refinery::SchemaVersion,
+    ) -> StoreResult<()> {
+        schema::migrate(&self.server, Target::Version(version)).await
     }
 }
 
@@ -193,6 +211,16 @@ impl IdentityStore for Postgres {
         users::activate(self, id, email_key, password_changed_at, now, event).await
     }
 
+    async fn change_password(
+        &self,
+        password: &NewPassword,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<bool> {
+        users::change_password(self, password, cut_offs, now, event).await
+    }
+
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {
         users::renew_password_hash(self, id, old, new).await
     }
@@ -259,6 +287,60 @@ impl IdentityStore for Postgres {
         factors::consume_backup_code(self, factor_id, prefix, now).await
     }
 
+    async fn change_factors(
+        &self,
+        change: &FactorChange,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<bool> {
+        factors::change(self, change, cut_offs, now, event).await
+    }
+
+    async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32> {
+        factors::count_backup_codes(self, factor_id).await
+    }
+
+    async fn trust_device(&self, device: &TrustedDevice, keep: u32) -> StoreResult<()> {
+        devices::trust(self, device, keep).await
+    }
+
+    async fn find_device(&self, user_id: Uuid, id: Uuid) -> StoreResult<Option<TrustedDevice>> {
+        devices::find(self, user_id, id).await
+    }
+
+    async fn touch_device(&self, user_id: Uuid, id: Uuid, now: Time) -> StoreResult<()> {
+        devices::touch(self, user_id, id, now).await
+    }
+
+    async fn list_devices(&self, user_id: Uuid) -> StoreResult<Vec<TrustedDevice>> {
+        devices::list(self, user_id).await
+    }
+
+    async fn remove_devices(&self, user_id: Uuid, ids: &[Uuid], event: &Event) -> StoreResult<u64> {
+        devices::remove(self, user_id, ids, event).await
+    }
+
+    async fn create_tenant(&self, tenant: &Tenant, event: &Event) -> StoreResult<bool> {
+        tenants::create(self, tenant, event).await
+    }
+
+    async fn find_tenant(&self, id: &str) -> StoreResult<Option<Tenant>> {
+        tenants::find(self, id).await
+    }
+
+    async fn list_tenants(&self) -> StoreResult<Vec<Tenant>> {
+        tenants::list(self).await
+    }
+
+    async fn join_tenant(&self, membership: &Membership, event: &Event) -> StoreResult<Joined> {
+        tenants::join(self, membership, event).await
+    }
+
+    async fn list_memberships(&self, user_id: Uuid) -> StoreResult<Vec<Membership>> {
+        tenants::list_memberships(self, user_id).await
+    }
+
     async fn cut_off(&self, cut_offs: &[CutOff], event: &Event) -> StoreResult<()> {
         feed::cut_off(self, cut_offs, event).await
     }
@@ -301,6 +383,41 @@ impl IdentityStore for Postgres {
         keys::list(&mut self.act().await?, now).await
     }
 
+    async fn queue_errand(&self, errand: &ErrandRow) -> StoreResult<()> {
+        errands::queue(self, errand).await
+    }
+
+    async fn claim_errands(
+        &self,
+        now: Time,
+        lease_end: Time,
+        limit: u32,
+    ) -> StoreResult<Vec<ErrandRow>> {
+        errands::claim(self, now, lease_end, limit).await
+    }
+
+    async fn rewrite_errand(
+        &self,
+        id: Uuid,
+        attempts: u32,
+        sealed: &[u8],
+        expires_at: Time,
+    ) -> StoreResult<bool> {
+        errands::rewrite(self, id, attempts, sealed, expires_at).await
+    }
+
+    async fn defer_errand(&self, id: Uuid, attempts: u32, due_at: Time) -> StoreResult<bool> {
+        errands::defer(self, id, attempts, due_at).await
+    }
+
+    async fn finish_errand(&self, id: Uuid) -> StoreResult<()> {
+        errands::finish(self, id).await
+    }
+
+    async fn errand_backlog(&self) -> StoreResult<Backlog> {
+        errands::backlog(self).await
+    }
+
     async fn create_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<bool> {
         edges::create(self, edge, event).await
     }
@@ -327,6 +444,10 @@ impl IdentityStore for Postgres {
 
     fn feed_changes(&self) -> watch::Receiver<u64> {
         self.grown.subscribe()
+    }
+
+    async fn sweep(&self, now: Time) -> StoreResult<u64> {
+        sweep::sweep(self, now).await
     }
 
     /// Asks for the head, so that a database without our schema does not count as an answer.

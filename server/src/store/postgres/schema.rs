@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use refinery::Target;
 use tokio::time::timeout;
 
 use super::{ACT_LIMIT, broken, server::Server, unavailable};
@@ -16,7 +17,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Names the lock that one migrating replica holds: "sigbox" and the number of the purpose.
 const LOCK: i64 = 0x0073_6967_626f_7801;
 
-pub(super) async fn migrate(server: &Server) -> StoreResult<()> {
+/// Brings the schema to what this program knows, or no further than `target`.
+pub(super) async fn migrate(server: &Server, target: Target) -> StoreResult<()> {
     let mut client = server.connect(|| {}).await?;
     // What takes no time tells whether there is anybody to wait for.
     let unlimited = client.batch_execute("SET statement_timeout = 0");
@@ -24,7 +26,8 @@ pub(super) async fn migrate(server: &Server) -> StoreResult<()> {
     let work = async {
         client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
         // A migration the program does not know, or knows otherwise, is an error by default.
-        embedded::migrations::runner().run_async(&mut client).await.map_err(failure)?;
+        let runner = embedded::migrations::runner().set_target(target);
+        runner.run_async(&mut client).await.map_err(failure)?;
         Ok(())
     };
     // The lock goes with the connection, which nobody else uses.

@@ -11,17 +11,18 @@ use super::{
     Postgres,
     act::Act,
     cells::{Cells, millis, stored},
-    factors, unavailable,
+    factors, feed, unavailable,
 };
 use crate::{
     domain::{
         audit::Event,
         factor::{BackupCode, Factor},
+        tenant::Membership,
         user::{ADMIN_ROLE, User, UserStatus},
     },
     store::{
         StoreResult,
-        identity::{Created, Registered, Subject},
+        identity::{Created, NewPassword, Registered, Subject},
     },
 };
 
@@ -188,6 +189,7 @@ pub(super) async fn find_by_login(store: &Postgres, key: &str) -> StoreResult<Op
     row.map(|row| read(&Cells(&row))).transpose()
 }
 
+/// The memberships come in the same rows: one for each, or one without.
 pub(super) async fn find_subject(
     store: &Postgres,
     id: Uuid,
@@ -196,17 +198,20 @@ pub(super) async fn find_subject(
     let sql = concat!(
         "SELECT ",
         columns!(),
-        ", session_at, session_until_at, person_at, person_until_at FROM users
+        ", session_at, session_until_at, person_at, person_until_at, place, place_roles, place_at
+         FROM users
          LEFT JOIN (SELECT at AS session_at, until_at AS session_until_at FROM cut_offs
              WHERE kind = $2 AND id = $3) session ON TRUE
          LEFT JOIN (SELECT at AS person_at, until_at AS person_until_at FROM cut_offs
              WHERE kind = $4 AND id = $5) person ON TRUE
+         LEFT JOIN (SELECT tenant_id AS place, roles AS place_roles, created_at AS place_at
+             FROM memberships WHERE user_id = $1) places ON TRUE
          WHERE users.id = $1"
     );
-    let row = store
+    let rows = store
         .act()
         .await?
-        .row(
+        .rows(
             sql,
             &[
                 &id,
@@ -217,14 +222,25 @@ pub(super) async fn find_subject(
             ],
         )
         .await?;
-    let Some(row) = row else { return Ok(None) };
-    let cells = Cells(&row);
+    let Some(first) = rows.first() else { return Ok(None) };
+    let cells = Cells(first);
     let ending = |kind, id: Uuid, at, until| -> StoreResult<Option<CutOff>> {
         let ends = cells.time_if_any(at)?.zip(cells.time_if_any(until)?);
         Ok(ends.map(|(at, until)| CutOff { kind, id: id.to_string(), at, until }))
     };
+    let mut memberships: Vec<Membership> = Vec::new();
+    for row in &rows {
+        let cells = Cells(row);
+        if let Some(tenant_id) = cells.get("place")? {
+            let (roles, created_at) = (cells.get("place_roles")?, cells.time("place_at")?);
+            memberships.push(Membership { user_id: id, tenant_id, roles, created_at });
+        }
+    }
+    // Here, because every refresh would pay for a sort of one row there.
+    memberships.sort_by(|one, other| one.tenant_id.cmp(&other.tenant_id));
     Ok(Some(Subject {
         user: read(&cells)?,
+        memberships,
         session_cut_off: ending(CutOffKind::Session, sid, "session_at", "session_until_at")?,
         user_cut_off: ending(CutOffKind::User, id, "person_at", "person_until_at")?,
     }))
@@ -259,6 +275,48 @@ pub(super) async fn activate(
         return Ok(false);
     }
     store.commit_with(act, &[], event).await?;
+    Ok(true)
+}
+
+pub(super) async fn change_password(
+    store: &Postgres,
+    password: &NewPassword,
+    cut_offs: &[CutOff],
+    now: Time,
+    event: &Event,
+) -> StoreResult<bool> {
+    let invited = password.invited.as_ref();
+    let mut act = store.transaction().await?;
+    let changed = act
+        .change(
+            "UPDATE users SET password_hash = $4, password_changed_at = $5, updated_at = $5,
+                 factor_epoch = factor_epoch + 1, status = $6,
+                 tenant_id = coalesce($8, tenant_id), roles = coalesce($9, roles),
+                 name = coalesce($10, name),
+                 email_verified_at = coalesce(email_verified_at,
+                     CASE WHEN $3::text IS NOT NULL THEN $5::bigint END)
+             WHERE id = $1 AND factor_epoch = $2 AND email_key = coalesce($3, email_key)
+                 AND (status = $6 OR status = $7 AND $3 IS NOT NULL)",
+            &[
+                &password.user_id,
+                &stored(password.expected_epoch),
+                &password.proves_address,
+                &password.hash,
+                &now.millis(),
+                &UserStatus::Active.as_str(),
+                &UserStatus::Pending.as_str(),
+                &invited.map(|invited| &invited.tenant_id),
+                &invited.map(|invited| &invited.roles),
+                &invited.map(|invited| &invited.name),
+            ],
+        )
+        .await?;
+    if changed == 0 {
+        act.roll_back().await?;
+        return Ok(false);
+    }
+    let changes = feed::write_cut_offs(&mut act, cut_offs).await?;
+    store.commit_with(act, &changes, event).await?;
     Ok(true)
 }
 
@@ -300,6 +358,12 @@ pub(super) async fn has_admin(store: &Postgres) -> StoreResult<bool> {
         )
         .await?;
     Ok(row.is_some())
+}
+
+/// Acts on what belongs to a person come one after the other.
+pub(super) async fn lock_person(act: &mut Act, user_id: Uuid) -> StoreResult<()> {
+    act.rows("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE", &[&user_id]).await?;
+    Ok(())
 }
 
 fn read(cells: &Cells<'_>) -> StoreResult<User> {

@@ -46,6 +46,11 @@ impl Keys {
         format!("{}:o:{{{owner}}}:{}", self.space, purpose.as_str())
     }
 
+    /// A request that may be sent again: a string.
+    pub(super) fn request(&self, key: &SecretHash) -> String {
+        format!("{}:r:{{{}}}", self.space, key.to_text())
+    }
+
     /// Counted tries: a sorted set by instant. A key longer than the contract allows is named by
     /// its hash, so that the name's length never depends on what somebody typed.
     pub(super) fn throttle(&self, key: &str) -> String {

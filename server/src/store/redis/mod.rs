@@ -9,10 +9,14 @@ mod keys;
 mod link;
 mod logins;
 mod one_time;
+mod requests;
 mod sessions;
 mod throttles;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use jwks::Time;
@@ -21,7 +25,7 @@ use uuid::Uuid;
 use self::{keys::Keys, link::Link};
 use super::{
     StoreError, StoreResult,
-    sessions::{Budget, SessionStore},
+    sessions::{Budget, Repeat, SessionStore},
 };
 use crate::domain::{
     login::PendingLogin,
@@ -133,10 +137,26 @@ fn ttl_millis(life: Duration) -> u64 {
     u64::try_from(life.min(LONGEST).saturating_add(SLACK).as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The shortest time a row is kept that does not say since when it lives.
+const KEPT_AT_LEAST: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a row is kept that lives until `expires_at`. The machine's clock only decides how
+/// long garbage stays; the truth is the row's own instant.
+fn kept_until(expires_at: Time) -> Duration {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Time::from_millis(i64::try_from(clock.as_millis()).unwrap_or(i64::MAX));
+    expires_at.since(now).max(KEPT_AT_LEAST)
+}
+
 #[async_trait]
 impl SessionStore for Redis {
-    async fn open_session(&self, session: &Session, family: &NewFamily) -> StoreResult<()> {
-        sessions::open(self, session, family).await
+    async fn open_session(
+        &self,
+        session: &Session,
+        family: &NewFamily,
+        keep: u32,
+    ) -> StoreResult<Vec<Uuid>> {
+        sessions::open(self, session, family, keep).await
     }
 
     async fn find_session(
@@ -227,6 +247,29 @@ impl SessionStore for Redis {
         now: Time,
     ) -> StoreResult<Option<OneTime>> {
         one_time::consume(self, purpose, owner, hash, now).await
+    }
+
+    async fn begin_request(
+        &self,
+        key: &SecretHash,
+        claimed_until: Time,
+        now: Time,
+    ) -> StoreResult<Repeat> {
+        requests::begin(self, key, claimed_until, now).await
+    }
+
+    async fn finish_request(
+        &self,
+        key: &SecretHash,
+        mark: &SecretHash,
+        answer: &str,
+        expires_at: Time,
+    ) -> StoreResult<()> {
+        requests::finish(self, key, mark, answer, expires_at).await
+    }
+
+    async fn drop_request(&self, key: &SecretHash) -> StoreResult<()> {
+        requests::forget(self, key).await
     }
 
     async fn count_try(

@@ -1,16 +1,13 @@
 //! One-time tokens: one key for each owner and purpose, so that a newer token takes the older
 //! one's place. The value is the token's hash, a space, and the row as JSON.
 
-use std::{
-    sync::LazyLock,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::sync::LazyLock;
 
 use jwks::Time;
 use redis::{Script, cmd};
 use uuid::Uuid;
 
-use super::{Redis, broken, ttl_millis};
+use super::{Redis, broken, kept_until, ttl_millis};
 use crate::{
     domain::{
         one_time::{OneTime, Purpose},
@@ -22,14 +19,11 @@ use crate::{
 static CONSUME: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("consume_one_time.lua")));
 
-/// The shortest time a token is kept, whatever the machine's clock says.
-const KEPT_AT_LEAST: Duration = Duration::from_secs(24 * 3600);
-
 pub(super) async fn put(store: &Redis, one_time: &OneTime) -> StoreResult<()> {
     let text = serde_json::to_string(one_time).map_err(broken)?;
     let value = format!("{} {text}", one_time.hash.to_text());
     let key = store.keys.one_time(one_time.purpose, one_time.owner);
-    let ttl = ttl_millis(kept_for(one_time.expires_at));
+    let ttl = ttl_millis(kept_until(one_time.expires_at));
     store.link.query(cmd("SET").arg(key).arg(value).arg("PX").arg(ttl)).await
 }
 
@@ -53,13 +47,6 @@ pub(super) async fn consume(
     let mut act = CONSUME.prepare_invoke();
     act.key(store.keys.one_time(purpose, owner)).arg(hash.to_text());
     living(store.link.invoke(&act).await?, hash, now)
-}
-
-/// The machine's clock only decides how long garbage is kept; the truth is `expires_at`.
-fn kept_for(expires_at: Time) -> Duration {
-    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Time::from_millis(i64::try_from(clock.as_millis()).unwrap_or(i64::MAX));
-    expires_at.since(now).max(KEPT_AT_LEAST)
 }
 
 fn living(value: Option<String>, hash: &SecretHash, now: Time) -> StoreResult<Option<OneTime>> {

@@ -26,7 +26,12 @@ static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("rot
 type Fields = (String, String, i64);
 const FIELDS: [&str; 3] = ["data", "proof", "last_active_at"];
 
-pub(super) async fn open(store: &Redis, session: &Session, family: &NewFamily) -> StoreResult<()> {
+pub(super) async fn open(
+    store: &Redis,
+    session: &Session,
+    family: &NewFamily,
+    keep: u32,
+) -> StoreResult<Vec<Uuid>> {
     let mut act = OPEN.prepare_invoke();
     act.key(store.keys.session(session.user_id, session.sid))
         .key(store.keys.session_index(session.user_id))
@@ -37,7 +42,10 @@ pub(super) async fn open(store: &Redis, session: &Session, family: &NewFamily) -
         .arg(session.expires_at.millis())
         .arg(ttl_millis(session.expires_at.since(session.created_at)));
     name_family(&mut act, family);
-    store.link.invoke(&act).await
+    act.arg(store.keys.session_prefix(session.user_id))
+        .arg(session.created_at.millis())
+        .arg(keep.saturating_sub(1));
+    names(&store.link.invoke::<Vec<String>>(&act).await?)
 }
 
 pub(super) async fn find(
@@ -105,8 +113,7 @@ pub(super) async fn close_all(
     act.key(store.keys.session_index(user_id))
         .arg(store.keys.session_prefix(user_id))
         .arg(except.map(|sid| sid.to_string()).unwrap_or_default());
-    let closed: Vec<String> = store.link.invoke(&act).await?;
-    closed.iter().map(|sid| Uuid::parse_str(sid).map_err(broken)).collect()
+    names(&store.link.invoke::<Vec<String>>(&act).await?)
 }
 
 pub(super) async fn add_family(
@@ -154,6 +161,10 @@ pub(super) async fn rotate(store: &Redis, rotation: &Rotation, now: Time) -> Sto
         ("unknown", _) => Ok(Rotated::Unknown),
         _ => Err(broken("a rotation with no outcome")),
     }
+}
+
+fn names(sids: &[String]) -> StoreResult<Vec<Uuid>> {
+    sids.iter().map(|sid| Uuid::parse_str(sid).map_err(broken)).collect()
 }
 
 fn name_family(act: &mut ScriptInvocation<'_>, family: &NewFamily) {

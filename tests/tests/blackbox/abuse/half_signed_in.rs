@@ -24,6 +24,8 @@ async fn half_a_sign_in_is_no_bearer_anywhere() {
             "/register",
             "/verify-email",
             "/resend-verification",
+            "/forgot-password",
+            "/reset-password",
             "/nothing",
         ];
         if own.contains(&path) || takes_no_credential.contains(&path) {

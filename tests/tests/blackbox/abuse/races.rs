@@ -7,6 +7,7 @@ use serde_json::json;
 use tests::{
     Answer, Person, Session, World,
     forge::{claims, header},
+    outbox::token_of,
     person::{STEP, refresh, verify},
     process::until,
 };
@@ -122,6 +123,116 @@ async fn a_mail_token_used_many_times_at_once_verifies_once() {
     });
     assert_eq!(winners(&join_all(tries).await), 1);
     world.sign_in(&person).await;
+}
+
+#[tokio::test]
+async fn a_reset_link_used_many_times_at_once_sets_one_password() {
+    let world = replicas().await;
+    let person = world.person().await;
+    let body = json!({ "email": person.email });
+    drop(world.rail().post("/forgot-password", body).await.data(202));
+    let token = world.mailed_token(&person.email).await;
+    let tries: Vec<_> = (0..AT_ONCE)
+        .map(|number| {
+            let password = format!("velvet harbour {number} quince");
+            let body = json!({ "token": token, "password": password });
+            let rail = world.rail_of(number);
+            async move { (rail.post("/reset-password", body).await, password) }
+        })
+        .collect();
+    let (answers, passwords): (Vec<Answer>, Vec<String>) =
+        join_all(tries).await.into_iter().unzip();
+    assert_eq!(winners(&answers), 1);
+    let winner = answers.iter().position(|answer| answer.status == 200).unwrap();
+    let sign_in = async |password: &str| {
+        let body = json!({ "email": person.email, "password": password });
+        world.rail().post("/login", body).await.status
+    };
+    assert_eq!(sign_in(&passwords[winner]).await, 200);
+    assert_eq!(sign_in(&passwords[(winner + 1) % AT_ONCE]).await, 401);
+    assert_eq!(sign_in(&person.password).await, 401);
+}
+
+#[tokio::test]
+async fn a_password_changed_many_times_at_once_is_changed_once() {
+    let world = replicas().await;
+    let person = world.person().await;
+    let session = world.sign_in(&person).await;
+    let tries = (0..8).map(|number| {
+        let body = json!({
+            "currentPassword": person.password,
+            "newPassword": format!("velvet harbour {number} quince"),
+        });
+        let (rail, bearer) = (world.rail_of(number), session.access.clone());
+        async move { rail.post_as(&bearer, "/change-password", body).await.status }
+    });
+    let statuses = join_all(tries).await;
+    let refused = statuses.iter().filter(|status| [401, 409].contains(status)).count();
+    assert_eq!((statuses.iter().filter(|status| **status == 200).count(), refused), (1, 7));
+}
+
+#[tokio::test]
+async fn an_invitation_accepted_many_times_at_once_makes_one_account() {
+    let world = replicas().await;
+    let person = Person::new();
+    let made = world.signalbox(&["admin", "invite", "--email", &person.email]).await.json();
+    let token = token_of(made["link"].as_str().unwrap()).unwrap();
+    let tries = (0..AT_ONCE).map(|number| {
+        let mut body = Person::new().at(&person.email).registration();
+        body["invitation"] = token.clone().into();
+        let rail = world.rail_of(number);
+        async move { (rail.post("/register", body.clone()).await, body) }
+    });
+    let mut winners = Vec::new();
+    for (answer, body) in join_all(tries).await {
+        match answer.status {
+            201 => winners.push(body),
+            422 => assert_eq!(answer.wrong_fields(), ["invitation"]),
+            _ => answer.refused(401, "INVALID_TOKEN"),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    let body = json!({ "email": person.email, "password": winners[0]["password"] });
+    drop(world.rail().post("/login", body).await.data(200));
+}
+
+#[tokio::test]
+async fn no_sign_in_with_the_old_password_outlives_a_new_one() {
+    let mut world = replicas().await;
+    for round in 0..4 {
+        let person = world.person().await;
+        let keeper = world.sign_in(&person).await;
+        let sign_ins = (0..12).map(|number| {
+            let (rail, body) = (world.rail_of(number), person.credentials());
+            async move { rail.post("/login", body).await }
+        });
+        let new = "velvet harbour 27 quince";
+        let change = async {
+            let rail = world.rail_of(1);
+            if round % 2 == 0 {
+                let body = json!({ "currentPassword": person.password, "newPassword": new });
+                rail.post_as(&keeper.access, "/change-password", body).await.data(200)
+            } else {
+                let body = json!({ "email": person.email });
+                drop(rail.post("/forgot-password", body).await.data(202));
+                let token = world.mailed_token(&person.email).await;
+                let body = json!({ "token": token, "password": new });
+                rail.post("/reset-password", body).await.data(200)
+            }
+        };
+        let (answers, _) = tokio::join!(join_all(sign_ins), change);
+        for answer in answers.iter().filter(|answer| answer.status == 200) {
+            let session = Session::of(&answer.data(200));
+            for number in 0..2 {
+                let rail = world.rail_of(number);
+                let me = rail.call_as(&session.access, "GET", "/me").await;
+                me.refused(401, "INVALID_TOKEN");
+                refresh(&rail, &session.refresh).await.refused(401, "INVALID_TOKEN");
+            }
+        }
+        winners(&answers);
+        world.advance(minutes(1));
+    }
 }
 
 #[tokio::test]

@@ -30,6 +30,9 @@ async fn every_command_explains_itself_with_an_example() {
         &["admin", "create-user"],
         &["admin", "create-site"],
         &["admin", "create-edge"],
+        &["admin", "create-tenant"],
+        &["admin", "list-tenants"],
+        &["admin", "invite"],
         &["keys"],
         &["keys", "list"],
         &["keys", "rotate"],
@@ -80,6 +83,38 @@ async fn an_account_that_is_not_active_is_verified_by_its_owner() {
 }
 
 #[tokio::test]
+async fn an_operator_makes_tenants_and_invites_into_them_on_a_running_system() {
+    let world = World::start().await;
+    let ids = async || {
+        let tenants = world.signalbox(&["admin", "list-tenants"]).await.json();
+        let tenants = tenants.as_array().unwrap().clone();
+        tenants.iter().map(|tenant| tenant["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids().await, [json!("default")]);
+    let args = ["admin", "create-tenant", "--id", "acme", "--name", "Acme Ltd."];
+    let made = world.signalbox(&args).await.json();
+    assert_eq!((&made["id"], &made["name"]), (&json!("acme"), &json!("Acme Ltd.")));
+    let again = world.signalbox(&args).await;
+    assert!(again.code != 0 && again.err.contains("--id"), "{again:?}");
+    assert_eq!(ids().await, [json!("acme"), json!("default")]);
+
+    let person = Person::new();
+    let args = ["admin", "invite", "--email", &person.email, "--tenant", "acme", "--role", "clerk"];
+    let invited = world.signalbox(&args).await.json();
+    assert_eq!((&invited["tenantId"], &invited["roles"]), (&json!("acme"), &json!(["clerk"])));
+    let link = invited["link"].as_str().unwrap();
+    let mails = world.mails(&person.email).await;
+    assert!(mails[0]["text"].as_str().unwrap().contains(link), "{mails:?}");
+    let mut body = person.registration();
+    body["invitation"] = tests::outbox::token_of(link).unwrap().into();
+    drop(world.rail().post("/register", body).await.data(201));
+    world.sign_in(&person).await;
+    // Whoever is at home there is not invited again.
+    let again = world.signalbox(&args).await;
+    assert!(again.code == 2 && again.err.contains("--email"), "{again:?}");
+}
+
+#[tokio::test]
 async fn what_an_operator_types_wrong_is_named() {
     let world = World::shared().await;
     for (args, input, named) in [
@@ -95,6 +130,11 @@ async fn what_an_operator_types_wrong_is_named() {
             "--password-stdin",
         ),
         (&["admin", "create-edge", "--name", "a b"], "", "--name"),
+        (&["admin", "create-tenant", "--id", "Ac me", "--name", "Acme"], "", "--id"),
+        (&["admin", "create-tenant", "--id", "acme-2", "--name", "a\nb"], "", "--name"),
+        (&["admin", "invite", "--email", "nobody"], "", "--email"),
+        (&["admin", "invite", "--email", "a@example.com", "--tenant", "none"], "", "--tenant"),
+        (&["admin", "invite", "--email", "a@example.com", "--role", "a b"], "", "--role"),
         (&["admin", "create-site", "--site-key", "x"], "", "--host"),
         (
             &[

@@ -6,7 +6,7 @@ use tests::{World, rail::send};
 use crate::{names, set};
 
 /// Every endpoint of the Auth Rail.
-pub(crate) const ENDPOINTS: [(&str, &str); 16] = [
+pub(crate) const ENDPOINTS: [(&str, &str); 19] = [
     ("POST", "/login"),
     ("POST", "/refresh"),
     ("POST", "/logout"),
@@ -14,6 +14,9 @@ pub(crate) const ENDPOINTS: [(&str, &str); 16] = [
     ("POST", "/register"),
     ("POST", "/verify-email"),
     ("POST", "/resend-verification"),
+    ("POST", "/forgot-password"),
+    ("POST", "/reset-password"),
+    ("POST", "/change-password"),
     ("POST", "/mfa/setup"),
     ("POST", "/mfa/setup/confirm"),
     ("POST", "/mfa/challenge"),

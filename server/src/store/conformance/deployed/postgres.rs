@@ -120,6 +120,41 @@ async fn replicas_that_start_at_once_migrate_once() {
 }
 
 #[tokio::test]
+async fn a_database_of_the_first_schema_is_brought_up_to_date() {
+    let database = Database::make().await;
+    let store = Postgres::new(&database.url()).unwrap();
+    store.migrate_to(1).await.unwrap();
+    let id = Uuid::from_u128(7);
+    database
+        .run(&format!(
+            "INSERT INTO users (id, tenant_id, status, email, email_key, name, guid, roles, claims,
+                 factor_epoch, created_at, updated_at)
+             VALUES ('{id}', 'default', 'active', 'a@b.example', 'a@b.example', 'Ada', 'g',
+                 '{{editor}}', '{{}}', 3, 1, 2)"
+        ))
+        .await;
+    store.migrate().await.unwrap();
+    let subject = store.find_subject(id, Uuid::nil()).await.unwrap().unwrap();
+    assert_eq!((subject.user.email_key.as_str(), subject.user.factor_epoch), ("a@b.example", 3));
+    assert_eq!(subject.memberships, []);
+    let tenants = store.list_tenants().await.unwrap();
+    assert_eq!(tenants.iter().map(|tenant| tenant.id.as_str()).collect::<Vec<_>>(), ["default"]);
+    store.migrate().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_replica_sweeps_at_a_time() {
+    let (store, database) = Database::with_store().await;
+    store.cut_off(&[ending("app"), ending("other")], &event()).await.unwrap();
+    let other = Postgres::new(&database.url()).unwrap();
+    let now = NOW.plus(Duration::from_secs(2 * 366 * 24 * 3600));
+    let (mine, theirs) = tokio::join!(store.sweep(now), other.sweep(now));
+    let gone = mine.unwrap() + theirs.unwrap();
+    assert_eq!(gone, 3);
+    assert_eq!(store.list_feed(0, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_schema_newer_than_the_program_is_refused() {
     let (writer, database) = Database::with_store().await;
     database

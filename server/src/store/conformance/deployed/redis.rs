@@ -35,7 +35,7 @@ fn session(user_id: Uuid) -> (Session, NewFamily) {
         tenant_id: "default".to_owned(),
         client_id: "rail".to_owned(),
         site_key: None,
-        proof: Proof { acr: Level::OneFactor, amr: Vec::new(), auth_time: NOW },
+        proof: Proof { acr: Level::OneFactor, amr: Vec::new(), auth_time: NOW, device_at: None },
         remember: false,
         created_at: NOW,
         last_active_at: NOW,
@@ -135,10 +135,11 @@ async fn every_key_goes_by_itself() {
     let mark = user_id.to_string();
     let hash = SecretHash::of(&mark);
     let (session, family) = session(user_id);
-    store.open_session(&session, &family).await.unwrap();
+    store.open_session(&session, &family, 100).await.unwrap();
     assert!(store.touch_session(user_id, session.sid, NOW).await.unwrap());
     let login = PendingLogin {
         user_id,
+        tenant_id: "default".into(),
         outstanding: Outstanding::Verify,
         client_id: "rail".to_owned(),
         site_key: None,
@@ -154,6 +155,10 @@ async fn every_key_goes_by_itself() {
         let one_time = OneTime { purpose, owner: user_id, hash, bound_to, expires_at };
         store.put_one_time(&one_time).await.unwrap();
     }
+    let (begun, done) = (SecretHash::of("begun"), SecretHash::of("done"));
+    let until = NOW.plus(Duration::from_secs(60));
+    store.begin_request(&begun, until, NOW).await.unwrap();
+    store.finish_request(&done, &hash, "answer", until).await.unwrap();
     store.count_try(&mark, 5, Duration::from_secs(60), NOW).await.unwrap();
 
     let keys = [
@@ -164,6 +169,9 @@ async fn every_key_goes_by_itself() {
         format!("{space}:o:{{{mark}}}:reset_password"),
         format!("{space}:o:{{{mark}}}:invitation"),
         format!("{space}:o:{{{mark}}}:first_admin"),
+        format!("{space}:o:{{{mark}}}:mailed_code"),
+        format!("{space}:r:{{{}}}", begun.to_text()),
+        format!("{space}:r:{{{}}}", done.to_text()),
         format!("{space}:t:{{{mark}}}"),
     ];
     let seeds: Vec<&str> = url.split(',').filter(|seed| !seed.is_empty()).collect();
@@ -218,4 +226,30 @@ async fn a_url_that_cannot_be_read_is_refused() {
         let made = Redis::new(url);
         assert!(matches!(made, Err(StoreError::Broken { .. })), "{url}");
     }
+}
+
+#[tokio::test]
+async fn a_new_session_takes_what_is_over_out_of_the_persons_index() {
+    let (url, space, owner) = (redis_url(), fresh_space(), Uuid::new_v4());
+    let store = Redis::in_space(&url, &space).unwrap();
+    for minutes in [1, 2, 3, 60] {
+        let (mut over, family) = session(owner);
+        over.expires_at = NOW.plus(Duration::from_secs(minutes * 60));
+        store.open_session(&over, &family, 100).await.unwrap();
+    }
+    let (mut later, family) = session(owner);
+    later.created_at = NOW.plus(Duration::from_secs(180));
+    later.expires_at = NOW.plus(Duration::from_secs(7200));
+    assert_eq!(store.open_session(&later, &family, 2).await.unwrap(), Vec::<Uuid>::new());
+    let index = format!("{space}:u:{{{owner}}}");
+    let held: Vec<String> = if url.contains(',') {
+        let seeds: Vec<&str> = url.split(',').filter(|seed| !seed.is_empty()).collect();
+        let cluster = redis::cluster::ClusterClient::new(seeds).unwrap();
+        cluster.get_connection().unwrap().zrange(&index, 0, -1).unwrap()
+    } else {
+        let node = redis::Client::open(url.as_str()).unwrap();
+        node.get_connection().unwrap().zrange(&index, 0, -1).unwrap()
+    };
+    assert_eq!(held.len(), 2, "{held:?}");
+    assert_eq!(held[1], later.sid.to_string());
 }

@@ -1,0 +1,169 @@
+//! Errands.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use uuid::Uuid;
+
+use super::{
+    Pair, RACERS, race,
+    samples::{at, errand},
+};
+use crate::{
+    domain::errand::ErrandRow,
+    store::{IdentityStore, identity::Backlog},
+};
+
+async fn queue(store: &dyn IdentityStore, errands: &[&ErrandRow]) {
+    for errand in errands {
+        store.queue_errand(errand).await.unwrap();
+    }
+}
+
+async fn claim(store: &dyn IdentityStore, now: u64, lease_end: u64) -> Vec<ErrandRow> {
+    store.claim_errands(at(now), at(lease_end), 10).await.unwrap()
+}
+
+/// As it stands once it was claimed until `lease_end`.
+fn claimed(errand: &ErrandRow, lease_end: u64) -> ErrandRow {
+    ErrandRow { attempts: errand.attempts + 1, due_at: at(lease_end), ..errand.clone() }
+}
+
+pub(super) async fn an_errand_comes_back_whole(pair: &Pair) {
+    let store = &*pair.identity;
+    assert_eq!(claim(store, 100, 200).await, []);
+    for sealed in [Vec::new(), vec![0], (0..=255).collect(), vec![7; 40_000]] {
+        let errand = ErrandRow { sealed, attempts: 3, ..errand(1, 5) };
+        queue(store, &[&errand]).await;
+        assert_eq!(claim(store, 100, 200).await, [claimed(&errand, 200)]);
+        store.finish_errand(errand.id).await.unwrap();
+    }
+}
+
+pub(super) async fn what_is_not_due_is_not_claimed(pair: &Pair) {
+    let store = &*pair.identity;
+    let (early, late) = (errand(1, 10), errand(2, 20));
+    queue(store, &[&late, &early]).await;
+    assert_eq!(claim(store, 9, 100).await, []);
+    assert_eq!(claim(store, 10, 100).await, [claimed(&early, 100)]);
+    assert_eq!(claim(store, 20, 100).await, [claimed(&late, 100)]);
+}
+
+pub(super) async fn errands_are_claimed_longest_due_first_and_told_in_order(pair: &Pair) {
+    let store = &*pair.identity;
+    let [first, second, third] = [errand(1, 30), errand(2, 10), errand(3, 20)];
+    queue(store, &[&third, &first, &second]).await;
+    let two = store.claim_errands(at(50), at(100), 2).await.unwrap();
+    assert_eq!(two, [claimed(&second, 100), claimed(&third, 100)]);
+    assert_eq!(claim(store, 50, 100).await, [claimed(&first, 100)]);
+}
+
+pub(super) async fn a_claim_lasts_until_its_end(pair: &Pair) {
+    let store = &*pair.identity;
+    let errand = errand(1, 1);
+    queue(store, &[&errand]).await;
+    let once = claimed(&errand, 100);
+    assert_eq!(claim(store, 10, 100).await, [once.clone()]);
+    assert_eq!(claim(store, 99, 200).await, []);
+    assert_eq!(claim(store, 100, 200).await, [claimed(&once, 200)]);
+}
+
+pub(super) async fn a_deferred_errand_is_due_again_then(pair: &Pair) {
+    let store = &*pair.identity;
+    let errand = errand(1, 1);
+    queue(store, &[&errand]).await;
+    claim(store, 10, 100).await;
+    assert!(store.defer_errand(errand.id, 1, at(50)).await.unwrap());
+    assert_eq!(claim(store, 49, 200).await, []);
+    let again = ErrandRow { attempts: 2, due_at: at(200), ..errand };
+    assert_eq!(claim(store, 50, 200).await, [again]);
+}
+
+pub(super) async fn a_rewritten_errand_has_its_new_content_and_end(pair: &Pair) {
+    let store = &*pair.identity;
+    let errand = errand(1, 1);
+    queue(store, &[&errand]).await;
+    claim(store, 10, 100).await;
+    assert!(store.rewrite_errand(errand.id, 1, b"a letter", at(77)).await.unwrap());
+    let sealed = b"a letter".to_vec();
+    let rewritten =
+        ErrandRow { sealed, expires_at: at(77), attempts: 2, due_at: at(200), ..errand };
+    assert_eq!(claim(store, 100, 200).await, [rewritten]);
+}
+
+pub(super) async fn whoever_has_lost_a_claim_changes_nothing(pair: &Pair) {
+    let store = &*pair.identity;
+    let errand = errand(1, 1);
+    queue(store, &[&errand]).await;
+    claim(store, 10, 100).await;
+    let second = claim(store, 100, 200).await;
+    assert_eq!(second[0].attempts, 2);
+    assert!(!store.defer_errand(errand.id, 1, at(120)).await.unwrap());
+    assert!(!store.rewrite_errand(errand.id, 1, b"late", at(77)).await.unwrap());
+    assert_eq!(claim(store, 199, 300).await, []);
+    assert_eq!(claim(store, 200, 300).await, [claimed(&second[0], 300)]);
+    for nobodys in [Uuid::new_v4(), Uuid::nil()] {
+        assert!(!store.defer_errand(nobodys, 1, at(120)).await.unwrap());
+        assert!(!store.rewrite_errand(nobodys, 1, b"late", at(77)).await.unwrap());
+    }
+}
+
+pub(super) async fn a_finished_errand_is_gone(pair: &Pair) {
+    let store = &*pair.identity;
+    let (one, other) = (errand(1, 1), errand(2, 1));
+    queue(store, &[&one, &other]).await;
+    claim(store, 10, 100).await;
+    for _ in 0..2 {
+        store.finish_errand(one.id).await.unwrap();
+    }
+    assert!(!store.defer_errand(one.id, 1, at(20)).await.unwrap());
+    assert!(!store.rewrite_errand(one.id, 1, b"late", at(77)).await.unwrap());
+    let left = claim(store, 100, 200).await;
+    assert_eq!(left.iter().map(|errand| errand.id).collect::<Vec<_>>(), [other.id]);
+}
+
+pub(super) async fn the_backlog_counts_what_is_not_finished(pair: &Pair) {
+    let store = &*pair.identity;
+    let backlog = async || store.errand_backlog().await.unwrap();
+    assert_eq!(backlog().await, Backlog::default());
+    let (one, other) = (errand(7, 10), errand(5, 90));
+    queue(store, &[&one, &other]).await;
+    claim(store, 20, 100).await;
+    assert_eq!(backlog().await, Backlog { waiting: 2, oldest: Some(at(5)) });
+    store.finish_errand(other.id).await.unwrap();
+    assert_eq!(backlog().await, Backlog { waiting: 1, oldest: Some(at(7)) });
+    store.finish_errand(one.id).await.unwrap();
+    assert_eq!(backlog().await, Backlog::default());
+}
+
+pub(super) async fn each_errand_is_claimed_by_one(pair: &Pair) {
+    let store = &pair.identity;
+    let mut wanted = BTreeSet::new();
+    for number in 0..3 * RACERS as u64 {
+        let errand = errand(number, 1);
+        wanted.insert(errand.id);
+        queue(&**store, &[&errand]).await;
+    }
+    let got = race(|number| {
+        let store = Arc::clone(store);
+        async move {
+            let mut mine = Vec::new();
+            loop {
+                let limit = 1 + number as u32 % 5;
+                let claimed = store.claim_errands(at(10), at(100), limit).await.unwrap();
+                assert!(claimed.len() <= limit as usize);
+                if claimed.is_empty() {
+                    return mine;
+                }
+                mine.extend(claimed);
+            }
+        }
+    })
+    .await;
+    let got: Vec<ErrandRow> = got.into_iter().flatten().collect();
+    // What another one was claiming is passed over, and may be left.
+    let left = store.claim_errands(at(10), at(100), 1000).await.unwrap();
+    let all: Vec<ErrandRow> = got.into_iter().chain(left).collect();
+    assert!(all.iter().all(|errand| errand.attempts == 1));
+    assert_eq!(all.len(), wanted.len());
+    assert_eq!(all.iter().map(|errand| errand.id).collect::<BTreeSet<_>>(), wanted);
+}
