@@ -62,9 +62,14 @@ pub struct AccessClaims {
     /// The level reached (`urn:signalbox:1fa`, `urn:signalbox:2fa`, `urn:signalbox:phr`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
-    /// How it was reached (RFC 8176).
+    /// How it was reached (RFC 8176, and values of our own: see [`crate::policy::Method::amr`];
+    /// `device` for a trusted device).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// When a second factor was proved on the trusted device that stood in for one. A claim of
+    /// our own: `acr` does not speak of it, and each site decides how long it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_time: Option<i64>,
     /// The session it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,

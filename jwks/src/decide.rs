@@ -225,8 +225,8 @@ fn proof_is_strong_enough(
         return Ok(());
     };
     let has_level = token.level().is_some_and(|reached| reached >= needed);
-    if has_level
-        && used_an_allowed_factor(asked, needed, token)
+    if (has_level && used_an_allowed_factor(asked, needed, token)
+        || trusted_device_stands_in(asked, token, now))
         && is_young_enough(asked, token, now)
     {
         return Ok(());
@@ -240,6 +240,12 @@ fn used_an_allowed_factor(asked: &Effective<'_>, needed: Level, token: &Verified
     needed < Level::TwoFactor
         || asked.allowed_factors.is_empty()
         || asked.allowed_factors.iter().any(|method| method.amr().iter().any(was_used))
+}
+
+/// One factor proved at this sign-in, and a second one before, on a device that counts here.
+fn trusted_device_stands_in(asked: &Effective<'_>, token: &VerifiedToken, now: Time) -> bool {
+    token.level().is_some()
+        && token.device_time().is_some_and(|proved_at| asked.counts_device(proved_at, now))
 }
 
 fn is_young_enough(asked: &Effective<'_>, token: &VerifiedToken, now: Time) -> bool {

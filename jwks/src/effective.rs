@@ -1,14 +1,21 @@
 //! What a site asks of one request: its policy, as changed by the first rule that matches.
 
-use crate::policy::{Accept, Allow, Method, Policy, Require, Rule};
+use std::time::Duration;
 
-/// The part of a [`Policy`] that rules can change, for one method and path.
+use crate::{
+    Time,
+    policy::{Accept, Allow, Method, Policy, Require, Rule, TrustedDevice},
+};
+
+/// What a [`Policy`] asks for one method and path: its own words, or those of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effective<'p> {
     /// The level.
     pub require: Require,
     /// Factors that count; empty: every confirmed one.
     pub allowed_factors: &'p [Method],
+    /// Whether trusted devices count. Rules do not change this.
+    pub trusted_device: TrustedDevice,
     /// How old the proof may be, seconds.
     pub max_auth_age: Option<u64>,
     /// Who may enter.
@@ -17,7 +24,39 @@ pub struct Effective<'p> {
     pub accept: &'p Accept,
 }
 
+impl Effective<'_> {
+    /// Whether a proof by `method` is enough. Where one factor is, it is not asked which.
+    #[must_use]
+    pub fn counts(&self, method: Method) -> bool {
+        let is_listed = self.allowed_factors.is_empty() || self.allowed_factors.contains(&method);
+        match self.require {
+            Require::Public | Require::SignedIn => true,
+            Require::TwoFactor => is_listed,
+            Require::PhishingResistant => is_listed && method == Method::Hardware,
+        }
+    }
+
+    /// Whether a second factor proved at `proved_at` on a trusted device stands in for a present
+    /// one at `now`. It is as old as that proof, it is phishing-resistant nowhere, and it is no
+    /// factor that anybody lists.
+    #[must_use]
+    pub fn counts_device(&self, proved_at: Time, now: Time) -> bool {
+        let age = now.since(proved_at);
+        let is_listed = !self.allowed_factors.is_empty();
+        self.require <= Require::TwoFactor
+            && !(self.require == Require::TwoFactor && is_listed)
+            && self.trusted_device.span().is_some_and(|span| age <= span)
+            && self.max_auth_age.is_none_or(|max| age <= Duration::from_secs(max))
+    }
+}
+
 impl Policy {
+    /// What is asked where no rule speaks.
+    #[must_use]
+    pub fn without_rules(&self) -> Effective<'_> {
+        self.with_rule(None)
+    }
+
     /// What is asked of a request of `method` for the canonical `path`.
     #[must_use]
     pub fn effective(&self, method: &str, path: &str) -> Effective<'_> {
@@ -32,6 +71,7 @@ impl Policy {
             allowed_factors: rule
                 .and_then(|rule| rule.allowed_factors.as_ref())
                 .unwrap_or(&self.allowed_factors),
+            trusted_device: self.trusted_device,
             max_auth_age: rule.and_then(|rule| rule.max_auth_age).or(self.max_auth_age),
             allow: rule.and_then(|rule| rule.allow.as_ref()).unwrap_or(&self.allow),
             accept: rule.and_then(|rule| rule.accept.as_ref()).unwrap_or(&self.accept),

@@ -133,13 +133,17 @@ impl Method {
         }
     }
 
-    /// The `amr` values (RFC 8176) that show this method was used.
+    /// The `amr` values that show this method was used, and no other was: those of RFC 8176
+    /// section 2 where it has one (`otp` is a generator's code there, RFC 4226 and RFC 6238),
+    /// else our own.
     #[must_use]
     pub const fn amr(self) -> &'static [&'static str] {
         match self {
-            Self::Totp | Self::EmailOtp | Self::BackupCode => &["otp"],
+            Self::Totp => &["otp"],
             Self::Sms => &["sms"],
+            Self::EmailOtp => &["email"],
             Self::Hardware => &["hwk", "swk"],
+            Self::BackupCode => &["backup"],
         }
     }
 }
@@ -212,6 +216,17 @@ pub struct TrustedDevice {
     pub days: u32,
 }
 
+impl TrustedDevice {
+    /// How old the second factor proved on a trusted device may be; `None`: devices do not count.
+    #[must_use]
+    pub const fn span(self) -> Option<Duration> {
+        match self.days {
+            0 => None,
+            days => Some(Duration::from_secs(days as u64 * 24 * 3600)),
+        }
+    }
+}
+
 /// How a site's people sign in, or reset a password, on the JSON surfaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -243,8 +258,10 @@ pub struct Policy {
     /// The level.
     pub require: Require,
     /// Second factors that count here; empty: every confirmed one. Matters where two are required.
+    /// A backup code stands for no other factor: it counts where it is listed.
     pub allowed_factors: Vec<Method>,
-    /// Whether trusted devices count.
+    /// Whether trusted devices count. Where two factors are required and `allowed_factors` lists
+    /// any, they do not: a device does not tell which factor was proved on it.
     pub trusted_device: TrustedDevice,
     /// How old the proof may be, seconds; `None`: as old as the session.
     pub max_auth_age: Option<u64>,

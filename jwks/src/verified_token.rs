@@ -34,6 +34,7 @@ pub struct VerifiedToken {
     expires_at: Time,
     not_before: Time,
     auth_time: Option<Time>,
+    device_time: Option<Time>,
 }
 
 /// The claims that are one text each, in the order they are packed.
@@ -98,6 +99,7 @@ impl VerifiedToken {
             expires_at: Time::from_secs(claims.exp),
             not_before: claims.nbf.map_or(issued_at, |start| issued_at.max(Time::from_secs(start))),
             auth_time: claims.auth_time.map(Time::from_secs),
+            device_time: claims.device_time.map(Time::from_secs),
         })
     }
 
@@ -196,6 +198,13 @@ impl VerifiedToken {
     #[must_use]
     pub fn auth_time(&self) -> Option<Time> {
         self.auth_time
+    }
+
+    /// When a second factor was proved on the trusted device that stood in for one at this
+    /// sign-in.
+    #[must_use]
+    pub fn device_time(&self) -> Option<Time> {
+        self.device_time
     }
 
     /// When it was issued, to the millisecond where `jti` is a UUID of version 7 that agrees with
@@ -325,6 +334,7 @@ mod tests {
             auth_time: None,
             acr: None,
             amr: Vec::new(),
+            device_time: None,
             sid: None,
             tenant_id: None,
             roles: Vec::new(),

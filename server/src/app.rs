@@ -2,14 +2,15 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use jwks::verdict_cache::VerdictCache;
+use jwks::{Algorithm, Time, signing_key::SigningKey, verdict_cache::VerdictCache};
 
 use crate::{
     auth::hasher::Hasher,
     clock::Clock,
     config::Config,
+    domain::key::KeyRow,
     feed::Hub,
-    keyring::{self, KeyError, KeyRing},
+    keyring::{self, KeyError, KeyRing, LOAD_INTERVAL},
     mailer::Mailer,
     published_keys,
     seal::Sealer,
@@ -18,8 +19,6 @@ use crate::{
 
 /// How many verified tokens the server remembers.
 const VERDICTS: usize = 20_000;
-/// How often the keys are read anew without being told: covers times in rows that pass.
-const KEY_INTERVAL: Duration = Duration::from_secs(30);
 /// How often the store of identity is swept.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 /// How long to wait between two sweeps while there is more to take, so that they do not crowd
@@ -95,10 +94,7 @@ impl App {
     /// # Errors
     /// [`KeyError`] when a store fails; everything may be tried again.
     pub async fn prepare(&self) -> Result<(), KeyError> {
-        let now = self.clock.now();
-        let tokens = &self.config.tokens;
-        keyring::ensure_key(&*self.identity, &self.sealer, tokens, tokens.algorithm, now).await?;
-        self.load_keys().await?;
+        self.renew_keys().await?;
         crate::configured_sites::store(self).await?;
         Ok(())
     }
@@ -132,12 +128,39 @@ impl App {
         let mut changes = self.identity.feed_changes();
         loop {
             // Either way the keys are looked at: somebody may have written, or a time has passed.
-            drop(tokio::time::timeout(KEY_INTERVAL, changes.changed()).await);
-            if let Err(error) = self.load_keys().await {
+            drop(tokio::time::timeout(LOAD_INTERVAL, changes.changed()).await);
+            if let Err(error) = self.renew_keys().await {
                 tracing::warn!(%error, "the signing keys could not be read");
                 tokio::time::sleep(RETRY).await;
             }
         }
+    }
+
+    /// Reads the keys anew, and makes the one that is due.
+    async fn renew_keys(&self) -> Result<(), KeyError> {
+        self.load_keys().await?;
+        let now = self.clock.now();
+        let Some(due) = self.keys.due(&self.config.tokens, now) else { return Ok(()) };
+        let (tokens, store) = (&self.config.tokens, &*self.identity);
+        let event = |row: &KeyRow| keyring::unasked(row, now);
+        keyring::add_key(store, &self.sealer, tokens, tokens.algorithm, due, now, event).await?;
+        self.load_keys().await
+    }
+
+    /// The key to sign with at `now`. Keys that were read too long ago are read anew before.
+    ///
+    /// # Errors
+    /// [`KeyError`] when no key signs, or the keys cannot be read.
+    pub async fn signing_key(
+        &self,
+        algorithm: Algorithm,
+        now: Time,
+    ) -> Result<Arc<SigningKey>, KeyError> {
+        let lead = Duration::from_secs(self.config.tokens.key_lead);
+        if !self.keys.is_current(lead, self.clock.now()) {
+            self.load_keys().await?;
+        }
+        self.keys.signing(algorithm, now)
     }
 
     /// Reads the keys anew, and keeps the public ones for a start without the store.

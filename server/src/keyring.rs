@@ -3,6 +3,10 @@
 //! The life of a key is a matter of the times in its row: published when it is written, signing
 //! from `active_at`, gone after `expires_at`. A rotation is therefore one write, which two
 //! replicas or a kill -9 can neither halve nor double.
+//!
+//! Nobody signs with a key that others may not know: `tokens.key_lead` is longer than any server
+//! takes to read the keys, than anybody may keep a key set, and than clocks differ. And nobody
+//! signs by what was read longer ago than that: all keys of such a ring may be gone.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,8 +29,17 @@ use crate::{
     store::{IdentityStore, StoreError, identity::KeyAdded},
 };
 
+/// How often the keys are read anew without being told that there is something to read.
+pub const LOAD_INTERVAL: Duration = Duration::from_secs(5);
+/// How long others may keep the key set.
+pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
+/// How far apart clocks may be, and how long a reading may take.
+const SLACK: Duration = Duration::from_secs(30);
+/// The shortest `tokens.key_lead`: whoever reads the keys as seldom as they may has read a new one
+/// by then, from a server that had not read it yet itself.
+pub const LEAST_LEAD: Duration = LOAD_INTERVAL.saturating_add(JWKS_MAX_AGE).saturating_add(SLACK);
 /// How long a replaced key stays published beyond the life of the last token it can have signed.
-const GRACE: Duration = Duration::from_secs(60);
+pub const GRACE: Duration = Duration::from_secs(60);
 
 /// Why a key cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +53,9 @@ pub enum KeyError {
     /// The library made or read no key.
     #[error("a signing key cannot be made or read: {0}")]
     Library(String),
-    /// No key of that algorithm signs yet.
-    #[error("no {0} key is active")]
-    Missing(Algorithm),
+    /// No key signs yet.
+    #[error("no key is active")]
+    Missing,
 }
 
 struct Loaded {
@@ -54,6 +67,8 @@ struct Loaded {
 struct Ring {
     keys: Vec<Loaded>,
     published: Arc<KeySet>,
+    /// When the store was asked for them.
+    read_at: Option<Time>,
 }
 
 /// The keys.
@@ -67,7 +82,7 @@ impl KeyRing {
     #[must_use]
     pub fn remembering(keys: &JwkSet) -> Self {
         let published = Arc::new(KeySet::from_jwks(keys));
-        Self { ring: ArcSwap::from_pointee(Ring { keys: Vec::new(), published }) }
+        Self { ring: ArcSwap::from_pointee(Ring { published, ..Ring::default() }) }
     }
 
     /// Reads the keys anew.
@@ -103,7 +118,7 @@ impl KeyRing {
         } else {
             Arc::new(KeySet::from_jwks(&jwks))
         };
-        self.ring.store(Arc::new(Ring { keys, published }));
+        self.ring.store(Arc::new(Ring { keys, published, read_at: Some(now) }));
         Ok(())
     }
 
@@ -113,22 +128,42 @@ impl KeyRing {
         self.ring.load().published.clone()
     }
 
-    /// The key that signs with `algorithm` at `now`: the newest that is active.
+    /// Whether the keys were read at most `lead` before `now`: then nobody signs with one that is
+    /// not here, and none that signs here is gone.
+    #[must_use]
+    pub fn is_current(&self, lead: Duration, now: Time) -> bool {
+        self.ring.load().read_at.is_some_and(|read_at| now.since(read_at) <= lead)
+    }
+
+    /// The key that signs at `now`: the newest active one of `algorithm`; or, while that
+    /// algorithm's first one is still only published, the newest active one of any.
     ///
     /// # Errors
     /// [`KeyError::Missing`] when there is none.
     pub fn signing(&self, algorithm: Algorithm, now: Time) -> Result<Arc<SigningKey>, KeyError> {
-        self.ring
-            .load()
-            .keys
-            .iter()
-            .rev()
-            .find(|loaded| loaded.row.algorithm == algorithm && loaded.row.active_at <= now)
+        let ring = self.ring.load();
+        let mut active = ring.keys.iter().rev().filter(|loaded| loaded.row.active_at <= now);
+        let newest = active.clone().next();
+        active
+            .find(|loaded| loaded.row.algorithm == algorithm)
+            .or(newest)
             .map(|loaded| loaded.key.clone())
-            .ok_or(KeyError::Missing(algorithm))
+            .ok_or(KeyError::Missing)
     }
 
-    /// Whether there is a key that signs with `algorithm` at `now`.
+    /// The key that is to be made at `now`: the first of `tokens.algorithm`, or the successor of
+    /// one that has become as old as `tokens.key_rotation` allows.
+    #[must_use]
+    pub fn due(&self, tokens: &TokensSection, now: Time) -> Option<Due> {
+        let ring = self.ring.load();
+        let newest = ring.keys.iter().rev().find(|key| key.row.algorithm == tokens.algorithm);
+        let schedule = Duration::from_secs(tokens.key_rotation);
+        let due = if newest.is_none() { Due::First } else { Due::Older(schedule) };
+        let is_off = due != Due::First && schedule.is_zero();
+        (!is_off && due.is_due(newest.map(|newest| &newest.row), now)).then_some(due)
+    }
+
+    /// Whether there is a key that signs at `now`.
     #[must_use]
     pub fn is_ready(&self, algorithm: Algorithm, now: Time) -> bool {
         self.signing(algorithm, now).is_ok()
@@ -144,11 +179,32 @@ fn open(sealer: &Sealer, row: &KeyRow) -> Result<SigningKey, KeyError> {
     SigningKey::from_der(row.algorithm, &der).map_err(|error| KeyError::Library(error.to_string()))
 }
 
-/// Makes a signing key and publishes it as the successor of the newest of its algorithm. A first
-/// key signs at once; a successor after `tokens.key_lead`, and its predecessor stays published
-/// until the last token it can have signed is dead.
+/// When a key is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// If there is none of the algorithm.
+    First,
+    /// If the newest of the algorithm was published at least so long ago.
+    Older(Duration),
+    /// Whatever there is.
+    Now,
+}
+
+impl Due {
+    fn is_due(self, newest: Option<&KeyRow>, now: Time) -> bool {
+        match (self, newest) {
+            (Self::Now, _) | (Self::First, None) => true,
+            (Self::First, Some(_)) | (Self::Older(_), None) => false,
+            (Self::Older(age), Some(newest)) => newest.published_at.plus(age) <= now,
+        }
+    }
+}
+
+/// Makes a signing key, if that is due, and publishes it as the successor of the newest of its
+/// algorithm. It signs after `tokens.key_lead`, and its predecessor stays published until the last
+/// token it can have signed is dead. The very first key of an installation signs at once.
 ///
-/// `Ok(None)`: another replica was faster, and its key is there now.
+/// `Ok(None)`: it was not due, or another replica was faster, and its key is there now.
 ///
 /// # Errors
 /// [`KeyError`] when the store or the library fails.
@@ -157,20 +213,26 @@ pub async fn add_key(
     sealer: &Sealer,
     tokens: &TokensSection,
     algorithm: Algorithm,
+    due: Due,
     now: Time,
     event: impl FnOnce(&KeyRow) -> Event,
 ) -> Result<Option<KeyRow>, KeyError> {
+    let rows = store.list_signing_keys(now).await?;
+    // What is judged here is what the store is told to expect: of two replicas for which a key is
+    // due, the second finds another one than it has judged.
+    let newest = rows.iter().rev().find(|row| row.algorithm == algorithm);
+    if !due.is_due(newest, now) {
+        return Ok(None);
+    }
     // RSA keys take a varying while to make.
     let key = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm))
         .await
         .map_err(|error| KeyError::Library(error.to_string()))?
         .map_err(|error| KeyError::Library(error.to_string()))?;
-    let rows = store.list_signing_keys(now).await?;
-    let newest = rows.iter().rev().find(|row| row.algorithm == algorithm);
-    let active_at = match newest {
-        None => now,
-        Some(_) => now.plus(Duration::from_secs(tokens.key_lead)),
-    };
+    // A clock that is behind makes no successor that is older than its predecessor.
+    let published_at = newest.map_or(now, |newest| now.max(newest.published_at));
+    let active_at =
+        if rows.is_empty() { now } else { published_at.plus(Duration::from_secs(tokens.key_lead)) };
     let longest = Duration::from_secs(tokens.access_ttl.max(tokens.id_ttl));
     let row = KeyRow {
         kid: key.kid().to_owned(),
@@ -178,7 +240,7 @@ pub async fn add_key(
         sealed: sealer.seal(&sealed_name(key.kid()), key.to_der())?,
         public_jwk: serde_json::to_string(key.public_jwk())
             .map_err(|error| KeyError::Library(error.to_string()))?,
-        published_at: now,
+        published_at,
         active_at,
         expires_at: None,
     };
@@ -190,22 +252,10 @@ pub async fn add_key(
     }
 }
 
-/// Makes sure that there is a key of `algorithm`.
-///
-/// # Errors
-/// [`KeyError`] when the store or the library fails.
-pub async fn ensure_key(
-    store: &dyn IdentityStore,
-    sealer: &Sealer,
-    tokens: &TokensSection,
-    algorithm: Algorithm,
-    now: Time,
-) -> Result<(), KeyError> {
-    let rows = store.list_signing_keys(now).await?;
-    if rows.iter().any(|row| row.algorithm == algorithm) {
-        return Ok(());
-    }
-    add_key(store, sealer, tokens, algorithm, now, |row| Event {
+/// The event of a key that no command asked for.
+#[must_use]
+pub fn unasked(row: &KeyRow, now: Time) -> Event {
+    Event {
         id: new_id(now),
         at: now,
         action: Action::KeyRotated,
@@ -216,8 +266,124 @@ pub async fn ensure_key(
         ip: None,
         user_agent: None,
         request_id: None,
-        details: json!({ "kid": row.kid, "algorithm": algorithm.as_str() }),
-    })
-    .await?;
-    Ok(())
+        details: json!({ "kid": row.kid, "algorithm": row.algorithm.as_str(), "by": "schedule" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::{data_dir::tests::Scratch, store::embedded::Embedded};
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    struct Ground {
+        store: Arc<Embedded>,
+        sealer: Sealer,
+        tokens: TokensSection,
+        _folder: Scratch,
+    }
+
+    impl Ground {
+        fn new() -> Self {
+            let folder = Scratch::new();
+            Self {
+                store: Embedded::open(&folder.0).unwrap(),
+                sealer: Sealer::new(&[7; 32]).unwrap(),
+                tokens: TokensSection::default(),
+                _folder: folder,
+            }
+        }
+
+        async fn add(&self, algorithm: Algorithm, due: Due, now: Time) -> Option<KeyRow> {
+            let event = |row: &KeyRow| unasked(row, now);
+            add_key(&*self.store, &self.sealer, &self.tokens, algorithm, due, now, event)
+                .await
+                .unwrap()
+        }
+
+        async fn ring(&self, now: Time) -> KeyRing {
+            let ring = KeyRing::default();
+            ring.load(&*self.store, &self.sealer, now).await.unwrap();
+            ring
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_key_of_all_signs_at_once_and_every_other_after_the_lead() {
+        let ground = Ground::new();
+        let start = Time::from_secs(1_000_000);
+        let lead = Duration::from_secs(ground.tokens.key_lead);
+        let first = ground.add(Algorithm::ES256, Due::First, start).await.unwrap();
+        assert_eq!(first.active_at, start);
+        // The first of another algorithm is as unknown to everybody as any successor.
+        for algorithm in [Algorithm::EdDSA, Algorithm::ES256] {
+            let next = ground.add(algorithm, Due::Now, start).await.unwrap();
+            assert_eq!(next.active_at, start.plus(lead));
+        }
+        let ring = ground.ring(start).await;
+        let signing = |now| ring.signing(Algorithm::EdDSA, now).unwrap();
+        let just_before = start.plus(lead).minus(Duration::from_millis(1));
+        assert_eq!(signing(just_before).kid(), first.kid);
+        assert_eq!(signing(start.plus(lead)).algorithm(), Algorithm::EdDSA);
+    }
+
+    #[tokio::test]
+    async fn of_many_servers_one_makes_the_key_that_is_due() {
+        let ground = Ground::new();
+        let mut now = Time::from_secs(1_000_000);
+        let age = Duration::from_secs(ground.tokens.key_rotation);
+        for due in [Due::First, Due::Older(age), Due::Older(age), Due::First] {
+            let tries = (0..16).map(|_| ground.add(Algorithm::ES256, due, now));
+            let made = join_all(tries).await.into_iter().flatten().count();
+            let wanted = usize::from(due != Due::First || now == Time::from_secs(1_000_000));
+            assert_eq!(made, wanted, "{due:?}");
+            now = now.plus(age);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_is_due_at_its_age_and_never_where_that_is_left_to_commands() {
+        let ground = Ground::new();
+        let start = Time::from_secs(1_000_000);
+        let mut tokens = ground.tokens.clone();
+        tokens.key_rotation = DAY.as_secs();
+        assert_eq!(ground.ring(start).await.due(&tokens, start), Some(Due::First));
+        ground.add(Algorithm::ES256, Due::First, start).await.unwrap();
+        let ring = ground.ring(start).await;
+        assert_eq!(ring.due(&tokens, start.plus(DAY).minus(Duration::from_millis(1))), None);
+        assert_eq!(ring.due(&tokens, start.plus(DAY)), Some(Due::Older(DAY)));
+        tokens.key_rotation = 0;
+        assert_eq!(ring.due(&tokens, start.plus(1000 * DAY)), None);
+        tokens.algorithm = Algorithm::EdDSA;
+        assert_eq!(ring.due(&tokens, start), Some(Due::First));
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_behind_still_makes_the_newest_key() {
+        let ground = Ground::new();
+        let now = Time::from_secs(1_000_000);
+        ground.add(Algorithm::ES256, Due::First, now).await.unwrap();
+        let second = ground.add(Algorithm::ES256, Due::Now, now).await.unwrap();
+        let behind = now.minus(Duration::from_secs(5));
+        let third = ground.add(Algorithm::ES256, Due::Now, behind).await.unwrap();
+        assert!(third.active_at >= second.active_at);
+        let later = now.plus(DAY);
+        let ring = ground.ring(later).await;
+        assert_eq!(ring.signing(Algorithm::ES256, later).unwrap().kid(), third.kid);
+        assert!(ground.add(Algorithm::ES256, Due::Now, later).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_was_read_too_long_ago_is_not_current() {
+        let ground = Ground::new();
+        let now = Time::from_secs(1_000_000);
+        let lead = Duration::from_secs(600);
+        assert!(!KeyRing::default().is_current(lead, now));
+        let ring = ground.ring(now).await;
+        assert!(ring.is_current(lead, now.plus(lead)));
+        assert!(!ring.is_current(lead, now.plus(lead).plus(Duration::from_millis(1))));
+    }
 }

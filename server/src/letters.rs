@@ -219,3 +219,63 @@ pub fn tenant_joined(app: &App, user: &User, tenant: &str, now: Time) -> Letter 
         app,
     )
 }
+
+/// Tells the owner that a factor was removed.
+#[must_use]
+pub fn factor_removed(app: &App, user: &User, method: &str, now: Time) -> Letter {
+    let what = format!(
+        "a second factor ({method}) was removed from your account. Every other session was \
+         signed out, and no device is trusted any more."
+    );
+    letter(
+        &user.email,
+        "A second factor was removed",
+        &[
+            &format!("Hello {},", user.name),
+            &what,
+            "If it was not you, change your password and ask an administrator for help at once.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// Tells the owner that there are new backup codes.
+#[must_use]
+pub fn backup_codes_renewed(app: &App, user: &User, now: Time) -> Letter {
+    letter(
+        &user.email,
+        "New backup codes were made",
+        &[
+            &format!("Hello {},", user.name),
+            "new backup codes were made for your account. The old ones are good for nothing, and \
+             no device is trusted any more.",
+            "If it was not you, change your password and ask an administrator for help at once.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// A code that proves a factor, or confirms one. The subject, which telephones show to anybody,
+/// does not hold it.
+#[must_use]
+pub fn code(app: &App, user: &User, code: &str, expires_at: Time) -> Letter {
+    let what = format!("your code is {code}");
+    letter(
+        &user.email,
+        "Your code",
+        &[
+            "Hello,",
+            &what,
+            "It is good for ten minutes, once, and only where it was asked for. Nobody will ask \
+             you to tell it to them.",
+            "If you did not ask for it, somebody knows your password: change it.",
+        ],
+        None,
+        expires_at,
+        app,
+    )
+}

@@ -30,7 +30,7 @@ pub struct Grant<'g> {
     pub scope: &'g str,
     /// The client's nonce, for the ID token.
     pub nonce: Option<String>,
-    /// What the ID token is signed with.
+    /// What the ID token is signed with, once a key of that algorithm signs.
     pub id_algorithm: Algorithm,
 }
 
@@ -48,9 +48,9 @@ pub struct Minted {
 /// Mints an access and an ID token at `now`.
 ///
 /// # Errors
-/// [`AuthError::Busy`] while no key of the wanted algorithm signs yet, [`AuthError::Internal`]
+/// [`AuthError::Busy`] while no key signs, or the keys cannot be read, [`AuthError::Internal`]
 /// when signing fails.
-pub fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted> {
+pub async fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted> {
     let tokens = &app.config.tokens;
     let Grant { user, session, .. } = grant;
     let proof = &session.proof;
@@ -71,13 +71,14 @@ pub fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted> {
         auth_time: Some(proof.auth_time.secs()),
         acr: Some(proof.acr.acr().to_owned()),
         amr: proof.amr.clone(),
+        device_time: proof.device_at.map(Time::secs),
         sid: Some(session.sid.to_string()),
         tenant_id: Some(session.tenant_id.clone()),
         roles: user.roles.clone(),
         email: Some(user.email.clone()),
         name: (!user.name.is_empty()).then(|| user.name.clone()),
     };
-    let access_token = sign(app, tokens.algorithm, ACCESS_TOKEN_TYPE, &access, now)?;
+    let access_token = sign(app, tokens.algorithm, ACCESS_TOKEN_TYPE, &access, now).await?;
     let id = IdClaims {
         iss: app.issuer.clone(),
         sub: user.id.to_string(),
@@ -91,18 +92,18 @@ pub fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted> {
         sid: session.sid.to_string(),
         at_hash: Some(at_hash(&access_token)),
     };
-    let id_token = sign(app, grant.id_algorithm, ID_TOKEN_TYPE, &id, now)?;
+    let id_token = sign(app, grant.id_algorithm, ID_TOKEN_TYPE, &id, now).await?;
     Ok(Minted { access_token, id_token, expires_in: access_life.as_secs() })
 }
 
-fn sign<T: serde::Serialize>(
+async fn sign<T: serde::Serialize>(
     app: &App,
     algorithm: Algorithm,
     typ: &str,
     claims: &T,
     now: Time,
 ) -> AuthResult<String> {
-    let key = app.keys.signing(algorithm, now).map_err(|error| {
+    let key = app.signing_key(algorithm, now).await.map_err(|error| {
         tracing::error!(%error, "no key to sign with");
         AuthError::Busy
     })?;

@@ -53,6 +53,26 @@ impl World {
     }
 }
 
+impl World {
+    /// The newest code that was sent to `address`.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn mailed_code(&self, address: &str) -> String {
+        let mails = self.mails(address).await;
+        let code = mails.iter().find_map(|mail| code_in(mail["text"].as_str()?));
+        code.unwrap_or_else(|| panic!("no code for {address} in {mails:?}"))
+    }
+}
+
+/// The six digits in `text`.
+#[must_use]
+pub fn code_in(text: &str) -> Option<String> {
+    let mut runs = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let is_code = |run: &&str| run.len() == 6 && run.bytes().all(|byte| byte.is_ascii_digit());
+    runs.find(is_code).map(str::to_owned)
+}
+
 /// When a mail left, so that the text of a later one is greater.
 fn sent_at(mail: &Value) -> String {
     let text = mail["sentAt"].as_str().unwrap().trim_end_matches('Z');

@@ -224,13 +224,57 @@ impl World {
     }
 }
 
+impl World {
+    /// Somebody with a verified address, to which codes are mailed.
+    pub async fn enrolled_by_mail(&self) -> Person {
+        let mut person = self.person().await;
+        let session = self.sign_in(&person).await;
+        self.enrol_by_mail(&mut person, &session).await;
+        person
+    }
+
+    /// Sets codes by mail up for somebody who has just signed in.
+    pub async fn enrol_by_mail(&self, person: &mut Person, session: &Session) {
+        let rail = self.rail();
+        let wanted = json!({ "method": "EMAIL_OTP" });
+        let set_up = rail.post_as(&session.access, "/mfa/setup", wanted).await.data(200);
+        person.take_secrets(&set_up);
+        let code = self.mailed_code(&person.email).await;
+        let answer = json!({ "method": "EMAIL_OTP", "code": code });
+        let confirmed = rail.post_as(&session.access, "/mfa/setup/confirm", answer).await;
+        assert_eq!(confirmed.data(200)["enabled"], true);
+    }
+
+    /// Has a code mailed for half a sign-in.
+    pub async fn challenged_code(&self, person: &Person, half: &str) -> String {
+        let wanted = json!({ "mfaToken": half, "method": "EMAIL_OTP" });
+        let sent = self.rail().post("/mfa/challenge", wanted).await.data(200);
+        assert_eq!(sent["sent"], true, "{sent}");
+        self.mailed_code(&person.email).await
+    }
+
+    /// Signs somebody with an authenticator in on a device that is trusted from then on: its
+    /// token.
+    pub async fn trusted_device(&self, person: &Person) -> String {
+        let half = self.half_sign_in(person).await;
+        let answer = json!({ "mfaToken": half, "code": person.code(self), "trustDevice": true });
+        let data = self.rail().post("/mfa/verify", answer).await.data(200);
+        data["deviceToken"].as_str().unwrap_or_else(|| panic!("{data}")).to_owned()
+    }
+}
+
+/// The body of a sign-in on a trusted device.
+#[must_use]
+pub fn on_device(person: &Person, token: &str) -> Value {
+    json!({ "email": person.email, "password": person.password, "deviceToken": token })
+}
+
 impl Person {
     /// Keeps what a set-up showed.
-    ///
-    /// # Panics
-    /// When it shows no secret.
     pub fn take_secrets(&mut self, set_up: &Value) {
-        self.secret = Some(set_up["secret"].as_str().unwrap().to_owned());
+        if let Some(secret) = set_up["secret"].as_str() {
+            self.secret = Some(secret.to_owned());
+        }
         if let Some(codes) = set_up["backupCodes"].as_array() {
             self.backup_codes = codes.iter().map(|code| code.as_str().unwrap().into()).collect();
         }

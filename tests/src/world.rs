@@ -243,7 +243,7 @@ impl World {
     pub fn plan() -> Plan {
         let mut plan = Plan { layout: Layout::Together, settings: Vec::new() };
         // Everybody here comes from one network.
-        for limit in ["password_per_network", "register_per_network"] {
+        for limit in ["password_per_network", "register_per_network", "codes_sent_per_network"] {
             plan = plan.set(&format!("limits.{limit}"), 1_000_000);
         }
         plan

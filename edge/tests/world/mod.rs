@@ -370,6 +370,7 @@ impl Issuer {
             auth_time: Some(now.secs()),
             acr: Some(Level::TwoFactor.acr().into()),
             amr: vec!["pwd".into(), "otp".into()],
+            device_time: None,
             sid: Some("session-1".into()),
             tenant_id: None,
             roles: vec!["staff".into(), "ops".into()],

@@ -452,6 +452,68 @@ fn only_factors_that_the_site_allows_count() {
 }
 
 #[test]
+fn every_method_shows_itself_and_no_other() {
+    use crate::policy::Method;
+    for used in Method::ALL {
+        for value in used.amr() {
+            for allowed in Method::ALL {
+                let request = Request::good()
+                    .claim("amr", json!(["pwd", value, "mfa"]))
+                    .policy("allowed_factors", json!([allowed]));
+                let expected = if used == allowed { "200 allow" } else { "401 insufficient" };
+                assert_eq!(request.answer(), expected, "{value} where {allowed} is allowed");
+            }
+        }
+    }
+}
+
+const DAY: i64 = 24 * 3600;
+
+/// A password now, and a second factor so long before the token on a trusted device.
+fn by_device(age: i64) -> Request {
+    Request::good()
+        .claim("acr", "urn:signalbox:1fa")
+        .claim("amr", json!(["pwd", "device"]))
+        .claim("device_time", IAT + 100 - age)
+}
+
+#[test]
+fn a_trusted_device_stands_in_for_as_many_days_as_the_site_says() {
+    let at = |days: u32, age: i64| {
+        by_device(age).policy("trusted_device", json!({ "days": days })).answer()
+    };
+    assert_eq!(at(30, 0), "200 allow");
+    assert_eq!(at(30, 30 * DAY), "200 allow");
+    assert_eq!(at(30, 30 * DAY + 1), "401 insufficient");
+    assert_eq!(at(1, DAY + 1), "401 insufficient");
+    assert_eq!(at(0, 0), "401 insufficient");
+    // A new site counts none.
+    assert_eq!(by_device(0).answer(), "401 insufficient");
+}
+
+#[test]
+fn a_trusted_device_is_no_present_factor() {
+    let trusting = |age| by_device(age).policy("trusted_device", json!({ "days": 30 }));
+    let phr = trusting(0).policy("require", "phishing_resistant");
+    assert_eq!(phr.answer(), "401 insufficient");
+    for factors in [json!(["TOTP"]), json!(["TOTP", "SMS", "EMAIL_OTP", "HARDWARE", "BACKUP_CODE"])]
+    {
+        let listed = trusting(0).policy("allowed_factors", factors);
+        assert_eq!(listed.answer(), "401 insufficient");
+    }
+    // As old as the proof it stands for, however young the password.
+    let aged = |max: u64| trusting(400).claim("auth_time", IAT + 100).policy("max_auth_age", max);
+    assert_eq!(aged(400).answer(), "200 allow");
+    assert_eq!(aged(399).answer(), "401 insufficient");
+    // By itself it is nothing.
+    for acr in [Value::Null, json!("urn:elsewhere:gold")] {
+        assert_eq!(trusting(0).claim("acr", acr).answer(), "401 insufficient");
+    }
+    // And where one factor is enough, it takes nothing away.
+    assert_eq!(by_device(99 * DAY).policy("require", "signed_in").answer(), "200 allow");
+}
+
+#[test]
 fn a_client_is_judged_by_scopes_and_allow_and_not_by_level() {
     assert_eq!(Request::of_client().answer(), "200 allow");
     let strict = Request::of_client()
@@ -544,9 +606,10 @@ fn requests() -> impl Strategy<Value = Request> {
         },
     );
     let age = proptest::option::of(100..500_u64);
+    let days = prop::sample::select(vec![0, 1, 30]);
     let policy = (require.clone(), allow.clone(), accept, age, words(&["TOTP", "HARDWARE"]), any::<bool>(),
-        proptest::option::of((require, allow)))
-        .prop_map(|(require, allow, accept, age, factors, first_party, rule)| {
+        proptest::option::of((require, allow)), days)
+        .prop_map(|(require, allow, accept, age, factors, first_party, rule, days)| {
             let rules: Vec<Value> = rule
                 .map(|(require, allow)| json!({ "prefix": "/page", "require": require, "allow": allow }))
                 .into_iter()
@@ -554,6 +617,7 @@ fn requests() -> impl Strategy<Value = Request> {
             json!({
                 "require": require, "allow": allow, "accept": accept, "max_auth_age": age,
                 "allowed_factors": factors, "first_party": first_party, "rules": rules,
+                "trusted_device": { "days": days },
             })
         });
     let acr = prop::sample::select(vec![
@@ -570,12 +634,14 @@ fn requests() -> impl Strategy<Value = Request> {
         words(&["reader", "admin"]),
         proptest::option::of(0..600_i64),
         any::<bool>(),
+        proptest::option::of(prop_oneof![0..600_i64, 0..40 * DAY]),
     )
-        .prop_map(|(acr, aud, is_client, amr, roles, age, session)| {
+        .prop_map(|(acr, aud, is_client, amr, roles, age, session, device)| {
             let claims = json!({
                 "acr": acr, "aud": aud, "sub": if is_client { "c1" } else { "u1" }, "amr": amr,
                 "roles": roles, "auth_time": age.map(|age| IAT - age),
                 "sid": session.then_some("s1"), "scope": "read",
+                "device_time": device.map(|age| IAT - age),
             });
             let Value::Object(claims) = claims else { unreachable!() };
             claims
@@ -649,6 +715,30 @@ proptest! {
             if had_more && !was_client {
                 prop_assert!(weaker.decide().status() != 200 || request.decide().status() == 200);
             }
+        }
+    }
+
+    #[test]
+    fn an_older_device_never_widens(request in requests(), age in 0..40 * DAY, secs in 1..DAY) {
+        let older = request.clone().claim("device_time", IAT - age - secs);
+        let younger = request.claim("device_time", IAT - age);
+        prop_assert!(older.decide().status() != 200 || younger.decide().status() == 200);
+    }
+
+    #[test]
+    fn a_device_opens_only_what_two_factors_open_and_only_where_devices_count(request in requests()) {
+        let without = request.clone().claim("device_time", Value::Null);
+        if request.decide().status() == 200 && without.decide().status() != 200 {
+            prop_assert!(request.site["policy"]["trusted_device"]["days"] != json!(0));
+            prop_assert!(request.token().unwrap().level().is_some());
+            let present = without.claim("acr", "urn:signalbox:2fa").claim("auth_time", IAT);
+            prop_assert_eq!(present.decide().status(), 200);
+            let strict = request.policy("require", "phishing_resistant").policy("rules", json!([]));
+            prop_assert!(strict.decide().status() != 200);
+        }
+        else {
+            // Nobody is kept out by it.
+            prop_assert_eq!(request.decide().status(), without.decide().status());
         }
     }
 

@@ -7,7 +7,7 @@ use super::{AdminError, AdminResult, event, rfc3339};
 use crate::{
     app::App,
     domain::{audit::Action, key::KeyRow},
-    keyring,
+    keyring::{self, Due},
 };
 
 /// The keys that are not expired, oldest first.
@@ -21,13 +21,20 @@ pub(super) async fn list(app: &Arc<App>) -> AdminResult<Value> {
 pub(super) async fn rotate(app: &Arc<App>, algorithm: Option<Algorithm>) -> AdminResult<Value> {
     let now = app.clock.now();
     let algorithm = algorithm.unwrap_or(app.config.tokens.algorithm);
-    let added =
-        keyring::add_key(&*app.identity, &app.sealer, &app.config.tokens, algorithm, now, |row| {
+    let added = keyring::add_key(
+        &*app.identity,
+        &app.sealer,
+        &app.config.tokens,
+        algorithm,
+        Due::Now,
+        now,
+        |row| {
             let details = json!({ "kid": row.kid, "algorithm": algorithm.as_str() });
             event(Action::KeyRotated, now, details)
-        })
-        .await?
-        .ok_or(AdminError::Raced)?;
+        },
+    )
+    .await?
+    .ok_or(AdminError::Raced)?;
     let rows = app.identity.list_signing_keys(now).await?;
     Ok(describe(&added, &rows, now))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jwks::{
     Time,
+    effective::Effective,
     policy::{Level, Method, Policy},
     site::{Site, SiteStatus},
 };
@@ -11,7 +12,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
+    devices,
     error::{AuthError, AuthResult, FieldProblem},
+    known_device::KnownDevice,
     origin::Origin,
     sessions::{look_again, make_room},
     tenants, throttle,
@@ -43,6 +46,8 @@ pub struct SignIn {
     pub remember: bool,
     /// The site the tokens are for.
     pub site_key: Option<String>,
+    /// What a trusted device was given.
+    pub device_token: Option<String>,
     /// The tenant to act in; `None`: their own.
     pub tenant_id: Option<String>,
 }
@@ -86,6 +91,7 @@ enum Verdict {
     NotVerified,
     Factor(Vec<Method>),
     Enrol,
+    Device,
     Open,
 }
 
@@ -101,6 +107,13 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
     let user = app.identity.find_user_by_login(&key).await?;
     // One budget for one account, by whichever of its names it is called.
     let account = user.as_ref().map_or(key.as_str(), |user| &user.email_key);
+    let device = devices::recognise(app, user.as_ref(), request.device_token.as_deref()).await?;
+    let origin = &match (&user, &device) {
+        (Some(user), Some(device)) => {
+            Origin { known: Some(KnownDevice::of(user, device.id)), ..origin.clone() }
+        }
+        _ => origin.clone(),
+    };
     let counted = throttle::count_password(app, origin, account, now).await?;
     let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
     let compared = match app.hasher.compare(&request.password, stored).await {
@@ -117,8 +130,12 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
         }
         _ => Vec::new(),
     };
-    let policy = site.as_ref().map_or(&app.config.policy.default, |site| &site.policy);
-    let verdict = judge(user.as_ref(), compared.matches, &factors, policy);
+    let asked = policy_for(app, site.as_ref()).without_rules();
+    let trusted = device.filter(|device| {
+        user.as_ref().is_some_and(|user| device.is_trusted_by(user, now))
+            && asked.counts_device(device.created_at, now)
+    });
+    let verdict = judge(user.as_ref(), compared.matches, &factors, &asked, trusted.is_some());
 
     // A right password of an account that may not sign in costs what a wrong one does.
     if !matches!(verdict, Verdict::Refused(_)) {
@@ -145,26 +162,42 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
             {
                 app.identity.renew_password_hash(user.id, old, &new).await?;
             }
-            match verdict {
-                Verdict::Factor(methods) => {
-                    let half =
-                        begin(app, origin, &request, &user, Outstanding::Verify, methods, now);
-                    return half.await.map(SignedIn::Half);
+            let half = match verdict {
+                Verdict::Factor(methods) => Some((Outstanding::Verify, methods)),
+                Verdict::Enrol => Some((Outstanding::Enrol, Vec::new())),
+                Verdict::Device | Verdict::Open | Verdict::Refused(_) | Verdict::NotVerified => {
+                    None
                 }
-                Verdict::Enrol => {
-                    let half =
-                        begin(app, origin, &request, &user, Outstanding::Enrol, Vec::new(), now);
-                    return half.await.map(SignedIn::Half);
-                }
-                Verdict::Open | Verdict::Refused(_) | Verdict::NotVerified => user,
+            };
+            if let Some((outstanding, methods)) = half {
+                let login = PendingLogin {
+                    user_id: user.id,
+                    outstanding,
+                    client_id: origin.client_id.clone(),
+                    tenant_id: user.tenant_id.clone(),
+                    site_key: request.site_key,
+                    methods,
+                    factor_proved_at: None,
+                    remember: request.remember,
+                    created_at: now,
+                    expires_at: now.plus(Duration::from_secs(app.config.tokens.login_ttl)),
+                };
+                return begin(app, login, now).await.map(SignedIn::Half);
             }
+            user
         }
     };
-    let proof = Proof {
-        acr: Level::OneFactor,
-        amr: vec!["pwd".to_owned()],
-        auth_time: now,
-        device_at: None,
+    let proof = match &trusted {
+        Some(device) => {
+            app.identity.touch_device(user.id, device.id, now).await?;
+            devices::proof(device, now)
+        }
+        None => Proof {
+            acr: Level::OneFactor,
+            amr: vec!["pwd".to_owned()],
+            auth_time: now,
+            device_at: None,
+        },
     };
     match complete(app, origin, user, proof, request.remember, site.as_ref(), now).await {
         Ok(tokens) => Ok(SignedIn::Tokens(Box::new(tokens))),
@@ -174,8 +207,20 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
     }
 }
 
-/// PURE: what the password leads to.
-fn judge(user: Option<&User>, matches: bool, factors: &[Factor], policy: &Policy) -> Verdict {
+/// What is asked where the tokens will be for.
+#[must_use]
+pub fn policy_for<'p>(app: &'p App, site: Option<&'p Site>) -> &'p Policy {
+    site.map_or(&app.config.policy.default, |site| &site.policy)
+}
+
+/// PURE: what the password leads to. `on_device`: from a trusted device that counts there.
+fn judge(
+    user: Option<&User>,
+    matches: bool,
+    factors: &[Factor],
+    asked: &Effective<'_>,
+    on_device: bool,
+) -> Verdict {
     let Some(user) = user else {
         return Verdict::Refused("unknown");
     };
@@ -190,12 +235,21 @@ fn judge(user: Option<&User>, matches: bool, factors: &[Factor], policy: &Policy
     }
     let methods = usable_methods(factors);
     if !methods.is_empty() {
-        Verdict::Factor(methods)
-    } else if policy.require.level().is_some_and(|level| level >= Level::TwoFactor) {
+        if on_device { Verdict::Device } else { Verdict::Factor(offered(asked, methods)) }
+    } else if asked.require.level().is_some_and(|level| level >= Level::TwoFactor) {
         Verdict::Enrol
     } else {
         Verdict::Open
     }
+}
+
+/// PURE: of the methods somebody can prove, or set up, those that are enough where this is asked.
+/// All of them where none is: whoever has a factor proves it before anything else.
+#[must_use]
+pub fn offered(asked: &Effective<'_>, methods: Vec<Method>) -> Vec<Method> {
+    let enough: Vec<Method> =
+        methods.iter().copied().filter(|method| asked.counts(*method)).collect();
+    if enough.is_empty() { methods } else { enough }
 }
 
 /// The methods a person can prove, in the order they were set up, backup codes last. Backup codes
@@ -242,30 +296,15 @@ pub async fn find_open_site(app: &App, site_key: Option<&str>) -> AuthResult<Opt
     Ok(site)
 }
 
-async fn begin(
-    app: &App,
-    origin: &Origin,
-    request: &SignIn,
-    user: &User,
-    outstanding: Outstanding,
-    methods: Vec<Method>,
-    now: Time,
-) -> AuthResult<HalfSignedIn> {
-    let expires_in = app.config.tokens.login_ttl;
+/// Keeps half a sign-in, and makes the token that stands for it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn begin(app: &App, login: PendingLogin, now: Time) -> AuthResult<HalfSignedIn> {
     let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
-    let login = PendingLogin {
-        user_id: user.id,
-        outstanding,
-        client_id: origin.client_id.clone(),
-        tenant_id: user.tenant_id.clone(),
-        site_key: request.site_key.clone(),
-        methods: methods.clone(),
-        remember: request.remember,
-        created_at: now,
-        expires_at: now.plus(Duration::from_secs(expires_in)),
-    };
     app.sessions.begin_login(&token.hash(), &login).await?;
-    Ok(HalfSignedIn { token, methods, expires_in })
+    let expires_in = login.expires_at.since(now).as_secs();
+    Ok(HalfSignedIn { token, methods: login.methods, expires_in })
 }
 
 /// Opens the session of a completed sign-in, in the tenant that `user` stands in, and mints its
@@ -305,7 +344,7 @@ pub async fn complete(
     let mut event = origin.event_of(sid, Action::LoginSuccess, Some(user.id), now, details);
     event.site_key.clone_from(&session.site_key);
     let (refresh_token, family) = new_family(app, &session, &origin.client_id, now);
-    let minted = mint_for(app, &user, &session, site, &origin.client_id, now)?;
+    let minted = mint_for(app, &user, &session, site, &origin.client_id, now).await?;
     app.identity.record_login(user.id, now, &event).await?;
     let closed = app.sessions.open_session(&session, &family, SESSIONS_KEPT).await?;
     make_room(app, origin, &session, &closed, now).await?;
@@ -344,7 +383,7 @@ pub fn new_family(
 ///
 /// # Errors
 /// As [`mint`].
-pub fn mint_for(
+pub async fn mint_for(
     app: &App,
     user: &User,
     session: &Session,
@@ -361,5 +400,5 @@ pub fn mint_for(
         nonce: None,
         id_algorithm: app.config.tokens.algorithm,
     };
-    mint(app, &grant, now)
+    mint(app, &grant, now).await
 }

@@ -2,10 +2,12 @@
 //! knows one.
 
 pub mod bearer;
+pub mod devices;
 pub mod errands;
 pub mod error;
 pub mod hasher;
 pub mod invitations;
+pub mod known_device;
 pub mod login;
 pub mod meter;
 pub mod mfa;

@@ -6,6 +6,7 @@ use jwks::Time;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::known_device::KnownDevice;
 use crate::{
     clock::new_id,
     domain::{
@@ -28,6 +29,8 @@ pub struct Origin {
     pub request_id: String,
     /// The surface or OAuth client.
     pub client_id: String,
+    /// The account that this device has signed in to before, if it shows so.
+    pub known: Option<KnownDevice>,
 }
 
 impl Origin {
@@ -118,6 +121,7 @@ mod tests {
             user_agent: user_agent.into(),
             request_id: "req_1".into(),
             client_id: RAIL.into(),
+            known: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
+    devices,
     error::{AuthError, AuthResult},
     login::{TokenSet, find_open_site, mint_for},
     origin::Origin,
@@ -86,7 +87,8 @@ pub async fn refresh(
         end_stale(app, origin, user_id, sid, now).await?;
         return Err(AuthError::InvalidToken);
     };
-    let minted = mint_for(app, &user, &session, site.as_ref(), &origin.client_id, now)?;
+    let session = devices::judge_anew(app, session, &user, now).await?;
+    let minted = mint_for(app, &user, &session, site.as_ref(), &origin.client_id, now).await?;
     Ok(TokenSet {
         access_token: minted.access_token,
         refresh_token: successor,

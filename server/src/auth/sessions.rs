@@ -210,14 +210,29 @@ pub async fn revoke_others(app: &App, origin: &Origin, caller: &Caller) -> AuthR
         .map(|session| session.sid)
         .filter(|sid| *sid != caller.session.sid)
         .collect();
-    let ends: Vec<CutOff> = others.iter().map(|sid| session_end(app, *sid, now)).collect();
-    let details = json!({ "sids": others });
-    let event = origin.event(Action::SessionRevoked, Some(&caller.user), now, details);
-    app.identity.cut_off(&ends, &event).await?;
-    for sid in &others {
-        app.sessions.close_session(caller.user.id, *sid).await?;
-    }
+    end_several(app, origin, &caller.user, &others, now).await?;
     Ok(others.len())
+}
+
+/// Ends these sessions of a person, in one act.
+///
+/// # Errors
+/// When a store fails.
+pub async fn end_several(
+    app: &App,
+    origin: &Origin,
+    user: &User,
+    sids: &[Uuid],
+    now: Time,
+) -> AuthResult<()> {
+    let ends: Vec<CutOff> = sids.iter().map(|sid| session_end(app, *sid, now)).collect();
+    let details = json!({ "sids": sids });
+    let event = origin.event(Action::SessionRevoked, Some(user), now, details);
+    app.identity.cut_off(&ends, &event).await?;
+    for sid in sids {
+        app.sessions.close_session(user.id, *sid).await?;
+    }
+    Ok(())
 }
 
 /// Signs the caller out: ends this session, and every token of it.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     AuthError, errands,
     error::AuthResult,
+    known_device::{self, KnownDevice},
     login::{SESSIONS_KEPT, SignIn, complete, sign_in},
     mfa::half_signed_in,
     origin::{Origin, RAIL},
@@ -60,6 +61,7 @@ impl World {
             user_agent: String::new(),
             request_id: "req_1".into(),
             client_id: RAIL.into(),
+            known: None,
         };
         Self { app, origin, _ground: ground }
     }
@@ -141,6 +143,7 @@ async fn what_ends_everything_of_a_person_ends_what_they_have_half_begun() {
         client_id: RAIL.into(),
         site_key: None,
         methods: Vec::new(),
+        factor_proved_at: None,
         remember: true,
         created_at: now,
         expires_at: now.plus(Duration::from_secs(600)),
@@ -180,6 +183,7 @@ async fn what_was_not_judged_for_want_of_room_is_no_try() {
                 password: "wrong horse".into(),
                 remember: true,
                 site_key: None,
+                device_token: None,
                 tenant_id: None,
             },
         )
@@ -246,6 +250,7 @@ async fn half_a_sign_in_dies_with_the_password_it_was_begun_with() {
         client_id: RAIL.into(),
         site_key: None,
         methods: Vec::new(),
+        factor_proved_at: None,
         remember: true,
         created_at: now,
         expires_at: now.plus(Duration::from_secs(600)),
@@ -327,6 +332,23 @@ async fn a_reset_that_is_asked_for_is_logged_as_its_owners_and_for_nobody_else()
         rows.iter().filter(|row| row.event.action == Action::ResetRequested).collect();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].event.user_id, Some(user.id));
+}
+
+#[tokio::test]
+async fn a_device_is_known_for_a_year_by_the_account_it_signed_in_to_and_stays_the_same() {
+    let mut world = World::new(|_| {}).await;
+    let (user, now) = (world.person().await, world.app.clock.now());
+    let mark = known_device::mark(&world.app, &world.origin, &user, now).unwrap();
+    let known = known_device::read(&world.app, &mark, now).unwrap();
+    assert_eq!(known, KnownDevice::of(&user, known.id));
+    let year = Duration::from_secs(365 * 24 * 3600);
+    let almost = now.plus(year - Duration::from_secs(1));
+    assert_eq!(known_device::read(&world.app, &mark, almost).as_ref(), Some(&known));
+    assert_eq!(known_device::read(&world.app, &mark, now.plus(year)), None);
+    // Signing in again gives it no other budget.
+    world.origin.known = Some(known.clone());
+    let renewed = known_device::mark(&world.app, &world.origin, &user, almost).unwrap();
+    assert_eq!(known_device::read(&world.app, &renewed, now.plus(year)), Some(known));
 }
 
 #[tokio::test]

@@ -45,22 +45,35 @@ pub async fn forgive_all(app: &App, counted: impl IntoIterator<Item = Counted>) 
     Ok(())
 }
 
+/// What budgets call an account: by what was typed, or by its address where it is known.
+#[must_use]
+pub fn account_name(login_key: &str) -> String {
+    sha256_hex(login_key.as_bytes())
+}
+
 /// Counts one password at this account (by what was typed, known or not) and from this network.
+/// A device that has signed in to the account before has a budget of its own instead: no flood
+/// from elsewhere uses it up (rule 22).
 ///
 /// # Errors
-/// [`AuthError::TooMany`] when either budget is used up.
+/// [`AuthError::TooMany`] when a budget is used up.
 pub async fn count_password(
     app: &App,
     origin: &Origin,
     login_key: &str,
     now: Time,
-) -> AuthResult<[Counted; 2]> {
+) -> AuthResult<Vec<Counted>> {
     let limits = &app.config.limits;
+    let account = account_name(login_key);
+    if let Some(device) = origin.known.as_ref().filter(|known| known.account == account) {
+        let key = format!("pw-dev:{}:{account}", device.id.simple());
+        return Ok(vec![count(app, key, limits.password_per_account, WINDOW, now).await?]);
+    }
     let network = format!("pw-net:{}", origin.network());
     let network = count(app, network, limits.password_per_network, WINDOW, now).await?;
-    let account = format!("pw-acct:{}", sha256_hex(login_key.as_bytes()));
+    let account = format!("pw-acct:{account}");
     let account = count(app, account, limits.password_per_account, WINDOW, now).await?;
-    Ok([network, account])
+    Ok(vec![network, account])
 }
 
 /// Counts one code at this factor.
@@ -102,7 +115,24 @@ pub async fn may_mail(app: &App, address_key: &str, now: Time) -> AuthResult<boo
     Ok(app.sessions.count_try(&key, limit, WINDOW, now).await?.allowed)
 }
 
-/// Counts one set-up of a factor by this person: it costs ten hashes.
+/// Counts one code sent to this person, and for a caller from this network.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when either budget is used up.
+pub async fn count_sent_code(
+    app: &App,
+    origin: &Origin,
+    user_id: Uuid,
+    now: Time,
+) -> AuthResult<()> {
+    let limits = &app.config.limits;
+    let person = format!("sent:{user_id}");
+    count(app, person, limits.codes_sent_per_person, WINDOW, now).await?;
+    let network = format!("sent-net:{}", origin.network());
+    count(app, network, limits.codes_sent_per_network, WINDOW, now).await.map(drop)
+}
+
+/// Counts one set-up of a factor, or of new backup codes, by this person: it costs ten hashes.
 ///
 /// # Errors
 /// [`AuthError::TooMany`] when the budget is used up.

@@ -13,6 +13,7 @@ use super::{Config, Problem};
 use crate::{
     data_dir,
     domain::secret::{OpaqueToken, TokenKind},
+    keyring::{GRACE, LEAST_LEAD},
     mailer,
 };
 
@@ -234,7 +235,13 @@ impl Judge {
         self.within("tokens.short_session_ttl", tokens.short_session_ttl, 1..=YEAR);
         self.within("tokens.refresh_retry", tokens.refresh_retry, 0..=300);
         self.within("tokens.login_ttl", tokens.login_ttl, 1..=600);
-        self.within("tokens.key_lead", tokens.key_lead, 1..=30 * 24 * 3600);
+        self.within("tokens.key_lead", tokens.key_lead, LEAST_LEAD.as_secs()..=30 * 24 * 3600);
+        if tokens.key_rotation > 0 {
+            // One rotation is over, its predecessor gone, when the next begins.
+            let longest = tokens.access_ttl.max(tokens.id_ttl);
+            let least = tokens.key_lead.saturating_add(longest).saturating_add(GRACE.as_secs());
+            self.within("tokens.key_rotation", tokens.key_rotation, least..=10 * YEAR);
+        }
         let session = tokens.session_ttl;
         self.no_longer("tokens.refresh_ttl", tokens.refresh_ttl, "tokens.session_ttl", session);
         self.no_longer(
@@ -266,6 +273,8 @@ impl Judge {
             ("limits.code_lock", limits.code_lock, 100),
             ("limits.register_per_network", limits.register_per_network, u32::MAX),
             ("limits.mail_per_address", limits.mail_per_address, u32::MAX),
+            ("limits.codes_sent_per_person", limits.codes_sent_per_person, u32::MAX),
+            ("limits.codes_sent_per_network", limits.codes_sent_per_network, u32::MAX),
             ("limits.refresh_per_minute", limits.refresh_per_minute, u32::MAX),
         ] {
             self.within(setting, value.into(), 1..=most.into());
@@ -481,6 +490,12 @@ mod tests {
     fn lifetimes_fit_into_one_another() {
         assert_eq!(settings(|config| config.tokens.login_ttl = 601), ["tokens.login_ttl"]);
         assert_eq!(settings(|config| config.tokens.access_ttl = 0), ["tokens.access_ttl"]);
+        assert_eq!(settings(|config| config.tokens.key_lead = 334), ["tokens.key_lead"]);
+        assert_eq!(settings(|config| config.tokens.key_lead = 335), [] as [&str; 0]);
+        for (rotation, wrong) in [(0, false), (1, true), (4259, true), (4260, false)] {
+            let found = settings(|config| config.tokens.key_rotation = rotation);
+            assert_eq!(!found.is_empty(), wrong, "{rotation}: {found:?}");
+        }
         assert_eq!(
             settings(|config| config.tokens.refresh_ttl = 31 * 24 * 3600),
             ["tokens.refresh_ttl"]

@@ -16,6 +16,10 @@ pub struct LimitsSection {
     pub register_per_network: u32,
     /// Mails to one address.
     pub mail_per_address: u32,
+    /// Codes sent to one person.
+    pub codes_sent_per_person: u32,
+    /// Codes sent for callers from one network.
+    pub codes_sent_per_network: u32,
     /// Refreshes of the tokens of one sign-in within one minute.
     pub refresh_per_minute: u32,
 }
@@ -29,6 +33,8 @@ impl Default for LimitsSection {
             code_lock: 100,
             register_per_network: 50,
             mail_per_address: 5,
+            codes_sent_per_person: 10,
+            codes_sent_per_network: 100,
             refresh_per_minute: 600,
         }
     }

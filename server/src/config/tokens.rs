@@ -21,8 +21,10 @@ pub struct TokensSection {
     pub refresh_retry: u64,
     /// How long a half-signed-in state lives; at most 600.
     pub login_ttl: u64,
-    /// How long a new signing key is published before it signs.
+    /// How long a new signing key is published before it signs; at least 335.
     pub key_lead: u64,
+    /// The age at which a signing key is given a successor; 0: by command alone.
+    pub key_rotation: u64,
 }
 
 impl Default for TokensSection {
@@ -37,6 +39,7 @@ impl Default for TokensSection {
             refresh_retry: 60,
             login_ttl: 600,
             key_lead: 600,
+            key_rotation: 90 * 24 * 3600,
         }
     }
 }

@@ -4,7 +4,7 @@
 use jwks::Time;
 use uuid::Uuid;
 
-use super::secret::SecretHash;
+use super::{secret::SecretHash, user::User};
 
 /// A trusted device of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,4 +29,13 @@ pub struct TrustedDevice {
     pub last_used_at: Time,
     /// When it is over, whatever a policy says.
     pub expires_at: Time,
+}
+
+impl TrustedDevice {
+    /// Whether `user`, its owner, trusts it at `now`: neither its time is over, nor was the
+    /// password or a factor changed since. How long that counts is a policy's to say.
+    #[must_use]
+    pub fn is_trusted_by(&self, user: &User, now: Time) -> bool {
+        self.user_id == user.id && self.factor_epoch == user.factor_epoch && now < self.expires_at
+    }
 }

@@ -34,6 +34,10 @@ pub struct PendingLogin {
     pub site_key: Option<String>,
     /// What counts.
     pub methods: Vec<Method>,
+    /// When a second factor was proved in it that does not count where the tokens will be for:
+    /// one that does may be set up then, for as long as that proof is fresh.
+    #[serde(default)]
+    pub factor_proved_at: Option<Time>,
     /// Whether the session will outlive a working day.
     pub remember: bool,
     /// When the password was proved.

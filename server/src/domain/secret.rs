@@ -7,7 +7,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-/// SHA-256 of a secret of at least 256 bits. Compared whole and in constant time.
+/// What a store keeps of a secret: SHA-256 of one of at least 256 bits, HMAC-SHA256 of a shorter
+/// one. Compared whole and in constant time.
 #[derive(Clone, Copy, Eq)]
 pub struct SecretHash([u8; 32]);
 

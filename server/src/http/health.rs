@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::route::{Credential, Surface, get, list, object, one_of, text};
-use crate::{app::App, store::StoreResult};
+use crate::{app::App, figures, store::StoreResult};
 
 /// How long a store may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub fn surface() -> Surface {
                 .does("Is it ready", "Asks the stores.")
                 .answers(200, object([one_of("status", &["ready"], "It is.")]))
                 .answers(503, object([one_of("status", &["not ready"], "It is not."), missing])),
-            get("/metrics", Credential::Anybody, figures),
+            get("/metrics", Credential::Anybody, metrics),
         ],
     )
 }
@@ -63,9 +63,9 @@ async fn answers(check: impl Future<Output = StoreResult<()>>) -> bool {
     matches!(timeout(PATIENCE, check).await, Ok(Ok(())))
 }
 
-async fn figures(State(app): State<Arc<App>>) -> impl IntoResponse {
+async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     show_backlog(&app).await;
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], crate::figures::render())
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], figures::render())
 }
 
 /// What waits to be mailed belongs to all servers on a store: it is read when somebody looks.

@@ -25,6 +25,7 @@ pub fn origin(app: &App, headers: &HeaderMap, extensions: &Extensions, client_id
         user_agent: agent[..cut].to_owned(),
         request_id: extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
         client_id: client_id.to_owned(),
+        known: None,
     }
 }
 

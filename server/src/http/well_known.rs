@@ -10,10 +10,7 @@ use http::{StatusCode, header};
 use serde_json::json;
 
 use super::route::{Credential, Refusal, Surface, foreign, get, list, object};
-use crate::app::App;
-
-/// How long a client may keep the key set: shorter than a new key is published before it signs.
-const CACHE: &str = "public, max-age=300";
+use crate::{app::App, keyring::JWKS_MAX_AGE};
 
 /// The documents under `/.well-known`.
 pub fn surface() -> Surface {
@@ -39,9 +36,10 @@ async fn jwks(State(app): State<Arc<App>>) -> Response {
         let headers = [(header::RETRY_AFTER, "1")];
         return (StatusCode::SERVICE_UNAVAILABLE, headers).into_response();
     }
+    let cache = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, CACHE),
+        (header::CACHE_CONTROL, cache.as_str()),
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     ];
     (headers, serde_json::to_string(&keys).unwrap_or_default()).into_response()

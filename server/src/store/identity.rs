@@ -297,6 +297,10 @@ pub trait IdentityStore: Send + Sync {
     /// Takes back one counted guess at factor `id`: it was a code of another one.
     async fn forgive_guess(&self, id: Uuid) -> StoreResult<()>;
 
+    /// Notes that factor `id` was proved at `now`, by a code that is kept elsewhere: ends the row
+    /// of guesses.
+    async fn use_factor(&self, id: Uuid, now: Time) -> StoreResult<()>;
+
     /// Spends `step` and every older one of factor `id`, used at `now`, and ends the row of
     /// guesses. Replayed: that step, or a newer one, was spent before.
     async fn consume_totp_step(&self, id: Uuid, step: u64, now: Time) -> StoreResult<Consumed>;

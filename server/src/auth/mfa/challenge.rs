@@ -3,28 +3,48 @@
 
 use jwks::policy::Method;
 
-use super::Standing;
+use super::{Standing, email};
 use crate::{
     app::App,
     auth::{
         error::{AuthError, AuthResult},
-        login::usable_methods,
+        login::{find_site, offered, policy_for, usable_methods},
+        origin::Origin,
     },
-    domain::login::Outstanding,
 };
 
-/// Begins a challenge of `method`.
+/// Begins a challenge of `method`: what was sent for it, if anything.
 ///
 /// # Errors
-/// [`AuthError::MethodNotOffered`] with the methods this person can prove.
-pub async fn challenge(app: &App, standing: &Standing, method: Method) -> AuthResult<()> {
-    let user_id = match standing {
-        Standing::Half(_, login) if login.outstanding == Outstanding::Enrol => {
-            return Err(AuthError::MethodNotOffered(Vec::new()));
+/// [`AuthError::MethodNotOffered`] with the methods that this person can prove here;
+/// [`AuthError::TooMany`] when too many codes were sent.
+pub async fn challenge(
+    app: &App,
+    origin: &Origin,
+    standing: &Standing,
+    method: Method,
+) -> AuthResult<Option<email::Sent>> {
+    let now = app.clock.now();
+    let user = standing.person(app).await?;
+    let factors = app.identity.list_factors(user.id).await?;
+    let usable = match standing {
+        Standing::Half(_, login) => {
+            let site = find_site(app, login.site_key.as_deref()).await?;
+            offered(&policy_for(app, site.as_ref()).without_rules(), usable_methods(&factors))
         }
-        Standing::Half(_, login) => login.user_id,
-        Standing::Full(caller) => caller.user.id,
+        Standing::Full(_) => usable_methods(&factors),
     };
-    let usable = usable_methods(&app.identity.list_factors(user_id).await?);
-    if usable.contains(&method) { Ok(()) } else { Err(AuthError::MethodNotOffered(usable)) }
+    if !usable.contains(&method) {
+        return Err(AuthError::MethodNotOffered(usable));
+    }
+    let by_mail = |factor: &&crate::domain::factor::Factor| {
+        factor.is_confirmed() && factor.method == Method::EmailOtp
+    };
+    match factors.iter().find(by_mail) {
+        Some(factor) if method == Method::EmailOtp => {
+            let challenge = standing.challenge();
+            email::send(app, origin, &user, factor.id, &challenge, now).await.map(Some)
+        }
+        _ => Ok(None),
+    }
 }

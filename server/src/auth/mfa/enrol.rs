@@ -1,24 +1,21 @@
 //! Setting up a factor, and confirming it: only then does it count (rule 24).
 
-use jwks::{
-    Time,
-    policy::{Level, Method},
-};
+use jwks::{Time, policy::Method};
 use serde_json::json;
 
-use super::{OFFERED, Standing, backup, half_signed_in_person, totp, verify::second_factor_proof};
+use super::{OFFERED, Standing, backup, email, require_proof, totp, verify::second_factor_proof};
 use crate::{
     app::App,
     auth::{
         bearer::FRESH,
-        errands,
+        devices, errands,
         error::{AuthError, AuthResult, FieldProblem},
-        login::{TokenSet, complete, find_site, usable_methods},
+        login::{TokenSet, complete, find_site, offered, policy_for, usable_methods},
         origin::Origin,
         throttle,
     },
     clock::new_id,
-    domain::{audit::Action, factor::Factor, login::Outstanding, user::User},
+    domain::{audit::Action, factor::Factor, secret::OpaqueToken, user::User},
     letters,
     store::identity::Confirmed,
 };
@@ -28,33 +25,58 @@ const NAME_LIMIT: usize = 64;
 
 /// A factor to be confirmed.
 pub struct SetUp {
-    /// What the authenticator takes.
-    pub totp: totp::NewTotp,
+    /// What its code will come from.
+    pub source: Source,
     /// With a person's first factor: backup codes, valid from its confirmation.
     pub backup_codes: Option<Vec<String>>,
 }
 
-/// How a confirmation ended.
-pub enum Enrolled {
-    /// The factor counts now.
-    Enabled(Method),
-    /// The factor counts now, and the sign-in that asked for it is complete.
-    SignedIn(Method, Box<TokenSet>),
+/// Where the codes of a new factor come from.
+pub enum Source {
+    /// What the authenticator takes.
+    Authenticator(totp::NewTotp),
+    /// The first one is on its way.
+    Mail(email::Sent),
+}
+
+/// How a confirmation ended: the factor counts now.
+pub struct Enrolled {
+    /// Its method.
+    pub method: Method,
+    /// Where a sign-in waited for it: its tokens.
+    pub tokens: Option<Box<TokenSet>>,
+    /// Where the device is trusted from now on: its token.
+    pub device: Option<OpaqueToken>,
+}
+
+/// What a factor is confirmed with.
+pub struct Confirmation<'c> {
+    /// Its method.
+    pub method: Method,
+    /// A code of it, as typed.
+    pub code: &'c str,
+    /// What to call it.
+    pub name: Option<&'c str>,
+    /// Whether the device it is confirmed on is to be trusted.
+    pub trust_device: bool,
 }
 
 /// Sets up a factor, which counts only once it is confirmed.
 ///
 /// # Errors
 /// [`AuthError::StepUpRequired`] without a proof of the present second factor (or, having none,
-/// of the password) at most five minutes old.
-pub async fn set_up(app: &App, standing: &Standing, method: Method) -> AuthResult<SetUp> {
+/// of the password) at most five minutes old; [`AuthError::AddressNotVerified`] for codes to an
+/// address that nobody has proved; [`AuthError::Conflict`] for a second factor by mail.
+pub async fn set_up(
+    app: &App,
+    origin: &Origin,
+    standing: &Standing,
+    method: Method,
+) -> AuthResult<SetUp> {
     let now = app.clock.now();
     let (user, factors) = owner(app, standing, now).await?;
-    if !OFFERED.contains(&method) {
-        return Err(AuthError::MethodNotOffered(OFFERED.to_vec()));
-    }
-    throttle::count_enrolment(app, user.id, now).await?;
-    let new = totp::generate(app, &user.email)?;
+    is_offered(app, standing, method).await?;
+    let pending = pending(&factors, method);
     let mut factor = Factor {
         id: new_id(now),
         user_id: user.id,
@@ -67,15 +89,31 @@ pub async fn set_up(app: &App, standing: &Standing, method: Method) -> AuthResul
         last_step: None,
         guesses_in_a_row: 0,
     };
-    factor.sealed_secret = app.sealer.seal(&totp::sealed_name(&factor), &new.secret)?;
+    let source = if method == Method::EmailOtp {
+        if user.email_verified_at.is_none() {
+            return Err(AuthError::AddressNotVerified);
+        }
+        one_by_mail(&factors)?;
+        "Codes by mail".clone_into(&mut factor.name);
+        // The same factor as before: setting it up anew gives no further guesses at its codes.
+        factor.id = pending.map_or(factor.id, |pending| pending.id);
+        throttle::count_enrolment(app, user.id, now).await?;
+        let challenge = standing.challenge();
+        Source::Mail(email::send(app, origin, &user, factor.id, &challenge, now).await?)
+    } else {
+        throttle::count_enrolment(app, user.id, now).await?;
+        let new = totp::generate(app, &user.email)?;
+        factor.sealed_secret = app.sealer.seal(&totp::sealed_name(&factor), &new.secret)?;
+        Source::Authenticator(new)
+    };
     let first = usable_methods(&factors).is_empty();
     if first {
         let codes = backup::generate(app, user.id, now).await?;
         app.identity.enrol_factors(user.id, &[factor, codes.factor], &codes.rows).await?;
-        Ok(SetUp { totp: new, backup_codes: Some(codes.shown) })
+        Ok(SetUp { source, backup_codes: Some(codes.shown) })
     } else {
         app.identity.enrol_factors(user.id, &[factor], &[]).await?;
-        Ok(SetUp { totp: new, backup_codes: None })
+        Ok(SetUp { source, backup_codes: None })
     }
 }
 
@@ -88,48 +126,57 @@ pub async fn confirm(
     app: &App,
     origin: &Origin,
     standing: Standing,
-    method: Method,
-    code: &str,
-    name: Option<&str>,
+    confirmation: Confirmation<'_>,
 ) -> AuthResult<Enrolled> {
     let now = app.clock.now();
-    let name = judge_name(name)?;
+    let Confirmation { method, code, .. } = confirmation;
+    let name = judge_name(confirmation.name)?;
     let (user, factors) = owner(app, &standing, now).await?;
-    if !OFFERED.contains(&method) {
-        return Err(AuthError::MethodNotOffered(OFFERED.to_vec()));
-    }
-    let factor = factors
-        .iter()
-        .rev()
-        .find(|factor| factor.method == method && !factor.is_confirmed())
-        .ok_or(AuthError::NotFound)?;
+    is_offered(app, &standing, method).await?;
+    let factor = pending(&factors, method).ok_or(AuthError::NotFound)?;
     let counted = throttle::count_code(app, factor.id, now).await?;
-    let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
-    let step = totp::matching_step(&secret, code, now).ok_or(AuthError::WrongCode)?;
+    let step = if method == Method::EmailOtp {
+        one_by_mail(&factors)?;
+        let challenge = standing.challenge();
+        if !email::consume(app, &user, factor.id, &challenge, code, now).await? {
+            return Err(AuthError::WrongCode);
+        }
+        None
+    } else {
+        let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
+        Some(totp::matching_step(&secret, code, now).ok_or(AuthError::WrongCode)?)
+    };
     let details = json!({ "factor": factor.id, "method": method.as_str() });
     // The factor names the act: a retried confirmation adds no second row.
     let event = origin.event_of(factor.id, Action::MfaEnabled, Some(user.id), now, details);
-    match app.identity.confirm_factor(user.id, factor.id, name, Some(step), now, &event).await? {
+    match app.identity.confirm_factor(user.id, factor.id, name, step, now, &event).await? {
         Confirmed::Confirmed => {}
         Confirmed::Already => return Err(AuthError::Conflict("the factor is confirmed already")),
         Confirmed::Gone => return Err(AuthError::NotFound),
     }
     counted.forgive(app).await?;
     errands::send(app, letters::factor_added(app, &user, method.as_str(), now), now).await?;
-    match standing {
-        Standing::Full(_) => Ok(Enrolled::Enabled(method)),
+    // The confirmation has raised it. Anything else that did makes of the device what it was.
+    let epoch = user.factor_epoch + 1;
+    let tokens = match standing {
+        Standing::Full(_) => None,
         Standing::Half(token, _) => {
             let login = app.sessions.consume_login(&token.hash(), now).await?;
             let login = login.ok_or(AuthError::InvalidToken)?;
             let site = find_site(app, login.site_key.as_deref()).await?;
-            let proof = second_factor_proof(now);
+            let proof = second_factor_proof(method, now);
             // The confirmation has raised it, and the session rests on that.
-            let user = User { factor_epoch: user.factor_epoch + 1, ..user };
+            let user = User { factor_epoch: epoch, ..user.clone() };
             let tokens =
                 complete(app, origin, user, proof, login.remember, site.as_ref(), now).await?;
-            Ok(Enrolled::SignedIn(method, Box::new(tokens)))
+            Some(Box::new(tokens))
         }
-    }
+    };
+    let device = match confirmation.trust_device {
+        true => Some(devices::trust(app, origin, &user, epoch, now).await?),
+        false => None,
+    };
+    Ok(Enrolled { method, tokens, device })
 }
 
 /// Who sets up a factor, if they may: half signed in and asked to, or signed in with a fresh proof
@@ -137,25 +184,47 @@ pub async fn confirm(
 async fn owner(app: &App, standing: &Standing, now: Time) -> AuthResult<(User, Vec<Factor>)> {
     match standing {
         Standing::Half(_, login) => {
-            let user = half_signed_in_person(app, login).await?;
+            let user = standing.person(app).await?;
             let factors = app.identity.list_factors(user.id).await?;
-            // Whoever has a factor meanwhile proves it and sets up no other.
-            if login.outstanding != Outstanding::Enrol || !usable_methods(&factors).is_empty() {
-                return Err(AuthError::InvalidToken);
+            // Whoever has a factor meanwhile proves it before setting up another.
+            let is_proved = login
+                .factor_proved_at
+                .is_some_and(|at| now.since(at) <= std::time::Duration::from_secs(FRESH));
+            if usable_methods(&factors).is_empty() || is_proved {
+                Ok((user, factors))
+            } else {
+                Err(AuthError::InvalidToken)
             }
-            Ok((user, factors))
         }
         Standing::Full(caller) => {
-            let factors = app.identity.list_factors(caller.user.id).await?;
-            let level = if usable_methods(&factors).is_empty() {
-                Level::OneFactor
-            } else {
-                Level::TwoFactor
-            };
-            caller.require(level, FRESH, now)?;
+            let factors = require_proof(app, caller, now).await?;
             Ok((caller.user.clone(), factors))
         }
     }
+}
+
+/// Half a sign-in sets up what is enough where it leads to.
+async fn is_offered(app: &App, standing: &Standing, method: Method) -> AuthResult<()> {
+    let methods = match standing {
+        Standing::Half(_, login) => {
+            let site = find_site(app, login.site_key.as_deref()).await?;
+            offered(&policy_for(app, site.as_ref()).without_rules(), OFFERED.to_vec())
+        }
+        Standing::Full(_) => OFFERED.to_vec(),
+    };
+    if methods.contains(&method) { Ok(()) } else { Err(AuthError::MethodNotOffered(methods)) }
+}
+
+fn pending(factors: &[Factor], method: Method) -> Option<&Factor> {
+    factors.iter().rev().find(|factor| factor.method == method && !factor.is_confirmed())
+}
+
+/// All mail goes to one address: a second factor by mail would be the first one.
+fn one_by_mail(factors: &[Factor]) -> AuthResult<()> {
+    if factors.iter().any(|factor| factor.method == Method::EmailOtp && factor.is_confirmed()) {
+        return Err(AuthError::Conflict("codes by mail are set up already"));
+    }
+    Ok(())
 }
 
 fn judge_name(name: Option<&str>) -> AuthResult<Option<&str>> {

@@ -1,29 +1,36 @@
-//! Second factors: set up, confirm, prove.
+//! Second factors: set up, confirm, prove, list, remove.
 
 pub mod backup;
 pub mod challenge;
+pub mod email;
 pub mod enrol;
+pub mod manage;
 pub mod totp;
 pub mod verify;
 
 use super::{
-    bearer::Caller,
+    bearer::{Caller, FRESH},
     error::{AuthError, AuthResult},
+    login::usable_methods,
 };
 use crate::{
     app::App,
     domain::{
+        factor::Factor,
         login::{Outstanding, PendingLogin},
         secret::{OpaqueToken, TokenKind},
         tenant::in_tenant,
         user::{User, UserStatus},
     },
 };
-use jwks::policy::Method;
+use jwks::{
+    Time,
+    policy::{Level, Method},
+};
 use uuid::Uuid;
 
 /// The methods that can be set up here.
-pub const OFFERED: &[Method] = &[Method::Totp];
+pub const OFFERED: &[Method] = &[Method::Totp, Method::EmailOtp];
 
 /// Who stands before a factor: somebody half signed in, or somebody signed in who wants a higher
 /// or fresher proof.
@@ -32,6 +39,40 @@ pub enum Standing {
     Half(OpaqueToken, PendingLogin),
     /// By bearer.
     Full(Box<Caller>),
+}
+
+impl Standing {
+    /// Who it is, as they stand now.
+    ///
+    /// # Errors
+    /// [`AuthError::InvalidToken`] when they may not sign in any more.
+    pub async fn person(&self, app: &App) -> AuthResult<User> {
+        match self {
+            Self::Half(_, login) => half_signed_in_person(app, login).await,
+            Self::Full(caller) => Ok(caller.user.clone()),
+        }
+    }
+
+    /// What codes that are sent to the person are bound to: this half sign-in, or this session.
+    #[must_use]
+    pub fn challenge(&self) -> String {
+        match self {
+            Self::Half(token, _) => format!("login:{}", token.hash().to_text()),
+            Self::Full(caller) => format!("session:{}", caller.session.sid),
+        }
+    }
+}
+
+/// Everything that a person's factors may be changed after: a proof of the present second factor
+/// at most five minutes old, or, of somebody who has none, of the password. Their factors.
+///
+/// # Errors
+/// [`AuthError::StepUpRequired`].
+pub async fn require_proof(app: &App, caller: &Caller, now: Time) -> AuthResult<Vec<Factor>> {
+    let factors = app.identity.list_factors(caller.user.id).await?;
+    let has_none = usable_methods(&factors).is_empty();
+    caller.require(if has_none { Level::OneFactor } else { Level::TwoFactor }, FRESH, now)?;
+    Ok(factors)
 }
 
 /// The half sign-in of an `mfaToken`, at the surface that began it and no other, and where

@@ -1,19 +1,23 @@
 //! Proving a second factor: the end of a sign-in, or a step up.
 
+use std::time::Duration;
+
 use jwks::{
     Time,
     policy::{Level, Method},
 };
 use serde_json::json;
 
-use super::{Standing, backup, totp};
+use super::{OFFERED, Standing, backup, email, totp};
 use crate::{
     app::App,
     auth::{
-        errands,
+        bearer::FRESH,
+        devices, errands,
         error::{AuthError, AuthResult},
         login::{
-            TokenSet, complete, find_open_site, find_site, mint_for, new_family, usable_methods,
+            HalfSignedIn, SignedIn, TokenSet, begin, complete, find_open_site, find_site, mint_for,
+            new_family, offered, policy_for, usable_methods,
         },
         origin::Origin,
         throttle,
@@ -21,9 +25,10 @@ use crate::{
     domain::{
         audit::Action,
         factor::Factor,
-        login::Outstanding,
+        login::{Outstanding, PendingLogin},
+        secret::OpaqueToken,
         session::{Proof, Session},
-        user::{User, UserStatus},
+        user::User,
     },
     letters,
     store::identity::{Consumed, Guess},
@@ -37,6 +42,17 @@ pub struct Answer<'a> {
     pub method: Option<Method>,
     /// The site the tokens are for; `None`: the one named at sign-in.
     pub site_key: Option<&'a str>,
+    /// Whether the device it is proved on is to be trusted.
+    pub trust_device: bool,
+}
+
+/// What came of a right answer.
+pub struct Proved {
+    /// The tokens; or half a sign-in that sets up a factor, where the one that was proved is not
+    /// enough.
+    pub signed_in: SignedIn,
+    /// Where the device is trusted from now on: its token.
+    pub device: Option<OpaqueToken>,
 }
 
 /// Proves a second factor, and ends the sign-in or steps the session up.
@@ -49,45 +65,82 @@ pub async fn verify(
     origin: &Origin,
     standing: Standing,
     answer: Answer<'_>,
-) -> AuthResult<TokenSet> {
+) -> AuthResult<Proved> {
     let now = app.clock.now();
     let site_key = answer.site_key.map(ToOwned::to_owned).or_else(|| match &standing {
         Standing::Half(_, login) => login.site_key.clone(),
         Standing::Full(_) => None,
     });
     let site = find_open_site(app, site_key.as_deref()).await?;
-    let user = match &standing {
-        Standing::Half(_, login) if login.outstanding == Outstanding::Enrol => {
-            return Err(AuthError::MethodNotOffered(Vec::new()));
-        }
-        Standing::Half(_, login) => super::half_signed_in_person(app, login).await?,
-        Standing::Full(caller) => caller.user.clone(),
-    };
-    if user.status != UserStatus::Active {
-        return Err(AuthError::InvalidToken);
-    }
+    let user = standing.person(app).await?;
     let factors = app.identity.list_factors(user.id).await?;
-    prove(app, origin, &user, &factors, &answer, now).await?;
-    let proof = second_factor_proof(now);
-    match standing {
+    let asked = policy_for(app, site.as_ref()).without_rules();
+    let usable = usable_methods(&factors);
+    let methods = match (&standing, &site) {
+        // Of the account itself every factor is one.
+        (Standing::Full(_), None) => usable,
+        _ => offered(&asked, usable),
+    };
+    let method = answer.method.unwrap_or_else(|| likely_method(answer.code, &methods));
+    if !methods.contains(&method) {
+        return Err(AuthError::MethodNotOffered(methods));
+    }
+    let challenge = standing.challenge();
+    let guess = At { user: &user, method, challenge: &challenge, code: answer.code };
+    prove(app, origin, &factors, &guess, now).await?;
+    let proof = second_factor_proof(method, now);
+    let signed_in = match standing {
         Standing::Half(token, _) => {
             // Exactly one of those who prove a factor for this half sign-in ends it.
             let login = app.sessions.consume_login(&token.hash(), now).await?;
             let login = login.ok_or(AuthError::InvalidToken)?;
-            complete(app, origin, user, proof, login.remember, site.as_ref(), now).await
+            if !asked.counts(method) && OFFERED.iter().any(|other| asked.counts(*other)) {
+                let half = enrol_another(app, login, site_key, now).await?;
+                return Ok(Proved { signed_in: SignedIn::Half(half), device: None });
+            }
+            let user = user.clone();
+            complete(app, origin, user, proof, login.remember, site.as_ref(), now).await?
         }
         Standing::Full(caller) => {
-            raise(app, origin, user, &caller.session, proof, site.as_ref(), now).await
+            let user = user.clone();
+            raise(app, origin, user, &caller.session, proof, site.as_ref(), now).await?
         }
-    }
+    };
+    let device = match answer.trust_device {
+        true => Some(devices::trust(app, origin, &user, user.factor_epoch, now).await?),
+        false => None,
+    };
+    Ok(Proved { signed_in: SignedIn::Tokens(Box::new(signed_in)), device })
 }
 
-/// What a password and a code prove together.
+/// Half a sign-in that goes on: a factor was proved, and one that is enough is to be set up while
+/// that proof is fresh.
+async fn enrol_another(
+    app: &App,
+    login: PendingLogin,
+    site_key: Option<String>,
+    now: Time,
+) -> AuthResult<HalfSignedIn> {
+    let fresh_until = now.plus(Duration::from_secs(FRESH));
+    let login = PendingLogin {
+        outstanding: Outstanding::Enrol,
+        site_key,
+        methods: Vec::new(),
+        factor_proved_at: Some(now),
+        expires_at: fresh_until.min(login.expires_at),
+        ..login
+    };
+    begin(app, login, now).await
+}
+
+/// What a password and a second factor prove together.
 #[must_use]
-pub fn second_factor_proof(now: Time) -> Proof {
+pub fn second_factor_proof(method: Method, now: Time) -> Proof {
+    let shown = method.amr().first().copied();
+    let amr = ["pwd"].into_iter().chain(shown).chain(["mfa"]);
     Proof {
         acr: Level::TwoFactor,
-        amr: ["pwd", "otp", "mfa"].map(ToOwned::to_owned).to_vec(),
+        amr: amr.map(ToOwned::to_owned).collect(),
         auth_time: now,
         device_at: None,
     }
@@ -116,7 +169,7 @@ pub async fn raise(
         .raise_session(user.id, session.sid, &proof, &family, now)
         .await?
         .ok_or(AuthError::InvalidToken)?;
-    let minted = mint_for(app, &user, &session, site, &origin.client_id, now)?;
+    let minted = mint_for(app, &user, &session, site, &origin.client_id, now).await?;
     Ok(TokenSet {
         access_token: minted.access_token,
         refresh_token,
@@ -126,20 +179,23 @@ pub async fn raise(
     })
 }
 
-/// Proves one of a person's factors: chosen, counted, judged, consumed.
+/// A guess: whose, at which method, for which challenge.
+struct At<'g> {
+    user: &'g User,
+    method: Method,
+    challenge: &'g str,
+    code: &'g str,
+}
+
+/// Proves one of a person's factors: counted, judged, consumed.
 async fn prove(
     app: &App,
     origin: &Origin,
-    user: &User,
     factors: &[Factor],
-    answer: &Answer<'_>,
+    guess: &At<'_>,
     now: Time,
 ) -> AuthResult<()> {
-    let usable = usable_methods(factors);
-    let method = answer.method.unwrap_or_else(|| likely_method(answer.code));
-    if !usable.contains(&method) {
-        return Err(AuthError::MethodNotOffered(usable));
-    }
+    let At { user, method, .. } = *guess;
     let of_method = factors.iter().filter(|f| f.is_confirmed() && f.method == method);
     let mut refusal = AuthError::WrongCode;
     let mut missed = Vec::new();
@@ -154,7 +210,7 @@ async fn prove(
             }
             Err(error) => return Err(error),
         };
-        if !is_right(app, factor, answer.code, now).await? {
+        if !is_right(app, factor, guess, now).await? {
             missed.push((factor, counted));
             continue;
         }
@@ -179,7 +235,8 @@ async fn prove(
 }
 
 /// Judges a code by consuming it: right is what was consumed by this very call.
-async fn is_right(app: &App, factor: &Factor, code: &str, now: Time) -> AuthResult<bool> {
+async fn is_right(app: &App, factor: &Factor, guess: &At<'_>, now: Time) -> AuthResult<bool> {
+    let code = guess.code;
     let consumed = match factor.method {
         Method::Totp => {
             let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
@@ -189,7 +246,15 @@ async fn is_right(app: &App, factor: &Factor, code: &str, now: Time) -> AuthResu
             }
         }
         Method::BackupCode => consume_backup_code(app, factor, code, now).await?,
-        Method::Sms | Method::EmailOtp | Method::Hardware => Consumed::Gone,
+        Method::EmailOtp => {
+            let At { user, challenge, .. } = guess;
+            let is_right = email::consume(app, user, factor.id, challenge, code, now).await?;
+            if is_right {
+                app.identity.use_factor(factor.id, now).await?;
+            }
+            return Ok(is_right);
+        }
+        Method::Sms | Method::Hardware => Consumed::Gone,
     };
     Ok(consumed == Consumed::Consumed)
 }
@@ -243,8 +308,16 @@ async fn consume_backup_code(
     }
 }
 
-fn likely_method(code: &str) -> Method {
-    if backup::read(code).is_some() { Method::BackupCode } else { Method::Totp }
+/// What a code looks like: six digits may come from an authenticator or by mail, and are judged
+/// as the person's authenticator's where they have one: one code is one guess.
+fn likely_method(code: &str, methods: &[Method]) -> Method {
+    if backup::read(code).is_some() {
+        Method::BackupCode
+    } else if methods.contains(&Method::EmailOtp) && !methods.contains(&Method::Totp) {
+        Method::EmailOtp
+    } else {
+        Method::Totp
+    }
 }
 
 /// A fresh proof by password, for somebody who has no factor.
@@ -261,10 +334,7 @@ pub async fn reauthenticate(
     let now = app.clock.now();
     let factors = app.identity.list_factors(caller.user.id).await?;
     if !usable_methods(&factors).is_empty() {
-        return Err(AuthError::StepUpRequired {
-            acr: Level::TwoFactor,
-            max_age: crate::auth::bearer::FRESH,
-        });
+        return Err(AuthError::StepUpRequired { acr: Level::TwoFactor, max_age: FRESH });
     }
     let counted = throttle::count_password(app, origin, &caller.user.email_key, now).await?;
     let stored = caller.user.password_hash.as_deref();

@@ -12,13 +12,14 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 use tokio::time::{error::Elapsed, timeout};
 
-use super::{answer, answer::RailError, body::Body};
+use super::{answer, answer::RailError, body::Body, cookies};
 use crate::{
     app::App,
     auth::{
         AuthError,
         bearer::{self, Caller, Place},
         error::FieldProblem,
+        known_device,
         origin::{Origin, RAIL},
         repeats::Repeatable,
     },
@@ -57,9 +58,12 @@ impl FromRequest<Arc<App>> for Call {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
+        let mut origin = origin(app, &parts.headers, &parts.extensions, RAIL);
+        origin.known = cookies::read(app, &parts.headers, cookies::KNOWN)
+            .and_then(|mark| known_device::read(app, mark, app.clock.now()));
         Ok(Self {
             app: app.clone(),
-            origin: origin(app, &parts.headers, &parts.extensions, RAIL),
+            origin,
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
             body: timeout(BODY_TIME, async { to_bytes(body, BODY_LIMIT).await.ok() }).await,
@@ -87,6 +91,12 @@ impl Call {
             }
             _ => Err(AuthError::NoCredential.into()),
         }
+    }
+
+    /// The value of a cookie, if it came.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        cookies::read(&self.app, &self.headers, name)
     }
 
     /// Whoever sent the bearer token, which must be meant for `place`.

@@ -1,21 +1,29 @@
 //! `/mfa/…`
 
-use axum::response::Response;
+use axum::{extract::Path, response::Response};
 use http::StatusCode;
 use jwks::policy::Method;
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{
-    answer::RailError,
+    answer::{self, RailError},
     body::Body,
     call::{Call, is_mfa_token},
-    sign_in::signed_in,
+    session::rfc3339,
+    sign_in::{half_signed_in, signed_in, welcome},
 };
 use crate::{
     auth::{
         AuthError,
         bearer::Place,
-        mfa::{self, Standing, challenge, enrol, verify},
+        login::SignedIn,
+        mfa::{
+            self, Standing, challenge,
+            enrol::{self, Confirmation, Source},
+            manage::{self, Listed},
+            verify,
+        },
         origin::RAIL,
     },
     domain::login::Outstanding,
@@ -32,13 +40,20 @@ async fn try_set_up(call: &Call) -> Result<Response, RailError> {
     let method = required_method(&mut body);
     offered(method)?;
     body.finish()?;
-    let new = enrol::set_up(&call.app, &standing, method).await?;
-    let mut answer = json!({
-        "method": method.as_str(),
-        "secret": new.totp.base32,
-        "otpauthUri": new.totp.uri,
-        "qrCode": new.totp.qr_code,
-    });
+    let new = enrol::set_up(&call.app, &call.origin, &standing, method).await?;
+    let mut answer = match new.source {
+        Source::Authenticator(totp) => json!({
+            "method": method.as_str(),
+            "secret": totp.base32,
+            "otpauthUri": totp.uri,
+            "qrCode": totp.qr_code,
+        }),
+        Source::Mail(sent) => json!({
+            "method": method.as_str(),
+            "sentTo": sent.sent_to,
+            "expiresIn": sent.expires_in,
+        }),
+    };
     if let Some(codes) = new.backup_codes {
         answer["backupCodes"] = codes.into();
     }
@@ -57,19 +72,25 @@ async fn try_confirm(call: &Call) -> Result<Response, RailError> {
     offered(method)?;
     let code = body.string("code");
     let name = body.optional_string("name");
+    let trust_device = body.optional_bool("trustDevice").unwrap_or(false);
+    if trust_device && matches!(standing, Standing::Full(_)) {
+        body.problem("trustDevice", "is for the end of a sign-in; leave it out, or send false");
+    }
     body.finish()?;
-    let name = name.as_deref();
-    let enrolled = enrol::confirm(&call.app, &call.origin, standing, method, &code, name).await?;
-    let answer = match enrolled {
-        enrol::Enrolled::Enabled(method) => json!({ "method": method.as_str(), "enabled": true }),
-        enrol::Enrolled::SignedIn(method, tokens) => {
+    let confirmation = Confirmation { method, code: &code, name: name.as_deref(), trust_device };
+    let enrolled = enrol::confirm(&call.app, &call.origin, standing, confirmation).await?;
+    match enrolled.tokens {
+        None => {
+            let answer = json!({ "method": method.as_str(), "enabled": true });
+            Ok(call.answer(StatusCode::OK, answer))
+        }
+        Some(tokens) => {
             let mut answer = signed_in(&tokens);
             answer["method"] = method.as_str().into();
             answer["enabled"] = true.into();
-            answer
+            welcome(call, &tokens, enrolled.device.as_ref(), answer)
         }
-    };
-    Ok(call.answer(StatusCode::OK, answer))
+    }
 }
 
 /// POST /mfa/challenge
@@ -82,8 +103,13 @@ async fn try_challenge(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call, Outstanding::Verify).await?;
     let method = required_method(&mut body);
     body.finish()?;
-    challenge::challenge(&call.app, &standing, method).await?;
-    Ok(call.answer(StatusCode::OK, json!({ "method": method.as_str(), "sent": false })))
+    let sent = challenge::challenge(&call.app, &call.origin, &standing, method).await?;
+    let mut answer = json!({ "method": method.as_str(), "sent": sent.is_some() });
+    if let Some(sent) = sent {
+        answer["sentTo"] = sent.sent_to.into();
+        answer["expiresIn"] = sent.expires_in.into();
+    }
+    Ok(call.answer(StatusCode::OK, answer))
 }
 
 /// POST /mfa/verify
@@ -97,13 +123,73 @@ async fn try_verify(call: &Call) -> Result<Response, RailError> {
     let code = body.string("code");
     let method = optional_method(&mut body);
     let site_key = body.optional_string("siteKey");
-    if body.optional_bool("trustDevice") == Some(true) {
-        body.problem("trustDevice", "is not available; leave it out, or send false");
-    }
+    let trust_device = body.optional_bool("trustDevice").unwrap_or(false);
     body.finish()?;
-    let answer = verify::Answer { code: &code, method, site_key: site_key.as_deref() };
-    let tokens = verify::verify(&call.app, &call.origin, standing, answer).await?;
-    Ok(call.answer(StatusCode::OK, signed_in(&tokens)))
+    let site_key = site_key.as_deref();
+    let answer = verify::Answer { code: &code, method, site_key, trust_device };
+    let proved = verify::verify(&call.app, &call.origin, standing, answer).await?;
+    match proved.signed_in {
+        SignedIn::Tokens(tokens) => {
+            welcome(call, &tokens, proved.device.as_ref(), signed_in(&tokens))
+        }
+        SignedIn::Half(half) => Ok(call.answer(StatusCode::OK, half_signed_in(&half))),
+    }
+}
+
+/// GET /mfa/methods
+pub async fn list(call: Call) -> Response {
+    let result = try_list(&call).await;
+    call.end(result)
+}
+
+async fn try_list(call: &Call) -> Result<Response, RailError> {
+    let caller = call.caller(Place::Issuer).await?;
+    let (page, per_page) = call.page()?;
+    let listed = manage::list(&call.app, &caller).await?;
+    let items = listed.iter().map(factor).collect();
+    Ok(answer::list(&call.origin.request_id, items, page, per_page))
+}
+
+/// DELETE /mfa/methods/:id
+pub async fn remove(path: Path<String>, call: Call) -> Response {
+    let result = try_remove(&call, &path.0).await;
+    call.end(result)
+}
+
+async fn try_remove(call: &Call, id: &str) -> Result<Response, RailError> {
+    let caller = call.caller(Place::Issuer).await?;
+    let id = Uuid::parse_str(id).map_err(|_| AuthError::NotFound)?;
+    manage::remove(&call.app, &call.origin, &caller, id).await?;
+    Ok(call.answer(StatusCode::OK, json!({ "id": id, "removed": true })))
+}
+
+/// POST /mfa/backup-codes
+pub async fn renew_backup_codes(call: Call) -> Response {
+    let result = try_renew_backup_codes(&call).await;
+    call.end(result)
+}
+
+async fn try_renew_backup_codes(call: &Call) -> Result<Response, RailError> {
+    let caller = call.caller(Place::Issuer).await?;
+    call.body()?.finish()?;
+    let codes = manage::renew_backup_codes(&call.app, &call.origin, &caller).await?;
+    Ok(call.answer(StatusCode::OK, json!({ "backupCodes": codes })))
+}
+
+fn factor(listed: &Listed) -> Value {
+    let factor = &listed.factor;
+    let mut item = json!({
+        "id": factor.id,
+        "method": factor.method.as_str(),
+        "name": factor.name,
+        "default": listed.is_default,
+        "createdAt": rfc3339(factor.created_at),
+        "lastUsedAt": factor.last_used_at.map(rfc3339),
+    });
+    if let Some(remaining) = listed.remaining {
+        item["remaining"] = remaining.into();
+    }
+    item
 }
 
 /// Who stands before a factor: by the `mfaToken` in the body or as bearer, or by an access token.

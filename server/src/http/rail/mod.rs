@@ -3,6 +3,8 @@
 mod answer;
 mod body;
 mod call;
+mod cookies;
+mod devices;
 mod mfa;
 mod recovery;
 mod refusals;

@@ -1,7 +1,7 @@
 //! Every endpoint of the Auth Rail: what it asks, takes, answers and refuses.
 
 use super::{
-    mfa, recovery,
+    devices, mfa, recovery,
     refusals::*,
     registration, session,
     shapes::{
@@ -13,8 +13,8 @@ use super::{
 use crate::{
     domain::login::Outstanding,
     http::route::{
-        Credential, Credential::*, Refusal, Route, always, delete, flag, get, id, list, number,
-        object, one_of, post, shape, text,
+        Credential, Credential::*, Refusal, Route, always, delete, flag, get, id, number, object,
+        one_of, post, shape, text,
     },
 };
 
@@ -38,7 +38,9 @@ pub fn routes() -> Vec<Route> {
                 flag("rememberMe", "False ends the session after 12 hours; left out: true.")
                     .optional(),
                 site_key(),
-                text("deviceToken", "What a trusted device was given.").optional(),
+                text("deviceToken", "What a trusted device was given; browsers send a cookie.")
+                    .like("sbd_…")
+                    .optional(),
             ])
             .header(TENANT, "The tenant to act in; left out: their own.")
             .answers(200, signed_in())
@@ -161,7 +163,7 @@ pub fn routes() -> Vec<Route> {
                 "It counts once it is confirmed. With a person's first factor \
                 come backup codes, valid from then on.",
             )
-            .takes([method("method", "What to set up: `TOTP`."), mfa_token()])
+            .takes([method("method", "What to set up: `TOTP`, `EMAIL_OTP`."), mfa_token()])
             .answers(
                 200,
                 object([
@@ -169,10 +171,19 @@ pub fn routes() -> Vec<Route> {
                     text("secret", "The secret, base32.").like("JBSWY3DPEHPK3PXP"),
                     text("otpauthUri", "The secret as a link.").like("otpauth://totp/…"),
                     text("qrCode", "The link as a picture.").like("data:image/png;base64,…"),
-                    list("backupCodes", text("", "").like("7k2m-9xqt-4fwp"), "Shown this once.")
-                        .optional(),
+                    shapes::backup_codes().optional(),
                 ]),
             )
+            .answers(
+                200,
+                object([
+                    method("method", "What is being set up: `EMAIL_OTP`.").like("EMAIL_OTP"),
+                    shapes::sent_to(),
+                    shapes::code_expires_in(),
+                    shapes::backup_codes().optional(),
+                ]),
+            )
+            .refuses([EMAIL_NOT_VERIFIED, CONFLICT])
             .fresh()
             .limited(),
         post("/mfa/setup/confirm", ENROL, mfa::confirm)
@@ -185,6 +196,7 @@ pub fn routes() -> Vec<Route> {
                 method("method", "What was set up."),
                 code(),
                 text("name", "What to call it.").like("Phone").optional(),
+                shapes::trust_device(),
                 mfa_token(),
             ])
             .answers(
@@ -199,6 +211,7 @@ pub fn routes() -> Vec<Route> {
                 shape(
                     "SignedInWithFactor",
                     shapes::tokens().into_iter().chain([
+                        shapes::device_token(),
                         method("method", "What counts now."),
                         always("enabled", true, "It counts."),
                     ]),
@@ -215,24 +228,82 @@ pub fn routes() -> Vec<Route> {
                 object([
                     method("method", "What is to be proved."),
                     flag("sent", "Whether something was sent.").like(false),
+                    shapes::sent_to().optional(),
+                    shapes::code_expires_in().optional(),
                 ]),
-            ),
+            )
+            .limited(),
         post("/mfa/verify", VERIFY, mfa::verify)
             .does(
                 "Prove a factor",
                 "Completes half a sign-in; with a bearer, gives new tokens of \
-                the same session with a higher and fresher proof.",
+                the same session with a higher and fresher proof. Where the \
+                factor is not one that the site counts, the answer is half a \
+                sign-in that sets up one that is, within five minutes.",
             )
             .takes([
                 code(),
                 method("method", "Left out: the one the code looks like.").optional(),
                 site_key(),
-                flag("trustDevice", "Not available yet: false.").like(false).optional(),
+                shapes::trust_device(),
                 mfa_token(),
             ])
-            .answers(200, signed_in())
+            .answers(
+                200,
+                shape("Verified", shapes::tokens().into_iter().chain([shapes::device_token()])),
+            )
+            .answers(200, half_signed_in())
             .refuses([INVALID_CODE, ACCOUNT_LOCKED, FORBIDDEN])
             .limited(),
+        get("/mfa/methods", Bearer, mfa::list)
+            .does(
+                "List factors",
+                "The caller's own that are confirmed, oldest first, backup codes last.",
+            )
+            .lists(shapes::factor())
+            .fresh(),
+        delete("/mfa/methods/{methodId}", Bearer, mfa::remove)
+            .does(
+                "Remove a factor",
+                "The backup codes go with the last one. Ends every other session of the \
+                caller's, and trusts no device any more.",
+            )
+            .answers(
+                200,
+                object([id("id", "The factor."), always("removed", true, "It counts no more.")]),
+            )
+            .refuses([NOT_FOUND, CONFLICT])
+            .fresh(),
+        post("/mfa/backup-codes", Bearer, mfa::renew_backup_codes)
+            .does(
+                "Renew the backup codes",
+                "Ten new ones; the old ones are good for nothing, and no device is trusted \
+                any more.",
+            )
+            .takes([])
+            .answers(200, object([shapes::backup_codes()]))
+            .refuses([CONFLICT])
+            .fresh()
+            .limited(),
+        get("/devices", Bearer, devices::list)
+            .does("List trusted devices", "The caller's own, last used first.")
+            .lists(shapes::device()),
+        delete("/devices", Bearer, devices::revoke_all)
+            .does("Trust no device", "Ends the sessions that rest on one, too.")
+            .answers(200, object([number("revoked", "How many are trusted no more.")])),
+        delete("/devices/{deviceId}", Bearer, devices::revoke)
+            .does(
+                "Trust a device no more",
+                "One of the caller's. Ends the sessions that rest on it, too.",
+            )
+            .answers(
+                200,
+                object([
+                    id("id", "The device."),
+                    always("revoked", true, "It is trusted no more."),
+                ]),
+            )
+            .refuses([NOT_FOUND]),
         get("/sessions", Bearer, session::list)
             .does("List sessions", "The caller's own, newest first.")
             .lists(shapes::session()),

@@ -137,7 +137,7 @@ fn session(session: &Session, current: Uuid) -> Value {
 }
 
 /// RFC 3339, UTC.
-fn rfc3339(time: Time) -> String {
+pub fn rfc3339(time: Time) -> String {
     jiff::Timestamp::from_millisecond(time.millis())
         .map_or_else(|_| String::new(), |stamp| stamp.to_string())
 }

@@ -162,6 +162,68 @@ pub fn session() -> Shape {
     )
 }
 
+/// A factor.
+pub fn factor() -> Shape {
+    shape(
+        "Factor",
+        [
+            id("id", "The factor."),
+            method("method", "Its method."),
+            text("name", "What its owner calls it.").like("Phone"),
+            flag("default", "Whether it is the one to begin with at sign-in."),
+            instant("createdAt", "When it was set up."),
+            instant("lastUsedAt", "When it last proved anything.").nullable(),
+            number("remaining", "Backup codes: how many are left.").like(9).optional(),
+        ],
+    )
+}
+
+/// A trusted device.
+pub fn device() -> Shape {
+    shape(
+        "Device",
+        [
+            id("id", "The device."),
+            flag("current", "Whether it is the one that asks."),
+            text("name", "The device, in words.").like("Firefox on Linux"),
+            text("userAgent", "Its user agent.").like("Mozilla/5.0 …"),
+            text("ip", "The address it was trusted from.").like("192.0.2.7"),
+            instant("createdAt", "When a second factor was proved on it."),
+            instant("lastUsedAt", "When somebody last signed in with it."),
+            instant("expiresAt", "When it is trusted no more, whatever a policy says."),
+        ],
+    )
+}
+
+/// Whether to trust a device.
+pub fn trust_device() -> Field {
+    let about = "True: this device stands in for the second factor from then on, where a \
+                policy counts it, and the answer has a `deviceToken` and a cookie.";
+    flag("trustDevice", about).like(false).optional()
+}
+
+/// The token of a trusted device.
+pub fn device_token() -> Field {
+    text("deviceToken", "For `/login`, where the device was to be trusted.")
+        .like("sbd_…")
+        .optional()
+}
+
+/// New backup codes.
+pub fn backup_codes() -> Field {
+    list("backupCodes", text("", "").like("7k2m-9xqt-4fwp"), "Shown this once.")
+}
+
+/// Where a code was sent.
+pub fn sent_to() -> Field {
+    text("sentTo", "Where it was sent, for those who know the address.").like("a•••@e•••.com")
+}
+
+/// How long a code is good.
+pub fn code_expires_in() -> Field {
+    number("expiresIn", "How long the code is good, seconds.").like(600)
+}
+
 /// Something that went as asked.
 pub fn done(name: &'static str) -> Shape {
     object([always(name, true, "It is done.")])

@@ -1,19 +1,20 @@
 //! `/login`, `/refresh`, `/reauthenticate`.
 
 use axum::response::Response;
-use http::StatusCode;
+use http::{StatusCode, header};
 use jwks::policy::Method;
 use serde_json::{Value, json};
 
-use super::{answer::RailError, call::Call};
+use super::{answer::RailError, call::Call, cookies};
 use crate::{
     auth::{
         bearer::Place,
+        devices, known_device,
         login::{HalfSignedIn, SignIn, SignedIn, TokenSet, sign_in},
         mfa::verify,
         refresh,
     },
-    domain::user::User,
+    domain::{secret::OpaqueToken, user::User},
 };
 
 /// POST /login
@@ -29,16 +30,41 @@ async fn try_login(call: &Call) -> Result<Response, RailError> {
         password: body.string("password"),
         remember: body.optional_bool("rememberMe").unwrap_or(true),
         site_key: body.optional_string("siteKey"),
+        device_token: body
+            .optional_string("deviceToken")
+            .or_else(|| call.cookie(cookies::DEVICE).map(ToOwned::to_owned)),
         tenant_id: call.tenant()?,
     };
-    // Known devices have no budget of their own yet; the field is read so that clients may send it.
-    body.optional_string("deviceToken");
     body.finish()?;
-    let answer = match sign_in(&call.app, &call.origin, request).await? {
-        SignedIn::Tokens(tokens) => signed_in(&tokens),
-        SignedIn::Half(half) => half_signed_in(&half),
-    };
-    Ok(call.answer(StatusCode::OK, answer))
+    match sign_in(&call.app, &call.origin, request).await? {
+        SignedIn::Tokens(tokens) => welcome(call, &tokens, None, signed_in(&tokens)),
+        SignedIn::Half(half) => Ok(call.answer(StatusCode::OK, half_signed_in(&half))),
+    }
+}
+
+/// The answer that ends a sign-in: the device is known from then on, and trusted where it was to
+/// be.
+///
+/// # Errors
+/// When sealing fails.
+pub fn welcome(
+    call: &Call,
+    tokens: &TokenSet,
+    device: Option<&OpaqueToken>,
+    mut answer: Value,
+) -> Result<Response, RailError> {
+    let app = &call.app;
+    let mark = known_device::mark(app, &call.origin, &tokens.user, app.clock.now())?;
+    let mut carried = vec![cookies::set(app, cookies::KNOWN, &mark, known_device::LIFE)];
+    if let Some(device) = device {
+        answer["deviceToken"] = device.as_str().into();
+        carried.push(cookies::set(app, cookies::DEVICE, device.as_str(), devices::LIFE));
+    }
+    let mut response = call.answer(StatusCode::OK, answer);
+    for cookie in carried.into_iter().flatten() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// POST /refresh
@@ -86,7 +112,8 @@ pub fn signed_in(tokens: &TokenSet) -> Value {
     })
 }
 
-fn half_signed_in(half: &HalfSignedIn) -> Value {
+/// The answer to whoever is half signed in.
+pub fn half_signed_in(half: &HalfSignedIn) -> Value {
     let methods: Vec<&str> = half.methods.iter().copied().map(Method::as_str).collect();
     json!({
         "mfaRequired": true,

@@ -223,6 +223,12 @@ pub(super) async fn a_guess_that_was_none_is_taken_back(pair: &Pair) {
     }
     assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Counted(1));
     store.forgive_guess(Uuid::new_v4()).await.unwrap();
+    store.count_guess(totp.id, 3).await.unwrap();
+    store.use_factor(totp.id, at(40)).await.unwrap();
+    let used = stored_factor(store, &totp).await;
+    assert_eq!((used.last_used_at, used.guesses_in_a_row), (Some(at(40)), 0));
+    assert_eq!(used.last_step, totp.last_step);
+    store.use_factor(Uuid::new_v4(), at(41)).await.unwrap();
 }
 
 pub(super) async fn a_step_is_spent_once_with_every_older_one(pair: &Pair) {

@@ -30,7 +30,7 @@ use crate::{
     },
     store::{
         StoreError, StoreResult,
-        identity::{FEED_KEPT, FactorChange, NewPassword},
+        identity::{FEED_KEPT, FactorChange, Invited, NewPassword},
     },
 };
 
@@ -561,6 +561,11 @@ impl Walk {
                     hash: format!("hash {}", self.acts),
                     expected_epoch: self.epoch(*person, *ahead).await?,
                     proves_address: by_link.then(|| format!("person{person}@example.com")),
+                    invited: (*by_link && self.acts.is_multiple_of(2)).then(|| Invited {
+                        tenant_id: "guests".to_owned(),
+                        roles: vec![ADMIN_ROLE.to_owned()],
+                        name: format!("name {}", self.acts),
+                    }),
                 };
                 let of = password.user_id.to_string();
                 let ended = cut_off(CutOffKind::User, &of, now, now.plus(secs(1)));

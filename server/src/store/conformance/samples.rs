@@ -373,6 +373,7 @@ pub(crate) fn login(user_id: Uuid) -> PendingLogin {
         client_id: "auth2:shop".to_owned(),
         site_key: Some("shop".to_owned()),
         methods: vec![Method::Totp, Method::BackupCode],
+        factor_proved_at: Some(at(8)),
         remember: true,
         created_at: at(0),
         expires_at: at(0).plus(secs(600)),

@@ -139,6 +139,13 @@ pub(super) fn forgive_guess(tx: &Tx<'_>, id: Uuid) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Notes that a factor was proved.
+pub(super) fn proved(tx: &Tx<'_>, id: Uuid, now: Time) -> Result<(), Fault> {
+    let sql = "UPDATE factors SET last_used_at = ?2, guesses_in_a_row = 0 WHERE id = ?1";
+    tx.run(sql, params![id, now.millis()])?;
+    Ok(())
+}
+
 /// Spends a step and every older one.
 pub(super) fn consume_step(tx: &Tx<'_>, id: Uuid, step: u64, now: Time) -> Result<Consumed, Fault> {
     let spent = tx.run(

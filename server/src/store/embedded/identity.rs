@@ -141,6 +141,10 @@ impl IdentityStore for Embedded {
         self.change(move |tx| factors::count_guess(tx, id, limit)).await
     }
 
+    async fn use_factor(&self, id: Uuid, now: Time) -> StoreResult<()> {
+        self.change(move |tx| factors::proved(tx, id, now)).await
+    }
+
     async fn consume_totp_step(&self, id: Uuid, step: u64, now: Time) -> StoreResult<Consumed> {
         self.change(move |tx| factors::consume_step(tx, id, step, now)).await
     }

@@ -155,6 +155,11 @@ pub(super) async fn forgive_guess(store: &Postgres, id: Uuid) -> StoreResult<()>
     store.act().await?.change(sql, &[&id]).await.map(drop)
 }
 
+pub(super) async fn use_factor(store: &Postgres, id: Uuid, now: Time) -> StoreResult<()> {
+    let sql = "UPDATE factors SET last_used_at = $2, guesses_in_a_row = 0 WHERE id = $1";
+    store.act().await?.change(sql, &[&id, &now.millis()]).await.map(drop)
+}
+
 pub(super) async fn consume_totp_step(
     store: &Postgres,
     id: Uuid,

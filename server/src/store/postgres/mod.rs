@@ -266,6 +266,10 @@ impl IdentityStore for Postgres {
         factors::count_guess(self, id, limit).await
     }
 
+    async fn use_factor(&self, id: Uuid, now: Time) -> StoreResult<()> {
+        factors::use_factor(self, id, now).await
+    }
+
     async fn consume_totp_step(&self, id: Uuid, step: u64, now: Time) -> StoreResult<Consumed> {
         factors::consume_totp_step(self, id, step, now).await
     }

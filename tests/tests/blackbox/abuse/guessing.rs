@@ -203,3 +203,50 @@ async fn a_hundred_wrong_codes_in_a_row_lock_the_factor_and_not_its_neighbour() 
     verify(&rail, &half, &person.code(&world)).await.refused(423, "ACCOUNT_LOCKED");
     drop(verify(&rail, &half, &person.backup_codes[0]).await.data(200));
 }
+
+#[tokio::test]
+async fn mailed_codes_cannot_be_guessed_by_asking_for_others() {
+    let world = World::start().await;
+    let (rail, person) = (world.rail(), world.enrolled_by_mail().await);
+    // Every guess at a challenge of a sign-in of its own; some by an access token.
+    let half = world.half_sign_in(&person).await;
+    let code = world.challenged_code(&person, &half).await;
+    let session = Session::of(&verify(&rail, &half, &code).await.data(200));
+    for number in 0..BUDGET {
+        let half = world.half_sign_in(&person).await;
+        let wrong = json!({ "code": format!("{:06}", number), "method": "EMAIL_OTP" });
+        if number % 3 == 0 {
+            drop(world.challenged_code(&person, &half).await);
+        }
+        let bearer = if number % 2 == 0 { &half } else { &session.access };
+        let answer = rail.post_as(bearer, "/mfa/verify", wrong).await;
+        answer.refused(401, "INVALID_CODE");
+    }
+    let half = world.half_sign_in(&person).await;
+    let code = world.challenged_code(&person, &half).await;
+    verify(&rail, &half, &code).await.refused(429, "RATE_LIMITED");
+    // A backup code has a budget of its own.
+    drop(verify(&rail, &half, &person.backup_codes[0]).await.data(200));
+}
+
+#[tokio::test]
+async fn the_mailed_code_that_confirms_a_factor_cannot_be_guessed_by_setting_it_up_anew() {
+    let world = World::start().await;
+    let (rail, person) = (world.rail(), world.person().await);
+    let session = world.sign_in(&person).await;
+    let wanted = json!({ "method": "EMAIL_OTP" });
+    for number in 0..BUDGET {
+        if number % 4 == 0 {
+            let set_up = rail.post_as(&session.access, "/mfa/setup", wanted.clone()).await;
+            drop(set_up.data(200));
+        }
+        let body = json!({ "method": "EMAIL_OTP", "code": format!("{number:06}") });
+        let answer = rail.post_as(&session.access, "/mfa/setup/confirm", body).await;
+        answer.refused(401, "INVALID_CODE");
+    }
+    drop(rail.post_as(&session.access, "/mfa/setup", wanted).await.data(200));
+    let code = world.mailed_code(&person.email).await;
+    let body = json!({ "method": "EMAIL_OTP", "code": code });
+    let answer = rail.post_as(&session.access, "/mfa/setup/confirm", body).await;
+    answer.refused(429, "RATE_LIMITED");
+}

@@ -4,6 +4,7 @@ mod bad_input;
 mod enumeration;
 mod guessing;
 mod half_signed_in;
+mod known_devices;
 mod races;
 mod route_table;
 mod secrets;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::{
-    World,
+    Person, Session, World,
     edge::{DEMO, Edge},
     forge::claims,
+    person::{STEP, on_device},
     rail::send,
 };
 
@@ -267,4 +268,135 @@ async fn callers_may_ask_the_edge_who_they_are() {
     world.edge().get_anonymously(DEMO, "/.signalbox/me").await.expect(401);
     let below = world.edge().get(DEMO, "/.signalbox/nothing", &session.access).await;
     below.expect(404);
+}
+
+/// Half a sign-in for a site: the whole answer.
+async fn half_for(world: &World, person: &Person, site_key: &str) -> Value {
+    let mut body = person.credentials();
+    body["siteKey"] = site_key.into();
+    world.rail().post("/login", body).await.data(200)
+}
+
+#[tokio::test]
+async fn a_site_takes_the_factors_it_lists_and_no_others() {
+    let mut world = World::start().await;
+    for (key, factors) in
+        [("app-only", json!(["TOTP"])), ("mail-too", json!(["TOTP", "EMAIL_OTP"]))]
+    {
+        let mut draft = site(&world, key).await;
+        draft["policy"] = json!({ "allowed_factors": factors, "first_party": true });
+        open(&world, &draft).await;
+    }
+    let (rail, mut person) = (world.rail(), world.enrolled().await);
+    let session = world.sign_in(&person).await;
+    world.enrol_by_mail(&mut person, &session).await;
+    world.advance(Duration::from_secs(2 * STEP));
+    let by = async |code: String, method: &str| {
+        let half = world.half_sign_in(&person).await;
+        let code =
+            if method == "EMAIL_OTP" { world.challenged_code(&person, &half).await } else { code };
+        let answer = json!({ "mfaToken": half, "code": code, "method": method });
+        Session::of(&rail.post("/mfa/verify", answer).await.data(200)).access
+    };
+    let by_app = by(person.code(&world), "TOTP").await;
+    let by_mail = by(String::new(), "EMAIL_OTP").await;
+    let by_backup = by(person.backup_codes[0].clone(), "BACKUP_CODE").await;
+    for (token, app_only, mail_too) in
+        [(&by_app, 200, 200), (&by_mail, 401, 200), (&by_backup, 401, 401)]
+    {
+        world.edge().get("app-only.localhost", "/", token).await.expect(app_only);
+        world.edge().get("mail-too.localhost", "/", token).await.expect(mail_too);
+    }
+    // A sign-in for it offers what it takes.
+    let half = half_for(&world, &person, "app-only").await;
+    assert_eq!(half["mfaMethods"], json!(["TOTP"]));
+    let half = half["mfaToken"].as_str().unwrap();
+    let wanted = json!({ "mfaToken": half, "method": "EMAIL_OTP" });
+    assert_eq!(rail.post("/mfa/challenge", wanted).await.wrong_fields(), ["method"]);
+    let answer = json!({ "mfaToken": half, "code": person.backup_codes[1] });
+    assert_eq!(rail.post("/mfa/verify", answer).await.wrong_fields(), ["method"]);
+    let both = half_for(&world, &person, "mail-too").await;
+    assert_eq!(both["mfaMethods"], json!(["TOTP", "EMAIL_OTP"]));
+}
+
+#[tokio::test]
+async fn who_has_no_factor_that_a_site_takes_proves_the_one_they_have_and_sets_one_up() {
+    let mut world = World::start().await;
+    let mut draft = site(&world, "strict").await;
+    draft["policy"] = json!({ "allowed_factors": ["TOTP"] });
+    open(&world, &draft).await;
+    let (rail, mut person) = (world.rail(), world.enrolled_by_mail().await);
+    // The password alone sets nothing up.
+    let half = half_for(&world, &person, "strict").await;
+    assert_eq!(half["mfaMethods"], json!(["EMAIL_OTP", "BACKUP_CODE"]));
+    let half = half["mfaToken"].as_str().unwrap().to_owned();
+    let wanted = json!({ "mfaToken": half, "method": "TOTP" });
+    rail.post("/mfa/setup", wanted).await.refused(401, "INVALID_TOKEN");
+
+    let code = world.challenged_code(&person, &half).await;
+    let led = tests::person::verify(&rail, &half, &code).await.data(200);
+    assert_eq!((&led["mfaRequired"], &led["mfaMethods"]), (&json!(true), &json!([])));
+    assert!(led.get("accessToken").is_none(), "{led}");
+    assert!(led["expiresIn"].as_u64().unwrap() <= 300, "{led}");
+    let enrolling = led["mfaToken"].as_str().unwrap();
+    // It opens nothing else, and sets up what the site takes.
+    let answer = json!({ "mfaToken": enrolling, "code": person.backup_codes[0] });
+    rail.post("/mfa/verify", answer).await.refused(401, "INVALID_TOKEN");
+    rail.call_as(enrolling, "GET", "/me").await.refused(401, "INVALID_TOKEN");
+    let other = json!({ "mfaToken": enrolling, "method": "EMAIL_OTP" });
+    assert_eq!(rail.post("/mfa/setup", other).await.wrong_fields(), ["method"]);
+    let wanted = json!({ "mfaToken": enrolling, "method": "TOTP" });
+    let set_up = rail.post("/mfa/setup", wanted).await.data(200);
+    assert!(set_up.get("backupCodes").is_none(), "{set_up}");
+    person.take_secrets(&set_up);
+    let answer = json!({ "mfaToken": enrolling, "method": "TOTP", "code": person.code(&world) });
+    let session = Session::of(&rail.post("/mfa/setup/confirm", answer).await.data(200));
+    world.edge().get("strict.localhost", "/", &session.access).await.expect(200);
+
+    // The proof of the old factor is good for five minutes.
+    let late = world.enrolled_by_mail().await;
+    let half = half_for(&world, &late, "strict").await["mfaToken"].as_str().unwrap().to_owned();
+    let code = world.challenged_code(&late, &half).await;
+    let led = tests::person::verify(&rail, &half, &code).await.data(200);
+    world.advance(Duration::from_secs(301));
+    let wanted = json!({ "mfaToken": led["mfaToken"], "method": "TOTP" });
+    rail.post("/mfa/setup", wanted).await.refused(401, "INVALID_TOKEN");
+}
+
+#[tokio::test]
+async fn a_site_counts_trusted_devices_for_as_long_as_it_says_and_a_new_one_does_not() {
+    let mut world = World::start().await;
+    let mut draft = site(&world, "trusting").await;
+    draft["policy"] = json!({ "trusted_device": { "days": 7 } });
+    open(&world, &draft).await;
+    let mut strong = site(&world, "strong").await;
+    strong["policy"] = json!({ "trusted_device": { "days": 7 }, "require": "phishing_resistant" });
+    open(&world, &strong).await;
+    open(&world, &site(&world, "wary").await).await;
+    let (rail, person) = (world.rail(), world.enrolled().await);
+    let device = world.trusted_device(&person).await;
+    let login = async |site_key: Option<&str>| {
+        let mut body = on_device(&person, &device);
+        body["siteKey"] = site_key.into();
+        rail.post("/login", body).await.data(200)
+    };
+    world.advance(Duration::from_secs(7 * 24 * 3600 - 60));
+    world.caught_up().await;
+    let session = Session::of(&login(Some("trusting")).await);
+    world.edge().get("trusting.localhost", "/", &session.access).await.expect(200);
+    for key in ["wary", "strong"] {
+        assert_eq!(login(Some(key)).await["mfaRequired"], true, "{key}");
+        // A refresh for it gives a token, which the edge judges for what it is.
+        let anywhere = Session::of(&login(None).await);
+        let body = json!({ "refreshToken": anywhere.refresh, "siteKey": key });
+        let token = Session::of(&rail.post("/refresh", body).await.data(200)).access;
+        let refused = world.edge().get(&format!("{key}.localhost"), "/", &token).await;
+        let challenge = refused.expect(401).header("www-authenticate").to_owned();
+        assert!(challenge.contains("insufficient_user_authentication"), "{challenge}");
+    }
+    // The token that was let in is let in no more once the week is over.
+    world.advance(Duration::from_secs(120));
+    world.caught_up().await;
+    world.edge().get("trusting.localhost", "/", &session.access).await.expect(401);
+    assert_eq!(login(Some("trusting")).await["mfaRequired"], true);
 }

@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 use tests::{World, forge::header, process::until};
 
 async fn published(world: &World) -> BTreeSet<String> {
-    let answer = world.rail().root("GET", "/.well-known/jwks.json").await;
+    published_by(world, 0).await
+}
+
+/// The names of the keys that one of the servers publishes.
+async fn published_by(world: &World, number: usize) -> BTreeSet<String> {
+    let answer = world.rail_of(number).root("GET", "/.well-known/jwks.json").await;
     let keys = answer.expect(200).json();
     let keys = keys["keys"].as_array().unwrap();
     for key in keys {
@@ -104,4 +109,84 @@ async fn a_key_of_another_algorithm_can_be_added() {
     .await;
     let session = world.sign_in(&world.person().await).await;
     assert_eq!(header(&session.access)["alg"], "ES256");
+}
+
+#[tokio::test]
+async fn servers_rotate_by_themselves_and_sign_with_nothing_that_others_have_not_published() {
+    const PERIOD: u64 = 335 + 60 + 60;
+    const STEP: u64 = 35;
+    const ROTATIONS: usize = 6;
+    let mut world = World::plan()
+        .replicas()
+        .set("tokens.key_lead", 335)
+        .set("tokens.access_ttl", 60)
+        .set("tokens.id_ttl", 60)
+        .set("tokens.key_rotation", PERIOD)
+        .start()
+        .await;
+    let (one, other) = (world.person().await, world.person().await);
+    let mut sessions = [world.sign_in(&one).await, world.sign_in(&other).await];
+    let waker = world.person().await;
+    let started_at = world.clock().secs();
+    let (mut ever_published, mut signed_with) = (BTreeSet::new(), BTreeSet::new());
+    for step in 0.. {
+        if signed_with.len() == ROTATIONS {
+            break;
+        }
+        assert!(step < 30 * ROTATIONS, "only {signed_with:?} after {step} steps");
+        // Time goes much faster here than notices do.
+        until("both publish the same", Duration::from_secs(20), async || {
+            (published_by(&world, 0).await == published_by(&world, 1).await).then_some(())
+        })
+        .await;
+        let known = [published_by(&world, 0).await, published_by(&world, 1).await];
+        world.advance(Duration::from_secs(STEP));
+        // An ending is in the feed, by which every server looks at the keys.
+        if step % 4 == 0 {
+            let session = world.sign_in(&waker).await;
+            drop(world.rail().post_as(&session.access, "/logout", json!({})).await.data(200));
+        }
+        for number in [0, 1] {
+            let rail = world.rail_of(number);
+            let fresh = tests::person::refresh(&rail, &sessions[number].refresh).await.data(200);
+            sessions[number] = tests::Session::of(&fresh);
+            for token in [&sessions[number].access, &sessions[number].id] {
+                for known in &known {
+                    assert!(known.contains(&kid(token)), "{} is not in {known:?}", kid(token));
+                }
+                signed_with.insert(kid(token));
+            }
+            let access = &sessions[number].access;
+            drop(world.rail_of(1 - number).call_as(access, "GET", "/me").await.data(200));
+        }
+        ever_published.extend(known.into_iter().flatten());
+    }
+    // One server made each key, and each when it was time.
+    let periods = (world.clock().secs() - started_at) / PERIOD;
+    assert!(ever_published.len() as u64 <= periods + 1, "{ever_published:?} in {periods}");
+    let log = world.log();
+    assert_eq!(log.matches("no key to sign with").count(), 0);
+    // What is replaced goes: there is the one that signs, its successor and its predecessor.
+    assert!(published(&world).await.len() <= 3);
+}
+
+#[tokio::test]
+async fn another_algorithm_signs_only_after_its_key_was_published_long_enough() {
+    let mut world = World::start().await;
+    let person = world.person().await;
+    let old = world.sign_in(&person).await;
+    world.server_node().end().await;
+    world.server_node().set("tokens.algorithm", "EdDSA");
+    world.server_node().start().await;
+    assert_eq!(published(&world).await.len(), 2);
+    let still = tests::person::refresh(&world.rail(), &old.refresh).await.data(200);
+    let still = tests::Session::of(&still);
+    assert_eq!(kid(&still.access), kid(&old.access));
+    world.advance(Duration::from_secs(601));
+    let new = tests::person::refresh(&world.rail(), &still.refresh).await.data(200);
+    let new = tests::Session::of(&new);
+    assert_eq!(header(&new.access)["alg"], "EdDSA");
+    for token in [&old.access, &still.access, &new.access] {
+        drop(world.rail().call_as(token, "GET", "/me").await.data(200));
+    }
 }

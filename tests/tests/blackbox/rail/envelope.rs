@@ -6,7 +6,7 @@ use tests::{World, rail::send};
 use crate::{names, set};
 
 /// Every endpoint of the Auth Rail.
-pub(crate) const ENDPOINTS: [(&str, &str); 19] = [
+pub(crate) const ENDPOINTS: [(&str, &str); 25] = [
     ("POST", "/login"),
     ("POST", "/refresh"),
     ("POST", "/logout"),
@@ -21,6 +21,12 @@ pub(crate) const ENDPOINTS: [(&str, &str); 19] = [
     ("POST", "/mfa/setup/confirm"),
     ("POST", "/mfa/challenge"),
     ("POST", "/mfa/verify"),
+    ("GET", "/mfa/methods"),
+    ("DELETE", "/mfa/methods/0199ffff-0000-7000-8000-000000000000"),
+    ("POST", "/mfa/backup-codes"),
+    ("GET", "/devices"),
+    ("DELETE", "/devices"),
+    ("DELETE", "/devices/0199ffff-0000-7000-8000-000000000000"),
     ("GET", "/sessions"),
     ("DELETE", "/sessions"),
     ("DELETE", "/sessions/0199ffff-0000-7000-8000-000000000000"),

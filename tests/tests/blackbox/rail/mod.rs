@@ -1,8 +1,11 @@
 //! The Auth Rail, endpoint by endpoint.
 
 mod budgets;
+mod devices;
 mod envelope;
 mod factors;
+mod mailed_codes;
+mod manage_factors;
 mod recovery;
 mod refresh;
 mod registration;

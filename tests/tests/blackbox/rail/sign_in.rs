@@ -160,12 +160,3 @@ async fn who_must_have_a_factor_and_has_none_is_led_to_set_one_up() {
     world.edge().demo(&session.access).await.expect(200);
     rail.post("/mfa/setup/confirm", answer).await.refused(401, "INVALID_TOKEN");
 }
-
-#[tokio::test]
-async fn a_device_token_may_be_sent() {
-    let world = World::shared().await;
-    let person = world.person().await;
-    let mut body = person.credentials();
-    body["deviceToken"] = "something of another time".into();
-    drop(world.rail().post("/login", body).await.data(200));
-}

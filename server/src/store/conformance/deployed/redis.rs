@@ -144,6 +144,7 @@ async fn every_key_goes_by_itself() {
         client_id: "rail".to_owned(),
         site_key: None,
         methods: vec![Method::Totp],
+        factor_proved_at: None,
         remember: false,
         created_at: NOW,
         expires_at: NOW.plus(Duration::from_secs(600)),

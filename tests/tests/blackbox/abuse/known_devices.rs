@@ -1,0 +1,169 @@
+//! A flood of wrong passwords does not shut the owner out, and what a device is known by is no
+//! credential.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{
+    Answer, Person, Session, World,
+    person::{STEP, on_device},
+    rail::send,
+};
+
+use crate::minutes;
+
+/// How many guesses are judged in a quarter of an hour.
+const BUDGET: usize = 10;
+
+/// Signs in, and takes the mark that the device is known by.
+async fn marked(world: &World, person: &Person) -> (Session, String) {
+    let answer = world.rail().post("/login", person.credentials()).await;
+    (Session::of(&answer.data(200)), mark(&answer))
+}
+
+#[track_caller]
+fn mark(answer: &Answer) -> String {
+    let all = answer.headers.get_all("set-cookie").iter();
+    let all: Vec<&str> = all.map(|field| field.to_str().unwrap()).collect();
+    let carried = all.iter().find(|cookie| cookie.starts_with("sb_known="));
+    let carried = carried.unwrap_or_else(|| panic!("{all:?}"));
+    for part in ["; HttpOnly", "; SameSite=Lax", "; Path=/", "; Max-Age="] {
+        assert!(carried.contains(part), "{carried}");
+    }
+    carried["sb_known=".len()..].split(';').next().unwrap().to_owned()
+}
+
+async fn login(world: &World, body: &Value, mark: &str) -> Answer {
+    let request = world.rail().request("POST", "/login").json(body);
+    send(request.header("cookie", format!("sb_known={mark}"))).await
+}
+
+fn wrong(person: &Person) -> Value {
+    json!({ "email": person.email, "password": "wrong guess" })
+}
+
+async fn flood(world: &World, person: &Person) {
+    let rail = world.rail();
+    for _ in 0..BUDGET {
+        rail.post("/login", wrong(person)).await.refused(401, "INVALID_CREDENTIALS");
+    }
+    rail.post("/login", person.credentials()).await.refused(429, "RATE_LIMITED");
+}
+
+#[tokio::test]
+async fn a_flood_from_elsewhere_does_not_shut_out_a_device_that_has_signed_in_before() {
+    let world = World::start().await;
+    let person = world.person().await;
+    let (session, mark) = marked(&world, &person).await;
+    flood(&world, &person).await;
+    drop(Session::of(&login(&world, &person.credentials(), &mark).await.data(200)));
+    // Nor from proving the password again, or from choosing another.
+    let rail = world.rail();
+    let known = |path: &str, body: Value| {
+        let request = rail.request("POST", path).bearer_auth(&session.access).json(&body);
+        send(request.header("cookie", format!("sb_known={mark}")))
+    };
+    let password = json!({ "password": person.password });
+    rail.post_as(&session.access, "/reauthenticate", password.clone()).await.expect(429);
+    drop(known("/reauthenticate", password).await.data(200));
+    let new = json!({ "currentPassword": person.password, "newPassword": Person::new().password });
+    known("/change-password", new).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_known_device_has_ten_guesses_and_no_more() {
+    let mut world = World::start().await;
+    let person = world.person().await;
+    let (_, mark) = marked(&world, &person).await;
+    for _ in 0..BUDGET {
+        login(&world, &wrong(&person), &mark).await.refused(401, "INVALID_CREDENTIALS");
+    }
+    login(&world, &person.credentials(), &mark).await.refused(429, "RATE_LIMITED");
+    // They are its own: the account's are untouched. And signing in again makes no other device.
+    let answer = world.rail().post("/login", person.credentials()).await;
+    drop(answer.data(200));
+    world.advance(minutes(15));
+    let again = login(&world, &person.credentials(), &mark).await;
+    drop(again.data(200));
+    let renewed = self::mark(&again);
+    for number in 0..BUDGET {
+        let mark = if number % 2 == 0 { &mark } else { &renewed };
+        login(&world, &wrong(&person), mark).await.refused(401, "INVALID_CREDENTIALS");
+    }
+    for mark in [mark, renewed] {
+        login(&world, &person.credentials(), &mark).await.refused(429, "RATE_LIMITED");
+    }
+}
+
+#[tokio::test]
+async fn a_mark_of_somebody_else_or_of_nobody_does_not_count() {
+    let world = World::start().await;
+    let (person, other) = (world.person().await, world.person().await);
+    let (_, own) = marked(&world, &person).await;
+    let (_, of_another) = marked(&world, &other).await;
+    let mut altered = own.clone().into_bytes();
+    let middle = altered.len() / 2;
+    altered[middle] = if altered[middle] == b'A' { b'B' } else { b'A' };
+    let altered = String::from_utf8(altered).unwrap();
+    let bad = [of_another.as_str(), &altered, "", "nonsense", "\"", &"A".repeat(3000)];
+    // They are counted with the account's, wherever they come from.
+    for number in 0..BUDGET {
+        let mark = bad[number % bad.len()];
+        login(&world, &wrong(&person), mark).await.refused(401, "INVALID_CREDENTIALS");
+    }
+    for mark in bad {
+        login(&world, &person.credentials(), mark).await.refused(429, "RATE_LIMITED");
+    }
+    drop(login(&world, &person.credentials(), &own).await.data(200));
+    // A known address answers as an unknown one does.
+    let stranger = Person::new();
+    let unknown = login(&world, &wrong(&stranger), &own).await;
+    let known = login(&world, &wrong(&other), &own).await;
+    assert_eq!(unknown.without_meta(), known.without_meta());
+}
+
+#[tokio::test]
+async fn a_stolen_mark_signs_nobody_in() {
+    let world = World::shared().await;
+    let person = world.enrolled().await;
+    let half = world.half_sign_in(&person).await;
+    let proved = json!({ "mfaToken": half, "code": person.code(&world) });
+    let mark = mark(&world.rail().post("/mfa/verify", proved).await);
+    // The factor is asked for as ever, and without the password there is nothing.
+    let data = login(&world, &person.credentials(), &mark).await.data(200);
+    assert_eq!(data["mfaRequired"], true);
+    login(&world, &wrong(&person), &mark).await.refused(401, "INVALID_CREDENTIALS");
+    let rail = world.rail();
+    rail.call_as(&mark, "GET", "/me").await.refused(401, "INVALID_TOKEN");
+    let request = rail.request("GET", "/me").header("cookie", format!("sb_known={mark}"));
+    send(request).await.refused(401, "UNAUTHORIZED");
+    let mut as_device = person.credentials();
+    as_device["deviceToken"] = mark.into();
+    assert_eq!(rail.post("/login", as_device).await.data(200)["mfaRequired"], true);
+}
+
+#[tokio::test]
+async fn half_a_sign_in_makes_no_device_known() {
+    let world = World::shared().await;
+    let person = world.enrolled().await;
+    for body in [person.credentials(), wrong(&person)] {
+        let answer = world.rail().post("/login", body).await;
+        assert!(answer.headers.get("set-cookie").is_none(), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_was_trusted_is_known_as_long_as_it_was_not_revoked() {
+    let mut world = World::start().await;
+    let (rail, mut person) = (world.rail(), world.enrolled().await);
+    let device = world.trusted_device(&person).await;
+    world.advance(Duration::from_secs(2 * STEP));
+    let session = world.sign_in(&person).await;
+    world.enrol_by_mail(&mut person, &session).await;
+    flood(&world, &person).await;
+    // Trusted no more since a factor was added: the factor is asked for, and not the budget.
+    let data = rail.post("/login", on_device(&person, &device)).await.data(200);
+    assert_eq!(data["mfaRequired"], true);
+    drop(rail.call_as(&session.access, "DELETE", "/devices").await.data(200));
+    rail.post("/login", on_device(&person, &device)).await.refused(429, "RATE_LIMITED");
+}
