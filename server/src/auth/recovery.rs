@@ -141,15 +141,18 @@ pub async fn reset(app: &App, origin: &Origin, token: &str, password: &str) -> A
     let cut_offs: Vec<CutOff> = std::iter::once(user_end(app, user.id, now))
         .chain(known.iter().map(|(_, end)| end.clone()))
         .collect();
-    app.sessions
-        .consume_one_time(Purpose::ResetPassword, user.id, &token.hash(), now)
-        .await?
-        .ok_or(AuthError::InvalidToken)?;
     let details = json!({ "by": "reset", "sids": sids(&known) });
-    let act = token.hash().to_id();
-    let event = origin.event_of(act, Action::PasswordChanged, Some(user.id), now, details);
+    let hash = token.hash();
+    let event = origin.event_of(hash.to_id(), Action::PasswordChanged, Some(user.id), now, details);
+    // Exactly one of those who hold the link finds the state it is bound to.
     if !app.identity.change_password(&change, &cut_offs, now, &event).await? {
         return Err(AuthError::InvalidToken);
+    }
+    // That state is gone, and the link dead already. Taken away before, it would be lost whenever
+    // the change fails, and the owner with a dead link and the old password.
+    let purpose = Purpose::ResetPassword;
+    if let Err(error) = app.sessions.consume_one_time(purpose, user.id, &hash, now).await {
+        tracing::warn!(%error, "a spent reset token could not be taken away");
     }
     if user.status == UserStatus::Pending {
         let details = json!({ "by": "reset" });

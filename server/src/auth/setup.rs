@@ -126,14 +126,19 @@ pub async fn create(app: &App, origin: &Origin, form: FilledIn) -> AuthResult<Ve
     let codes = backup::generate(app, user.id, now).await?;
     let code_factor = Factor { confirmed_at: Some(now), ..codes.factor };
 
-    app.sessions
-        .consume_one_time(Purpose::FirstAdmin, Uuid::nil(), &token.hash(), now)
-        .await?
-        .ok_or(AuthError::InvalidToken)?;
     let event = origin.event(Action::UserCreated, Some(&user), now, json!({ "by": "setup" }));
     let factors = [factor, code_factor];
     match app.identity.create_user(&user, &factors, &codes.rows, true, &event).await? {
-        Created::Created => Ok(codes.shown),
+        Created::Created => {
+            // The link is worth nothing where there is an admin. Taken away before, it would be
+            // lost whenever the making fails.
+            let (purpose, hash) = (Purpose::FirstAdmin, token.hash());
+            let taken = app.sessions.consume_one_time(purpose, Uuid::nil(), &hash, now).await;
+            if let Err(error) = taken {
+                tracing::warn!(%error, "a spent setup link could not be taken away");
+            }
+            Ok(codes.shown)
+        }
         Created::AdminExists => Err(AuthError::Conflict("there is an admin already")),
         Created::AddressTaken | Created::UsernameTaken => {
             Err(AuthError::Conflict("the address belongs to an account already"))

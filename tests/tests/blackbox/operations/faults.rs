@@ -78,6 +78,8 @@ struct Prepared {
     renewed: Session,
     /// An address to be proved, and the token from the mail.
     link: String,
+    /// Somebody who has forgotten their password, and the token from the mail.
+    forgetful: (Person, String),
     /// Somebody at whom every guess of this quarter of an hour has been used up.
     guessed: Person,
 }
@@ -101,12 +103,17 @@ impl Prepared {
         let pending = Person::new();
         drop(rail.post("/register", pending.registration()).await.data(201));
         let link = world.mailed_token(&pending.email).await;
+        let forgetful = world.person().await;
+        let address = json!({ "email": forgetful.email });
+        drop(rail.post("/forgot-password", address).await.data(202));
+        let token = world.mailed_token(&forgetful.email).await;
+        let forgetful = (forgetful, token);
         let guessed = world.person().await;
         for _ in 0..10 {
             rail.post("/login", wrong(&guessed)).await.refused(401, "INVALID_CREDENTIALS");
         }
         rail.post("/login", wrong(&guessed)).await.refused(429, "RATE_LIMITED");
-        Self { person, live, spare, leaving, dead, half, plain, renewed, link, guessed }
+        Self { person, live, spare, leaving, dead, half, plain, renewed, link, forgetful, guessed }
     }
 
     /// Every operation that needs a store, and the status of its answer when all is well.
@@ -120,6 +127,9 @@ impl Prepared {
         let refresh_token = json!({ "refreshToken": self.renewed.refresh });
         let leaving = rail.request("POST", "/logout").bearer_auth(&self.leaving.access);
         let address = json!({ "email": "somebody@example.com" });
+        let (forgetful, token) = &self.forgetful;
+        let anew = format!("{} anew", forgetful.password);
+        let reset = json!({ "token": token, "password": anew });
         vec![
             ("login", post("/login", self.plain.credentials()), 200),
             ("login with a wrong password", post("/login", wrong(&self.plain)), 401),
@@ -130,7 +140,9 @@ impl Prepared {
             ("session revoke", spare.bearer_auth(&self.live.access), 200),
             ("logout", leaving.json(&json!({})), 200),
             ("register", post("/register", Person::new().registration()), 201),
-            ("resend-verification", post("/resend-verification", address), 202),
+            ("resend-verification", post("/resend-verification", address.clone()), 202),
+            ("forgot-password", post("/forgot-password", address), 202),
+            ("reset-password", post("/reset-password", reset), 200),
             ("verify-email", post("/verify-email", json!({ "token": self.link })), 200),
             ("mfa/verify", post("/mfa/verify", proof), 200),
         ]

@@ -30,6 +30,8 @@ const SEED: &str = "SIGNALBOX_TEST_SEED";
 /// Worlds side by side, and how often the server of each is killed.
 const WORLDS: u64 = 3;
 const KILLS: u32 = 17;
+/// Longer than a server keeps a mail to itself that it has begun to send.
+const LEASE: Duration = Duration::from_secs(91);
 /// The host of a site.
 const EASY: &str = "easy.localhost";
 /// When the trouble comes, microseconds after everybody has begun: every other time while there is
@@ -133,9 +135,36 @@ enum Cast {
     Verifying,
     SigningIn,
     Confirming,
+    Resetting,
 }
 
-const CASTS: [Cast; 4] = [Cast::Registering, Cast::Verifying, Cast::SigningIn, Cast::Confirming];
+const CASTS: [Cast; 5] =
+    [Cast::Registering, Cast::Verifying, Cast::SigningIn, Cast::Confirming, Cast::Resetting];
+
+/// Somebody who has forgotten their password.
+struct Forgetful {
+    person: Person,
+    token: String,
+    anew: String,
+    /// From before.
+    session: Session,
+}
+
+impl Forgetful {
+    async fn new(world: &World) -> Self {
+        let person = world.person().await;
+        let session = world.sign_in(&person).await;
+        let address = json!({ "email": person.email });
+        drop(world.rail().post("/forgot-password", address).await.data(202));
+        let token = world.mailed_token(&person.email).await;
+        let anew = format!("{} anew", person.password);
+        Self { person, token, anew, session }
+    }
+
+    fn reset(&self) -> Value {
+        json!({ "token": self.token, "password": self.anew })
+    }
+}
 
 /// A world and what has come of everything in it so far.
 struct Ground {
@@ -211,7 +240,7 @@ impl Ground {
 
     /// Everybody is at it, trouble comes, and all that was said is compared with all that is.
     async fn go_through_one_trouble(&mut self) {
-        let (trouble, cast) = (self.choose_trouble(), CASTS[self.dice.roll(0..4) as usize]);
+        let (trouble, cast) = (self.choose_trouble(), CASTS[self.dice.roll(0..5) as usize]);
         let moments = MOMENTS[self.dice.roll(0..2) as usize].clone();
         let moment = Duration::from_micros(self.dice.roll(moments));
         let rotates = self.dice.roll(0..2) == 0;
@@ -244,6 +273,12 @@ impl Ground {
             person.take_secrets(&set_up);
             confirming.push((person, session));
         }
+        let mut resetting = Vec::new();
+        if matches!(cast, Cast::Resetting) {
+            for _ in 0..2 {
+                resetting.push(Forgetful::new(&self.world).await);
+            }
+        }
 
         let number = self.troubled();
         let rail = self.world.rail_of(number);
@@ -270,13 +305,14 @@ impl Ground {
             ended.success().then(|| command.said())
         };
         let mut tokens = Vec::new();
-        let (registered, verified, signed_in, confirmed) = match cast {
-            Cast::Registering => (newcomers, vec![], false, vec![]),
-            Cast::Verifying => (vec![], pending, false, vec![]),
-            Cast::SigningIn => (vec![], vec![], true, vec![]),
-            Cast::Confirming => (vec![], vec![], false, confirming),
+        let (registered, verified, signed_in, confirmed, reset) = match cast {
+            Cast::Registering => (newcomers, vec![], false, vec![], vec![]),
+            Cast::Verifying => (vec![], pending, false, vec![], vec![]),
+            Cast::SigningIn => (vec![], vec![], true, vec![], vec![]),
+            Cast::Confirming => (vec![], vec![], false, confirming, vec![]),
+            Cast::Resetting => (vec![], vec![], false, vec![], resetting),
         };
-        let ((), rotation, chain, ended, registered, verified, signed_in, confirmed) = tokio::join!(
+        let ((), rotation, chain, ended, registered, verified, signed_in, confirmed, reset) = tokio::join!(
             comes,
             rotation,
             keep_refreshing(&rail, self.chain.clone(), &mut tokens),
@@ -301,6 +337,11 @@ impl Ground {
                     let request = post(&rail, "/mfa/setup/confirm", &body);
                     ask(request.bearer_auth(&session.access)).await
                 },
+                200
+            ),
+            one_by_one(
+                reset,
+                async |forgetful| ask(post(&rail, "/reset-password", &forgetful.reset())).await,
                 200
             ),
         );
@@ -328,11 +369,14 @@ impl Ground {
         .await;
 
         self.a_retried_refresh_goes_on(chain).await;
+        // What a server was sending when it was killed is sent by whoever comes after it.
+        self.world.advance(LEASE);
         self.endings_hold(ended).await;
         self.registrations_are_whole_or_absent(registered).await;
         self.verifications_are_whole_or_absent(verified).await;
         self.sign_ins_hold(signed_in).await;
         self.confirmations_are_whole_or_absent(confirmed).await;
+        self.resets_are_whole_or_absent(reset).await;
         if trouble == Trouble::Kill && number != 0 {
             self.start_again().await;
         }
@@ -438,9 +482,26 @@ impl Ground {
         }
     }
 
+    async fn resets_are_whole_or_absent(&mut self, reset: Tried<Forgetful>) {
+        let rail = self.world.rail();
+        if let Some(open) = &reset.open {
+            let again = rail.post("/reset-password", open.reset()).await;
+            assert!([200, 401].contains(&again.status), "{}", again.text);
+        }
+        // By this try or by the one before: the new password counts, and nothing of the old one.
+        for Forgetful { mut person, anew, session, .. } in
+            reset.acknowledged.into_iter().chain(reset.open)
+        {
+            rail.post("/login", person.credentials()).await.refused(401, "INVALID_CREDENTIALS");
+            person.password = anew;
+            self.tokens.push(self.world.sign_in(&person).await.access);
+            self.is_dead(&session).await;
+            self.dead.push(session);
+        }
+    }
+
     /// Every server publishes the same keys, believes what the others signed, and goes on.
     async fn all_servers_agree(&mut self) {
-        self.world.advance(Duration::from_secs(61));
         for number in 0..=self.troubled() {
             let rail = self.world.rail_of(number);
             until("it is ready", Duration::from_secs(5), async || {
@@ -452,6 +513,8 @@ impl Ground {
             self.chain = Session::of(&answer.data(200));
             self.tokens.push(self.chain.access.clone());
         }
+        let renewed = refresh(&self.world.rail(), &self.main.refresh).await;
+        self.main = Session::of(&renewed.data(200));
         // What was ended last, and something that was ended long ago.
         let mut dead: Vec<&Session> = self.dead.iter().rev().take(4).collect();
         dead.push(&self.dead[self.dice.roll(0..self.dead.len() as u64) as usize]);
