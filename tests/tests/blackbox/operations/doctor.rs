@@ -118,7 +118,7 @@ async fn stores_that_are_away_or_unsafe_are_named() {
     world.stores().redis_does("CONFIG SET maxmemory-policy allkeys-lru").await;
     let ran = doctor(&world, sound(&world)).await;
     assert!(ran.out.contains("maxmemory-policy noeviction"), "{ran:?}");
-    world.stores().stop_redis();
+    world.stores_mut().stop_redis();
     world.stores().postgres.cut();
     names(&doctor(&world, sound(&world)).await, &["sessions.url", "identity.url"]);
     let mut remote = sound(&world);
