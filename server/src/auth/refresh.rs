@@ -10,7 +10,6 @@ use super::{
     login::{TokenSet, find_open_site, mint_for},
     origin::Origin,
     sessions::{end_stale, session_end, standing},
-    throttle,
 };
 use crate::{
     app::App,
@@ -41,7 +40,6 @@ pub async fn refresh(
     let &[user_id, sid, family_id] = presented.names() else {
         return Err(AuthError::InvalidToken);
     };
-    throttle::count_refresh(app, family_id, now).await?;
     let site = find_open_site(app, site_key).await?;
     if let Some(tenant_id) = tenant_id {
         let session = app.sessions.find_session(user_id, sid, now).await?;

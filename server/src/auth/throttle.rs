@@ -140,17 +140,6 @@ pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<
     count(app, format!("enrol:{user_id}"), 10, WINDOW, now).await.map(drop)
 }
 
-/// Counts one refresh within this family. The names in a token are not proved yet when it is
-/// counted, and a person's id is known to every site: a budget under that id could be used up by
-/// anybody. The id of a family is known to nobody but who holds a token of it.
-///
-/// # Errors
-/// [`AuthError::TooMany`] when the budget is used up.
-pub async fn count_refresh(app: &App, family_id: Uuid, now: Time) -> AuthResult<()> {
-    let limit = app.config.limits.refresh_per_minute;
-    count(app, format!("refresh:{family_id}"), limit, Duration::from_secs(60), now).await.map(drop)
-}
-
 async fn count(
     app: &App,
     key: String,

@@ -320,7 +320,6 @@ impl Judge {
             ("limits.mail_per_address", limits.mail_per_address, u32::MAX),
             ("limits.codes_sent_per_person", limits.codes_sent_per_person, u32::MAX),
             ("limits.codes_sent_per_network", limits.codes_sent_per_network, u32::MAX),
-            ("limits.refresh_per_minute", limits.refresh_per_minute, u32::MAX),
         ] {
             self.within(setting, value.into(), 1..=most.into());
         }

@@ -20,8 +20,6 @@ pub struct LimitsSection {
     pub codes_sent_per_person: u32,
     /// Codes sent for callers from one network.
     pub codes_sent_per_network: u32,
-    /// Refreshes of the tokens of one sign-in within one minute.
-    pub refresh_per_minute: u32,
 }
 
 impl Default for LimitsSection {
@@ -35,7 +33,6 @@ impl Default for LimitsSection {
             mail_per_address: 5,
             codes_sent_per_person: 10,
             codes_sent_per_network: 100,
-            refresh_per_minute: 600,
         }
     }
 }

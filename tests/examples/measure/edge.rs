@@ -85,7 +85,7 @@ pub async fn measure() {
 
 async fn world(token_cache: usize, upstream: u16) -> World {
     let plan = World::plan().apart().set("edge.threads", 1).set("edge.token_cache", token_cache);
-    let world = plan.set("limits.refresh_per_minute", 1_000_000).start().await;
+    let world = plan.start().await;
     let port = world.edge().port();
     world
         .create_site(&json!({

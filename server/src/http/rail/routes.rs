@@ -57,8 +57,7 @@ pub fn routes() -> Vec<Route> {
             .takes([text("refreshToken", "The newest one.").like("sbr_…"), site_key()])
             .header(TENANT, "Must be the one of the session, where it is sent.")
             .answers(200, signed_in())
-            .refuses([FORBIDDEN])
-            .limited(),
+            .refuses([FORBIDDEN]),
         post("/logout", ToGiveUp, session::log_out)
             .does(
                 "Sign out",

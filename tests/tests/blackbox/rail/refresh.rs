@@ -213,16 +213,3 @@ async fn who_did_not_ask_to_be_remembered_is_signed_out_after_twelve_hours() {
     rail.call_as(&forgotten.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
     drop(renewed(&rail, &remembered.refresh).await);
 }
-
-#[tokio::test]
-async fn refreshes_are_limited_per_person() {
-    let world = World::plan().set("limits.refresh_per_minute", 5).start().await;
-    let (rail, person) = (world.rail(), world.person().await);
-    let mut session = world.sign_in(&person).await;
-    for _ in 0..5 {
-        session = renewed(&rail, &session.refresh).await;
-    }
-    let limited = refresh(&rail, &session.refresh).await;
-    limited.refused(429, "RATE_LIMITED");
-    assert!(limited.header("retry-after").parse::<u64>().unwrap() <= 60);
-}
