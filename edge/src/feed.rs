@@ -5,7 +5,8 @@
 
 use std::{
     future::Future,
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -13,6 +14,7 @@ use std::{
 
 use futures_util::FutureExt;
 use jwks::{
+    Time,
     feed::{Entry, Message},
     view::View,
 };
@@ -23,7 +25,7 @@ use uuid::Uuid;
 use crate::{
     config::{Clock, EdgeConfig},
     holding::Held,
-    journal::{self, Journal},
+    journal::{self, Journal, Kept},
     metrics::Figures,
     snapshot::{self, Saved},
 };
@@ -85,7 +87,8 @@ struct Saving {
     /// A whole new view has come since.
     fresh: bool,
     last: Instant,
-    running: Option<tokio::task::JoinHandle<()>>,
+    /// Tells whether it went well.
+    running: Option<tokio::task::JoinHandle<bool>>,
 }
 
 impl Follower {
@@ -159,13 +162,22 @@ impl Follower {
         match snapshot::load(&self.data_dir) {
             Ok(Some(saved)) => {
                 let mut view = View::from_snapshot(&saved.snapshot);
-                match journal::read(&self.data_dir, &view.epoch, view.seq) {
-                    Ok(entries) => view.apply(&entries, (self.clock)()),
-                    Err(error) => tracing::warn!(%error, "the journal on disk cannot be used"),
-                }
+                let read = journal::read(&self.data_dir, &view.epoch, view.seq);
+                let kept = read.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "the journal on disk cannot be read");
+                    Kept::default()
+                });
+                view.apply(&kept.entries, (self.clock)());
                 tracing::info!(seq = view.seq, "begun with the view on disk");
                 // A clock that was put back must not make an old view look new for long.
-                let confirmed_at = saved.confirmed_at.min((self.clock)());
+                let confirmed_at = if kept.whole {
+                    saved.confirmed_at.min((self.clock)())
+                } else {
+                    // Somebody was perhaps refused by an ending that is lost: nobody is let in by
+                    // this view where a site asks for a fresh one.
+                    tracing::warn!("the journal on disk is not whole: the view counts as stale");
+                    Time::from_millis(0)
+                };
                 self.view = Some(view.clone());
                 self.held.replace(view, confirmed_at);
             }
@@ -344,7 +356,10 @@ impl Follower {
     }
 
     fn save_if_due(&mut self) {
-        let running = self.saving.running.as_ref().is_some_and(|task| !task.is_finished());
+        if let Some(done) = self.saving.running.take_if(|task| task.is_finished()) {
+            self.saving.changed |= !matches!(done.now_or_never(), Some(Ok(true)));
+        }
+        let running = self.saving.running.is_some();
         let wait = if self.saving.changed { SAVE_AFTER_CHANGE } else { SAVE_UNCHANGED };
         if !running && self.saving.last.elapsed() >= wait {
             self.start_saving();
@@ -363,25 +378,34 @@ impl Follower {
         let aside = self.journal.set_aside();
         self.saving.running = Some(tokio::task::spawn_blocking(move || {
             let saved = Saved { confirmed_at, snapshot: view.to_snapshot() };
-            let saved = aside
-                .and_then(|()| snapshot::save(&data_dir, &saved))
-                .and_then(|()| journal::forget_aside(&data_dir));
-            if let Err(error) = saved {
+            let saved = keep(&data_dir, &saved, aside);
+            if let Err(error) = &saved {
                 tracing::error!(%error, "the view could not be saved");
             }
+            saved.is_ok()
         }));
     }
 
     async fn save_now(&mut self) {
-        if let Some(running) = self.saving.running.take() {
-            // A save that failed has logged why.
-            let _ = running.await;
-        }
+        self.saved().await;
         self.start_saving();
+        self.saved().await;
+    }
+
+    /// Waits for the save that is running. One that failed has logged why, and is due again soon.
+    async fn saved(&mut self) {
         if let Some(running) = self.saving.running.take() {
-            let _ = running.await;
+            self.saving.changed |= !matches!(running.await, Ok(true));
         }
     }
+}
+
+/// Saves a view, and then removes what was set aside of the journal, if that went well. If not,
+/// the journal holds more than follows on the view, and that is read past.
+fn keep(data_dir: &Path, saved: &Saved, aside: io::Result<()>) -> io::Result<()> {
+    snapshot::save(data_dir, saved)?;
+    aside?;
+    journal::forget_aside(data_dir)
 }
 
 /// Where an entry belongs.
@@ -481,7 +505,25 @@ fn jittered(span: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use jwks::feed::Snapshot;
+
     use super::*;
+
+    fn snapshot(seq: u64) -> Snapshot {
+        let keys = serde_json::from_str(r#"{"keys":[]}"#).unwrap();
+        let (epoch, issuer) = ("e".to_owned(), "https://id.example".to_owned());
+        Snapshot { seq, epoch, issuer, keys, sites: Vec::new(), cut_offs: Vec::new() }
+    }
+
+    #[test]
+    fn a_view_is_saved_though_the_journal_cannot_be_set_aside() {
+        let dir = std::env::temp_dir().join(crate::ids::decision_id());
+        std::fs::create_dir(&dir).unwrap();
+        let saved = Saved { confirmed_at: Time::from_millis(5), snapshot: snapshot(7) };
+        keep(&dir, &saved, Err(io::ErrorKind::StorageFull.into())).unwrap_err();
+        assert_eq!(snapshot::load(&dir).unwrap().unwrap().snapshot.seq, 7);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 
     #[test]
     fn lines_come_whole_however_the_bytes_are_cut() {

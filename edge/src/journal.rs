@@ -43,12 +43,14 @@ impl Journal {
         Self { data_dir, file: None }
     }
 
-    /// Appends changes of `epoch`.
+    /// Appends changes of `epoch`. Where that fails, what was written of them may end in half a
+    /// line, and the next changes begin a new one.
     ///
     /// # Errors
     /// The data folder cannot be written.
     pub fn append(&mut self, epoch: &str, entries: &[Entry]) -> io::Result<()> {
-        // The last line of a process that was killed may be half a line: begin a new one.
+        // The last line of a process that was killed, or of a write that failed, may be half a
+        // line: begin a new one.
         let mut lines = if self.file.is_none() { vec![b'\n'] } else { Vec::new() };
         for entry in entries {
             serde_json::to_writer(&mut lines, &LineOf { epoch, entry })?;
@@ -62,7 +64,11 @@ impl Journal {
                 self.file.insert(file)
             }
         };
-        file.write_all(&lines)
+        let written = file.write_all(&lines);
+        if written.is_err() {
+            self.file = None;
+        }
+        written
     }
 
     /// Sets what is written aside: the view that holds it is about to be saved. What a save that
@@ -88,12 +94,22 @@ pub fn forget_aside(data_dir: &Path) -> io::Result<()> {
     absent_is_well(fs::remove_file(data_dir.join(ASIDE)))
 }
 
-/// The changes that follow on number `seq` of `epoch`, up to the first that is missing.
+/// What a journal holds.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// The changes that follow on the view, up to the first that is missing.
+    pub entries: Vec<Entry>,
+    /// Whether these are all that were written. Where they are not, an ending may be missing that
+    /// was kept to by the process before.
+    pub whole: bool,
+}
+
+/// The changes that follow on number `seq` of `epoch`.
 ///
 /// # Errors
 /// The files are there and cannot be read.
-pub fn read(data_dir: &Path, epoch: &str, seq: u64) -> io::Result<Vec<Entry>> {
-    let mut found: Vec<Entry> = Vec::new();
+pub fn read(data_dir: &Path, epoch: &str, seq: u64) -> io::Result<Kept> {
+    let mut kept = Kept { entries: Vec::new(), whole: true };
     for name in [ASIDE, FILE] {
         let file = match File::open(data_dir.join(name)) {
             Ok(file) => file,
@@ -101,14 +117,26 @@ pub fn read(data_dir: &Path, epoch: &str, seq: u64) -> io::Result<Vec<Entry>> {
             Err(error) => return Err(error),
         };
         for line in BufReader::new(file).split(b'\n') {
-            let Ok(line) = serde_json::from_slice::<Line>(&line?) else { continue };
-            let wanted = found.last().map_or(seq, |entry| entry.seq) + 1;
-            if line.epoch == epoch && line.entry.seq == wanted {
-                found.push(line.entry);
+            let line = line?;
+            if line.is_empty() {
+                continue;
+            }
+            let Ok(line) = serde_json::from_slice::<Line>(&line) else {
+                kept.whole = false;
+                continue;
+            };
+            let wanted = kept.entries.last().map_or(seq, |entry| entry.seq) + 1;
+            if line.epoch != epoch || line.entry.seq < wanted {
+                continue;
+            }
+            if line.entry.seq == wanted {
+                kept.entries.push(line.entry);
+            } else {
+                kept.whole = false;
             }
         }
     }
-    Ok(found)
+    Ok(kept)
 }
 
 fn absent_is_well(done: io::Result<()>) -> io::Result<()> {
@@ -135,7 +163,34 @@ mod tests {
     }
 
     fn seqs(dir: &Path, epoch: &str, seq: u64) -> Vec<u64> {
-        read(dir, epoch, seq).unwrap().iter().map(|entry| entry.seq).collect()
+        read(dir, epoch, seq).unwrap().entries.iter().map(|entry| entry.seq).collect()
+    }
+
+    #[test]
+    fn what_follows_half_a_line_is_read_and_the_journal_is_not_called_whole() {
+        let dir = std::env::temp_dir().join(crate::ids::decision_id());
+        fs::create_dir(&dir).unwrap();
+        let whole = |seq| read(&dir, "e", seq).unwrap().whole;
+        let mut journal = Journal::new(dir.clone());
+        journal.append("e", &[entry(1)]).unwrap();
+        assert!(whole(0) && whole(1));
+        // The disk is full after half a line of the second.
+        let mut file = OpenOptions::new().append(true).open(dir.join(FILE)).unwrap();
+        file.write_all(b"{\"epoch\":\"e\",\"ent").unwrap();
+        journal.file = Some(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        journal.append("e", &[entry(2)]).unwrap_err();
+        // Then there is room again.
+        journal.append("e", &[entry(2)]).unwrap();
+        assert_eq!(seqs(&dir, "e", 0), [1, 2]);
+        assert!(!whole(0), "nobody knows what the half line was");
+        journal.set_aside().unwrap();
+        forget_aside(&dir).unwrap();
+        journal.append("e", &[entry(3)]).unwrap();
+        assert!(whole(2));
+        // One that is missing altogether.
+        assert!(!whole(1));
+        assert!(seqs(&dir, "e", 1).is_empty());
+        fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

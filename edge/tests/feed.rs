@@ -99,6 +99,38 @@ async fn an_edge_starts_from_its_last_view_when_the_server_is_away() {
 }
 
 #[tokio::test]
+async fn a_view_with_a_journal_that_is_not_whole_counts_as_stale_until_the_server_is_back() {
+    let world = World::start().await;
+    let token = world.issuer.good();
+    world.feed.set_up(false);
+    let world = world.stop().await;
+    let half = b"\n{\"epoch\":\"one\",\"entry\":{\"seq\":11,\"at\"";
+    std::fs::write(world.data_dir.join("edge-view.journal"), half).unwrap();
+    let world = world.restart().await;
+    world.edge().ready().await;
+    assert_eq!(status(&world.get_as("/", &token).await), 503);
+    world.feed.set_up(true);
+    world.until(&token, |answer| status(answer) == 200).await;
+}
+
+#[tokio::test]
+async fn a_view_that_could_not_be_saved_is_saved_soon() {
+    let world = World::start().await;
+    // Where the new view is written first, there is a folder in the way.
+    let in_the_way = world.data_dir.join("edge-view.json.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let seq = world.feed.end(CutOffKind::Session, "session-1", world.clock.now());
+    eventually("a save is begun", || world.data_dir.join("edge-view.journal.aside").exists()).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let saved = world.data_dir.join("edge-view.json");
+    let saved = || -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(&saved).unwrap()).unwrap()
+    };
+    eventually("it is saved", || saved()["snapshot"]["seq"] == seq).await;
+}
+
+#[tokio::test]
 async fn an_edge_without_any_view_denies_everything() {
     let world = World::start().await;
     let token = world.issuer.good();

@@ -1,6 +1,6 @@
 //! Endings: "issued before this instant is dead".
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -51,8 +51,15 @@ pub struct CutOff {
     pub id: String,
     /// Issued at or before this is dead.
     pub at: Time,
-    /// When nothing that it could kill is alive any more, and it may be forgotten.
+    /// When nothing that it could kill is alive any more, and it may soon be forgotten: see
+    /// [`CutOff::KEPT_BEYOND`].
     pub until: Time,
+}
+
+impl CutOff {
+    /// For how long an ending is still told and held beyond its `until`. A clock that jumped
+    /// ahead, and is put right again, must not have brought back what was ended.
+    pub const KEPT_BEYOND: Duration = Duration::from_secs(24 * 60 * 60);
 }
 
 /// Many endings, by what they are about. Cheap to clone: kinds that do not change are shared.
@@ -78,7 +85,7 @@ impl CutOffs {
         held.until = held.until.max(cut.until);
     }
 
-    /// Forgets what can kill nothing any more at `now`.
+    /// Forgets what could kill nothing any more at `now`, and whose `until` is not after it.
     pub(crate) fn forget_before(&mut self, now: Time) {
         for endings in &mut self.by_kind {
             if endings.values().any(|ending| ending.until <= now) {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     Time,
-    cutoff::{CutOffKind, CutOffs},
+    cutoff::{CutOff, CutOffKind, CutOffs},
     feed::{Change, Entry, Snapshot},
     key_set::KeySet,
     site::Site,
@@ -66,8 +66,8 @@ impl View {
 
     /// Takes in `entries`, in order; those already in it change nothing. It stops before a gap in
     /// the sequence, because an ending could be missing: [`View::seq`] then stays where it was
-    /// whole, and the reader must ask for the tail or a snapshot. Forgets endings that can kill
-    /// nothing any more at `now`.
+    /// whole, and the reader must ask for the tail or a snapshot. Forgets endings that could kill
+    /// nothing any more for [`CutOff::KEPT_BEYOND`] at `now`.
     pub fn apply(&mut self, entries: &[Entry], now: Time) {
         let mut ended = false;
         for entry in entries {
@@ -82,7 +82,7 @@ impl View {
             self.seq = entry.seq;
         }
         if ended {
-            self.cut_offs.forget_before(now);
+            self.cut_offs.forget_before(now.minus(CutOff::KEPT_BEYOND));
         }
     }
 
@@ -140,7 +140,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Algorithm, cutoff::CutOff, signing_key::SigningKey};
+    use crate::{Algorithm, signing_key::SigningKey};
     use jsonwebtoken::jwk::JwkSet;
 
     const NOW: Time = Time::from_secs(1_800_000_000);
@@ -297,14 +297,15 @@ mod tests {
     }
 
     #[test]
-    fn an_ending_is_forgotten_only_when_it_can_kill_nothing_any_more() {
+    fn an_ending_is_forgotten_a_day_after_it_can_kill_nothing_any_more() {
         let mut view = View::from_snapshot(&snapshot());
         let issued_at = Time::from_secs(1);
         let until = NOW.plus(std::time::Duration::from_secs(3600));
         let more = |seq| entry(seq, Change::CutOff(cut(CutOffKind::Client, "c", 1)));
-        view.apply(&[more(8)], Time::from_millis(until.millis() - 1));
+        let over = until.plus(CutOff::KEPT_BEYOND);
+        view.apply(&[more(8)], Time::from_millis(over.millis() - 1));
         assert!(view.is_cut_off(CutOffKind::User, "u1", issued_at));
-        view.apply(&[more(9)], until);
+        view.apply(&[more(9)], over);
         assert!(!view.is_cut_off(CutOffKind::User, "u1", issued_at));
     }
 

@@ -67,7 +67,8 @@ pub struct Invitation {
     token: OpaqueToken,
 }
 
-/// What there is at the address of an invitation.
+/// What there is at the address of an invitation. Whoever is at home in its tenant already is no
+/// guest, and an invitation that brought somebody home is worth nothing any more.
 pub enum Guest {
     /// No account.
     Nobody,
@@ -110,8 +111,8 @@ pub async fn invite(
 /// The invitation of a token. Looks, and consumes nothing.
 ///
 /// # Errors
-/// [`AuthError::InvalidToken`] for one that is unknown, spent, too old or overtaken, and for
-/// somebody who may not sign in.
+/// [`AuthError::InvalidToken`] for one that is unknown, spent, too old or overtaken, for somebody
+/// who may not sign in, and for somebody who is at home in its tenant.
 pub async fn find(app: &App, token: &str) -> AuthResult<Invitation> {
     let now = app.clock.now();
     let token = OpaqueToken::parse(TokenKind::OneTime, token).ok_or(AuthError::InvalidToken)?;
@@ -134,6 +135,7 @@ async fn guest(app: &App, terms: &Terms) -> AuthResult<Guest> {
         None => Ok(Guest::Nobody),
         Some(user) => match user.status {
             UserStatus::Pending => Ok(Guest::Pending(Box::new(user))),
+            UserStatus::Active if user.tenant_id == terms.tenant_id => Err(AuthError::InvalidToken),
             UserStatus::Active => Ok(Guest::Member(Box::new(user))),
             UserStatus::Disabled | UserStatus::Blocked => Err(AuthError::InvalidToken),
         },
@@ -170,8 +172,8 @@ pub async fn accept(
     take(app, origin, invitation, name, password, now).await
 }
 
-/// Consumes an invitation, and makes of its guest what it says. Name and password are those of a
-/// new account, judged already.
+/// Makes of the guest of an invitation what it says, which spends it. Name and password are those
+/// of a new account, judged already.
 ///
 /// # Errors
 /// [`AuthError::InvalidToken`] when somebody was faster; [`AuthError::Conflict`] when the account
@@ -189,10 +191,6 @@ pub async fn take(
         Guest::Member(_) => None,
         Guest::Nobody | Guest::Pending(_) => Some(app.hasher.hash(password).await?),
     };
-    app.sessions
-        .consume_one_time(Purpose::Invitation, terms.owner(), &token.hash(), now)
-        .await?
-        .ok_or(AuthError::InvalidToken)?;
     let arrival = Arrival { app, origin, terms: &terms, tenant: &tenant, act: token.hash(), now };
     for _ in 0..TRIES {
         let arrived = match (&guest, &hash) {
@@ -202,10 +200,24 @@ pub async fn take(
             (Guest::Nobody | Guest::Pending(_), None) => false,
         };
         if arrived {
-            return Ok(());
+            // Taken away before, it would be lost whenever the act fails. What is left behind gives
+            // nobody more: who is at home is no guest, and a member becomes the same member again.
+            let (purpose, spent) = (Purpose::Invitation, token.hash());
+            return match app.sessions.consume_one_time(purpose, terms.owner(), &spent, now).await {
+                Ok(None) if hash.is_none() => Err(AuthError::InvalidToken),
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    tracing::warn!(%error, "a spent invitation could not be taken away");
+                    Ok(())
+                }
+            };
         }
         // Somebody registered, or proved the address, at this very moment.
         guest = self::guest(app, &terms).await?;
+        if hash.is_some() && matches!(guest, Guest::Member(_)) {
+            // This password is not the one that counts.
+            return Err(AuthError::InvalidToken);
+        }
     }
     Err(AuthError::Conflict("the account keeps changing; ask for another invitation"))
 }

@@ -70,8 +70,10 @@ pub async fn register(app: &App, origin: &Origin, request: Registration) -> Auth
     let now = app.clock.now();
     // Before anything is judged: weighing a password is dear, and anybody may ask for it.
     throttle::count_registration(app, origin, now).await?;
+    let address = normalise_address(&request.email);
+    let subject = address.map_or_else(|| request.email.clone(), |address| address.key);
     let work = register_once(app, origin, &request, now);
-    repeats::once(app, "register", request.repeatable.as_ref(), work).await
+    repeats::once(app, "register", &subject, request.repeatable.as_ref(), work).await
 }
 
 async fn register_once(

@@ -16,7 +16,7 @@ const CLAIM: Duration = Duration::from_secs(12);
 
 /// What its caller calls a request.
 pub struct Repeatable {
-    /// The key the caller chose.
+    /// The key the caller chose: printable ASCII.
     pub key: String,
     /// What a problem with the key is named by.
     pub field: &'static str,
@@ -25,7 +25,8 @@ pub struct Repeatable {
 }
 
 /// Carries `work` out, unless it was carried out before under the same key: then gives what came
-/// of it. `scope` names the kind of work. What fails is not kept.
+/// of it. `scope` names the kind of work, and `subject` whom it is for: strangers who choose the
+/// same key are not in each other's way. What fails is not kept.
 ///
 /// # Errors
 /// What `work` fails with; [`AuthError::UnderWay`] while somebody carries it out;
@@ -33,6 +34,7 @@ pub struct Repeatable {
 pub async fn once<T: Serialize + DeserializeOwned>(
     app: &App,
     scope: &str,
+    subject: &str,
     request: Option<&Repeatable>,
     work: impl Future<Output = AuthResult<T>>,
 ) -> AuthResult<T> {
@@ -40,7 +42,9 @@ pub async fn once<T: Serialize + DeserializeOwned>(
     let broken = |error: serde_json::Error| AuthError::Internal(error.to_string());
     // Both are digests under a key of the server's own: the content may hold a password, and
     // whoever copies the store could guess at a plain digest of it.
-    let key = app.sealer.digest(&format!("{scope}:key"), request.key.as_bytes());
+    // A key has no line end: nobody can make one pair look like another.
+    let name = format!("{}\n{subject}", request.key);
+    let key = app.sealer.digest(&format!("{scope}:key"), name.as_bytes());
     let mark = app.sealer.digest(&format!("{scope}:content"), &request.content);
     let now = app.clock.now();
     match app.sessions.begin_request(&key, now.plus(CLAIM), now).await? {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     AuthError, errands,
     error::AuthResult,
+    invitations::{self, Guest, Terms},
     known_device::{self, KnownDevice},
     login::{SESSIONS_KEPT, SignIn, complete, sign_in},
     mfa::half_signed_in,
@@ -33,8 +34,10 @@ use crate::{
         audit::Action,
         errand::{Errand, Letter},
         login::{Outstanding, PendingLogin, normalise_address},
+        one_time::{OneTime, Purpose},
         secret::{OpaqueToken, TokenKind},
         session::Proof,
+        tenant::Tenant,
         user::{User, UserStatus},
     },
     store::{embedded::Embedded, identity::NewPassword},
@@ -279,11 +282,11 @@ async fn a_claim_that_was_left_behind_lapses() {
     let world = World::new(|_| {}).await;
     let request = Repeatable { key: "a".into(), field: "key", content: b"content".to_vec() };
     let once = || {
-        repeats::once(&world.app, "test", Some(&request), async {
+        repeats::once(&world.app, "test", "ada@example.com", Some(&request), async {
             AuthResult::Ok("done".to_owned())
         })
     };
-    let key = world.app.sealer.digest("test:key", b"a");
+    let key = world.app.sealer.digest("test:key", b"a\nada@example.com");
     let now = world.app.clock.now();
     let claimed = |until| world.app.sessions.begin_request(&key, until, now);
     // Somebody began a while ago, and was killed.
@@ -378,4 +381,93 @@ async fn a_request_leaves_the_same_errand_for_every_address() {
         let letter = errands::carry_out(app, errand, app.clock.now()).await.unwrap();
         assert!(letter.is_none(), "somebody with nothing to verify is written to");
     }
+}
+
+/// Invites ada into a tenant that is made for it: the token.
+async fn invitation(world: &World, tenant: &str, roles: &[&str]) -> String {
+    let now = world.app.clock.now();
+    let tenant = Tenant { id: tenant.into(), name: tenant.into(), created_at: now };
+    let event = |action| world.origin.event(action, None, now, json!({}));
+    world.app.identity.create_tenant(&tenant, &event(Action::TenantCreated)).await.unwrap();
+    let terms = Terms {
+        address: normalise_address("ada@example.com").unwrap(),
+        tenant_id: tenant.id.clone(),
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        name: String::new(),
+    };
+    let event = event(Action::UserInvited);
+    let link = invitations::invite(&world.app, &terms, &tenant, &event, now).await.unwrap();
+    link.split_once("token=").unwrap().1.to_owned()
+}
+
+/// Puts an invitation back as it is left where it could not be taken away.
+async fn put_back(world: &World, found: &invitations::Invitation, token: &str) {
+    let now = world.app.clock.now();
+    let token = OpaqueToken::parse(TokenKind::OneTime, token).unwrap();
+    let one_time = OneTime {
+        purpose: Purpose::Invitation,
+        owner: token.names()[0],
+        hash: token.hash(),
+        bound_to: serde_json::to_string(&found.terms).unwrap(),
+        expires_at: now.plus(Duration::from_secs(60)),
+    };
+    world.app.sessions.put_one_time(&one_time).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_invitation_that_could_not_be_carried_out_stays_good() {
+    let world = World::new(|_| {}).await;
+    let token = invitation(&world, "acme", &["clerk"]).await;
+    let password = "velvet harbour 27 quince";
+    let store = rusqlite::Connection::open(world._ground.0.join("signalbox.db")).unwrap();
+    store.busy_timeout(Duration::from_secs(5)).unwrap();
+    let fault = "CREATE TRIGGER fault BEFORE INSERT ON users
+        BEGIN SELECT RAISE(ABORT, 'the disk is on fire'); END";
+    store.execute_batch(fault).unwrap();
+    let accept = || invitations::accept(&world.app, &world.origin, &token, "Ada", password);
+    assert!(matches!(accept().await, Err(AuthError::Store(_))));
+    store.execute_batch("DROP TRIGGER fault").unwrap();
+    accept().await.unwrap();
+    assert!(matches!(accept().await, Err(AuthError::InvalidToken)));
+}
+
+#[tokio::test]
+async fn an_invitation_that_could_not_be_taken_away_gives_nobody_more() {
+    let world = World::new(|_| {}).await;
+    let token = invitation(&world, "acme", &["clerk"]).await;
+    let accept = |token: String, password: &'static str| {
+        let (app, origin) = (&world.app, &world.origin);
+        async move { invitations::accept(app, origin, &token, "Ada", password).await }
+    };
+    let find = |token: String| {
+        let app = &world.app;
+        async move { invitations::find(app, &token).await }
+    };
+    let ada = || async {
+        let found = world.app.identity.find_user_by_login("ada@example.com").await;
+        found.unwrap().unwrap()
+    };
+    let found = find(token.clone()).await.unwrap();
+    let (other, mallorys) = (find(token.clone()).await.unwrap(), "copper lantern 31 thistle");
+    accept(token.clone(), "velvet harbour 27 quince").await.unwrap();
+    let made = ada().await;
+    assert_eq!((made.tenant_id.as_str(), &made.roles[..]), ("acme", &["clerk".to_owned()][..]));
+    put_back(&world, &found, &token).await;
+    assert!(matches!(accept(token.clone(), mallorys).await, Err(AuthError::InvalidToken)));
+    // Nor whoever found it good before.
+    let now = world.app.clock.now();
+    let late = invitations::take(&world.app, &world.origin, other, "Ada", mallorys, now).await;
+    assert!(matches!(late, Err(AuthError::InvalidToken)));
+    assert_eq!(ada().await, made);
+
+    let token = invitation(&world, "guild", &["guest"]).await;
+    let found = find(token.clone()).await.unwrap();
+    assert!(matches!(found.guest, Guest::Member(_)));
+    for _ in 0..2 {
+        accept(token.clone(), mallorys).await.unwrap();
+        let places = world.app.identity.list_memberships(made.id).await.unwrap();
+        assert_eq!((places.len(), &places[0].roles[..]), (1, &["guest".to_owned()][..]));
+        put_back(&world, &found, &token).await;
+    }
+    assert_eq!(ada().await, made);
 }

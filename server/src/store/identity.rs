@@ -467,7 +467,8 @@ pub trait IdentityStore: Send + Sync {
     async fn find_edge(&self, hash: &SecretHash) -> StoreResult<Option<EdgeRow>>;
 
     /// Everything an edge must know, as of one sequence number: keys not expired at `now`, sites,
-    /// endings whose `until` lies after `now`. `issuer` is put in as given.
+    /// endings whose `until` lies after `now`, or no further back than
+    /// [`CutOff::KEPT_BEYOND`]. `issuer` is put in as given.
     async fn snapshot(&self, issuer: &str, now: Time) -> StoreResult<Snapshot>;
 
     /// Entries of the feed after `seq`, in order, at most `limit`. Numbers become visible in

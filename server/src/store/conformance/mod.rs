@@ -145,7 +145,7 @@ macro_rules! instantiate {
             endings: [
                 a_person_comes_with_the_endings_of_the_session_and_of_everything,
                 an_ending_takes_the_later_instants_and_the_feed_says_so,
-                every_kind_of_ending_is_in_the_snapshot_while_it_matters,
+                every_kind_of_ending_is_in_the_snapshot_until_a_day_after_it_matters,
             ],
             log: [
                 events_come_back_whole_in_order_and_chained,

@@ -33,10 +33,10 @@ pub(super) fn put(tx: &Tx<'_>, cut_offs: &[CutOff], event: &Event) -> Result<(),
     audit::append(tx, event)
 }
 
-/// Endings that can still matter at `now`.
+/// Endings that matter at `now`, or did within [`CutOff::KEPT_BEYOND`].
 pub(super) fn list(connection: &Connection, now: Time) -> Result<Vec<CutOff>, Fault> {
     let sql = "SELECT kind, id, at, until FROM cut_offs WHERE until > ?1 ORDER BY kind, id";
-    Ok(connection.all(sql, [now.millis()], |row| {
+    Ok(connection.all(sql, [now.minus(CutOff::KEPT_BEYOND).millis()], |row| {
         Ok(CutOff {
             kind: named(row, 0, CutOffKind::parse)?,
             id: row.get(1)?,

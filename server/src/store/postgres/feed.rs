@@ -59,7 +59,7 @@ pub(super) async fn snapshot(store: &Postgres, issuer: &str, now: Time) -> Store
         .rows(
             "SELECT kind, id, at, until_at FROM cut_offs WHERE until_at > $1
              ORDER BY kind COLLATE \"C\", id COLLATE \"C\"",
-            &[&now.millis()],
+            &[&now.minus(CutOff::KEPT_BEYOND).millis()],
         )
         .await?
         .iter()
