@@ -36,7 +36,7 @@ pub const OFFERED: &[Method] = &[Method::Totp, Method::EmailOtp];
 /// or fresher proof.
 pub enum Standing {
     /// By `mfaToken`.
-    Half(OpaqueToken, PendingLogin),
+    Half(OpaqueToken, Box<PendingLogin>),
     /// By bearer.
     Full(Box<Caller>),
 }
@@ -94,7 +94,7 @@ pub async fn half_signed_in(
     });
     let login = login.ok_or(AuthError::InvalidToken)?;
     half_signed_in_person(app, &login).await?;
-    Ok(Standing::Half(token, login))
+    Ok(Standing::Half(token, Box::new(login)))
 }
 
 /// Whose half sign-in it is, as they stand now in the tenant it is for. What ends everything of a
