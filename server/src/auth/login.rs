@@ -178,6 +178,8 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
                     site_key: request.site_key,
                     methods,
                     factor_proved_at: None,
+                    password_changed_at: user.password_changed_at,
+                    factor_epoch: user.factor_epoch,
                     remember: request.remember,
                     created_at: now,
                     expires_at: now.plus(Duration::from_secs(app.config.tokens.login_ttl)),

@@ -121,18 +121,7 @@ async fn what_ends_everything_of_a_person_ends_what_they_have_half_begun() {
     let user = world.person().await;
     let now = world.app.clock.now();
     let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
-    let login = PendingLogin {
-        user_id: user.id,
-        tenant_id: "default".into(),
-        outstanding: Outstanding::Enrol,
-        client_id: RAIL.into(),
-        site_key: None,
-        methods: Vec::new(),
-        factor_proved_at: None,
-        remember: true,
-        created_at: now,
-        expires_at: now.plus(Duration::from_secs(600)),
-    };
+    let login = half(&user, Outstanding::Enrol, now);
     world.app.sessions.begin_login(&token.hash(), &login).await.unwrap();
     assert!(half_signed_in(&world.app, token.as_str(), RAIL, None).await.is_ok());
     let until = now.plus(Duration::from_secs(3660));
@@ -183,6 +172,24 @@ async fn what_was_not_judged_for_want_of_room_is_no_try() {
 }
 
 /// As somebody elsewhere changes it, without looking at sessions.
+/// Half a sign-in of the person as they were judged, begun at this time.
+fn half(judged: &User, outstanding: Outstanding, now: jwks::Time) -> PendingLogin {
+    PendingLogin {
+        user_id: judged.id,
+        tenant_id: "default".into(),
+        outstanding,
+        client_id: RAIL.into(),
+        site_key: None,
+        methods: Vec::new(),
+        factor_proved_at: None,
+        password_changed_at: judged.password_changed_at,
+        factor_epoch: judged.factor_epoch,
+        remember: true,
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(600)),
+    }
+}
+
 async fn change_password(world: &World, user: &User) {
     let now = world.app.clock.now();
     let password = NewPassword {
@@ -228,23 +235,33 @@ async fn half_a_sign_in_dies_with_the_password_it_was_begun_with() {
     let user = world.person().await;
     let now = world.app.clock.now();
     let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
-    let login = PendingLogin {
-        user_id: user.id,
-        tenant_id: "default".into(),
-        outstanding: Outstanding::Verify,
-        client_id: RAIL.into(),
-        site_key: None,
-        methods: Vec::new(),
-        factor_proved_at: None,
-        remember: true,
-        created_at: now,
-        expires_at: now.plus(Duration::from_secs(600)),
-    };
+    let login = half(&user, Outstanding::Verify, now);
     world.app.sessions.begin_login(&token.hash(), &login).await.unwrap();
     assert!(half_signed_in(&world.app, token.as_str(), RAIL, None).await.is_ok());
     change_password(&world, &user).await;
     let standing = half_signed_in(&world.app, token.as_str(), RAIL, None).await;
     assert!(matches!(standing, Err(AuthError::InvalidToken)));
+}
+
+#[tokio::test]
+async fn half_a_sign_in_that_was_judged_before_a_change_is_dead_however_late_it_begins() {
+    let world = World::new(|_| {}).await;
+    let judged = world.person().await;
+    change_password(&world, &judged).await;
+    let changed = world.app.identity.find_user(judged.id).await.unwrap().unwrap();
+    let later = world.app.clock.now().plus(Duration::from_secs(60));
+    let stands = async |judged: &User| {
+        let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
+        let login = half(judged, Outstanding::Verify, later);
+        world.app.sessions.begin_login(&token.hash(), &login).await.unwrap();
+        half_signed_in(&world.app, token.as_str(), RAIL, None).await.is_ok()
+    };
+    assert!(!stands(&judged).await);
+    // Of the password alone, and of the factors alone.
+    let User { password_changed_at, factor_epoch, .. } = judged;
+    assert!(!stands(&User { password_changed_at, ..changed.clone() }).await);
+    assert!(!stands(&User { factor_epoch, ..changed.clone() }).await);
+    assert!(stands(&changed).await);
 }
 
 #[tokio::test]

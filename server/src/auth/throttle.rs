@@ -76,13 +76,13 @@ pub async fn count_password(
     Ok(vec![network, account])
 }
 
-/// Counts one code at this factor.
+/// Counts one code at this factor; of those that wait for confirmation, at this person's.
 ///
 /// # Errors
 /// [`AuthError::TooMany`] when the budget is used up.
-pub async fn count_code(app: &App, factor_id: Uuid, now: Time) -> AuthResult<Counted> {
+pub async fn count_code(app: &App, owner: Uuid, now: Time) -> AuthResult<Counted> {
     let limit = app.config.limits.code_per_factor;
-    count(app, format!("code:{factor_id}"), limit, WINDOW, now).await
+    count(app, format!("code:{owner}"), limit, WINDOW, now).await
 }
 
 /// Counts one registration from this network.

@@ -38,6 +38,13 @@ pub struct PendingLogin {
     /// one that does may be set up then, for as long as that proof is fresh.
     #[serde(default)]
     pub factor_proved_at: Option<Time>,
+    /// [`User::password_changed_at`](super::user::User::password_changed_at) of the row that the
+    /// password was judged by.
+    #[serde(default)]
+    pub password_changed_at: Option<Time>,
+    /// [`User::factor_epoch`](super::user::User::factor_epoch) of that row.
+    #[serde(default)]
+    pub factor_epoch: u64,
     /// Whether the session will outlive a working day.
     pub remember: bool,
     /// When the password was proved.

@@ -62,6 +62,21 @@ pub enum Created {
     AdminExists,
 }
 
+/// The confirmation of a factor whose code was seen.
+#[derive(Clone, Debug)]
+pub struct Confirmation {
+    /// Whose.
+    pub user_id: Uuid,
+    /// The factor.
+    pub id: Uuid,
+    /// The [`User::factor_epoch`] that it was decided on.
+    pub expected_epoch: u64,
+    /// Replaces the factor's name, where given.
+    pub name: Option<String>,
+    /// The step of the code.
+    pub step: Option<u64>,
+}
+
 /// How a confirmation went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmed {
@@ -71,6 +86,8 @@ pub enum Confirmed {
     Already,
     /// No such factor.
     Gone,
+    /// The factor waits still, but the epoch is not the expected one any more; nothing changed.
+    Overtaken,
 }
 
 /// How the consumption of a one-time code went.
@@ -272,7 +289,8 @@ pub trait IdentityStore: Send + Sync {
     async fn list_factors(&self, user_id: Uuid) -> StoreResult<Vec<Factor>>;
 
     /// Adds unconfirmed factors with the backup codes that come with them. What the person had
-    /// unconfirmed of the same methods goes, with its codes.
+    /// unconfirmed of the same methods goes, with its codes; where codes come with the new ones,
+    /// everything that they had unconfirmed goes: one first set-up takes the place of another.
     async fn enrol_factors(
         &self,
         user_id: Uuid,
@@ -280,17 +298,14 @@ pub trait IdentityStore: Send + Sync {
         codes: &[BackupCode],
     ) -> StoreResult<()>;
 
-    /// Confirms factor `id` of the person, having seen its code of `step`, which is spent by that:
-    /// the factor was used at `now`, and its row of guesses ends. Confirms an unconfirmed factor
-    /// of [`jwks::policy::Method::BackupCode`] of theirs with it (`confirmed_at` alone), and
-    /// raises `factor_epoch`, so that the person changed at `now`. `name` replaces the factor's
-    /// name where given.
+    /// Confirms a factor, and spends the step of the code that was seen: the factor was used at `now`, and its row of guesses ends. Confirms with it
+    /// (`confirmed_at` alone) the unconfirmed factor of [`jwks::policy::Method::BackupCode`] of
+    /// theirs that was made at the same time, if no other factor counts yet, and raises
+    /// `factor_epoch`, so that the person changed at `now`. Only while `factor_epoch` is the
+    /// expected one, which is asked after [`Confirmed::Gone`] and [`Confirmed::Already`].
     async fn confirm_factor(
         &self,
-        user_id: Uuid,
-        id: Uuid,
-        name: Option<&str>,
-        step: Option<u64>,
+        confirmation: &Confirmation,
         now: Time,
         event: &Event,
     ) -> StoreResult<Confirmed>;

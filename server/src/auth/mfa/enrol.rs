@@ -17,7 +17,7 @@ use crate::{
     clock::new_id,
     domain::{audit::Action, factor::Factor, secret::OpaqueToken, user::User},
     letters,
-    store::identity::Confirmed,
+    store::identity::{self as store, Confirmed},
 };
 
 /// Most characters of a factor's name.
@@ -76,7 +76,6 @@ pub async fn set_up(
     let now = app.clock.now();
     let (user, factors) = owner(app, standing, now).await?;
     is_offered(app, standing, method).await?;
-    let pending = pending(&factors, method);
     let mut factor = Factor {
         id: new_id(now),
         user_id: user.id,
@@ -95,8 +94,6 @@ pub async fn set_up(
         }
         one_by_mail(&factors)?;
         "Codes by mail".clone_into(&mut factor.name);
-        // The same factor as before: setting it up anew gives no further guesses at its codes.
-        factor.id = pending.map_or(factor.id, |pending| pending.id);
         throttle::count_enrolment(app, user.id, now).await?;
         let challenge = standing.challenge();
         Source::Mail(email::send(app, origin, &user, factor.id, &challenge, now).await?)
@@ -121,7 +118,8 @@ pub async fn set_up(
 ///
 /// # Errors
 /// [`AuthError::WrongCode`], counted as every other guess; [`AuthError::NotFound`] when there is
-/// nothing to confirm.
+/// nothing to confirm; where the person's factors or password changed meanwhile,
+/// [`AuthError::Conflict`], or of half a sign-in [`AuthError::InvalidToken`].
 pub async fn confirm(
     app: &App,
     origin: &Origin,
@@ -129,12 +127,13 @@ pub async fn confirm(
     confirmation: Confirmation<'_>,
 ) -> AuthResult<Enrolled> {
     let now = app.clock.now();
-    let Confirmation { method, code, .. } = confirmation;
-    let name = judge_name(confirmation.name)?;
+    let Confirmation { method, code, name, trust_device } = confirmation;
+    let name = judge_name(name)?;
     let (user, factors) = owner(app, &standing, now).await?;
     is_offered(app, &standing, method).await?;
     let factor = pending(&factors, method).ok_or(AuthError::NotFound)?;
-    let counted = throttle::count_code(app, factor.id, now).await?;
+    // Of the person, and not of the factor: setting one up anew gives no further guesses.
+    let counted = throttle::count_code(app, user.id, now).await?;
     let step = if method == Method::EmailOtp {
         one_by_mail(&factors)?;
         let challenge = standing.challenge();
@@ -149,10 +148,26 @@ pub async fn confirm(
     let details = json!({ "factor": factor.id, "method": method.as_str() });
     // The factor names the act: a retried confirmation adds no second row.
     let event = origin.event_of(factor.id, Action::MfaEnabled, Some(user.id), now, details);
-    match app.identity.confirm_factor(user.id, factor.id, name, step, now, &event).await? {
+    let confirmation = store::Confirmation {
+        user_id: user.id,
+        id: factor.id,
+        expected_epoch: user.factor_epoch,
+        name: name.map(ToOwned::to_owned),
+        step,
+    };
+    match app.identity.confirm_factor(&confirmation, now, &event).await? {
         Confirmed::Confirmed => {}
         Confirmed::Already => return Err(AuthError::Conflict("the factor is confirmed already")),
         Confirmed::Gone => return Err(AuthError::NotFound),
+        Confirmed::Overtaken => {
+            return Err(match standing {
+                // What was begun before that change ends with it.
+                Standing::Half(..) => AuthError::InvalidToken,
+                Standing::Full(_) => {
+                    AuthError::Conflict("the factors or the password changed meanwhile")
+                }
+            });
+        }
     }
     counted.forgive(app).await?;
     errands::send(app, letters::factor_added(app, &user, method.as_str(), now), now).await?;
@@ -172,7 +187,7 @@ pub async fn confirm(
             Some(Box::new(tokens))
         }
     };
-    let device = match confirmation.trust_device {
+    let device = match trust_device {
         true => Some(devices::trust(app, origin, &user, epoch, now).await?),
         false => None,
     };

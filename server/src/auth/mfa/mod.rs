@@ -36,7 +36,7 @@ pub const OFFERED: &[Method] = &[Method::Totp, Method::EmailOtp];
 /// or fresher proof.
 pub enum Standing {
     /// By `mfaToken`.
-    Half(OpaqueToken, PendingLogin),
+    Half(OpaqueToken, Box<PendingLogin>),
     /// By bearer.
     Full(Box<Caller>),
 }
@@ -94,11 +94,12 @@ pub async fn half_signed_in(
     });
     let login = login.ok_or(AuthError::InvalidToken)?;
     half_signed_in_person(app, &login).await?;
-    Ok(Standing::Half(token, login))
+    Ok(Standing::Half(token, Box::new(login)))
 }
 
 /// Whose half sign-in it is, as they stand now in the tenant it is for. What ends everything of a
-/// person ends what they have half begun, and a new password what was begun with the old one.
+/// person ends what they have half begun, and a change of password or factors what was begun before it:
+/// whichever clocks were read meanwhile.
 ///
 /// # Errors
 /// [`AuthError::InvalidToken`].
@@ -107,7 +108,8 @@ pub async fn half_signed_in_person(app: &App, login: &PendingLogin) -> AuthResul
     let subject = subject.filter(|subject| {
         subject.user.status == UserStatus::Active
             && subject.user_cut_off.as_ref().is_none_or(|cut| cut.at < login.created_at)
-            && subject.user.password_changed_at.is_none_or(|at| at < login.created_at)
+            && subject.user.password_changed_at == login.password_changed_at
+            && subject.user.factor_epoch == login.factor_epoch
     });
     subject
         .and_then(|subject| in_tenant(&subject.user, &subject.memberships, &login.tenant_id))

@@ -5,7 +5,9 @@ use uuid::Uuid;
 
 use super::{
     Pair,
-    samples::{at, code, create, event, factor, stored_factor, user, whole_log, written},
+    samples::{
+        at, code, confirmation, create, event, factor, stored_factor, user, whole_log, written,
+    },
 };
 use crate::{
     domain::{
@@ -15,7 +17,7 @@ use crate::{
     },
     store::{
         IdentityStore,
-        identity::{Confirmed, Consumed, Guess},
+        identity::{Confirmation, Confirmed, Consumed, Guess},
     },
 };
 
@@ -46,9 +48,7 @@ pub(super) async fn factors_come_back_whole_and_oldest_first(pair: &Pair) {
     assert_eq!(store.list_factors(other.id).await.unwrap(), []);
 }
 
-pub(super) async fn enrolling_takes_the_place_of_what_was_unconfirmed_of_the_same_method(
-    pair: &Pair,
-) {
+pub(super) async fn enrolling_takes_the_place_of_what_was_unconfirmed(pair: &Pair) {
     let store = &*pair.identity;
     let person = somebody(store, "ada").await;
     let (other, theirs) = {
@@ -58,7 +58,18 @@ pub(super) async fn enrolling_takes_the_place_of_what_was_unconfirmed_of_the_sam
     let confirmed = factor(person.id, Method::Totp);
     store.enrol_factors(person.id, std::slice::from_ref(&confirmed), &[]).await.unwrap();
     let act = event(Action::MfaEnabled);
-    store.confirm_factor(person.id, confirmed.id, None, None, at(20), &act).await.unwrap();
+    store.confirm_factor(&confirmation(&confirmed), at(20), &act).await.unwrap();
+
+    let ids = async || {
+        let factors = store.list_factors(person.id).await.unwrap();
+        let mut ids: Vec<Uuid> = factors.iter().map(|factor| factor.id).collect();
+        ids.sort();
+        ids
+    };
+    let sorted = |mut ids: Vec<Uuid>| {
+        ids.sort();
+        ids
+    };
 
     let (first, mail) = (factor(person.id, Method::Totp), factor(person.id, Method::EmailOtp));
     let first_codes = factor(person.id, Method::BackupCode);
@@ -72,6 +83,11 @@ pub(super) async fn enrolling_takes_the_place_of_what_was_unconfirmed_of_the_sam
         .await
         .unwrap();
 
+    // Without codes: of the same method. With them: of every method.
+    let alone = factor(person.id, Method::Totp);
+    store.enrol_factors(person.id, std::slice::from_ref(&alone), &[]).await.unwrap();
+    assert_eq!(ids().await, sorted(vec![confirmed.id, mail.id, alone.id, first_codes.id]));
+
     let (second, second_codes) =
         (factor(person.id, Method::Totp), factor(person.id, Method::BackupCode));
     let code_of_second = code(second_codes.id, "aaaa");
@@ -84,12 +100,7 @@ pub(super) async fn enrolling_takes_the_place_of_what_was_unconfirmed_of_the_sam
         .await
         .unwrap();
 
-    let mut ids: Vec<Uuid> =
-        store.list_factors(person.id).await.unwrap().iter().map(|factor| factor.id).collect();
-    let mut expected = vec![confirmed.id, mail.id, second.id, second_codes.id];
-    ids.sort();
-    expected.sort();
-    assert_eq!(ids, expected);
+    assert_eq!(ids().await, sorted(vec![confirmed.id, second.id, second_codes.id]));
     assert_eq!(store.find_backup_code(first_codes.id, "aaaa").await.unwrap(), None);
     let found = store.find_backup_code(second_codes.id, "aaaa").await.unwrap();
     assert_eq!(found, Some(code_of_second));
@@ -112,10 +123,9 @@ pub(super) async fn confirming_a_factor_spends_its_step_and_confirms_the_backup_
     assert_eq!(store.count_guess(totp.id, 10).await.unwrap(), Guess::Counted(1));
 
     let act = event(Action::MfaEnabled);
-    let confirmed = store
-        .confirm_factor(person.id, totp.id, Some("Phone"), Some(1000), at(20), &act)
-        .await
-        .unwrap();
+    let with_code =
+        Confirmation { name: Some("Phone".to_owned()), step: Some(1000), ..confirmation(&totp) };
+    let confirmed = store.confirm_factor(&with_code, at(20), &act).await.unwrap();
     assert_eq!(confirmed, Confirmed::Confirmed);
     assert_eq!(
         stored_factor(store, &totp).await,
@@ -140,26 +150,76 @@ pub(super) async fn confirming_a_factor_spends_its_step_and_confirms_the_backup_
 pub(super) async fn backup_codes_of_a_set_up_that_came_too_late_never_count(pair: &Pair) {
     let store = &*pair.identity;
     let totp = enrolled(store, "ada", Method::Totp).await;
-    let confirm = async |id: Uuid, now: u64| {
+    let confirm = async |factor: &Factor, ahead: u64| {
         let act = event(Action::MfaEnabled);
-        store.confirm_factor(totp.user_id, id, None, None, at(now), &act).await.unwrap()
+        let mut confirmation = confirmation(factor);
+        confirmation.expected_epoch += ahead;
+        store.confirm_factor(&confirmation, at(20), &act).await.unwrap()
     };
-    assert_eq!(confirm(totp.id, 20).await, Confirmed::Confirmed);
+    assert_eq!(confirm(&totp, 0).await, Confirmed::Confirmed);
     // Somebody who began while there was no factor yet ends after there is one.
     let late = [factor(totp.user_id, Method::Totp), factor(totp.user_id, Method::BackupCode)];
     store.enrol_factors(totp.user_id, &late, &[code(late[1].id, "aaaa")]).await.unwrap();
     // The owner adds another authenticator.
     let second = factor(totp.user_id, Method::Totp);
     store.enrol_factors(totp.user_id, std::slice::from_ref(&second), &[]).await.unwrap();
-    assert_eq!(confirm(second.id, 30).await, Confirmed::Confirmed);
+    assert_eq!(confirm(&second, 1).await, Confirmed::Confirmed);
     assert_eq!(stored_factor(store, &late[1]).await.confirmed_at, None);
+}
+
+pub(super) async fn backup_codes_of_another_set_up_never_count(pair: &Pair) {
+    let store = &*pair.identity;
+    let totp = enrolled(store, "ada", Method::Totp).await;
+    let codes = Factor { created_at: at(11), ..factor(totp.user_id, Method::BackupCode) };
+    store.enrol_factors(totp.user_id, std::slice::from_ref(&codes), &[]).await.unwrap();
+    let act = event(Action::MfaEnabled);
+    let confirmed = store.confirm_factor(&confirmation(&totp), at(20), &act).await.unwrap();
+    assert_eq!(confirmed, Confirmed::Confirmed);
+    assert_eq!(stored_factor(store, &codes).await, codes);
+}
+
+pub(super) async fn a_confirmation_that_was_overtaken_changes_nothing(pair: &Pair) {
+    let store = &*pair.identity;
+    let totp = enrolled(store, "ada", Method::Totp).await;
+    let other = Factor { created_at: at(11), ..factor(totp.user_id, Method::EmailOtp) };
+    let codes = factor(totp.user_id, Method::BackupCode);
+    let both = [other.clone(), codes.clone()];
+    store.enrol_factors(totp.user_id, &both, &[]).await.unwrap();
+    let act = event(Action::MfaEnabled);
+    let first = confirmation(&other);
+    assert_eq!(store.confirm_factor(&first, at(20), &act).await.unwrap(), Confirmed::Confirmed);
+    let before = written(store).await;
+    let person = store.find_user(totp.user_id).await.unwrap();
+
+    for ahead in [0, 2] {
+        let act = event(Action::MfaEnabled);
+        let mut late =
+            Confirmation { name: Some("late".to_owned()), step: Some(1), ..confirmation(&totp) };
+        late.expected_epoch += ahead;
+        let confirmed = store.confirm_factor(&late, at(30), &act).await.unwrap();
+        assert_eq!(confirmed, Confirmed::Overtaken, "{ahead}");
+    }
+    assert_eq!(stored_factor(store, &totp).await, totp);
+    assert_eq!(stored_factor(store, &codes).await, codes);
+    assert_eq!(store.find_user(totp.user_id).await.unwrap(), person);
+    assert_eq!(written(store).await, before);
+
+    let gone = Confirmation { id: Uuid::new_v4(), ..first.clone() };
+    let confirm = async |confirmation| {
+        let act = event(Action::MfaEnabled);
+        store.confirm_factor(confirmation, at(30), &act).await.unwrap()
+    };
+    assert_eq!(confirm(&first).await, Confirmed::Already);
+    assert_eq!(confirm(&gone).await, Confirmed::Gone);
+    let now = Confirmation { expected_epoch: first.expected_epoch + 1, ..confirmation(&totp) };
+    assert_eq!(confirm(&now).await, Confirmed::Confirmed);
 }
 
 pub(super) async fn confirming_without_name_and_step_leaves_them(pair: &Pair) {
     let store = &*pair.identity;
     let mail = enrolled(store, "ada", Method::EmailOtp).await;
     let act = event(Action::MfaEnabled);
-    store.confirm_factor(mail.user_id, mail.id, None, None, at(20), &act).await.unwrap();
+    store.confirm_factor(&confirmation(&mail), at(20), &act).await.unwrap();
     assert_eq!(
         stored_factor(store, &mail).await,
         Factor { confirmed_at: Some(at(20)), last_used_at: Some(at(20)), ..mail }
@@ -172,7 +232,9 @@ pub(super) async fn a_factor_is_confirmed_once_and_only_for_its_owner(pair: &Pai
     let stranger = somebody(store, "eve").await;
     let confirm = async |user_id: Uuid, id: Uuid| {
         let act = event(Action::MfaEnabled);
-        store.confirm_factor(user_id, id, Some("x"), Some(1), at(20), &act).await.unwrap()
+        let name = Some("x".to_owned());
+        let one = Confirmation { user_id, id, name, step: Some(1), ..confirmation(&totp) };
+        store.confirm_factor(&one, at(20), &act).await.unwrap()
     };
     let before = written(store).await;
     assert_eq!(confirm(stranger.id, totp.id).await, Confirmed::Gone);

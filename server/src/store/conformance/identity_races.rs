@@ -10,8 +10,8 @@ use super::{
     log::assert_chained,
     race,
     samples::{
-        at, code, create, cut_off, device, event, factor, key, membership, pending_user, site,
-        stored_factor, tenant, user, whole_log, written,
+        at, code, confirmation, create, cut_off, device, event, factor, key, membership,
+        pending_user, site, stored_factor, tenant, user, whole_log, written,
     },
 };
 use crate::{
@@ -161,10 +161,10 @@ pub(super) async fn one_enrolment_remains(pair: &Pair) {
 pub(super) async fn a_factor_is_confirmed_by_one(pair: &Pair) {
     let (store, totp) = enrolled(pair, Method::Totp).await;
     let got = race(|_| {
-        let (store, user_id, id) = (Arc::clone(&store), totp.user_id, totp.id);
+        let (store, confirmation) = (Arc::clone(&store), confirmation(&totp));
         async move {
             let act = event(Action::MfaEnabled);
-            store.confirm_factor(user_id, id, None, Some(1), at(20), &act).await.unwrap()
+            store.confirm_factor(&confirmation, at(20), &act).await.unwrap()
         }
     })
     .await;

@@ -100,9 +100,11 @@ macro_rules! instantiate {
             ],
             factors: [
                 factors_come_back_whole_and_oldest_first,
-                enrolling_takes_the_place_of_what_was_unconfirmed_of_the_same_method,
+                enrolling_takes_the_place_of_what_was_unconfirmed,
                 confirming_a_factor_spends_its_step_and_confirms_the_backup_codes,
                 backup_codes_of_a_set_up_that_came_too_late_never_count,
+                backup_codes_of_another_set_up_never_count,
+                a_confirmation_that_was_overtaken_changes_nothing,
                 confirming_without_name_and_step_leaves_them,
                 a_factor_is_confirmed_once_and_only_for_its_owner,
                 guesses_are_counted_up_to_the_limit_in_a_row,

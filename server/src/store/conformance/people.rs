@@ -5,7 +5,10 @@ use uuid::Uuid;
 
 use super::{
     Pair,
-    samples::{at, bare_user, code, create, event, factor, pending_user, user, whole_log, written},
+    samples::{
+        at, bare_user, code, confirmation, create, event, factor, pending_user, user, whole_log,
+        written,
+    },
 };
 use crate::{
     domain::{
@@ -345,6 +348,6 @@ pub(super) async fn an_admin_is_without_a_factor_until_one_is_confirmed(pair: &P
     store.enrol_factors(ada.id, std::slice::from_ref(&totp), &[]).await.unwrap();
     assert_eq!(bare().await, 2);
     let act = event(Action::MfaEnabled);
-    store.confirm_factor(ada.id, totp.id, None, None, at(50), &act).await.unwrap();
+    store.confirm_factor(&confirmation(&totp), at(50), &act).await.unwrap();
     assert_eq!(bare().await, 1);
 }

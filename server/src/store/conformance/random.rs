@@ -30,7 +30,7 @@ use crate::{
     },
     store::{
         StoreError, StoreResult,
-        identity::{FEED_KEPT, FactorChange, Invited, NewPassword},
+        identity::{Confirmation, FEED_KEPT, FactorChange, Invited, NewPassword},
     },
 };
 
@@ -77,6 +77,7 @@ enum Act {
         person: u8,
         place: usize,
         step: Option<u64>,
+        ahead: u64,
     },
     Guess {
         person: u8,
@@ -245,8 +246,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         person.clone().prop_map(|person| Act::RecordLogin { person }),
         (person.clone(), method.clone(), any::<bool>())
             .prop_map(|(person, method, with_codes)| Act::Enrol { person, method, with_codes }),
-        (person.clone(), place.clone(), prop::option::of(0..4_u64))
-            .prop_map(|(person, place, step)| Act::Confirm { person, place, step }),
+        (person.clone(), place.clone(), prop::option::of(0..4_u64), ahead.clone())
+            .prop_map(|(person, place, step, ahead)| Act::Confirm { person, place, step, ahead }),
         (person.clone(), place.clone()).prop_map(|(person, place)| Act::Guess { person, place }),
         (person.clone(), place.clone(), 0..6_u64)
             .prop_map(|(person, place, step)| Act::SpendStep { person, place, step }),
@@ -483,14 +484,16 @@ impl Walk {
                     .collect();
                 format!("{:?}", store.enrol_factors(id(1, *person), &factors, &codes).await?)
             }
-            Act::Confirm { person, place, step } => {
-                let factor = self.factor(*person, *place).await?;
+            Act::Confirm { person, place, step, ahead } => {
+                let confirmation = Confirmation {
+                    user_id: id(1, *person),
+                    id: self.factor(*person, *place).await?,
+                    expected_epoch: self.epoch(*person, *ahead).await?,
+                    name: step.map(|step| format!("named {step}")),
+                    step: *step,
+                };
                 let event = self.event(Action::MfaEnabled);
-                let name = step.map(|step| format!("named {step}"));
-                let confirmed = store
-                    .confirm_factor(id(1, *person), factor, name.as_deref(), *step, now, &event)
-                    .await?;
-                format!("{confirmed:?}")
+                format!("{:?}", store.confirm_factor(&confirmation, now, &event).await?)
             }
             Act::Guess { person, place } => {
                 let factor = self.factor(*person, *place).await?;

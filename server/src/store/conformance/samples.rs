@@ -26,7 +26,10 @@ use crate::{
         tenant::{Membership, Tenant},
         user::{User, UserStatus},
     },
-    store::{IdentityStore, identity::Created},
+    store::{
+        IdentityStore,
+        identity::{Confirmation, Created},
+    },
 };
 
 /// The clock of a case begins here: 2030, ahead of any clock that runs.
@@ -159,6 +162,17 @@ pub(crate) fn factor(user_id: Uuid, method: Method) -> Factor {
         last_used_at: None,
         last_step: None,
         guesses_in_a_row: 0,
+    }
+}
+
+/// The confirmation of the factor of a [`user`] whose factors have not changed yet.
+pub(crate) fn confirmation(factor: &Factor) -> Confirmation {
+    Confirmation {
+        user_id: factor.user_id,
+        id: factor.id,
+        expected_epoch: user("").factor_epoch,
+        name: None,
+        step: None,
     }
 }
 
@@ -374,6 +388,8 @@ pub(crate) fn login(user_id: Uuid) -> PendingLogin {
         site_key: Some("shop".to_owned()),
         methods: vec![Method::Totp, Method::BackupCode],
         factor_proved_at: Some(at(8)),
+        password_changed_at: Some(at(7)),
+        factor_epoch: 3,
         remember: true,
         created_at: at(0),
         expires_at: at(0).plus(secs(600)),

@@ -16,7 +16,7 @@ use crate::{
         audit::Event,
         factor::{BackupCode, Factor},
     },
-    store::identity::{Confirmed, Consumed, FactorChange, Guess},
+    store::identity::{Confirmation, Confirmed, Consumed, FactorChange, Guess},
 };
 
 /// Every factor of a person, oldest first.
@@ -57,7 +57,8 @@ pub(super) fn insert(tx: &Tx<'_>, factors: &[Factor], codes: &[BackupCode]) -> R
     Ok(())
 }
 
-/// Adds factors in the place of what was unconfirmed of their methods; codes go with factors.
+/// Adds factors in the place of what was unconfirmed of their methods, or, with codes, of
+/// everything that was; codes go with factors.
 pub(super) fn enrol(
     tx: &Tx<'_>,
     user_id: Uuid,
@@ -66,8 +67,8 @@ pub(super) fn enrol(
 ) -> Result<(), Fault> {
     for factor in factors {
         tx.run(
-            "DELETE FROM factors WHERE user_id = ?1 AND method = ?2 AND confirmed_at IS NULL",
-            params![user_id, factor.method.as_str()],
+            "DELETE FROM factors WHERE user_id = ?1 AND (method = ?2 OR ?3) AND confirmed_at IS NULL",
+            params![user_id, factor.method.as_str(), !codes.is_empty()],
         )?;
     }
     insert(tx, factors, codes)
@@ -76,13 +77,11 @@ pub(super) fn enrol(
 /// Confirms a factor and the backup codes that came with it.
 pub(super) fn confirm(
     tx: &Tx<'_>,
-    user_id: Uuid,
-    id: Uuid,
-    name: Option<&str>,
-    step: Option<u64>,
+    confirmation: &Confirmation,
     now: Time,
     event: &Event,
 ) -> Result<Confirmed, Fault> {
+    let Confirmation { user_id, id, expected_epoch, name, step } = confirmation;
     let confirmed_at = tx.one(
         "SELECT confirmed_at FROM factors WHERE id = ?1 AND user_id = ?2",
         [id, user_id],
@@ -93,24 +92,30 @@ pub(super) fn confirm(
         Some(Some(_)) => return Ok(Confirmed::Already),
         Some(None) => {}
     }
+    let raised = tx.run(
+        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?3
+         WHERE id = ?1 AND factor_epoch = ?2",
+        params![user_id, stored(*expected_epoch), now.millis()],
+    )?;
+    if raised == 0 {
+        return Ok(Confirmed::Overtaken);
+    }
     tx.run(
         "UPDATE factors SET confirmed_at = ?2, last_used_at = ?2, guesses_in_a_row = 0,
              name = coalesce(?3, name), last_step = coalesce(?4, last_step)
          WHERE id = ?1",
         params![id, now.millis(), name, step.map(stored)],
     )?;
-    // Codes come with a person's first factor. What lies here unconfirmed beside a factor that
-    // counts already is of a set-up that came too late, and not of who confirms now.
+    // Codes come with a person's first factor, and were made with it. What lies here unconfirmed
+    // of another time, or beside a factor that counts already, is of another set-up, and may not
+    // have been shown to who confirms now.
     tx.run(
         "UPDATE factors SET confirmed_at = ?2
-         WHERE user_id = ?1 AND method = ?3 AND confirmed_at IS NULL AND NOT EXISTS
+         WHERE user_id = ?1 AND method = ?3 AND confirmed_at IS NULL
+             AND created_at = (SELECT created_at FROM factors WHERE id = ?4) AND NOT EXISTS
              (SELECT 1 FROM factors f WHERE f.user_id = ?1 AND f.id <> ?4 AND f.method <> ?3
                  AND f.confirmed_at IS NOT NULL)",
         params![user_id, now.millis(), Method::BackupCode.as_str(), id],
-    )?;
-    tx.run(
-        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?2 WHERE id = ?1",
-        params![user_id, now.millis()],
     )?;
     audit::append(tx, event)?;
     Ok(Confirmed::Confirmed)

@@ -29,8 +29,8 @@ use crate::{
     store::{
         StoreResult,
         identity::{
-            Backlog, Confirmed, Consumed, Created, FactorChange, Guess, IdentityStore, Joined,
-            KeyAdded, NewPassword, Registered, SitePut, Subject,
+            Backlog, Confirmation, Confirmed, Consumed, Created, FactorChange, Guess,
+            IdentityStore, Joined, KeyAdded, NewPassword, Registered, SitePut, Subject,
         },
     },
 };
@@ -125,16 +125,12 @@ impl IdentityStore for Embedded {
 
     async fn confirm_factor(
         &self,
-        user_id: Uuid,
-        id: Uuid,
-        name: Option<&str>,
-        step: Option<u64>,
+        confirmation: &Confirmation,
         now: Time,
         event: &Event,
     ) -> StoreResult<Confirmed> {
-        let (name, event) = (name.map(str::to_owned), event.clone());
-        self.change(move |tx| factors::confirm(tx, user_id, id, name.as_deref(), step, now, &event))
-            .await
+        let (confirmation, event) = (confirmation.clone(), event.clone());
+        self.change(move |tx| factors::confirm(tx, &confirmation, now, &event)).await
     }
 
     async fn forgive_guess(&self, id: Uuid) -> StoreResult<()> {

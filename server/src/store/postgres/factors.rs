@@ -17,7 +17,7 @@ use crate::{
     },
     store::{
         StoreResult,
-        identity::{Confirmed, Consumed, FactorChange, Guess},
+        identity::{Confirmation, Confirmed, Consumed, FactorChange, Guess},
     },
 };
 
@@ -46,8 +46,8 @@ pub(super) async fn enrol(
     lock_person(&mut act, user_id).await?;
     act.change(
         "DELETE FROM factors
-         WHERE user_id = $1 AND confirmed_at IS NULL AND method = ANY ($2)",
-        &[&user_id, &methods],
+         WHERE user_id = $1 AND confirmed_at IS NULL AND (method = ANY ($2) OR $3)",
+        &[&user_id, &methods, &!codes.is_empty()],
     )
     .await?;
     insert(&mut act, factors, codes).await?;
@@ -91,43 +91,53 @@ pub(super) async fn insert(
 
 pub(super) async fn confirm(
     store: &Postgres,
-    user_id: Uuid,
-    id: Uuid,
-    name: Option<&str>,
-    step: Option<u64>,
+    confirmation: &Confirmation,
     now: Time,
     event: &Event,
 ) -> StoreResult<Confirmed> {
+    let Confirmation { user_id, id, expected_epoch, name, step } = confirmation;
     let mut act = store.transaction().await?;
-    lock_person(&mut act, user_id).await?;
-    let confirmed = act
+    let raised = act
         .change(
-            "UPDATE factors SET confirmed_at = $3, last_used_at = $3, guesses_in_a_row = 0,
-                 name = coalesce($4, name), last_step = coalesce($5, last_step)
-             WHERE id = $1 AND user_id = $2 AND confirmed_at IS NULL",
-            &[&id, &user_id, &now.millis(), &name, &step.map(stored)],
+            "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = $3
+             WHERE id = $1 AND factor_epoch = $2",
+            &[user_id, &stored(*expected_epoch), &now.millis()],
         )
         .await?;
-    if confirmed == 0 {
-        let there = act
-            .row("SELECT 1 FROM factors WHERE id = $1 AND user_id = $2", &[&id, &user_id])
-            .await?;
+    let waiting = act
+        .row(
+            "SELECT confirmed_at IS NULL AS waiting FROM factors WHERE id = $1 AND user_id = $2",
+            &[id, user_id],
+        )
+        .await?;
+    let waiting: Option<bool> = waiting.map(|row| Cells(&row).get("waiting")).transpose()?;
+    let refused = match waiting {
+        None => Some(Confirmed::Gone),
+        Some(false) => Some(Confirmed::Already),
+        Some(true) if raised == 0 => Some(Confirmed::Overtaken),
+        Some(true) => None,
+    };
+    if let Some(refused) = refused {
         act.roll_back().await?;
-        return Ok(if there.is_some() { Confirmed::Already } else { Confirmed::Gone });
+        return Ok(refused);
     }
-    // Codes come with a person's first factor. What lies here unconfirmed beside a factor that
-    // counts already is of a set-up that came too late, and not of who confirms now.
     act.change(
-        "UPDATE factors SET confirmed_at = $3
-         WHERE user_id = $1 AND method = $2 AND confirmed_at IS NULL AND NOT EXISTS
-             (SELECT 1 FROM factors f WHERE f.user_id = $1 AND f.id <> $4 AND f.method <> $2
-                 AND f.confirmed_at IS NOT NULL)",
-        &[&user_id, &Method::BackupCode.as_str(), &now.millis(), &id],
+        "UPDATE factors SET confirmed_at = $2, last_used_at = $2, guesses_in_a_row = 0,
+                 name = coalesce($3, name), last_step = coalesce($4, last_step)
+             WHERE id = $1",
+        &[id, &now.millis(), name, &step.map(stored)],
     )
     .await?;
+    // Codes come with a person's first factor, and were made with it. What lies here unconfirmed
+    // of another time, or beside a factor that counts already, is of another set-up, and may not
+    // have been shown to who confirms now.
     act.change(
-        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = $2 WHERE id = $1",
-        &[&user_id, &now.millis()],
+        "UPDATE factors SET confirmed_at = $3
+         WHERE user_id = $1 AND method = $2 AND confirmed_at IS NULL
+             AND created_at = (SELECT created_at FROM factors WHERE id = $4) AND NOT EXISTS
+             (SELECT 1 FROM factors f WHERE f.user_id = $1 AND f.id <> $4 AND f.method <> $2
+                 AND f.confirmed_at IS NOT NULL)",
+        &[user_id, &Method::BackupCode.as_str(), &now.millis(), id],
     )
     .await?;
     store.commit_with(act, &[], event).await?;

@@ -41,8 +41,8 @@ use self::{cells::Cells, server::Server};
 use super::{
     StoreError, StoreResult,
     identity::{
-        Backlog, Confirmed, Consumed, Created, FactorChange, Guess, IdentityStore, Joined,
-        KeyAdded, NewPassword, Registered, SitePut, Subject,
+        Backlog, Confirmation, Confirmed, Consumed, Created, FactorChange, Guess, IdentityStore,
+        Joined, KeyAdded, NewPassword, Registered, SitePut, Subject,
     },
 };
 use crate::domain::{
@@ -280,14 +280,11 @@ impl IdentityStore for Postgres {
 
     async fn confirm_factor(
         &self,
-        user_id: Uuid,
-        id: Uuid,
-        name: Option<&str>,
-        step: Option<u64>,
+        confirmation: &Confirmation,
         now: Time,
         event: &Event,
     ) -> StoreResult<Confirmed> {
-        factors::confirm(self, user_id, id, name, step, now, event).await
+        factors::confirm(self, confirmation, now, event).await
     }
 
     async fn forgive_guess(&self, id: Uuid) -> StoreResult<()> {

@@ -243,6 +243,29 @@ async fn a_newer_set_up_takes_the_place_of_one_that_was_not_confirmed() {
 }
 
 #[tokio::test]
+async fn a_first_set_up_takes_the_place_of_one_of_another_method_with_its_backup_codes() {
+    let world = World::shared().await;
+    let (rail, mut owner) = (world.rail(), world.person().await);
+    let session = world.sign_in(&owner).await;
+    owner.take_secrets(&set_up(&rail, &session).await.data(200));
+    // Somebody else with the password begins after the owner.
+    let stranger = world.sign_in(&owner).await;
+    let wanted = json!({ "method": "EMAIL_OTP" });
+    let shown = rail.post_as(&stranger.access, "/mfa/setup", wanted).await.data(200);
+    let mut other = Person::new();
+    other.take_secrets(&shown);
+
+    // The owner's set-up is over: nothing of the other one is confirmed by it.
+    confirm(&rail, &session, &owner.code(&world)).await.refused(404, "NOT_FOUND");
+    assert_eq!(rail.post("/login", owner.credentials()).await.data(200)["mfaRequired"], false);
+    owner.take_secrets(&set_up(&rail, &session).await.data(200));
+    drop(confirm(&rail, &session, &owner.code(&world)).await.data(200));
+    let half = world.half_sign_in(&owner).await;
+    verify(&rail, &half, &other.backup_codes[0]).await.refused(401, "INVALID_CODE");
+    drop(verify(&rail, &half, &owner.backup_codes[0]).await.data(200));
+}
+
+#[tokio::test]
 async fn another_authenticator_can_be_added_and_both_count() {
     let mut world = World::start().await;
     let (rail, person) = (world.rail(), world.enrolled().await);

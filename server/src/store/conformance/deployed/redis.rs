@@ -145,6 +145,8 @@ async fn every_key_goes_by_itself() {
         site_key: None,
         methods: vec![Method::Totp],
         factor_proved_at: None,
+        password_changed_at: Some(NOW),
+        factor_epoch: 2,
         remember: false,
         created_at: NOW,
         expires_at: NOW.plus(Duration::from_secs(600)),
