@@ -10,7 +10,9 @@ use crate::{
         bearer::FRESH,
         devices, errands,
         error::{AuthError, AuthResult, FieldProblem},
-        login::{TokenSet, complete, find_site, offered, policy_for, usable_methods},
+        login::{
+            TokenSet, complete, find_open_site, find_site, offered, policy_for, usable_methods,
+        },
         origin::Origin,
         throttle,
     },
@@ -121,7 +123,7 @@ pub async fn set_up(
 ///
 /// # Errors
 /// [`AuthError::WrongCode`], counted as every other guess; [`AuthError::NotFound`] when there is
-/// nothing to confirm.
+/// nothing to confirm; as [`find_open_site`] for the site that a sign-in waits for.
 pub async fn confirm(
     app: &App,
     origin: &Origin,
@@ -133,6 +135,11 @@ pub async fn confirm(
     let name = judge_name(confirmation.name)?;
     let (user, factors) = owner(app, &standing, now).await?;
     is_offered(app, &standing, method).await?;
+    // Before anything is judged or spent: a site that is switched off gets no tokens.
+    let site = match &standing {
+        Standing::Half(_, login) => find_open_site(app, login.site_key.as_deref()).await?,
+        Standing::Full(_) => None,
+    };
     let factor = pending(&factors, method).ok_or(AuthError::NotFound)?;
     let counted = throttle::count_code(app, factor.id, now).await?;
     let step = if method == Method::EmailOtp {
@@ -163,7 +170,6 @@ pub async fn confirm(
         Standing::Half(token, _) => {
             let login = app.sessions.consume_login(&token.hash(), now).await?;
             let login = login.ok_or(AuthError::InvalidToken)?;
-            let site = find_site(app, login.site_key.as_deref()).await?;
             let proof = second_factor_proof(method, now);
             // The confirmation has raised it, and the session rests on that.
             let user = User { factor_epoch: epoch, ..user.clone() };
