@@ -70,8 +70,9 @@ pub fn standing(subject: &Subject, session: &Session, issued_at: Time) -> Option
 /// Looks once more, with the session open, whether what it was opened on is still so. Somebody may
 /// have changed the password or ended the account since the credentials were judged. They commit
 /// first and list the sessions afterwards ([`end_all`]); a sign-in opens its session first and
-/// looks afterwards. So it is with whoever revokes the trusted device that a session rests on. Whichever order the four fall in, either they list this session or this look
-/// sees what they committed: no session outlives what it was opened on.
+/// looks afterwards. Whichever order the four fall in, either they list this session or this look
+/// sees what they committed: no session outlives what it was opened on. So it is with whoever
+/// revokes the trusted device that a session rests on.
 ///
 /// # Errors
 /// [`AuthError::InvalidToken`] when it is not so any more: the session is over, and whatever was
