@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jwks::{Time, policy::Level};
+use jwks::{Time, cutoff::CutOff, policy::Level};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use super::{
     bearer::Caller,
     error::{AuthError, AuthResult},
     origin::Origin,
-    sessions,
+    sessions::{end_several, session_end},
 };
 use crate::{
     app::App,
@@ -132,7 +132,8 @@ pub async fn list(app: &App, caller: &Caller) -> AuthResult<Vec<TrustedDevice>> 
 pub async fn revoke(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> AuthResult<()> {
     let device = app.identity.find_device(caller.user.id, id).await?;
     let device = device.ok_or(AuthError::NotFound)?;
-    forget(app, origin, caller, &[device]).await.map(drop)
+    let rests = |proved_at| proved_at == device.created_at;
+    forget(app, origin, caller, &[device.id], rests).await.map(drop)
 }
 
 /// Trusts no device of the caller's any more, and ends the sessions that rest on one; how many
@@ -142,29 +143,39 @@ pub async fn revoke(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> Au
 /// When a store fails.
 pub async fn revoke_all(app: &App, origin: &Origin, caller: &Caller) -> AuthResult<u64> {
     let devices = app.identity.list_devices(caller.user.id).await?;
-    forget(app, origin, caller, &devices).await
+    let ids: Vec<Uuid> = devices.iter().map(|device| device.id).collect();
+    // Whatever rests on one, be it gone already.
+    forget(app, origin, caller, &ids, |_| true).await
 }
 
+/// Removes devices, and ends in the same act the sessions that rest on one, by when it was trusted.
+/// What was opened beside it is found only now: see [`super::sessions::look_again`].
 async fn forget(
     app: &App,
     origin: &Origin,
     caller: &Caller,
-    devices: &[TrustedDevice],
+    ids: &[Uuid],
+    rests: impl Fn(Time) -> bool + Send,
 ) -> AuthResult<u64> {
     let now = app.clock.now();
     let user = &caller.user;
-    let ids: Vec<Uuid> = devices.iter().map(|device| device.id).collect();
-    let event = origin.event(Action::DeviceRevoked, Some(user), now, json!({ "devices": ids }));
-    // Nobody signs in with it first; what was open ends then, or loses its standing when it is
-    // refreshed.
-    let removed = app.identity.remove_devices(user.id, &ids, &event).await?;
-    let sessions = app.sessions.list_sessions(user.id, now).await?;
-    let rests = |session: &&Session| {
-        devices.iter().any(|device| session.proof.device_at == Some(device.created_at))
+    let resting = async || -> AuthResult<Vec<Uuid>> {
+        let sessions = app.sessions.list_sessions(user.id, now).await?;
+        let rests = |session: &&Session| session.proof.device_at.is_some_and(&rests);
+        Ok(sessions.iter().filter(rests).map(|session| session.sid).collect())
     };
-    let resting: Vec<Uuid> = sessions.iter().filter(rests).map(|session| session.sid).collect();
-    if !resting.is_empty() {
-        sessions::end_several(app, origin, user, &resting, now).await?;
+    let known = resting().await?;
+    let ends: Vec<CutOff> = known.iter().map(|sid| session_end(app, *sid, now)).collect();
+    let details = json!({ "devices": ids, "sids": known });
+    let event = origin.event(Action::DeviceRevoked, Some(user), now, details);
+    let removed = app.identity.remove_devices(user.id, ids, &ends, &event).await?;
+    let mut beside = resting().await?;
+    beside.retain(|sid| !known.contains(sid));
+    if !beside.is_empty() {
+        end_several(app, origin, user, &beside, now).await?;
+    }
+    for sid in known {
+        app.sessions.close_session(user.id, sid).await?;
     }
     Ok(removed)
 }

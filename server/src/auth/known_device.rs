@@ -15,20 +15,30 @@ pub const LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The name under which its mark is sealed.
 const SEALED_AS: &str = "known-device";
 
-/// A device, and the account that it has signed in to.
+/// A device, and the account that it has signed in to. A device that has signed in with a password
+/// that is the account's no more is as unknown as any other: whoever held that one may hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownDevice {
     /// The account, as budgets call it.
     pub account: String,
     /// The device.
     pub id: Uuid,
+    /// When the password was set that it signed in with.
+    pub password_changed_at: Option<Time>,
 }
 
 impl KnownDevice {
     /// The device `id` of `user`.
     #[must_use]
     pub fn of(user: &User, id: Uuid) -> Self {
-        Self { account: account_name(&user.email_key), id }
+        let account = account_name(&user.email_key);
+        Self { account, id, password_changed_at: user.password_changed_at }
+    }
+
+    /// Whether it has signed in to the account of `user` with the password they have now.
+    #[must_use]
+    pub fn is_of(&self, user: &User) -> bool {
+        *self == Self::of(user, self.id)
     }
 }
 
@@ -42,7 +52,8 @@ pub fn mark(app: &App, origin: &Origin, user: &User, now: Time) -> AuthResult<St
     // A device stays the one it was: signing in again gives no further budget.
     let known = origin.known.as_ref().filter(|known| known.account == account);
     let id = known.map_or_else(|| Uuid::from_bytes(random()), |known| known.id);
-    let text = format!("{account} {id} {}", now.millis());
+    let password = user.password_changed_at.map_or(String::new(), |at| at.millis().to_string());
+    let text = format!("{account} {id} {} {password}", now.millis());
     Ok(URL_SAFE_NO_PAD.encode(app.sealer.seal(SEALED_AS, text.as_bytes())?))
 }
 
@@ -55,5 +66,10 @@ pub fn read(app: &App, mark: &str, now: Time) -> Option<KnownDevice> {
     let account = parts.next()?.to_owned();
     let id = Uuid::parse_str(parts.next()?).ok()?;
     let marked_at = Time::from_millis(parts.next()?.parse().ok()?);
-    (now.since(marked_at) < LIFE).then_some(KnownDevice { account, id })
+    let password_changed_at = match parts.next()? {
+        "" => None,
+        millis => Some(Time::from_millis(millis.parse().ok()?)),
+    };
+    let known = KnownDevice { account, id, password_changed_at };
+    (now.since(marked_at) < LIFE).then_some(known)
 }

@@ -109,12 +109,13 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
     let account = user.as_ref().map_or(key.as_str(), |user| &user.email_key);
     let device = devices::recognise(app, user.as_ref(), request.device_token.as_deref()).await?;
     let origin = &match (&user, &device) {
-        (Some(user), Some(device)) => {
+        // A change of the password raises the epoch, and leaves the device behind.
+        (Some(user), Some(device)) if device.is_trusted_by(user, now) => {
             Origin { known: Some(KnownDevice::of(user, device.id)), ..origin.clone() }
         }
         _ => origin.clone(),
     };
-    let counted = throttle::count_password(app, origin, account, now).await?;
+    let counted = throttle::count_password(app, origin, account, user.as_ref(), now).await?;
     let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
     let compared = match app.hasher.compare(&request.password, stored).await {
         Ok(compared) => compared,

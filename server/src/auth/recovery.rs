@@ -184,7 +184,7 @@ pub async fn change(
     if !usable_methods(&app.identity.list_factors(user.id).await?).is_empty() {
         caller.require(Level::TwoFactor, FRESH, now)?;
     }
-    let counted = throttle::count_password(app, origin, &user.email_key, now).await?;
+    let counted = throttle::count_password(app, origin, &user.email_key, Some(user), now).await?;
     let compared = match app.hasher.compare(current, user.password_hash.as_deref()).await {
         Ok(compared) => compared,
         Err(busy) => {

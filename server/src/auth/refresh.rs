@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use jwks::policy::Level;
 use serde_json::json;
 
 use super::{
+    bearer::FRESH,
     devices,
     error::{AuthError, AuthResult},
-    login::{TokenSet, find_open_site, mint_for},
+    login::{TokenSet, find_open_site, mint_for, policy_for},
     origin::Origin,
     sessions::{end_stale, session_end, standing},
 };
@@ -24,7 +26,9 @@ use crate::{
 /// Exchanges a refresh token for new tokens of the same session. The proof stays what it was.
 ///
 /// # Errors
-/// [`AuthError::Forbidden`] when `tenant_id` is given and not the session's: nothing is spent.
+/// [`AuthError::Forbidden`] when `tenant_id` is given and not the session's, and
+/// [`AuthError::StepUpRequired`] for a session that rests on a trusted device, where the policy of
+/// the site counts none such: nothing is spent.
 /// [`AuthError::InvalidToken`] for every token that is not the live one of its family (but for
 /// the bounded retry), and for the tokens of a person or session that was ended.
 pub async fn refresh(
@@ -41,10 +45,15 @@ pub async fn refresh(
         return Err(AuthError::InvalidToken);
     };
     let site = find_open_site(app, site_key).await?;
-    if let Some(tenant_id) = tenant_id {
-        let session = app.sessions.find_session(user_id, sid, now).await?;
-        if session.is_some_and(|session| session.tenant_id != tenant_id) {
+    if let Some(session) = app.sessions.find_session(user_id, sid, now).await? {
+        if tenant_id.is_some_and(|tenant_id| session.tenant_id != tenant_id) {
             return Err(AuthError::Forbidden);
+        }
+        // As at sign-in: where a device does not stand in for a factor, one is asked for.
+        let asked = policy_for(app, site.as_ref()).without_rules();
+        if session.proof.device_at.is_some_and(|at| !asked.counts_device(at, now)) {
+            let max_age = asked.max_auth_age.unwrap_or(FRESH);
+            return Err(AuthError::StepUpRequired { acr: Level::TwoFactor, max_age });
         }
     }
     let tokens = &app.config.tokens;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     bearer::Caller,
+    devices,
     error::{AuthError, AuthResult},
     origin::Origin,
 };
@@ -70,7 +71,8 @@ pub fn standing(subject: &Subject, session: &Session, issued_at: Time) -> Option
 /// have changed the password or ended the account since the credentials were judged. They commit
 /// first and list the sessions afterwards ([`end_all`]); a sign-in opens its session first and
 /// looks afterwards. Whichever order the four fall in, either they list this session or this look
-/// sees what they committed: no session outlives what it was opened on.
+/// sees what they committed: no session outlives what it was opened on. So it is with whoever
+/// revokes the trusted device that a session rests on.
 ///
 /// # Errors
 /// [`AuthError::InvalidToken`] when it is not so any more: the session is over, and whatever was
@@ -83,13 +85,16 @@ pub async fn look_again(
     now: Time,
 ) -> AuthResult<()> {
     let subject = app.identity.find_subject(judged.id, session.sid).await?;
-    let still = subject.is_some_and(|subject| {
+    let still = subject.filter(|subject| {
         subject.user.password_changed_at == judged.password_changed_at
             && subject.user.factor_epoch == judged.factor_epoch
-            && standing(&subject, session, session.created_at).is_some()
+            && standing(subject, session, session.created_at).is_some()
     });
-    if still {
-        return Ok(());
+    if let Some(subject) = still {
+        let anew = devices::judge_anew(app, session.clone(), &subject.user, now).await?;
+        if anew.proof.device_at == session.proof.device_at {
+            return Ok(());
+        }
     }
     end_stale(app, origin, judged.id, session.sid, now).await?;
     Err(AuthError::InvalidToken)

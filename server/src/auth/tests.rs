@@ -5,24 +5,28 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use jwks::{
     cutoff::{CutOff, CutOffKind},
-    policy::Level,
-    site::SiteStatus,
+    policy::{Level, Method},
+    site::{Site, SiteStatus},
 };
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    AuthError, errands,
+    AuthError, devices, errands,
     error::AuthResult,
     invitations::{self, Guest, Terms},
     known_device::{self, KnownDevice},
     login::{SESSIONS_KEPT, SignIn, complete, sign_in},
-    mfa::half_signed_in,
+    mfa::{
+        enrol::{Confirmation, confirm, set_up},
+        half_signed_in,
+    },
     origin::{Origin, RAIL},
     refresh::refresh,
     registration::{new_user, resend_verification},
     repeats::{self, Repeatable},
     sessions::session_end,
+    throttle,
 };
 use crate::{
     admin::SiteDraft,
@@ -94,16 +98,20 @@ impl World {
     }
 }
 
-#[tokio::test]
-async fn a_site_that_is_switched_off_gets_no_tokens_by_refresh() {
-    let world = World::new(|_| {}).await;
+fn site() -> Site {
     let draft: SiteDraft = serde_json::from_value(json!({
         "site_key": "app",
         "hosts": ["app.example.com"],
         "upstreams": ["http://127.0.0.1:3000"],
     }))
     .unwrap();
-    let mut site = draft.into_site(8000);
+    draft.into_site(8000)
+}
+
+#[tokio::test]
+async fn a_site_that_is_switched_off_gets_no_tokens_by_refresh() {
+    let world = World::new(|_| {}).await;
+    let mut site = site();
     site.status = SiteStatus::Inactive;
     let event = world.origin.event(Action::PolicyUpdated, None, world.app.clock.now(), json!({}));
     world.app.identity.put_site(&site, true, &event).await.unwrap();
@@ -351,6 +359,87 @@ async fn a_device_is_known_for_a_year_by_the_account_it_signed_in_to_and_stays_t
     world.origin.known = Some(known.clone());
     let renewed = known_device::mark(&world.app, &world.origin, &user, almost).unwrap();
     assert_eq!(known_device::read(&world.app, &renewed, now.plus(year)), Some(known));
+}
+
+#[tokio::test]
+async fn known_devices_have_so_many_guesses_together_and_none_with_an_older_password() {
+    let mut world = World::new(|config| config.limits.password_per_account = 2).await;
+    let (user, now) = (world.person().await, world.app.clock.now());
+    let count = async |world: &World, user: &User| {
+        throttle::count_password(&world.app, &world.origin, &user.email_key, Some(user), now).await
+    };
+    // Each sign-in without a mark makes a device known that was not.
+    for _ in 0..5 {
+        world.origin.known = Some(KnownDevice::of(&user, Uuid::from_bytes(random())));
+        for _ in 0..2 {
+            count(&world, &user).await.unwrap();
+        }
+        assert!(matches!(count(&world, &user).await, Err(AuthError::TooMany { limit: 2, .. })));
+    }
+    world.origin.known = Some(KnownDevice::of(&user, Uuid::from_bytes(random())));
+    assert!(matches!(count(&world, &user).await, Err(AuthError::TooMany { limit: 10, .. })));
+    // By another password it is known no more, and has the guesses that everybody has together.
+    let changed = User { password_changed_at: Some(now), ..user.clone() };
+    for _ in 0..2 {
+        world.origin.known = Some(KnownDevice::of(&user, Uuid::from_bytes(random())));
+        assert_eq!(count(&world, &changed).await.unwrap().len(), 2);
+    }
+    world.origin.known = None;
+    assert!(matches!(count(&world, &changed).await, Err(AuthError::TooMany { limit: 2, .. })));
+}
+
+#[tokio::test]
+async fn a_sign_in_on_a_device_that_was_revoked_meanwhile_opens_nothing() {
+    let world = World::new(|_| {}).await;
+    let (user, now) = (world.person().await, world.app.clock.now());
+    let (app, origin) = (&world.app, &world.origin);
+    devices::trust(app, origin, &user, user.factor_epoch, now).await.unwrap();
+    let device = app.identity.list_devices(user.id).await.unwrap().remove(0);
+    let sign_in = async || {
+        let proof = devices::proof(&device, now);
+        complete(app, origin, user.clone(), proof, true, None, now).await
+    };
+    sign_in().await.unwrap();
+    let event = origin.event(Action::DeviceRevoked, Some(&user), now, json!({}));
+    app.identity.remove_devices(user.id, &[device.id], &[], &event).await.unwrap();
+    assert!(matches!(sign_in().await, Err(AuthError::InvalidToken)));
+    let open = app.sessions.list_sessions(user.id, now).await.unwrap();
+    assert_eq!(open.len(), 1, "{open:?}");
+}
+
+#[tokio::test]
+async fn a_factor_is_not_confirmed_on_the_way_to_a_site_that_is_switched_off() {
+    let world = World::new(|_| {}).await;
+    let (app, origin, now) = (&world.app, &world.origin, world.app.clock.now());
+    let mut site = site();
+    site.status = SiteStatus::Inactive;
+    let event = origin.event(Action::PolicyUpdated, None, now, json!({}));
+    app.identity.put_site(&site, true, &event).await.unwrap();
+    let user = world.person().await;
+    let token = OpaqueToken::new(TokenKind::Mfa, &[], random());
+    let login = PendingLogin {
+        user_id: user.id,
+        tenant_id: "default".into(),
+        outstanding: Outstanding::Enrol,
+        client_id: RAIL.into(),
+        site_key: Some(site.site_key),
+        methods: Vec::new(),
+        password_changed_at: user.password_changed_at,
+        factor_epoch: user.factor_epoch,
+        factor_proved_at: None,
+        remember: true,
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(600)),
+    };
+    app.sessions.begin_login(&token.hash(), &login).await.unwrap();
+    let standing = async || half_signed_in(app, token.as_str(), RAIL, None).await.unwrap();
+    set_up(app, origin, &standing().await, Method::Totp).await.unwrap();
+    let guess =
+        Confirmation { method: Method::Totp, code: "000000", name: None, trust_device: false };
+    let answer = confirm(app, origin, standing().await, guess).await;
+    assert!(matches!(answer, Err(AuthError::Forbidden)));
+    let factors = app.identity.list_factors(user.id).await.unwrap();
+    assert!(factors.iter().all(|factor| !factor.is_confirmed()));
 }
 
 #[tokio::test]

@@ -8,13 +8,19 @@ use uuid::Uuid;
 
 use super::{
     error::{AuthError, AuthResult},
+    known_device::KnownDevice,
     meter,
     origin::Origin,
 };
-use crate::{app::App, domain::secret::sha256_hex};
+use crate::{
+    app::App,
+    domain::{secret::sha256_hex, user::User},
+};
 
 /// The span that budgets are counted in.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
+/// How many devices' budgets all known devices of an account have together.
+const DEVICES_TOGETHER: u32 = 5;
 
 /// A counted try, which can be given back.
 pub struct Counted {
@@ -51,9 +57,10 @@ pub fn account_name(login_key: &str) -> String {
     sha256_hex(login_key.as_bytes())
 }
 
-/// Counts one password at this account (by what was typed, known or not) and from this network.
-/// A device that has signed in to the account before has a budget of its own instead: no flood
-/// from elsewhere uses it up (rule 22).
+/// Counts one password at the account `login_key` (what was typed, known or not; the address of
+/// `user` where it is somebody's) and from this network. A device that has signed in to the account
+/// with its present password has a budget of its own instead: no flood from elsewhere uses it up
+/// (rule 22). All such devices together have one as well: there may be any number of them.
 ///
 /// # Errors
 /// [`AuthError::TooMany`] when a budget is used up.
@@ -61,13 +68,19 @@ pub async fn count_password(
     app: &App,
     origin: &Origin,
     login_key: &str,
+    user: Option<&User>,
     now: Time,
 ) -> AuthResult<Vec<Counted>> {
     let limits = &app.config.limits;
     let account = account_name(login_key);
-    if let Some(device) = origin.known.as_ref().filter(|known| known.account == account) {
-        let key = format!("pw-dev:{}:{account}", device.id.simple());
-        return Ok(vec![count(app, key, limits.password_per_account, WINDOW, now).await?]);
+    let is_of = |known: &&KnownDevice| user.is_some_and(|user| known.is_of(user));
+    if let Some(device) = origin.known.as_ref().filter(is_of) {
+        let own = format!("pw-dev:{}:{account}", device.id.simple());
+        let own = count(app, own, limits.password_per_account, WINDOW, now).await?;
+        let all = format!("pw-devs:{account}");
+        let limit = limits.password_per_account.saturating_mul(DEVICES_TOGETHER);
+        let all = count(app, all, limit, WINDOW, now).await?;
+        return Ok(vec![own, all]);
     }
     let network = format!("pw-net:{}", origin.network());
     let network = count(app, network, limits.password_per_network, WINDOW, now).await?;

@@ -369,9 +369,15 @@ pub trait IdentityStore: Send + Sync {
     /// Every device of the person, last used first.
     async fn list_devices(&self, user_id: Uuid) -> StoreResult<Vec<TrustedDevice>>;
 
-    /// Removes the devices of these ids that are the person's; how many. The event is written if
-    /// any was there.
-    async fn remove_devices(&self, user_id: Uuid, ids: &[Uuid], event: &Event) -> StoreResult<u64>;
+    /// Removes the devices of these ids that are the person's; how many. The endings are of what
+    /// rests on them. The event is written if any device was there, or there are endings.
+    async fn remove_devices(
+        &self,
+        user_id: Uuid,
+        ids: &[Uuid],
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<u64>;
 
     // ---- tenants ------------------------------------------------------------------------
 

@@ -10,7 +10,9 @@ use crate::{
         bearer::FRESH,
         devices, errands,
         error::{AuthError, AuthResult, FieldProblem},
-        login::{TokenSet, complete, find_site, offered, policy_for, usable_methods},
+        login::{
+            TokenSet, complete, find_open_site, find_site, offered, policy_for, usable_methods,
+        },
         origin::Origin,
         throttle,
     },
@@ -119,7 +121,8 @@ pub async fn set_up(
 /// # Errors
 /// [`AuthError::WrongCode`], counted as every other guess; [`AuthError::NotFound`] when there is
 /// nothing to confirm; where the person's factors or password changed meanwhile,
-/// [`AuthError::Conflict`], or of half a sign-in [`AuthError::InvalidToken`].
+/// [`AuthError::Conflict`], or of half a sign-in [`AuthError::InvalidToken`]; as [`find_open_site`]
+/// for the site that a sign-in waits for.
 pub async fn confirm(
     app: &App,
     origin: &Origin,
@@ -131,6 +134,11 @@ pub async fn confirm(
     let name = judge_name(name)?;
     let (user, factors) = owner(app, &standing, now).await?;
     is_offered(app, &standing, method).await?;
+    // Before anything is judged or spent: a site that is switched off gets no tokens.
+    let site = match &standing {
+        Standing::Half(_, login) => find_open_site(app, login.site_key.as_deref()).await?,
+        Standing::Full(_) => None,
+    };
     let factor = pending(&factors, method).ok_or(AuthError::NotFound)?;
     // Of the person, and not of the factor: setting one up anew gives no further guesses.
     let counted = throttle::count_code(app, user.id, now).await?;
@@ -178,7 +186,6 @@ pub async fn confirm(
         Standing::Half(token, _) => {
             let login = app.sessions.consume_login(&token.hash(), now).await?;
             let login = login.ok_or(AuthError::InvalidToken)?;
-            let site = find_site(app, login.site_key.as_deref()).await?;
             let proof = second_factor_proof(method, now);
             // The confirmation has raised it, and the session rests on that.
             let user = User { factor_epoch: epoch, ..user.clone() };

@@ -16,7 +16,7 @@ use crate::{
         devices, errands,
         error::{AuthError, AuthResult},
         login::{
-            HalfSignedIn, SignedIn, TokenSet, begin, complete, find_open_site, find_site, mint_for,
+            HalfSignedIn, SignedIn, TokenSet, begin, complete, find_open_site, mint_for,
             new_family, offered, policy_for, usable_methods,
         },
         origin::Origin,
@@ -324,7 +324,8 @@ fn likely_method(code: &str, methods: &[Method]) -> Method {
 ///
 /// # Errors
 /// [`AuthError::StepUpRequired`] when the person has one: a password does not stand for it.
-/// [`AuthError::WrongCredentials`] for a wrong password.
+/// [`AuthError::WrongCredentials`] for a wrong password; as [`find_open_site`] for the site of the
+/// session.
 pub async fn reauthenticate(
     app: &App,
     origin: &Origin,
@@ -336,8 +337,10 @@ pub async fn reauthenticate(
     if !usable_methods(&factors).is_empty() {
         return Err(AuthError::StepUpRequired { acr: Level::TwoFactor, max_age: FRESH });
     }
-    let counted = throttle::count_password(app, origin, &caller.user.email_key, now).await?;
-    let stored = caller.user.password_hash.as_deref();
+    let site = find_open_site(app, caller.session.site_key.as_deref()).await?;
+    let user = &caller.user;
+    let counted = throttle::count_password(app, origin, &user.email_key, Some(user), now).await?;
+    let stored = user.password_hash.as_deref();
     let compared = match app.hasher.compare(password, stored).await {
         Ok(compared) => compared,
         Err(busy) => {
@@ -358,6 +361,5 @@ pub async fn reauthenticate(
         auth_time: now,
         device_at: None,
     };
-    let site = find_site(app, caller.session.site_key.as_deref()).await.unwrap_or_default();
     raise(app, origin, caller.user, &caller.session, proof, site.as_ref(), now).await
 }

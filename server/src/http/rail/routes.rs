@@ -57,7 +57,7 @@ pub fn routes() -> Vec<Route> {
             .takes([text("refreshToken", "The newest one.").like("sbr_…"), site_key()])
             .header(TENANT, "Must be the one of the session, where it is sent.")
             .answers(200, signed_in())
-            .refuses([FORBIDDEN]),
+            .refuses([FORBIDDEN, STEP_UP_REQUIRED]),
         post("/logout", ToGiveUp, session::log_out)
             .does(
                 "Sign out",
@@ -74,7 +74,7 @@ pub fn routes() -> Vec<Route> {
             )
             .takes([password()])
             .answers(200, signed_in())
-            .refuses([INVALID_CREDENTIALS, STEP_UP_REQUIRED])
+            .refuses([INVALID_CREDENTIALS, STEP_UP_REQUIRED, FORBIDDEN])
             .limited(),
         post("/register", Anybody, registration::register)
             .does(

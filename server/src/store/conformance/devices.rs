@@ -1,11 +1,11 @@
 //! Trusted devices.
 
-use jwks::Time;
+use jwks::{Time, cutoff::CutOffKind};
 use uuid::Uuid;
 
 use super::{
     Pair,
-    samples::{at, create, device, event, secs, user, whole_log, written},
+    samples::{at, create, cut_off, device, event, secs, user, whole_log, written},
 };
 use crate::{
     domain::{audit::Action, device::TrustedDevice},
@@ -138,15 +138,41 @@ pub(super) async fn the_removed_devices_are_the_persons_own(pair: &Pair) {
     let before = written(store).await;
     let unknown = [other.id, Uuid::now_v7()];
     let act = event(Action::DeviceRevoked);
-    assert_eq!(store.remove_devices(ada, &unknown, &act).await.unwrap(), 0);
-    assert_eq!(store.remove_devices(ada, &[], &act).await.unwrap(), 0);
+    assert_eq!(store.remove_devices(ada, &unknown, &[], &act).await.unwrap(), 0);
+    assert_eq!(store.remove_devices(ada, &[], &[], &act).await.unwrap(), 0);
     assert_eq!(written(store).await, before);
 
     let ids = [one.id, other.id, three.id, one.id];
-    assert_eq!(store.remove_devices(ada, &ids, &act).await.unwrap(), 2);
+    assert_eq!(store.remove_devices(ada, &ids, &[], &act).await.unwrap(), 2);
     assert_eq!(store.list_devices(ada).await.unwrap(), [two]);
     assert_eq!(store.list_devices(bob).await.unwrap(), [other]);
     assert_eq!(written(store).await, (before.0 + 1, before.1));
+    assert_eq!(whole_log(store).await.last().unwrap().event, act);
+}
+
+pub(super) async fn what_rests_on_a_device_ends_in_the_act_that_removes_it(pair: &Pair) {
+    let store = &*pair.identity;
+    let ada = person(store, "ada").await;
+    let device = device(ada);
+    trust(store, &device).await;
+    let (one, two) = (Uuid::now_v7(), Uuid::now_v7());
+    let end = |sid: Uuid| cut_off(CutOffKind::Session, &sid.to_string(), at(50), at(60));
+    let before = written(store).await;
+    let act = event(Action::DeviceRevoked);
+    let removed = store.remove_devices(ada, &[device.id], &[end(one)], &act).await;
+    assert_eq!(removed.unwrap(), 1);
+    assert_eq!(written(store).await, (before.0 + 1, before.1 + 1));
+    let ending = async |sid| {
+        let subject = store.find_subject(ada, sid).await.unwrap().unwrap();
+        subject.session_cut_off
+    };
+    assert_eq!(ending(one).await, Some(end(one)));
+    // Where the device is gone already, what rested on it ends all the same.
+    let act = event(Action::DeviceRevoked);
+    let removed = store.remove_devices(ada, &[device.id], &[end(two)], &act).await;
+    assert_eq!(removed.unwrap(), 0);
+    assert_eq!(ending(two).await, Some(end(two)));
+    assert_eq!(written(store).await, (before.0 + 2, before.1 + 2));
     assert_eq!(whole_log(store).await.last().unwrap().event, act);
 }
 

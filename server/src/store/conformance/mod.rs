@@ -133,6 +133,7 @@ macro_rules! instantiate {
                 trusting_a_device_forgets_what_is_over_or_of_another_epoch,
                 one_device_too_many_takes_the_one_used_longest_ago,
                 the_removed_devices_are_the_persons_own,
+                what_rests_on_a_device_ends_in_the_act_that_removes_it,
                 a_device_lives_to_the_millisecond_it_says,
             ],
             tenants: [

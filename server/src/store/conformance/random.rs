@@ -621,7 +621,7 @@ impl Walk {
                     devices.push(self.device(*person, *place).await?);
                 }
                 let event = self.event(Action::DeviceRevoked);
-                format!("{:?}", store.remove_devices(id(1, *person), &devices, &event).await?)
+                format!("{:?}", store.remove_devices(id(1, *person), &devices, &[], &event).await?)
             }
             Act::CreateTenant { number } => {
                 let tenant = Tenant { created_at: now, ..tenant(&format!("tenant{number}")) };

@@ -1,12 +1,12 @@
 //! Trusted devices.
 
-use jwks::Time;
+use jwks::{Time, cutoff::CutOff};
 use rusqlite::{Connection, Row, named_params, params};
 use uuid::Uuid;
 
 use super::{
-    audit,
     cached::{Cached, hash, number, stored, time},
+    cut_offs,
     fault::Fault,
     writer::Tx,
 };
@@ -86,11 +86,12 @@ pub(super) fn list(connection: &Connection, user_id: Uuid) -> Result<Vec<Trusted
     Ok(connection.all(sql, [user_id], read)?)
 }
 
-/// Removes the person's devices of these ids; how many.
+/// Removes the person's devices of these ids, and ends what rests on them; how many there were.
 pub(super) fn remove(
     tx: &Tx<'_>,
     user_id: Uuid,
     ids: &[Uuid],
+    cut_offs: &[CutOff],
     event: &Event,
 ) -> Result<u64, Fault> {
     let mut removed = 0;
@@ -98,8 +99,8 @@ pub(super) fn remove(
         let sql = "DELETE FROM trusted_devices WHERE user_id = ?1 AND id = ?2";
         removed += tx.run(sql, [user_id, *id])? as u64;
     }
-    if removed > 0 {
-        audit::append(tx, event)?;
+    if removed > 0 || !cut_offs.is_empty() {
+        cut_offs::put(tx, cut_offs, event)?;
     }
     Ok(removed)
 }

@@ -199,9 +199,15 @@ impl IdentityStore for Embedded {
         self.find(IDENTITY, |connection| devices::list(connection, user_id))
     }
 
-    async fn remove_devices(&self, user_id: Uuid, ids: &[Uuid], event: &Event) -> StoreResult<u64> {
-        let (ids, event) = (ids.to_vec(), event.clone());
-        self.change(move |tx| devices::remove(tx, user_id, &ids, &event)).await
+    async fn remove_devices(
+        &self,
+        user_id: Uuid,
+        ids: &[Uuid],
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<u64> {
+        let (ids, cut_offs, event) = (ids.to_vec(), cut_offs.to_vec(), event.clone());
+        self.change(move |tx| devices::remove(tx, user_id, &ids, &cut_offs, &event)).await
     }
 
     async fn create_tenant(&self, tenant: &Tenant, event: &Event) -> StoreResult<bool> {

@@ -1,11 +1,12 @@
 //! Trusted devices.
 
-use jwks::Time;
+use jwks::{Time, cutoff::CutOff};
 use uuid::Uuid;
 
 use super::{
     Postgres, broken,
     cells::{Cells, stored},
+    feed,
     users::lock_person,
 };
 use crate::{
@@ -92,16 +93,18 @@ pub(super) async fn remove(
     store: &Postgres,
     user_id: Uuid,
     ids: &[Uuid],
+    cut_offs: &[CutOff],
     event: &Event,
 ) -> StoreResult<u64> {
     let mut act = store.transaction().await?;
     lock_person(&mut act, user_id).await?;
     let sql = "DELETE FROM trusted_devices WHERE user_id = $1 AND id = ANY ($2)";
     let removed = act.change(sql, &[&user_id, &ids]).await?;
-    if removed == 0 {
+    if removed == 0 && cut_offs.is_empty() {
         act.roll_back().await?;
     } else {
-        store.commit_with(act, &[], event).await?;
+        let changes = feed::write_cut_offs(&mut act, cut_offs).await?;
+        store.commit_with(act, &changes, event).await?;
     }
     Ok(removed)
 }

@@ -350,8 +350,14 @@ impl IdentityStore for Postgres {
         devices::list(self, user_id).await
     }
 
-    async fn remove_devices(&self, user_id: Uuid, ids: &[Uuid], event: &Event) -> StoreResult<u64> {
-        devices::remove(self, user_id, ids, event).await
+    async fn remove_devices(
+        &self,
+        user_id: Uuid,
+        ids: &[Uuid],
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<u64> {
+        devices::remove(self, user_id, ids, cut_offs, event).await
     }
 
     async fn create_tenant(&self, tenant: &Tenant, event: &Event) -> StoreResult<bool> {

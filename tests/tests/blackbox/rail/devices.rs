@@ -214,6 +214,25 @@ async fn all_devices_can_be_ended_at_once() {
 }
 
 #[tokio::test]
+async fn ending_all_devices_ends_what_rests_on_one_that_is_gone_already() {
+    let mut world = World::start().await;
+    let (rail, mut person) = (world.rail(), world.enrolled().await);
+    let first = world.trusted_device(&person).await;
+    let on_it = Session::of(&login(&world, &person, &first).await);
+    world.advance(Duration::from_secs(2 * STEP));
+    let session = world.sign_in(&person).await;
+    world.enrol_by_mail(&mut person, &session).await;
+    // The next one takes the place of those that are trusted no more.
+    world.advance(Duration::from_secs(2 * STEP));
+    drop(world.trusted_device(&person).await);
+    drop(rail.call_as(&on_it.access, "GET", "/me").await.data(200));
+    let ended = rail.call_as(&session.access, "DELETE", "/devices").await.data(200);
+    assert_eq!(ended["revoked"], 1);
+    rail.call_as(&on_it.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
+    refresh(&rail, &on_it.refresh).await.refused(401, "INVALID_TOKEN");
+}
+
+#[tokio::test]
 async fn a_device_may_be_trusted_as_the_first_factor_is_confirmed() {
     let world = World::shared().await;
     let (rail, mut person) = (world.rail(), world.person().await);
