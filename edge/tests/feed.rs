@@ -116,6 +116,8 @@ async fn a_view_with_a_journal_that_is_not_whole_counts_as_stale_until_the_serve
 #[tokio::test]
 async fn a_view_that_could_not_be_saved_is_saved_soon() {
     let world = World::start().await;
+    let saved = world.data_dir.join("edge-view.json");
+    eventually("the first view is saved", || saved.exists()).await;
     // Where the new view is written first, there is a folder in the way.
     let in_the_way = world.data_dir.join("edge-view.json.new");
     std::fs::create_dir(&in_the_way).unwrap();
@@ -123,7 +125,6 @@ async fn a_view_that_could_not_be_saved_is_saved_soon() {
     eventually("a save is begun", || world.data_dir.join("edge-view.journal.aside").exists()).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     std::fs::remove_dir(&in_the_way).unwrap();
-    let saved = world.data_dir.join("edge-view.json");
     let saved = || -> serde_json::Value {
         serde_json::from_slice(&std::fs::read(&saved).unwrap()).unwrap()
     };

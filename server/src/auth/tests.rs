@@ -50,7 +50,7 @@ use crate::{
 struct World {
     app: Arc<App>,
     origin: Origin,
-    _ground: Scratch,
+    ground: Scratch,
 }
 
 impl World {
@@ -70,7 +70,7 @@ impl World {
             client_id: RAIL.into(),
             known: None,
         };
-        Self { app, origin, _ground: ground }
+        Self { app, origin, ground }
     }
 
     async fn person(&self) -> User {
@@ -525,7 +525,7 @@ async fn an_invitation_that_could_not_be_carried_out_stays_good() {
     let world = World::new(|_| {}).await;
     let token = invitation(&world, "acme", &["clerk"]).await;
     let password = "velvet harbour 27 quince";
-    let store = rusqlite::Connection::open(world._ground.0.join("signalbox.db")).unwrap();
+    let store = rusqlite::Connection::open(world.ground.0.join("signalbox.db")).unwrap();
     store.busy_timeout(Duration::from_secs(5)).unwrap();
     let fault = "CREATE TRIGGER fault BEFORE INSERT ON users
         BEGIN SELECT RAISE(ABORT, 'the disk is on fire'); END";
