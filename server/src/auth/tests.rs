@@ -44,7 +44,10 @@ use crate::{
         tenant::Tenant,
         user::{User, UserStatus},
     },
-    store::{embedded::Embedded, identity::NewPassword},
+    store::{
+        embedded::{Embedded, broken::NoNewPeople},
+        identity::NewPassword,
+    },
 };
 
 struct World {
@@ -525,14 +528,10 @@ async fn an_invitation_that_could_not_be_carried_out_stays_good() {
     let world = World::new(|_| {}).await;
     let token = invitation(&world, "acme", &["clerk"]).await;
     let password = "velvet harbour 27 quince";
-    let store = rusqlite::Connection::open(world.ground.0.join("signalbox.db")).unwrap();
-    store.busy_timeout(Duration::from_secs(5)).unwrap();
-    let fault = "CREATE TRIGGER fault BEFORE INSERT ON users
-        BEGIN SELECT RAISE(ABORT, 'the disk is on fire'); END";
-    store.execute_batch(fault).unwrap();
+    let fault = NoNewPeople::in_folder(&world.ground.0);
     let accept = || invitations::accept(&world.app, &world.origin, &token, "Ada", password);
     assert!(matches!(accept().await, Err(AuthError::Store(_))));
-    store.execute_batch("DROP TRIGGER fault").unwrap();
+    drop(fault);
     accept().await.unwrap();
     assert!(matches!(accept().await, Err(AuthError::InvalidToken)));
 }

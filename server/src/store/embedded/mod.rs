@@ -165,4 +165,6 @@ fn make_private(dir: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
+pub(crate) mod broken;
+#[cfg(test)]
 mod tests;
