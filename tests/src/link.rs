@@ -44,8 +44,11 @@ impl Link {
     /// When no port can be had.
     #[must_use]
     pub fn to(target: SocketAddr) -> Self {
-        let port = free_port();
-        let listener = StdListener::bind(("127.0.0.1", port)).unwrap();
+        // A port that was free may be somebody's by now; then another one.
+        let (port, listener) = (0..20)
+            .map(|_| free_port())
+            .find_map(|port| Some((port, StdListener::bind(("127.0.0.1", port)).ok()?)))
+            .unwrap();
         listener.set_nonblocking(true).unwrap();
         let (way, seen) = watch::channel(Way::Open(Duration::ZERO));
         runtime().spawn(accept(listener, target, seen));
