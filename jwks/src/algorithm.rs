@@ -13,13 +13,15 @@ pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 bits: for OpenID clients that know nothing else.
     /// Signing costs 17 times ES256.
     RS256,
+    /// RSASSA-PSS with SHA-256, 2048 bits.
+    PS256,
     /// Ed25519.
     EdDSA,
 }
 
 impl Algorithm {
     /// Every algorithm, in the order of preference.
-    pub const ALL: [Self; 3] = [Self::ES256, Self::EdDSA, Self::RS256];
+    pub const ALL: [Self; 4] = [Self::ES256, Self::EdDSA, Self::RS256, Self::PS256];
 
     /// The registered name (IANA JSON Web Signature and Encryption Algorithms).
     #[must_use]
@@ -27,6 +29,7 @@ impl Algorithm {
         match self {
             Self::ES256 => "ES256",
             Self::RS256 => "RS256",
+            Self::PS256 => "PS256",
             Self::EdDSA => "EdDSA",
         }
     }
@@ -35,6 +38,7 @@ impl Algorithm {
         match self {
             Self::ES256 => jsonwebtoken::Algorithm::ES256,
             Self::RS256 => jsonwebtoken::Algorithm::RS256,
+            Self::PS256 => jsonwebtoken::Algorithm::PS256,
             Self::EdDSA => jsonwebtoken::Algorithm::EdDSA,
         }
     }
@@ -53,6 +57,6 @@ impl FromStr for Algorithm {
         Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.as_str() == name)
-            .ok_or_else(|| format!("`{name}` is not one of ES256, EdDSA, RS256"))
+            .ok_or_else(|| format!("`{name}` is not one of ES256, EdDSA, RS256, PS256"))
     }
 }

@@ -73,6 +73,9 @@ pub struct AccessClaims {
     /// The session it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// The grant to a client that it came of: what a client's revocation ends. A claim of our own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<String>,
     /// The person's tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
@@ -96,7 +99,7 @@ impl AccessClaims {
 }
 
 /// The claims of an ID token (OpenID Connect Core 1.0 section 2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IdClaims {
     /// Issuer.
     pub iss: String,
@@ -122,4 +125,33 @@ pub struct IdClaims {
     /// Left half of the access token's SHA-256, base64url (section 3.1.3.6).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_hash: Option<String>,
+    /// Claims that were asked for by name (section 5.5); none of those above.
+    #[serde(flatten)]
+    pub more: serde_json::Map<String, serde_json::Value>,
+}
+
+/// `typ` of a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+pub const LOGOUT_TOKEN_TYPE: &str = "logout+jwt";
+/// The one member of `events` in a logout token.
+pub const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+/// The claims of a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogoutClaims {
+    /// Issuer.
+    pub iss: String,
+    /// The person.
+    pub sub: String,
+    /// The client.
+    pub aud: String,
+    /// Issued at, seconds.
+    pub iat: i64,
+    /// End of life, seconds.
+    pub exp: i64,
+    /// The token's own name.
+    pub jti: String,
+    /// [`LOGOUT_EVENT`], with an empty object.
+    pub events: serde_json::Value,
+    /// The session that ended.
+    pub sid: String,
 }

@@ -18,11 +18,16 @@ pub enum CutOffKind {
     Client,
     /// One API key (its id).
     ApiKey,
+    /// Everything that came of one grant to a client (`grant_id`).
+    Grant,
+    /// One access token (`jti`).
+    Token,
 }
 
 impl CutOffKind {
     /// Every kind, in the order they are declared.
-    pub const ALL: [Self; 4] = [Self::Session, Self::User, Self::Client, Self::ApiKey];
+    pub const ALL: [Self; 6] =
+        [Self::Session, Self::User, Self::Client, Self::ApiKey, Self::Grant, Self::Token];
 
     /// As it is stored.
     #[must_use]
@@ -32,6 +37,8 @@ impl CutOffKind {
             Self::User => "user",
             Self::Client => "client",
             Self::ApiKey => "api_key",
+            Self::Grant => "grant",
+            Self::Token => "token",
         }
     }
 

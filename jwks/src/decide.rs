@@ -155,7 +155,10 @@ fn anybody_may_enter(asked: &Effective<'_>, peer: IpAddr) -> Result<(), Objectio
 fn token_is_not_ended(view: &View, token: &VerifiedToken) -> Result<(), ChallengeReason> {
     let is_cut_off = |kind, id| view.is_cut_off(kind, id, token.issued_at());
     let session_ended = token.sid().is_some_and(|sid| is_cut_off(CutOffKind::Session, sid));
+    let grant_ended = token.grant_id().is_some_and(|id| is_cut_off(CutOffKind::Grant, id));
     if session_ended
+        || grant_ended
+        || is_cut_off(CutOffKind::Token, token.jti())
         || is_cut_off(CutOffKind::User, token.sub())
         || is_cut_off(CutOffKind::Client, token.client_id())
     {

@@ -85,6 +85,7 @@ impl PublicKey {
             KeyAlgorithm::ES256 => Algorithm::ES256,
             KeyAlgorithm::EdDSA => Algorithm::EdDSA,
             KeyAlgorithm::RS256 => Algorithm::RS256,
+            KeyAlgorithm::PS256 => Algorithm::PS256,
             _ => return None,
         };
         if !is_readable(algorithm, &jwk.algorithm) {
@@ -115,7 +116,7 @@ fn is_readable(algorithm: Algorithm, parameters: &AlgorithmParameters) -> bool {
             key.curve == EllipticCurve::Ed25519
                 && ParsedPublicKey::new(&ED25519, bytes(&key.x)).is_ok()
         }
-        (Algorithm::RS256, AlgorithmParameters::RSA(key)) => {
+        (Algorithm::RS256 | Algorithm::PS256, AlgorithmParameters::RSA(key)) => {
             let (n, e) = (bytes(&key.n), bytes(&key.e));
             let is_large = n.len() >= MIN_RSA_BYTES && n.first() != Some(&0);
             let key = RsaPublicKeyComponents { n, e };

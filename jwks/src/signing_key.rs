@@ -45,7 +45,7 @@ pub enum KeyError {
 pub struct SignError(#[from] jsonwebtoken::errors::Error);
 
 impl SigningKey {
-    /// A new key. RS256 takes a varying while, up to seconds: call it off the request path.
+    /// A new key. One of RSA takes a varying while, up to seconds: call it off the request path.
     ///
     /// # Errors
     /// [`KeyError::Generation`].
@@ -65,7 +65,7 @@ impl SigningKey {
                     .map_err(failed)?
                     .as_ref(),
             ),
-            Algorithm::RS256 => {
+            Algorithm::RS256 | Algorithm::PS256 => {
                 let pkcs8 = RsaKeyPair::generate(RSA_KEY_SIZE)
                     .and_then(|pair| pair.as_der())
                     .map_err(failed)?;
@@ -83,12 +83,12 @@ impl SigningKey {
         let private = match algorithm {
             Algorithm::ES256 => EncodingKey::from_ec_der(der),
             Algorithm::EdDSA => EncodingKey::from_ed_der(der),
-            Algorithm::RS256 => EncodingKey::from_rsa_der(der),
+            Algorithm::RS256 | Algorithm::PS256 => EncodingKey::from_rsa_der(der),
         };
         Self::new(algorithm, private).ok_or(KeyError::Unreadable(algorithm))
     }
 
-    /// The private key, to be sealed: PKCS#8 (RFC 5958), for RS256 PKCS#1 (RFC 8017 appendix
+    /// The private key, to be sealed: PKCS#8 (RFC 5958), for RSA PKCS#1 (RFC 8017 appendix
     /// A.1.2).
     #[must_use]
     pub fn to_der(&self) -> &[u8] {

@@ -45,6 +45,7 @@ enum Text {
     Jti,
     Scope,
     Sid,
+    GrantId,
     TenantId,
     Email,
     Name,
@@ -74,6 +75,7 @@ impl VerifiedToken {
             &claims.jti,
             &claims.scope,
             claims.sid.as_deref().unwrap_or_default(),
+            claims.grant_id.as_deref().unwrap_or_default(),
             claims.tenant_id.as_deref().unwrap_or_default(),
             claims.email.as_deref().unwrap_or_default(),
             claims.name.as_deref().unwrap_or_default(),
@@ -137,6 +139,12 @@ impl VerifiedToken {
     #[must_use]
     pub fn sid(&self) -> Option<&str> {
         self.optional(Text::Sid)
+    }
+
+    /// The grant to a client that it came of.
+    #[must_use]
+    pub fn grant_id(&self) -> Option<&str> {
+        self.optional(Text::GrantId)
     }
 
     /// The person's tenant.
@@ -336,6 +344,7 @@ mod tests {
             amr: Vec::new(),
             device_time: None,
             sid: None,
+            grant_id: None,
             tenant_id: None,
             roles: Vec::new(),
             email: None,

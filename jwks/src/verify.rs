@@ -219,7 +219,7 @@ mod tests {
         let private = match key.algorithm() {
             Algorithm::ES256 => EncodingKey::from_ec_der(key.to_der()),
             Algorithm::EdDSA => EncodingKey::from_ed_der(key.to_der()),
-            Algorithm::RS256 => EncodingKey::from_rsa_der(key.to_der()),
+            Algorithm::RS256 | Algorithm::PS256 => EncodingKey::from_rsa_der(key.to_der()),
         };
         let jose = key.algorithm().jose();
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &private, jose).unwrap();

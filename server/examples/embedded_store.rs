@@ -159,6 +159,8 @@ async fn opened(store: &Embedded, user_id: Uuid) -> Rotation {
         ip: "192.0.2.1".into(),
         user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into(),
         device: "Firefox on Linux".into(),
+        browser: None,
+        clients: Vec::new(),
     };
     let family = NewFamily {
         id: family_id,
@@ -166,8 +168,9 @@ async fn opened(store: &Embedded, user_id: Uuid) -> Rotation {
         scope: String::new(),
         hash: first,
         expires_at,
+        granted: None,
     };
-    store.open_session(&session, &family, 100).await.unwrap();
+    store.open_session(&session, Some(&family), 100).await.unwrap();
     Rotation {
         user_id,
         sid,

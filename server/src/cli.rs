@@ -290,7 +290,7 @@ pub enum Keys {
     /// Publish a new signing key, which takes over after tokens.key_lead
     #[command(after_help = "Example:\n  signalbox keys rotate --algorithm RS256")]
     Rotate {
-        /// ES256, EdDSA or RS256 [default: tokens.algorithm]
+        /// ES256, EdDSA, RS256 or PS256 [default: tokens.algorithm]
         #[arg(long)]
         algorithm: Option<Algorithm>,
     },

@@ -73,6 +73,7 @@ pub async fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted>
         amr: proof.amr.clone(),
         device_time: proof.device_at.map(Time::secs),
         sid: Some(session.sid.to_string()),
+        grant_id: None,
         tenant_id: Some(session.tenant_id.clone()),
         roles: user.roles.clone(),
         email: Some(user.email.clone()),
@@ -91,6 +92,7 @@ pub async fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted>
         amr: proof.amr.clone(),
         sid: session.sid.to_string(),
         at_hash: Some(at_hash(&access_token)),
+        more: serde_json::Map::new(),
     };
     let id_token = sign(app, grant.id_algorithm, ID_TOKEN_TYPE, &id, now).await?;
     Ok(Minted { access_token, id_token, expires_in: access_life.as_secs() })

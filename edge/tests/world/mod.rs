@@ -372,6 +372,7 @@ impl Issuer {
             amr: vec!["pwd".into(), "otp".into()],
             device_time: None,
             sid: Some("session-1".into()),
+            grant_id: None,
             tenant_id: None,
             roles: vec!["staff".into(), "ops".into()],
             email: Some("ann@example.test".into()),

@@ -39,7 +39,7 @@ impl Request {
                 "iss": ISSUER, "sub": "u1", "aud": SITE, "exp": IAT + 3600, "iat": IAT,
                 "jti": "j1", "client_id": "c1", "acr": "urn:signalbox:2fa",
                 "amr": ["pwd", "otp"], "auth_time": IAT - 200, "sid": "s1",
-                "roles": ["reader"], "tenant_id": "t1",
+                "roles": ["reader"], "tenant_id": "t1", "grant_id": "g1",
             })),
             facts: Facts {
                 host: Some("wiki.example"),
@@ -746,7 +746,7 @@ proptest! {
     fn an_ending_shuts_out_whoever_it_names(
         request in requests(),
         kind in prop::sample::select(CutOffKind::ALL.to_vec()),
-        id in prop::sample::select(vec!["s1", "u1", "c1"]),
+        id in prop::sample::select(vec!["s1", "u1", "c1", "g1"]),
         at in IAT - 1..=IAT + 1,
     ) {
         let ended = request.clone().cut(kind, id, at);
@@ -757,6 +757,8 @@ proptest! {
             CutOffKind::User => token.sub() == id,
             CutOffKind::Client => token.client_id() == id,
             CutOffKind::ApiKey => false,
+            CutOffKind::Grant => token.grant_id() == Some(id),
+            CutOffKind::Token => token.jti() == id,
         };
         if let (true, Decision::Allow(permit)) = (named && at >= IAT, ended.decide()) {
             prop_assert!(permit.token().is_none());

@@ -25,7 +25,15 @@ pub async fn queue(app: &App, errand: &Errand, now: Time) -> AuthResult<()> {
     let id = new_id(now);
     let sealed = seal(app, id, errand)?;
     let expires_at = errand.expires_at(now);
-    let row = ErrandRow { id, sealed, queued_at: now, due_at: now, attempts: 0, expires_at };
+    let row = ErrandRow {
+        id,
+        sealed,
+        queued_at: now,
+        due_at: now,
+        attempts: 0,
+        expires_at,
+        waits_for: None,
+    };
     app.identity.queue_errand(&row).await?;
     metrics::counter!("signalbox_errands_queued_total").increment(1);
     app.mailer.wake();
@@ -55,6 +63,7 @@ pub async fn carry_out(app: &App, errand: Errand, now: Time) -> AuthResult<Optio
         Errand::AlreadyRegistered(address) => {
             Ok(Some(letters::already_registered(app, &address.display, now)))
         }
+        Errand::Logout { .. } => todo!(),
     }
 }
 

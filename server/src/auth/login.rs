@@ -342,6 +342,8 @@ pub async fn complete(
         ip: origin.ip.to_canonical().to_string(),
         user_agent: origin.user_agent.clone(),
         device: origin.device(),
+        browser: None,
+        clients: Vec::new(),
     };
     let details = json!({ "sid": sid, "amr": session.proof.amr });
     let mut event = origin.event_of(sid, Action::LoginSuccess, Some(user.id), now, details);
@@ -349,7 +351,7 @@ pub async fn complete(
     let (refresh_token, family) = new_family(app, &session, &origin.client_id, now);
     let minted = mint_for(app, &user, &session, site, &origin.client_id, now).await?;
     app.identity.record_login(user.id, now, &event).await?;
-    let closed = app.sessions.open_session(&session, &family, SESSIONS_KEPT).await?;
+    let closed = app.sessions.open_session(&session, Some(&family), SESSIONS_KEPT).await?;
     make_room(app, origin, &session, &closed, now).await?;
     look_again(app, origin, &user, &session, now).await?;
     Ok(TokenSet {
@@ -378,6 +380,7 @@ pub fn new_family(
         scope: String::new(),
         hash: token.hash(),
         expires_at: now.plus(ttl).min(session.expires_at),
+        granted: None,
     };
     (token, family)
 }

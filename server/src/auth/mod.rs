@@ -2,6 +2,7 @@
 //! knows one.
 
 pub mod bearer;
+pub mod browser;
 pub mod devices;
 pub mod errands;
 pub mod error;

@@ -373,7 +373,7 @@ mod tests {
             "| `server.sealing_key` | text, *secret* | unset |",
             "| `identity.url` | text, *secret* | `\"embedded\"` |",
             "| `server.trusted_proxies` | list of networks | `[]` |",
-            "| `tokens.algorithm` | one of `ES256`, `RS256`, `EdDSA` | `\"ES256\"` |",
+            "| `tokens.algorithm` | one of `ES256`, `RS256`, `PS256`, `EdDSA` | `\"ES256\"` |",
             "| `policy.default.require` | one of `public`, `signed_in`, `2fa`, `phishing_resistant` | `\"signed_in\"` |",
             "| `sites.site_key` | text | none: it must be set |",
         ] {

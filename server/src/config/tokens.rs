@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokensSection {
-    /// What access tokens are signed with: `ES256`, `EdDSA` or `RS256`.
+    /// What access tokens are signed with: `ES256`, `EdDSA`, `RS256` or `PS256`.
     pub algorithm: Algorithm,
     /// Life of an access token, seconds.
     pub access_ttl: u64,

@@ -70,6 +70,27 @@ pub enum Action {
     /// A site or its policy changed.
     #[serde(rename = "auth.policy.updated")]
     PolicyUpdated,
+    /// A client was registered.
+    #[serde(rename = "oauth.client.created")]
+    ClientCreated,
+    /// A client's registration changed.
+    #[serde(rename = "oauth.client.updated")]
+    ClientUpdated,
+    /// A client is no more.
+    #[serde(rename = "oauth.client.removed")]
+    ClientRemoved,
+    /// A token was made with which clients register themselves.
+    #[serde(rename = "oauth.initial_access.created")]
+    InitialAccessCreated,
+    /// Somebody allowed a client what it asked for.
+    #[serde(rename = "oauth.consent.granted")]
+    ConsentGranted,
+    /// A code came a second time; what came of it has ended.
+    #[serde(rename = "oauth.code.reused")]
+    CodeReused,
+    /// A client gave a token back (RFC 7009).
+    #[serde(rename = "oauth.token.revoked")]
+    TokenRevoked,
     /// A signing key was made.
     #[serde(rename = "auth.key.rotated")]
     KeyRotated,

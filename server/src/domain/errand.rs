@@ -51,6 +51,18 @@ pub enum Errand {
     },
     /// Tell the owner of this address that somebody registered it again.
     AlreadyRegistered(Address),
+    /// Tell a client that a session it took part in is over (OpenID Connect Back-Channel Logout
+    /// section 2.5).
+    Logout {
+        /// Which client.
+        client_id: String,
+        /// Whose session.
+        user_id: Uuid,
+        /// The session, as the client's ID tokens named it.
+        sid: Uuid,
+        /// From when on it is not worth telling.
+        until: Time,
+    },
 }
 
 impl Errand {
@@ -59,6 +71,7 @@ impl Errand {
     pub fn expires_at(&self, queued_at: Time) -> Time {
         match self {
             Self::Letter(letter) => letter.expires_at,
+            Self::Logout { until, .. } => *until,
             Self::VerifyEmail(_) | Self::ResetPassword { .. } | Self::AlreadyRegistered(_) => {
                 queued_at.plus(ERRAND_TTL)
             }
@@ -81,6 +94,9 @@ pub struct ErrandRow {
     pub attempts: u32,
     /// From when on it is not worth carrying out.
     pub expires_at: Time,
+    /// The session whose end it waits for: a cut-off of that makes it due at once, and clears
+    /// this. Until then it is no part of the backlog.
+    pub waits_for: Option<Uuid>,
 }
 
 /// How long to wait after so many failed attempts: twice as long each time, at most an hour, and

@@ -1,7 +1,11 @@
 //! Pure: no async, no I/O, no clock. States and transitions, and the decisions of the use cases.
 
 pub mod audit;
+pub mod authorization;
+pub mod client;
+pub mod consent;
 pub mod device;
+pub mod device_grant;
 pub mod edge;
 pub mod errand;
 pub mod factor;

@@ -108,6 +108,22 @@ pub enum TokenKind {
     Edge,
     /// What a trusted device is known by; names its row.
     Device,
+    /// What a browser holds of its session; names a person and a session.
+    Browser,
+    /// An authorization code.
+    Code,
+    /// What a pushed authorization request is named by, within its `request_uri`.
+    Pushed,
+    /// What the pages name a sign-in by that is under way.
+    Flow,
+    /// A device code (RFC 8628).
+    DeviceCode,
+    /// A client's secret.
+    ClientSecret,
+    /// With which a client manages itself (RFC 7592).
+    Registration,
+    /// With which clients register themselves (RFC 7591).
+    InitialAccess,
 }
 
 impl TokenKind {
@@ -118,6 +134,14 @@ impl TokenKind {
             Self::OneTime => "sbo_",
             Self::Edge => "sbe_",
             Self::Device => "sbd_",
+            Self::Browser => "sbb_",
+            Self::Code => "sbc_",
+            Self::Pushed => "sbp_",
+            Self::Flow => "sbf_",
+            Self::DeviceCode => "sbdc_",
+            Self::ClientSecret => "sbs_",
+            Self::Registration => "sbg_",
+            Self::InitialAccess => "sbi_",
         }
     }
 
@@ -125,7 +149,16 @@ impl TokenKind {
         match self {
             Self::Refresh => 3,
             Self::OneTime | Self::Device => 1,
-            Self::Mfa | Self::Edge => 0,
+            Self::Browser => 2,
+            Self::Mfa
+            | Self::Edge
+            | Self::Code
+            | Self::Pushed
+            | Self::Flow
+            | Self::DeviceCode
+            | Self::ClientSecret
+            | Self::Registration
+            | Self::InitialAccess => 0,
         }
     }
 }

@@ -4,7 +4,7 @@ use jwks::{Time, policy::Level};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::secret::SecretHash;
+use super::{authorization::Granted, secret::SecretHash};
 
 /// How, how strongly and when a person proved who they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,12 @@ pub struct Session {
     pub user_agent: String,
     /// What that agent is, in a few words.
     pub device: String,
+    /// Hash of what the browser holds of it; `None`: no browser does.
+    #[serde(default)]
+    pub browser: Option<SecretHash>,
+    /// The OAuth clients that took part in it, in the order they came.
+    #[serde(default)]
+    pub clients: Vec<String>,
 }
 
 /// A refresh family to be made: one line of refresh tokens of one session and client.
@@ -66,6 +72,8 @@ pub struct NewFamily {
     pub hash: SecretHash,
     /// When that token dies.
     pub expires_at: Time,
+    /// What was granted to an OAuth client; `None` on the JSON surfaces.
+    pub granted: Option<Granted>,
 }
 
 /// A refresh to be made.
@@ -113,6 +121,23 @@ pub struct RefreshedSession {
     pub session: Session,
     /// Scopes of the family.
     pub scope: String,
+    /// What was granted with them.
+    pub granted: Option<Granted>,
     /// When the successor dies.
+    pub expires_at: Time,
+}
+
+/// A refresh token that is alive, as it stands (RFC 7662).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveRefresh {
+    /// The session it rests on.
+    pub session: Session,
+    /// Whose it is.
+    pub client_id: String,
+    /// Its scopes.
+    pub scope: String,
+    /// What was granted with them.
+    pub granted: Option<Granted>,
+    /// When it dies.
     pub expires_at: Time,
 }

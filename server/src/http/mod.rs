@@ -5,6 +5,7 @@ use std::time::Duration;
 pub mod feed;
 pub mod health;
 pub mod listener;
+pub mod oauth;
 pub mod observe;
 pub mod openapi;
 pub mod origin;
@@ -24,6 +25,7 @@ pub const BODY_TIME: Duration = Duration::from_secs(10);
 pub fn surfaces() -> Vec<route::Surface> {
     vec![
         rail::surface(),
+        oauth::surface(),
         well_known::surface(),
         health::surface(),
         openapi::surface(),

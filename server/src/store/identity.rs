@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jwks::{
     Time,
-    cutoff::CutOff,
+    cutoff::{CutOff, CutOffKind},
     feed::{Entry, Snapshot},
     site::Site,
 };
@@ -15,6 +15,8 @@ use uuid::Uuid;
 use super::StoreResult;
 use crate::domain::{
     audit::{AuditRow, Event},
+    client::{Client, InitialAccess},
+    consent::Consent,
     device::TrustedDevice,
     edge::EdgeRow,
     errand::ErrandRow,
@@ -186,6 +188,17 @@ pub enum Joined {
     /// They have been; their roles are the new ones now, `created_at` stays.
     Already,
     /// No such person, or no such tenant besides their own; nothing changed.
+    Gone,
+}
+
+/// How changing or removing a client went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientChanged {
+    /// It is so now.
+    Changed,
+    /// Somebody was faster: it is not of the version it was judged by. Nothing changed.
+    Overtaken,
+    /// No such client.
     Gone,
 }
 
@@ -396,9 +409,103 @@ pub trait IdentityStore: Send + Sync {
     /// The tenants a person was invited into besides their own, by tenant.
     async fn list_memberships(&self, user_id: Uuid) -> StoreResult<Vec<Membership>>;
 
+    // ---- clients and consents -----------------------------------------------------------
+
+    /// Registers a client. `false`: the `client_id` is, or was once, another's; nothing changed.
+    async fn create_client(&self, client: &Client, event: &Event) -> StoreResult<bool> {
+        let _ = (client, event);
+        todo!()
+    }
+
+    /// The client of this id.
+    async fn find_client(&self, client_id: &str) -> StoreResult<Option<Client>> {
+        let _ = client_id;
+        todo!()
+    }
+
+    /// Clients whose id comes after `after` ("" for the first), by id, at most `limit`.
+    async fn list_clients(&self, after: &str, limit: u32) -> StoreResult<Vec<Client>> {
+        let _ = (after, limit);
+        todo!()
+    }
+
+    /// How many clients there are.
+    async fn count_clients(&self) -> StoreResult<u64> {
+        todo!()
+    }
+
+    /// Puts `client` in the place of the one of its id, if that is of version `expected`
+    /// (`updated_at`). `created_at` stays. Where `cut_offs` are given they are written as
+    /// [`Self::cut_off`] does. Wakes [`Self::feed_changes`] here and at every other server, so that
+    /// nobody goes by an older version for long.
+    async fn replace_client(
+        &self,
+        client: &Client,
+        expected: Time,
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<ClientChanged> {
+        let _ = (client, expected, cut_offs, event);
+        todo!()
+    }
+
+    /// Removes a client with its consents, and writes the endings, as [`Self::replace_client`]. Its
+    /// id is never given again.
+    async fn remove_client(
+        &self,
+        client_id: &str,
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<ClientChanged> {
+        let _ = (client_id, cut_offs, event);
+        todo!()
+    }
+
+    /// Keeps a token with which clients register themselves.
+    async fn create_initial_access(
+        &self,
+        access: &InitialAccess,
+        event: &Event,
+    ) -> StoreResult<()> {
+        let _ = (access, event);
+        todo!()
+    }
+
+    /// The one of this hash that is alive at `now`.
+    async fn find_initial_access(
+        &self,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<InitialAccess>> {
+        let _ = (hash, now);
+        todo!()
+    }
+
+    /// What this person allowed this client.
+    async fn find_consent(&self, user_id: Uuid, client_id: &str) -> StoreResult<Option<Consent>> {
+        let _ = (user_id, client_id);
+        todo!()
+    }
+
+    /// Remembers a consent: its scopes, claims and resources are added to those that were given
+    /// before, `created_at` stays, `granted_at` is the later one. `false`: no such person or
+    /// client; nothing changed.
+    async fn grant_consent(&self, consent: &Consent, event: &Event) -> StoreResult<bool> {
+        let _ = (consent, event);
+        todo!()
+    }
+
     // ---- endings and the log ------------------------------------------------------------
 
-    /// Writes endings, a feed entry for each, and the event. An ending of the same kind and id
+    /// Those of these endings that were written.
+    async fn find_cut_offs(&self, named: &[(CutOffKind, String)]) -> StoreResult<Vec<CutOff>> {
+        let _ = named;
+        todo!()
+    }
+
+    /// Writes endings, a feed entry for each, and the event. The errands that wait for the end of
+    /// a session that is ended here (or by any other act that writes endings) are due at the
+    /// event's `at` and wait no more. An ending of the same kind and id
     /// takes the later `at` and `until`, and the feed entry says so. Every feed entry, of this
     /// act and of others, is of the event's `at`.
     async fn cut_off(&self, cut_offs: &[CutOff], event: &Event) -> StoreResult<()>;
@@ -442,7 +549,9 @@ pub trait IdentityStore: Send + Sync {
 
     // ---- errands ------------------------------------------------------------------------
 
-    /// Keeps an errand until it is finished.
+    /// Keeps an errand until it is finished. One of the same id that is kept already stays as it
+    /// is: the same errand was queued before. One that waits for the end of a session that has
+    /// ended is due at once.
     async fn queue_errand(&self, errand: &ErrandRow) -> StoreResult<()>;
 
     /// Claims errands that are due at `now`, those due longest first, at most `limit`: each counts

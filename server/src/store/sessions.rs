@@ -8,10 +8,12 @@ use uuid::Uuid;
 
 use super::StoreResult;
 use crate::domain::{
+    authorization::{AuthorizationRequest, Code, Redeemed, RequestKind},
+    device_grant::{DeviceDecision, DeviceGrant, Polled},
     login::PendingLogin,
     one_time::{OneTime, Purpose},
     secret::SecretHash,
-    session::{NewFamily, Proof, Rotated, Rotation, Session},
+    session::{LiveRefresh, NewFamily, Proof, Rotated, Rotation, Session},
 };
 
 /// What a budget has left.
@@ -41,6 +43,18 @@ pub enum Repeat {
     },
 }
 
+/// Whether something that counts once came for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// It did.
+    First,
+    /// It came before.
+    Again,
+    /// It is older than this store's memory: whether it came before is not known any more
+    /// (rule 37).
+    BeforeMemory,
+}
+
 /// Sessions, refresh families, pending logins, one-time tokens and throttles.
 ///
 /// Whatever is past its `expires_at` at `now` does not exist, whether or not it is still stored.
@@ -49,12 +63,12 @@ pub enum Repeat {
 pub trait SessionStore: Send + Sync {
     // ---- sessions -----------------------------------------------------------------------
 
-    /// Opens a session with its first refresh family. While the person has more than `keep` live
+    /// Opens a session, with its first refresh family where it has one. While the person has more than `keep` live
     /// ones with this one, the other one begun first is closed; the names of those.
     async fn open_session(
         &self,
         session: &Session,
-        family: &NewFamily,
+        family: Option<&NewFamily>,
         keep: u32,
     ) -> StoreResult<Vec<Uuid>>;
 
@@ -83,6 +97,22 @@ pub trait SessionStore: Send + Sync {
         now: Time,
     ) -> StoreResult<Option<Session>>;
 
+    /// Gives the session of a browser a new proof, and a new hash of what the browser holds of it in
+    /// the place of `presented`; that is activity at `now`. The session as it is then; `None`: there
+    /// is none that `presented` is of.
+    async fn raise_browser(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        presented: &SecretHash,
+        proof: &Proof,
+        browser: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<Session>> {
+        let _ = (user_id, sid, presented, proof, browser, now);
+        todo!()
+    }
+
     /// Closes a session with its families. Says whether it was there.
     async fn close_session(&self, user_id: Uuid, sid: Uuid) -> StoreResult<bool>;
 
@@ -106,6 +136,137 @@ pub trait SessionStore: Send + Sync {
     /// spent. Reuse is told and changes nothing. The successor dies `ttl` after
     /// `now`, but no later than the session.
     async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated>;
+
+    /// The live refresh token of this hash, family and session.
+    async fn find_refresh(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        family_id: Uuid,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<LiveRefresh>> {
+        let _ = (user_id, sid, family_id, hash, now);
+        todo!()
+    }
+
+    /// Removes a family. Says whether it was there.
+    async fn remove_family(&self, user_id: Uuid, sid: Uuid, family_id: Uuid) -> StoreResult<bool> {
+        let _ = (user_id, sid, family_id);
+        todo!()
+    }
+
+    // ---- authorization requests and codes -------------------------------------------------
+
+    /// Keeps an authorization request under the hash of what names it, in the place of an older
+    /// state of the same one.
+    async fn keep_request(
+        &self,
+        kind: RequestKind,
+        hash: &SecretHash,
+        request: &AuthorizationRequest,
+    ) -> StoreResult<()> {
+        let _ = (kind, hash, request);
+        todo!()
+    }
+
+    /// The authorization request of that name.
+    async fn find_request(
+        &self,
+        kind: RequestKind,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<AuthorizationRequest>> {
+        let _ = (kind, hash, now);
+        todo!()
+    }
+
+    /// Takes it away. Exactly one caller gets it.
+    async fn consume_request(
+        &self,
+        kind: RequestKind,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<AuthorizationRequest>> {
+        let _ = (kind, hash, now);
+        todo!()
+    }
+
+    /// Keeps a code, and notes in its session that its client takes part; that is activity at
+    /// `code.issued_at`. `false`: there is no such session; nothing changed.
+    async fn issue_code(&self, hash: &SecretHash, code: &Code) -> StoreResult<bool> {
+        let _ = (hash, code);
+        todo!()
+    }
+
+    /// Redeems a code: exactly one caller does. That it was redeemed is remembered until
+    /// `remembered_until`.
+    async fn redeem_code(
+        &self,
+        hash: &SecretHash,
+        remembered_until: Time,
+        now: Time,
+    ) -> StoreResult<Redeemed> {
+        let _ = (hash, remembered_until, now);
+        todo!()
+    }
+
+    // ---- devices that ask to be let in ----------------------------------------------------
+
+    /// Keeps the request of a device. `false`: its user code is another's at `created_at`; nothing
+    /// changed.
+    async fn begin_device(&self, device: &DeviceGrant) -> StoreResult<bool> {
+        let _ = device;
+        todo!()
+    }
+
+    /// The request of that user code about which nothing was decided.
+    async fn find_device(&self, user_code: &str, now: Time) -> StoreResult<Option<DeviceGrant>> {
+        let _ = (user_code, now);
+        todo!()
+    }
+
+    /// Notes what the person said, and where they said yes that the client takes part in their
+    /// session. Exactly one caller decides; `false`: it was decided before, or there is no such
+    /// request or session.
+    async fn decide_device(
+        &self,
+        user_code: &str,
+        decision: &DeviceDecision,
+        now: Time,
+    ) -> StoreResult<bool> {
+        let _ = (user_code, decision, now);
+        todo!()
+    }
+
+    /// Polls for the decision, as [`Polled`] tells. `interval` is that between two polls at first;
+    /// each that comes too soon adds as much. An expired request is told from an unknown one for as
+    /// long again as it lived.
+    async fn poll_device(
+        &self,
+        hash: &SecretHash,
+        client_id: &str,
+        interval: Duration,
+        now: Time,
+    ) -> StoreResult<Polled> {
+        let _ = (hash, client_id, interval, now);
+        todo!()
+    }
+
+    // ---- what counts once -----------------------------------------------------------------
+
+    /// Notes that what `key` names came, to be remembered until `until`. `issued_at`: when it was
+    /// made; where that is before this store's memory began, it counts as come.
+    async fn mark_once(
+        &self,
+        key: &SecretHash,
+        issued_at: Time,
+        until: Time,
+        now: Time,
+    ) -> StoreResult<Marked> {
+        let _ = (key, issued_at, until, now);
+        todo!()
+    }
 
     // ---- pending logins -----------------------------------------------------------------
 

@@ -233,6 +233,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         CutOffKind::User,
         CutOffKind::Client,
         CutOffKind::ApiKey,
+        CutOffKind::Grant,
+        CutOffKind::Token,
     ]);
     let identity = prop_oneof![
         (person.clone(), any::<bool>()).prop_map(|(person, again)| Act::Register { person, again }),
@@ -513,7 +515,10 @@ impl Walk {
                 let of = match kind {
                     CutOffKind::Session => self.session(*of).sid.to_string(),
                     CutOffKind::User => id(1, *of).to_string(),
-                    CutOffKind::Client | CutOffKind::ApiKey => format!("name{of}"),
+                    CutOffKind::Client
+                    | CutOffKind::ApiKey
+                    | CutOffKind::Grant
+                    | CutOffKind::Token => format!("name{of}"),
                 };
                 let ended_at = now.minus(Duration::from_millis(*ago));
                 let until = now.plus(Duration::from_millis(*life));
@@ -664,7 +669,7 @@ impl Walk {
                     ..session(id(1, *person))
                 };
                 let family = self.family("rail");
-                let mut closed = store.open_session(&session, &family, *keep).await?;
+                let mut closed = store.open_session(&session, Some(&family), *keep).await?;
                 closed.sort();
                 self.remember(&session, family);
                 self.opened.push(session);

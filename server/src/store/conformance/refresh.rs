@@ -27,7 +27,7 @@ impl<'s> Signed<'s> {
     async fn in_to(pair: &'s Pair) -> Self {
         let signed =
             Self { store: &*pair.sessions, session: session(Uuid::new_v4()), family: family("t0") };
-        signed.store.open_session(&signed.session, &signed.family, 100).await.unwrap();
+        signed.store.open_session(&signed.session, Some(&signed.family), 100).await.unwrap();
         signed
     }
 
@@ -44,6 +44,7 @@ impl<'s> Signed<'s> {
         RefreshedSession {
             session: Session { last_active_at: now, ..self.session.clone() },
             scope: self.family.scope.clone(),
+            granted: self.family.granted.clone(),
             expires_at: now.plus(TOKEN_LIFE),
         }
     }
@@ -163,7 +164,7 @@ pub(super) async fn a_closed_session_takes_every_family_with_it_and_no_other_ses
     assert!(signed.store.add_family(user_id, sid, &second, at(1)).await.unwrap());
     let elsewhere = session(user_id);
     let third = family("v0");
-    signed.store.open_session(&elsewhere, &third, 100).await.unwrap();
+    signed.store.open_session(&elsewhere, Some(&third), 100).await.unwrap();
 
     assert!(signed.store.close_session(user_id, sid).await.unwrap());
     assert_eq!(signed.rotate("t0", "x", at(2)).await, Rotated::Unknown);

@@ -292,8 +292,8 @@ pub(crate) fn key(kid: &str, algorithm: Algorithm, published_at: Time) -> KeyRow
             "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": kid,
             "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
         }),
-        Algorithm::RS256 => json!({
-            "kty": "RSA", "alg": "RS256", "use": "sig", "kid": kid, "n": "AQAB", "e": "AQAB",
+        Algorithm::RS256 | Algorithm::PS256 => json!({
+            "kty": "RSA", "alg": algorithm.as_str(), "use": "sig", "kid": kid, "n": "AQAB", "e": "AQAB",
         }),
     };
     KeyRow {
@@ -345,6 +345,8 @@ pub(crate) fn session(user_id: Uuid) -> Session {
         ip: "2001:db8::2".to_owned(),
         user_agent: "Agent/2 \"\\ „ü“".to_owned(),
         device: "Firefox on Linux".to_owned(),
+        browser: None,
+        clients: Vec::new(),
     }
 }
 
@@ -356,6 +358,7 @@ pub(crate) fn family(token: &str) -> NewFamily {
         scope: "openid offline_access".to_owned(),
         hash: hash(token),
         expires_at: at(0).plus(TOKEN_LIFE),
+        granted: None,
     }
 }
 
@@ -416,5 +419,6 @@ pub(in crate::store) fn errand(queued_at: u64, due_at: u64) -> ErrandRow {
         due_at: at(due_at),
         attempts: 0,
         expires_at: at(1_000_000),
+        waits_for: None,
     }
 }

@@ -21,7 +21,7 @@ fn life(number: usize) -> Duration {
 pub(super) async fn a_rotated_token_leaves_one_live_leaf(pair: &Pair) {
     let store = &pair.sessions;
     let (session, family) = (session(Uuid::new_v4()), family("token"));
-    store.open_session(&session, &family, 100).await.unwrap();
+    store.open_session(&session, Some(&family), 100).await.unwrap();
     let got = race(|number| {
         let store = Arc::clone(store);
         let mut rotation = rotation(&session, &family, "token", &format!("successor {number}"));
@@ -52,7 +52,7 @@ pub(super) async fn a_rotated_token_leaves_one_live_leaf(pair: &Pair) {
 pub(super) async fn a_session_closed_while_it_is_refreshed_stays_closed(pair: &Pair) {
     let store = &pair.sessions;
     let (session, family) = (session(Uuid::new_v4()), family("token"));
-    store.open_session(&session, &family, 100).await.unwrap();
+    store.open_session(&session, Some(&family), 100).await.unwrap();
     let closed = race(|number| {
         let (store, session) = (Arc::clone(store), session.clone());
         let rotation = rotation(&session, &family, "token", &format!("successor {number}"));
@@ -120,12 +120,15 @@ pub(super) async fn no_more_tries_are_counted_than_allowed(pair: &Pair) {
 pub(super) async fn no_more_sessions_live_than_are_kept(pair: &Pair) {
     const KEPT: usize = 10;
     let owner = Uuid::new_v4();
-    let got = race(|number| {
-        let store = Arc::clone(&pair.sessions);
-        let session = Session { created_at: at(number as u64), ..session(owner) };
-        async move { store.open_session(&session, &family("token"), KEPT as u32).await.unwrap() }
-    })
-    .await;
+    let got =
+        race(|number| {
+            let store = Arc::clone(&pair.sessions);
+            let session = Session { created_at: at(number as u64), ..session(owner) };
+            async move {
+                store.open_session(&session, Some(&family("token")), KEPT as u32).await.unwrap()
+            }
+        })
+        .await;
     let mut closed: Vec<Uuid> = got.into_iter().flatten().collect();
     let told = closed.len();
     closed.sort();

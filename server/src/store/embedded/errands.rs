@@ -97,5 +97,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ErrandRow> {
         due_at: time(row, 3)?,
         attempts: row.get(4)?,
         expires_at: time(row, 5)?,
+        waits_for: None,
     })
 }

@@ -112,7 +112,7 @@ pub(super) fn rotate(tx: &Tx<'_>, rotation: &Rotation, now: Time) -> Result<Rota
     )?;
     sessions::touch(tx, rotation.user_id, rotation.sid, now)?;
     session.last_active_at = session.last_active_at.max(now);
-    let refreshed = RefreshedSession { session, scope: family.scope, expires_at };
+    let refreshed = RefreshedSession { session, scope: family.scope, granted: None, expires_at };
     Ok(if fresh { Rotated::Fresh(refreshed) } else { Rotated::Retried(refreshed) })
 }
 

@@ -164,6 +164,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         ip: row.get(12)?,
         user_agent: row.get(13)?,
         device: row.get(14)?,
+        browser: None,
+        clients: Vec::new(),
     })
 }
 
@@ -172,14 +174,16 @@ impl SessionStore for Embedded {
     async fn open_session(
         &self,
         session: &Session,
-        family: &NewFamily,
+        family: Option<&NewFamily>,
         keep: u32,
     ) -> StoreResult<Vec<Uuid>> {
-        let (session, family) = (session.clone(), family.clone());
+        let (session, family) = (session.clone(), family.cloned());
         self.change_at(session.created_at, move |tx| {
             let closed = make_room(tx, &session, keep)?;
             open(tx, &session)?;
-            refresh::insert(tx, session.user_id, session.sid, &family)?;
+            if let Some(family) = &family {
+                refresh::insert(tx, session.user_id, session.sid, family)?;
+            }
             Ok(closed)
         })
         .await

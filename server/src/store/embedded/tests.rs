@@ -73,7 +73,7 @@ async fn what_was_acknowledged_is_there_when_the_store_is_opened_again() {
     let store = folder.open();
     let (person, session) = (user("ada"), session(Uuid::new_v4()));
     create(&*store, &person).await;
-    store.open_session(&session, &family("token"), 100).await.unwrap();
+    store.open_session(&session, Some(&family("token")), 100).await.unwrap();
     let (epoch, _) = store.feed_head().await.unwrap();
     drop(store);
 
@@ -192,10 +192,10 @@ async fn what_is_over_is_swept_away_bit_by_bit() {
     for _ in 0..opened {
         let mut session = session(owner);
         session.expires_at = at(0).plus(secs(3600));
-        store.open_session(&session, &family("token"), 1000).await.unwrap();
+        store.open_session(&session, Some(&family("token")), 1000).await.unwrap();
     }
     let living = session(owner);
-    store.open_session(&living, &family("token"), 1000).await.unwrap();
+    store.open_session(&living, Some(&family("token")), 1000).await.unwrap();
     store.count_try("key", 1, secs(60), at(0)).await.unwrap();
     store.begin_request(&hash("key"), at(0).plus(secs(60)), at(0)).await.unwrap();
     assert_eq!(folder.count("sessions"), opened + 1);

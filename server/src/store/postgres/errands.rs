@@ -61,6 +61,7 @@ pub(super) async fn claim(
                 due_at: cells.time("due_at")?,
                 attempts: cells.count("attempts")?,
                 expires_at: cells.time("expires_at")?,
+                waits_for: None,
             })
         })
         .collect();

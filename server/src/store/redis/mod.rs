@@ -165,7 +165,7 @@ impl SessionStore for Redis {
     async fn open_session(
         &self,
         session: &Session,
-        family: &NewFamily,
+        family: Option<&NewFamily>,
         keep: u32,
     ) -> StoreResult<Vec<Uuid>> {
         sessions::open(self, session, family, keep).await

@@ -29,7 +29,7 @@ const FIELDS: [&str; 3] = ["data", "proof", "last_active_at"];
 pub(super) async fn open(
     store: &Redis,
     session: &Session,
-    family: &NewFamily,
+    family: Option<&NewFamily>,
     keep: u32,
 ) -> StoreResult<Vec<Uuid>> {
     let mut act = OPEN.prepare_invoke();
@@ -41,7 +41,9 @@ pub(super) async fn open(
         .arg(session.last_active_at.millis())
         .arg(session.expires_at.millis())
         .arg(ttl_millis(session.expires_at.since(session.created_at)));
-    name_family(&mut act, family);
+    if let Some(family) = family {
+        name_family(&mut act, family);
+    }
     act.arg(store.keys.session_prefix(session.user_id))
         .arg(session.created_at.millis())
         .arg(keep.saturating_sub(1));
@@ -149,6 +151,7 @@ pub(super) async fn rotate(store: &Redis, rotation: &Rotation, now: Time) -> Sto
         (Some(fields), Some(scope), Some(expires_at)) => Some(RefreshedSession {
             session: read(fields)?,
             scope,
+            granted: None,
             expires_at: Time::from_millis(expires_at),
         }),
         _ => None,

@@ -43,6 +43,8 @@ fn session(user_id: Uuid) -> (Session, NewFamily) {
         ip: "127.0.0.1".to_owned(),
         user_agent: "agent".to_owned(),
         device: "a device".to_owned(),
+        browser: None,
+        clients: Vec::new(),
     };
     let family = NewFamily {
         id: Uuid::new_v4(),
@@ -50,6 +52,7 @@ fn session(user_id: Uuid) -> (Session, NewFamily) {
         scope: String::new(),
         hash: SecretHash::of("first"),
         expires_at: NOW.plus(Duration::from_secs(600)),
+        granted: None,
     };
     (session, family)
 }
@@ -135,7 +138,7 @@ async fn every_key_goes_by_itself() {
     let mark = user_id.to_string();
     let hash = SecretHash::of(&mark);
     let (session, family) = session(user_id);
-    store.open_session(&session, &family, 100).await.unwrap();
+    store.open_session(&session, Some(&family), 100).await.unwrap();
     assert!(store.touch_session(user_id, session.sid, NOW).await.unwrap());
     let login = PendingLogin {
         user_id,
@@ -240,12 +243,12 @@ async fn a_new_session_takes_what_is_over_out_of_the_persons_index() {
     for minutes in [1, 2, 3, 60] {
         let (mut over, family) = session(owner);
         over.expires_at = NOW.plus(Duration::from_secs(minutes * 60));
-        store.open_session(&over, &family, 100).await.unwrap();
+        store.open_session(&over, Some(&family), 100).await.unwrap();
     }
     let (mut later, family) = session(owner);
     later.created_at = NOW.plus(Duration::from_secs(180));
     later.expires_at = NOW.plus(Duration::from_secs(7200));
-    assert_eq!(store.open_session(&later, &family, 2).await.unwrap(), Vec::<Uuid>::new());
+    assert_eq!(store.open_session(&later, Some(&family), 2).await.unwrap(), Vec::<Uuid>::new());
     let index = format!("{space}:u:{{{owner}}}");
     let held: Vec<String> = if url.contains(',') {
         let seeds: Vec<&str> = url.split(',').filter(|seed| !seed.is_empty()).collect();

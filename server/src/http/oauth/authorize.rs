@@ -1,0 +1,8 @@
+//! /authorize and /par.
+
+use crate::http::route::Route;
+
+/// The rows.
+pub fn routes() -> Vec<Route> {
+    Vec::new()
+}

@@ -1,0 +1,8 @@
+//! /token, /introspect, /revoke and /userinfo.
+
+use crate::http::route::Route;
+
+/// The rows.
+pub fn routes() -> Vec<Route> {
+    Vec::new()
+}

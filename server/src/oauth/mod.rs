@@ -1,0 +1,10 @@
+//! WHAT MAY THIS CLIENT DO: the authorization server (OAuth 2.x, OpenID Connect). Use cases only;
+//! `http/oauth` speaks the wire.
+
+pub mod client_auth;
+pub mod clients;
+pub mod error;
+pub mod params;
+pub mod scope;
+
+pub use error::{OAuthError, OAuthResult};
