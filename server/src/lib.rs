@@ -23,6 +23,7 @@ pub mod letters;
 pub mod logs;
 pub mod mailer;
 pub mod oauth;
+pub mod outgoing;
 pub mod published_keys;
 pub mod router;
 pub mod seal;
