@@ -1,10 +1,14 @@
 //! WHAT MAY THIS CLIENT DO: the authorization server (OAuth 2.x, OpenID Connect). Use cases only;
 //! `http/oauth` speaks the wire.
 
+pub mod authorize;
 pub mod client_auth;
 pub mod client_secret;
 pub mod clients;
+pub mod engine;
 pub mod error;
+pub mod id_token_hint;
+pub mod par;
 pub mod params;
 pub mod scope;
 
