@@ -15,6 +15,7 @@
 )]
 
 pub mod answer;
+pub mod browser;
 pub mod clock;
 pub mod command;
 pub mod document;
@@ -31,5 +32,6 @@ pub mod stores;
 pub mod world;
 
 pub use answer::Answer;
+pub use browser::Browser;
 pub use person::{Person, Session};
 pub use world::World;
