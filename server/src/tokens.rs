@@ -6,14 +6,19 @@ use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jwks::{
     Algorithm, Time,
-    claims::{ACCESS_TOKEN_TYPE, AccessClaims, Audience, ID_TOKEN_TYPE, IdClaims},
+    claims::{
+        ACCESS_TOKEN_TYPE, AccessClaims, Audience, ID_TOKEN_TYPE, IdClaims, LOGOUT_EVENT,
+        LOGOUT_TOKEN_TYPE, LogoutClaims,
+    },
 };
+use serde_json::json;
+use uuid::Uuid;
 
 use crate::{
     app::App,
     auth::error::{AuthError, AuthResult},
     clock::new_id,
-    domain::{session::Session, user::User},
+    domain::{client::Client, session::Session, user::User},
 };
 
 /// What tokens are to be made for.
@@ -96,6 +101,34 @@ pub async fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted>
     };
     let id_token = sign(app, grant.id_algorithm, ID_TOKEN_TYPE, &id, now).await?;
     Ok(Minted { access_token, id_token, expires_in: access_life.as_secs() })
+}
+
+/// How long a logout token lives (OpenID Connect Back-Channel Logout 1.0 section 2.4 recommends two
+/// minutes).
+const LOGOUT_TTL: Duration = Duration::from_secs(120);
+
+/// Mints the token that tells a client of the end of a session.
+///
+/// # Errors
+/// As [`mint`].
+pub async fn mint_logout(
+    app: &App,
+    client: &Client,
+    user_id: Uuid,
+    sid: Uuid,
+    now: Time,
+) -> AuthResult<String> {
+    let claims = LogoutClaims {
+        iss: app.issuer.clone(),
+        sub: user_id.to_string(),
+        aud: client.client_id.clone(),
+        iat: now.secs(),
+        exp: now.plus(LOGOUT_TTL).secs(),
+        jti: new_id(now).to_string(),
+        events: json!({ LOGOUT_EVENT: {} }),
+        sid: sid.to_string(),
+    };
+    sign(app, client.id_token_algorithm(), LOGOUT_TOKEN_TYPE, &claims, now).await
 }
 
 async fn sign<T: serde::Serialize>(

@@ -27,6 +27,7 @@ pub mod person;
 pub mod process;
 pub mod rail;
 pub mod raw;
+pub mod receiver;
 pub mod smtp;
 pub mod stores;
 pub mod world;

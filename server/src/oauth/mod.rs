@@ -3,8 +3,12 @@
 
 pub mod client_auth;
 pub mod clients;
+pub mod device;
+pub mod end_session;
 pub mod error;
+pub mod logout;
 pub mod params;
 pub mod scope;
+pub mod session_state;
 
 pub use error::{OAuthError, OAuthResult};
