@@ -12,6 +12,7 @@ use crate::{
     feed::Hub,
     keyring::{self, KeyError, KeyRing, LOAD_INTERVAL},
     mailer::Mailer,
+    outgoing::Outgoing,
     published_keys,
     seal::Sealer,
     store::{IdentityStore, SessionStore},
@@ -49,6 +50,8 @@ pub struct App {
     pub hasher: Hasher,
     /// Mail.
     pub mailer: Mailer,
+    /// What is fetched from, and posted to, addresses that clients registered.
+    pub outgoing: Outgoing,
     /// Tokens already verified.
     pub verdicts: VerdictCache,
     /// The feed for edges.
@@ -79,6 +82,7 @@ impl App {
             keys,
             hasher: Hasher::start(&config.password)?,
             mailer,
+            outgoing: Outgoing::new(&config.outgoing)?,
             verdicts: VerdictCache::new(VERDICTS),
             feed: Arc::new(Hub::new(identity.clone())),
             identity,

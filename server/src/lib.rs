@@ -24,6 +24,7 @@ pub mod logs;
 pub mod mailer;
 pub mod notices;
 pub mod oauth;
+pub mod outgoing;
 pub mod published_keys;
 pub mod router;
 pub mod seal;

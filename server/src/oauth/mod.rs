@@ -2,6 +2,7 @@
 //! `http/oauth` speaks the wire.
 
 pub mod client_auth;
+pub mod client_secret;
 pub mod clients;
 pub mod device;
 pub mod end_session;

@@ -4,15 +4,12 @@ use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::views::View;
 use crate::{
     app::App,
     auth::{AuthError, error::FieldProblem},
     store::StoreError,
 };
-
-/// Everything from here, nothing inline, nobody's frame (rule 32). Pictures may be data: QR codes.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// A page that says one thing.
 #[derive(Template)]
@@ -22,18 +19,21 @@ struct Message<'m> {
     text: &'m str,
 }
 
+impl View for Message<'_> {}
+
 /// Sends a rendered page.
-pub fn page(status: StatusCode, template: &impl Template) -> Response {
-    let Ok(html) = template.render() else {
+pub fn page(status: StatusCode, view: &impl View) -> Response {
+    let policy = HeaderValue::try_from(view.policy().to_string());
+    let (Ok(html), Ok(policy)) = (view.render(), policy) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     ];
     (status, headers, html).into_response()
 }

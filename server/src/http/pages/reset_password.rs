@@ -12,7 +12,7 @@ use axum::{
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{PAGES, answer, setup::read_form, verify_email::Link};
+use super::{PAGES, answer, setup::read_form, verify_email::Link, views::View};
 use crate::{
     app::App,
     auth::{AuthError, error::FieldProblem, recovery},
@@ -33,6 +33,8 @@ struct Page<'p> {
     email: &'p str,
     problems: &'p [FieldProblem],
 }
+
+impl View for Page<'_> {}
 
 impl Page<'_> {
     fn problem(&self, field: &str) -> &str {

@@ -11,7 +11,7 @@ use axum::{
 use http::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{PAGES, answer};
+use super::{PAGES, answer, views::View};
 use crate::{
     app::App,
     auth::{
@@ -50,6 +50,8 @@ struct SetupPage<'p> {
     problems: &'p [FieldProblem],
 }
 
+impl View for SetupPage<'_> {}
+
 impl SetupPage<'_> {
     fn problem(&self, field: &str) -> &str {
         answer::problem(self.problems, field)
@@ -62,6 +64,8 @@ struct DonePage<'p> {
     email: &'p str,
     codes: &'p [String],
 }
+
+impl View for DonePage<'_> {}
 
 /// GET /setup?token=…
 pub async fn show(

@@ -12,7 +12,7 @@ use axum::{
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{PAGES, answer};
+use super::{PAGES, answer, views::View};
 use crate::{
     app::App,
     auth::{AuthError, registration},
@@ -32,6 +32,8 @@ pub struct Link {
 struct Question<'q> {
     token: &'q str,
 }
+
+impl View for Question<'_> {}
 
 /// GET /verify-email?token=…
 pub async fn show(Query(link): Query<Link>) -> Response {
