@@ -83,6 +83,7 @@ pub async fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted>
         roles: user.roles.clone(),
         email: Some(user.email.clone()),
         name: (!user.name.is_empty()).then(|| user.name.clone()),
+        userinfo_claims: String::new(),
     };
     let access_token = sign(app, tokens.algorithm, ACCESS_TOKEN_TYPE, &access, now).await?;
     let id = IdClaims {

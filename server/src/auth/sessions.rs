@@ -200,7 +200,7 @@ pub async fn revoke(app: &App, origin: &Origin, caller: &Caller, sid: Uuid) -> A
     let now = app.clock.now();
     let session = app.sessions.find_session(caller.user.id, sid, now).await?;
     session.ok_or(AuthError::NotFound)?;
-    end(app, origin, &caller.user, sid, Action::SessionRevoked, now).await
+    end(app, origin, caller, sid, Action::SessionRevoked, now).await
 }
 
 /// Ends every session of the caller but the one that asks; how many.
@@ -245,23 +245,19 @@ pub async fn end_several(
 /// # Errors
 /// When a store fails.
 pub async fn log_out(app: &App, origin: &Origin, caller: &Caller) -> AuthResult<()> {
-    end(app, origin, &caller.user, caller.session.sid, Action::Logout, app.clock.now()).await
+    end(app, origin, caller, caller.session.sid, Action::Logout, app.clock.now()).await
 }
 
-/// Ends one session of a person, and every token of it; the log calls it `action`.
-///
-/// # Errors
-/// When a store fails.
-pub async fn end(
+async fn end(
     app: &App,
     origin: &Origin,
-    user: &User,
+    caller: &Caller,
     sid: Uuid,
     action: Action,
     now: Time,
 ) -> AuthResult<()> {
-    let event = origin.event(action, Some(user), now, json!({ "sid": sid }));
+    let event = origin.event(action, Some(&caller.user), now, json!({ "sid": sid }));
     app.identity.cut_off(&[session_end(app, sid, now)], &event).await?;
-    app.sessions.close_session(user.id, sid).await?;
+    app.sessions.close_session(caller.user.id, sid).await?;
     Ok(())
 }

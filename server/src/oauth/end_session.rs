@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use jwks::{
-    Time,
     claims::{ID_TOKEN_TYPE, IdClaims},
     verify::{TokenError, verify_signed},
 };
@@ -15,11 +14,10 @@ use super::{OAuthError, OAuthResult, clients, params::Params};
 use crate::{
     app::App,
     auth::{
-        browser::{Browser, BrowserSession},
+        browser::{self, Browser},
         origin::Origin,
-        sessions,
     },
-    domain::{audit::Action, client::Client},
+    domain::client::Client,
 };
 
 /// The parameters that are ours (RP-Initiated Logout section 2).
@@ -143,37 +141,37 @@ fn read_hint(app: &App, token: Option<&str>) -> OAuthResult<Option<Hint>> {
     }
 }
 
-/// Signs a browser out of what is to be ended (where that had to be confirmed, it was), and gives
-/// the addresses that its page frames, so that clients end their own sessions too.
+/// Signs a browser out of what is to be ended (where that had to be confirmed, it was): what it still
+/// holds, and the addresses that its page frames, so that clients end their own sessions too.
 ///
 /// # Errors
 /// When a store fails.
 pub async fn sign_out(
     app: &App,
     origin: &Origin,
-    browser: &Browser,
+    mut browser: Browser,
     ends: Ends,
-    now: Time,
-) -> OAuthResult<Vec<String>> {
+) -> OAuthResult<(Browser, Vec<String>)> {
     let mut frames = Vec::new();
-    for held in ended(browser, ends) {
+    let held = std::mem::take(&mut browser.sessions);
+    let ends = |sid| match ends {
+        Ends::Session(one) => sid == one,
+        Ends::OnceConfirmed => true,
+        Ends::Nothing => false,
+    };
+    for held in held {
         let sid = held.session.sid;
-        sessions::end(app, origin, &held.user, sid, Action::Logout, now).await?;
+        if !ends(sid) {
+            browser.sessions.push(held);
+            continue;
+        }
+        browser::end(app, origin, &held).await?;
         for client_id in &held.session.clients {
             let client = clients::find(app, client_id).await?;
             frames.extend(client.and_then(|client| frame(&client, &app.issuer, sid)));
         }
     }
-    Ok(frames)
-}
-
-/// PURE: the sessions of a browser that end.
-pub fn ended(browser: &Browser, ends: Ends) -> impl Iterator<Item = &BrowserSession> {
-    browser.sessions.iter().filter(move |held| match ends {
-        Ends::Session(sid) => held.session.sid == sid,
-        Ends::OnceConfirmed => true,
-        Ends::Nothing => false,
-    })
+    Ok((browser, frames))
 }
 
 /// PURE: what is framed for a client that took part in a session (Front-Channel Logout section 2).
@@ -194,7 +192,7 @@ mod tests {
     use crate::domain::client::{Metadata, Registrar};
 
     fn client() -> Client {
-        let at = Time::from_secs(1);
+        let at = jwks::Time::from_secs(1);
         Client {
             client_id: "app".into(),
             secret: None,
