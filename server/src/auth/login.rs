@@ -30,7 +30,7 @@ use crate::{
         session::{NewFamily, Proof, Session},
         user::{User, UserStatus},
     },
-    tokens::{Grant, mint},
+    tokens::{Grant, Holder, mint},
 };
 
 /// The most live sessions of one person; a further one ends the one begun first.
@@ -77,7 +77,7 @@ pub struct TokenSet {
     /// The refresh token.
     pub refresh_token: OpaqueToken,
     /// The ID token.
-    pub id_token: String,
+    pub id_token: Option<String>,
     /// Life of the access token, seconds.
     pub expires_in: u64,
     /// The person, as they stand in the session's tenant.
@@ -400,11 +400,9 @@ pub async fn mint_for(
     let grant = Grant {
         user,
         session,
-        audience: site.map_or_else(|| app.issuer.clone(), |site| site.base_url.clone()),
-        client_id,
-        scope: "",
-        nonce: None,
-        id_algorithm: app.config.tokens.algorithm,
+        proof: &session.proof,
+        audience: vec![site.map_or_else(|| app.issuer.clone(), |site| site.base_url.clone())],
+        holder: Holder::Surface(client_id),
     };
     mint(app, &grant, now).await
 }
