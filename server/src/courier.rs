@@ -196,3 +196,6 @@ async fn finish(app: &App, row: &ErrandRow) {
         sleep(POLL).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,9 +36,11 @@ pub async fn session_over(
 pub async fn deliver(app: &App, notice: &Notice) -> Result<(), Undelivered> {
     let fields = [("logout_token", notice.logout_token.as_str())];
     let client_id = &notice.client_id;
-    let status = app.outgoing.post_form(&notice.uri, &fields).await.map_err(|error| {
-        Undelivered::Later(format!("client {client_id}: {error}"))
-    })?;
+    let status = app
+        .outgoing
+        .post_form(&notice.uri, &fields)
+        .await
+        .map_err(|error| Undelivered::Later(format!("client {client_id}: {error}")))?;
     judge(status, client_id)
 }
 
@@ -66,7 +68,10 @@ mod tests {
             assert_eq!(judged(taken), Ok(()));
         }
         for refused in [400, 401, 404] {
-            assert_eq!(judged(refused), Err(Undelivered::Never(format!("client c said {refused}"))));
+            assert_eq!(
+                judged(refused),
+                Err(Undelivered::Never(format!("client c said {refused}")))
+            );
         }
         for failed in [302, 408, 429, 500, 503] {
             assert_eq!(judged(failed), Err(Undelivered::Later(format!("client c said {failed}"))));

@@ -175,7 +175,8 @@ async fn serve(
     let fields = url.query_pairs().into_owned().collect();
     received.lock().unwrap().push(Received { head, fields });
     let status = status.load(Ordering::SeqCst);
-    let answer = format!("HTTP/1.1 {status} It is so\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let answer =
+        format!("HTTP/1.1 {status} It is so\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await
 }

@@ -23,7 +23,7 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub const REDIRECT: &str = "https://app.test/callback";
 
 /// A client, public, which asks nobody for consent.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RelyingParty {
     /// Its id.
     pub id: String,
@@ -53,11 +53,7 @@ impl Tokens {
         let body = answer.expect(200).json();
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
         assert_eq!(body["token_type"], "Bearer", "{body}");
-        Self {
-            access: text("access_token"),
-            refresh: text("refresh_token"),
-            id: text("id_token"),
-        }
+        Self { access: text("access_token"), refresh: text("refresh_token"), id: text("id_token") }
     }
 
     /// The session that the ID token names.

@@ -212,7 +212,8 @@ fn shown(code: &str) -> String {
 /// PURE: the code in what somebody typed: in any case, with whatever they put between the letters
 /// (section 6.1). `None`: it cannot be one.
 fn read(typed: &str) -> Option<String> {
-    let letters = typed.chars().filter(|c| !matches!(c, '-' | ' ' | '.' | '_' | '\u{2010}'..='\u{2015}'));
+    let letters =
+        typed.chars().filter(|c| !matches!(c, '-' | ' ' | '.' | '_' | '\u{2010}'..='\u{2015}'));
     let code: String = letters.take(LENGTH + 1).map(|c| c.to_ascii_uppercase()).collect();
     let is_code = code.len() == LENGTH && code.bytes().all(|byte| LETTERS.contains(&byte));
     is_code.then_some(code)
