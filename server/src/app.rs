@@ -12,6 +12,7 @@ use crate::{
     feed::Hub,
     keyring::{self, KeyError, KeyRing, LOAD_INTERVAL},
     mailer::Mailer,
+    oauth::clients::ClientCache,
     outgoing::Outgoing,
     published_keys,
     seal::Sealer,
@@ -52,6 +53,8 @@ pub struct App {
     pub hasher: Hasher,
     /// Mail.
     pub mailer: Mailer,
+    /// Clients that were read lately.
+    pub clients: ClientCache,
     /// What is fetched from, and posted to, addresses that clients registered.
     pub outgoing: Outgoing,
     /// Tokens already verified.
@@ -85,6 +88,7 @@ impl App {
             making: tokio::sync::Mutex::default(),
             hasher: Hasher::start(&config.password)?,
             mailer,
+            clients: ClientCache::new(identity.feed_changes()),
             outgoing: Outgoing::new(&config.outgoing)?,
             verdicts: VerdictCache::new(VERDICTS),
             feed: Arc::new(Hub::new(identity.clone())),
