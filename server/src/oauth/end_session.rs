@@ -102,7 +102,11 @@ fn what_ends(hint: Option<&Hint>, live: &[Uuid]) -> Ends {
 
 /// PURE: where the browser goes afterwards: only to an address that is registered byte for byte, and
 /// only for a client that showed a token of its own (section 3).
-fn onward(params: &Params, client: Option<&Client>, is_hinted: bool) -> OAuthResult<Option<String>> {
+fn onward(
+    params: &Params,
+    client: Option<&Client>,
+    is_hinted: bool,
+) -> OAuthResult<Option<String>> {
     let Some(uri) = params.get("post_logout_redirect_uri") else { return Ok(None) };
     let Some(client) = client else { return Ok(None) };
     if !client.metadata.post_logout_redirect_uris.iter().any(|registered| registered == uri) {

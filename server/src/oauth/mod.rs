@@ -5,6 +5,7 @@ pub mod client_auth;
 pub mod client_secret;
 pub mod clients;
 pub mod device;
+pub mod end_session;
 pub mod error;
 pub mod logout;
 pub mod params;
