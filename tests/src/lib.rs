@@ -28,7 +28,6 @@ pub mod process;
 pub mod rail;
 pub mod raw;
 pub mod receiver;
-pub mod relying_party;
 pub mod smtp;
 pub mod stores;
 pub mod world;
