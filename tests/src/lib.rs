@@ -26,6 +26,7 @@ pub mod outbox;
 pub mod person;
 pub mod process;
 pub mod rail;
+pub mod relying_party;
 pub mod raw;
 pub mod receiver;
 pub mod smtp;
