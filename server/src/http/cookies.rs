@@ -8,10 +8,12 @@ use http::{HeaderMap, HeaderValue, header};
 
 use jwks::Time;
 
-use crate::{app::App, auth::browser::Browser};
+use crate::{app::App, auth::browser::Browser, oauth::session_state::browser_state};
 
 /// The tokens of the browser's sessions.
 pub const SESSION: &str = "sb_session";
+/// The state of the browser, which the page `/check_session` reads, in the frame of another site.
+pub const STATE: &str = "sb_browser_state";
 /// The token of a trusted device.
 pub const DEVICE: &str = "sb_device";
 /// The mark of a device that has signed in before.
@@ -43,18 +45,38 @@ pub fn set(
 
 /// `Set-Cookie` for what `browser` holds at `now`.
 pub fn set_session(app: &App, browser: &Browser, now: Time) -> Option<HeaderValue> {
-    let life = match browser.sessions.is_empty() {
+    set(app, SESSION, &browser.held(), life_of(browser, now))
+}
+
+/// The same for its state, which a script of ours may read. It opens nothing.
+pub fn set_state(app: &App, browser: &Browser, now: Time) -> Option<HeaderValue> {
+    let state = browser_state(browser.sessions.iter().map(|held| held.session.sid));
+    state_written(&app.issuer, &state, life_of(browser, now)).parse().ok()
+}
+
+fn life_of(browser: &Browser, now: Time) -> Option<Duration> {
+    match browser.sessions.is_empty() {
         true => Some(Duration::ZERO),
         false => browser.remembered_until().map(|end| end.since(now)),
-    };
-    set(app, SESSION, &browser.held(), life)
+    }
 }
 
 fn written(issuer: &str, name: &str, value: &str, life: Option<Duration>) -> String {
-    let name = whole_name(issuer, name);
+    let (name, life) = (whole_name(issuer, name), age(life));
     let secure = if is_https(issuer) { "; Secure" } else { "" };
-    let life = life.map_or_else(String::new, |life| format!("; Max-Age={}", life.as_secs()));
     format!("{name}={value}{life}; Path=/; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// Frames of other sites are given only what says so, and that only over https. By plain http, on
+/// one machine, all ports are one site.
+fn state_written(issuer: &str, value: &str, life: Option<Duration>) -> String {
+    let (name, life) = (whole_name(issuer, STATE), age(life));
+    let site = if is_https(issuer) { "None; Secure" } else { "Lax" };
+    format!("{name}={value}{life}; Path=/; SameSite={site}")
+}
+
+fn age(life: Option<Duration>) -> String {
+    life.map_or_else(String::new, |life| format!("; Max-Age={}", life.as_secs()))
 }
 
 /// Of this host alone, and never by plain http, where the issuer is reached by https. Browsers
@@ -85,6 +107,17 @@ mod tests {
         assert_eq!(
             written("https://id.example", SESSION, "v", None),
             "__Host-sb_session=v; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
+    }
+    #[test]
+    fn the_state_of_a_browser_is_for_the_script_of_a_page_in_any_frame() {
+        assert_eq!(
+            state_written("https://id.example", "v", None),
+            "__Host-sb_browser_state=v; Path=/; SameSite=None; Secure"
+        );
+        assert_eq!(
+            state_written("http://localhost:8000", "", Some(Duration::ZERO)),
+            "sb_browser_state=; Max-Age=0; Path=/; SameSite=Lax"
         );
     }
 }

@@ -5,11 +5,15 @@ pub mod authorize;
 pub mod client_auth;
 pub mod client_secret;
 pub mod clients;
+pub mod device;
+pub mod end_session;
 pub mod engine;
 pub mod error;
 pub mod id_token_hint;
+pub mod logout;
 pub mod par;
 pub mod params;
 pub mod scope;
+pub mod session_state;
 
 pub use error::{OAuthError, OAuthResult};

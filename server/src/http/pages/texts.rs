@@ -59,19 +59,23 @@ impl Texts {
         self.format(key, &Arguments::from([(name.into(), value.into())]))
     }
 
-    /// Whether there is such a text.
-    pub fn has(&self, key: &str) -> bool {
-        TEXTS.lookup_single_language::<&str>(&ENGLISH, key, None).is_ok()
+    /// A text whose key was made of somebody's words, where there is one. `n` is for its number,
+    /// if it takes one.
+    pub fn find(&self, key: &str, n: u64) -> Option<String> {
+        self.look_up(key, &Arguments::from([("n".into(), n.into())]))
     }
 
     fn format(&self, key: &str, arguments: &Arguments) -> String {
-        let look_up = |language: &LanguageIdentifier| {
-            TEXTS.lookup_single_language(language, key, Some(arguments)).ok()
-        };
-        look_up(&self.language).or_else(|| look_up(&ENGLISH)).unwrap_or_else(|| {
+        self.look_up(key, arguments).unwrap_or_else(|| {
             tracing::error!(key, "a page asks for a text that there is not");
             key.to_owned()
         })
+    }
+
+    fn look_up(&self, key: &str, arguments: &Arguments) -> Option<String> {
+        [&self.language, &ENGLISH]
+            .into_iter()
+            .find_map(|language| TEXTS.lookup_single_language(language, key, Some(arguments)).ok())
     }
 }
 

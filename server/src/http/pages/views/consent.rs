@@ -37,11 +37,8 @@ impl Consent<'_> {
     /// section 5.1).
     fn claim(&self, claim: &str) -> String {
         let key = format!("claim-{}", claim.replace('_', "-"));
-        if self.look.has(&key) {
-            self.look.text(&key)
-        } else {
-            self.look.with("claim-other", "claim", claim)
-        }
+        let other = || self.look.with("claim-other", "claim", claim);
+        self.look.find(&key, 0).unwrap_or_else(other)
     }
 
     fn is_offline(&self) -> bool {

@@ -24,7 +24,7 @@ impl ErrorPage<'_> {
     /// What it means for the person who sees it.
     fn explanation(&self) -> String {
         let key = format!("error-{}", self.code.replace('_', "-"));
-        self.look.text(if self.look.has(&key) { &key } else { "error-other" })
+        self.look.find(&key, 0).unwrap_or_else(|| self.look.text("error-other"))
     }
 }
 

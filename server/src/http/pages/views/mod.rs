@@ -9,6 +9,7 @@ mod error;
 mod flow_over;
 mod form;
 mod form_post;
+mod link_pages;
 mod look;
 mod policy;
 mod problem;
@@ -28,6 +29,7 @@ pub use self::{
     flow_over::FlowOver,
     form::{ClientCard, Form, Person},
     form_post::FormPost,
+    link_pages::{Invited, Message, ResetPassword, Setup, SetupDone, VerifyEmail},
     look::{Brand, Look},
     policy::Policy,
     problem::Problem,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::Look;
-use crate::{auth::AuthError, store::StoreError};
+use crate::{
+    auth::{AuthError, error::FieldProblem},
+    store::StoreError,
+};
 
 /// What is wrong with what was sent, for the person who sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,5 +77,55 @@ impl Problem {
             }
             Self::Busy => look.text("problem-busy"),
         }
+    }
+}
+
+/// What is wrong with a field, in the page's language; "" where nothing is. Use cases say it in
+/// English, and those very words name the text: numbers as `n`, all that is no letter as `-`.
+pub fn field_problem(look: &Look, problems: &[FieldProblem], field: &str) -> String {
+    let Some(problem) = problems.iter().find(|problem| problem.field == field) else {
+        return String::new();
+    };
+    let mut key = String::from("field");
+    let mut n = 0;
+    let words = problem.message.split(|c: char| !c.is_ascii_alphanumeric());
+    for word in words.filter(|word| !word.is_empty()) {
+        key.push('-');
+        if let Ok(number) = word.parse() {
+            n = number;
+            key.push('n');
+        } else {
+            key.push_str(&word.to_ascii_lowercase());
+        }
+    }
+    look.find(&key, n).unwrap_or_else(|| problem.message.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::auth::password::PasswordProblem;
+
+    #[test]
+    fn what_is_wrong_with_a_field_is_said_in_the_language_of_the_page() {
+        let german = Look::of(&HeaderMap::new(), &["de".to_owned()]);
+        let said = |message: String| {
+            field_problem(&german, &[FieldProblem::new("password", message)], "password")
+        };
+        let problems = [
+            PasswordProblem::TooShort(9),
+            PasswordProblem::TooLong(128),
+            PasswordProblem::Common,
+            PasswordProblem::Weak,
+            PasswordProblem::Control,
+        ];
+        for problem in problems {
+            assert_ne!(said(problem.to_string()), problem.to_string());
+        }
+        assert!(said(PasswordProblem::TooShort(9).to_string()).contains("mindestens \u{2068}9"));
+        assert_eq!(said("is of a new kind".to_owned()), "is of a new kind");
+        assert_eq!(field_problem(&german, &[], "password"), "");
     }
 }
