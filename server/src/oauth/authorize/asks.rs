@@ -9,7 +9,18 @@ use crate::{
 
 /// Claims that say nothing of a person that the sign-in itself does not.
 const OF_THE_SIGN_IN: [&str; 13] = [
-    "sub", "iss", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "auth_time", "acr", "amr",
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "nonce",
+    "azp",
+    "auth_time",
+    "acr",
+    "amr",
     "sid",
 ];
 

@@ -18,6 +18,6 @@ pub use self::{
     flow::{Begun, FLOW_TTL, Flow, begin, resume},
     issue::{Answer, Destination},
     judge::Judgement,
-    step::{Step, Why},
+    step::{Step, Why, is_remembered},
     validate::{Refusal, validate},
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jwks::{
     Time,
     effective::Effective,
-    policy::{Level, Method, Require},
+    policy::{Level, Method},
 };
 use uuid::Uuid;
 
@@ -106,6 +106,18 @@ impl Unmet {
 }
 
 impl Step {
+    /// The session it is about.
+    #[must_use]
+    pub fn session(&self) -> Option<Uuid> {
+        match self {
+            Self::SignIn(sid) => *sid,
+            Self::StepUp(sid, _) | Self::Enrol(sid) | Self::Consent(sid, _) | Self::Issue(sid) => {
+                Some(*sid)
+            }
+            Self::Choose | Self::Refuse(_) => None,
+        }
+    }
+
     /// What it is where nobody may be asked anything (`prompt=none`): the session that a code is
     /// issued for, or why not (OpenID Connect Core section 3.1.2.6).
     ///
@@ -130,6 +142,28 @@ impl Step {
             Self::Consent(..) => OAuthError::ConsentRequired("the person has to be asked".into()),
             Self::Refuse(unmet) => unmet.reason(),
         })
+    }
+}
+
+impl Situation<'_> {
+    /// Whether it matters which second factors the owner of a session has: not where what they
+    /// proved is all that is asked.
+    #[must_use]
+    pub fn depends_on_factors(&self, proof: &Proof) -> bool {
+        let asks_for_level = || {
+            let wished = self.request.acr_values.iter().map(String::as_str);
+            let named = self.request.claims.id_token.get("acr").and_then(Option::as_ref);
+            let mut levels =
+                wished.chain(named.into_iter().flat_map(values)).filter_map(Level::from_acr);
+            levels.any(|level| level > proof.acr)
+        };
+        let asks_for_age = || {
+            let policies = self.policies.iter().any(|policy| policy.max_auth_age.is_some());
+            policies || self.request.max_age.is_some()
+        };
+        asks_for_level()
+            || asks_for_age()
+            || !self.policies.iter().all(|policy| is_met(policy, proof, self.now))
     }
 }
 
@@ -169,8 +203,9 @@ impl Situation<'_> {
     /// because somebody signed in elsewhere.
     fn select(&self) -> Result<&Candidate, Step> {
         let request = self.request;
-        let is_subject =
-            |candidate: &&Candidate| request.subject_hint.is_none_or(|hint| hint == candidate.session.user_id);
+        let is_subject = |candidate: &&Candidate| {
+            request.subject_hint.is_none_or(|hint| hint == candidate.session.user_id)
+        };
         let fitting = || self.candidates.iter().filter(is_subject);
         let of_now = |candidate: &&Candidate| self.is_of_now(&candidate.session.proof);
         if fitting().next().is_none() {
@@ -276,7 +311,8 @@ impl Situation<'_> {
         let new = asks.beyond(consent);
         let is_of_now =
             consent.is_some_and(|consent| consent.granted_at >= self.request.created_at);
-        let asks_again = self.request.prompts(Prompt::Consent) || self.may_be_somebody_else();
+        let asks_again =
+            self.request.prompts(Prompt::Consent) || !is_remembered(self.client, self.request);
         let sid = candidate.session.sid;
         if asks_again && !is_of_now {
             Some(Step::Consent(sid, asks))
@@ -286,14 +322,16 @@ impl Situation<'_> {
             None
         }
     }
+}
 
-    /// Anybody's app may listen at a loopback address, or claim a scheme: that it is this client's is
-    /// for the person to say, every time (RFC 8252 section 8.6).
-    fn may_be_somebody_else(&self) -> bool {
-        self.client.is_public()
-            && self.client.metadata.application_type == ApplicationType::Native
-            && !self.request.redirect_uri.starts_with("https://")
-    }
+/// Whether a consent to this request is remembered. Anybody's app may listen at a loopback address,
+/// or claim a scheme: that it is this client's is for the person to say, every time (RFC 8252 section
+/// 8.6).
+#[must_use]
+pub fn is_remembered(client: &Client, request: &AuthorizationRequest) -> bool {
+    !client.is_public()
+        || client.metadata.application_type != ApplicationType::Native
+        || request.redirect_uri.starts_with("https://")
 }
 
 /// Whether a proof is enough where this is asked, but for its age.
@@ -312,7 +350,7 @@ fn is_met(policy: &Effective<'_>, proof: &Proof, now: Time) -> bool {
             .iter()
             .flat_map(|method| method.amr())
             .any(|shown| proof.amr.iter().any(|amr| amr == shown));
-    proof.acr >= level && (is_listed || policy.require < Require::TwoFactor)
+    proof.acr >= level && is_listed
 }
 
 /// The one thing there is; `None` where there are several.

@@ -12,9 +12,7 @@ use super::{FLOW_TTL, issue::Destination, policy};
 use crate::{
     app::App,
     domain::{
-        authorization::{
-            AuthorizationRequest, ClaimRequest, ClaimsRequest, Prompt, ResponseMode,
-        },
+        authorization::{AuthorizationRequest, ClaimRequest, ClaimsRequest, Prompt, ResponseMode},
         client::Client,
     },
     oauth::{

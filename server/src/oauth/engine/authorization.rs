@@ -74,14 +74,8 @@ pub async fn bind<'p>(app: &App, params: &'p Params) -> OAuthResult<Bound<'p>> {
         OAuthError::InvalidClient { text: "there is no such client".into(), challenge: false }
     })?;
     let named = params.get("redirect_uri");
-    let redirect_uri = redirect_uri(&client, named, asks(params, OPENID))?;
-    Ok(Bound {
-        machine,
-        params,
-        client,
-        redirect_uri: redirect_uri.to_owned(),
-        names_redirect_uri: named.is_some(),
-    })
+    let redirect_uri = redirect_uri(&client, named, asks(params, OPENID))?.to_owned();
+    Ok(Bound { machine, params, client, redirect_uri, names_redirect_uri: named.is_some() })
 }
 
 impl Bound<'_> {
@@ -190,15 +184,20 @@ fn redirect_uri<'r>(
     let is_native = client.metadata.application_type == ApplicationType::Native;
     match (named, registered.as_slice()) {
         (Some(named), _) => {
-            let fits = |own: &String| {
-                own == named || (is_native && is_same_but_for_port(own, named))
-            };
+            let fits =
+                |own: &String| own == named || (is_native && is_same_but_for_port(own, named));
             let text = "redirect_uri is none that this client registered";
             registered.iter().any(fits).then_some(named).ok_or_else(|| OAuthError::request(text))
         }
         (None, [only]) if !is_openid => Ok(only),
         (None, _) => Err(OAuthError::request("redirect_uri is missing")),
     }
+}
+
+/// Whether answers to this client may go there.
+#[must_use]
+pub fn is_registered(client: &Client, uri: &str) -> bool {
+    redirect_uri(client, Some(uri), true).is_ok()
 }
 
 fn is_same_but_for_port(registered: &str, named: &str) -> bool {
@@ -412,7 +411,8 @@ mod tests {
     fn scopes_are_those_that_the_client_may_ask_for_in_the_order_asked() {
         let open = client(Metadata::default());
         assert_eq!(allowed(&open, "email openid  other email"), "email openid");
-        let bounded = client(Metadata { scope: Some("openid orders".into()), ..Metadata::default() });
+        let bounded =
+            client(Metadata { scope: Some("openid orders".into()), ..Metadata::default() });
         assert_eq!(allowed(&bounded, "orders email openid"), "orders openid");
     }
 
