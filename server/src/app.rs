@@ -12,7 +12,7 @@ use crate::{
     feed::Hub,
     keyring::{self, KeyError, KeyRing, LOAD_INTERVAL},
     mailer::Mailer,
-    oauth::{client_keys::ClientKeys, client_secret::Failures},
+    oauth::{client_keys::ClientKeys, client_secret::Failures, clients::ClientCache},
     outgoing::Outgoing,
     published_keys,
     seal::Sealer,
@@ -57,6 +57,8 @@ pub struct App {
     pub hasher: Hasher,
     /// Mail.
     pub mailer: Mailer,
+    /// Clients that were read lately.
+    pub clients: ClientCache,
     /// What is fetched from, and posted to, addresses that clients registered.
     pub outgoing: Outgoing,
     /// Tokens already verified.
@@ -92,6 +94,7 @@ impl App {
             client_keys: ClientKeys::default(),
             hasher: Hasher::start(&config.password)?,
             mailer,
+            clients: ClientCache::new(identity.feed_changes()),
             outgoing: Outgoing::new(&config.outgoing)?,
             verdicts: VerdictCache::new(VERDICTS),
             feed: Arc::new(Hub::new(identity.clone())),
