@@ -4,8 +4,14 @@
 pub mod client_auth;
 pub mod client_secret;
 pub mod clients;
+pub mod discovery;
 pub mod error;
+pub mod grant_types;
+pub mod logos;
+pub mod metadata;
 pub mod params;
+pub mod registered_uri;
+pub mod registration;
 pub mod scope;
 
 pub use error::{OAuthError, OAuthResult};

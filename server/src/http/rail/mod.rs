@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod call;
+mod clients;
 mod cookies;
 mod devices;
 mod mfa;
@@ -13,6 +14,8 @@ mod routes;
 mod session;
 mod shapes;
 mod sign_in;
+
+pub use clients::surface as clients;
 
 use super::route::Surface;
 
