@@ -1,17 +1,14 @@
 -- What an authorization server keeps: clients, consents, requests, codes, devices that ask to be
 -- let in, and what counts once.
 
--- `body` is the client whole; `updated_at` names its version.
+-- `body` is the client whole; `updated_at` names its version. Of a client that was removed the row
+-- stays without them: no id is given again.
 CREATE TABLE clients (
     client_id  TEXT    NOT NULL PRIMARY KEY,
-    body       TEXT    NOT NULL,
-    updated_at INTEGER NOT NULL
+    body       TEXT,
+    updated_at INTEGER,
+    CHECK ((body IS NULL) = (updated_at IS NULL))
 ) STRICT;
-
--- The ids of clients that were removed: none is given again.
-CREATE TABLE retired_clients (
-    client_id TEXT NOT NULL PRIMARY KEY
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE initial_access_tokens (
     hash       BLOB    NOT NULL PRIMARY KEY,
@@ -24,7 +21,7 @@ CREATE INDEX initial_access_tokens_expiry ON initial_access_tokens (expires_at);
 
 CREATE TABLE consents (
     user_id    BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    client_id  TEXT    NOT NULL REFERENCES clients (client_id) ON DELETE CASCADE,
+    client_id  TEXT    NOT NULL REFERENCES clients (client_id),
     scopes     TEXT    NOT NULL,
     claims     TEXT    NOT NULL,
     resources  TEXT    NOT NULL,

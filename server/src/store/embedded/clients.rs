@@ -23,9 +23,6 @@ use crate::{
 
 /// Registers a client, if its id was never given before.
 pub(super) fn create(tx: &Tx<'_>, client: &Client, event: &Event) -> Result<bool, Fault> {
-    if tx.any("SELECT 1 FROM retired_clients WHERE client_id = ?1", [&client.client_id])? {
-        return Ok(false);
-    }
     let made = tx.run(
         "INSERT INTO clients (client_id, body, updated_at) VALUES (?1, ?2, ?3)
          ON CONFLICT (client_id) DO NOTHING",
@@ -39,19 +36,21 @@ pub(super) fn create(tx: &Tx<'_>, client: &Client, event: &Event) -> Result<bool
 
 /// The client of this id.
 pub(super) fn find(connection: &Connection, client_id: &str) -> Result<Option<Client>, Fault> {
-    let sql = "SELECT body FROM clients WHERE client_id = ?1";
+    let sql = "SELECT body FROM clients WHERE client_id = ?1 AND body IS NOT NULL";
     Ok(connection.one(sql, [client_id], |row| json(row, 0))?)
 }
 
 /// Clients after an id, in order.
 pub(super) fn list(connection: &Connection, after: &str, limit: u32) -> Result<Vec<Client>, Fault> {
-    let sql = "SELECT body FROM clients WHERE client_id > ?1 ORDER BY client_id LIMIT ?2";
+    let sql = "SELECT body FROM clients WHERE client_id > ?1 AND body IS NOT NULL
+         ORDER BY client_id LIMIT ?2";
     Ok(connection.all(sql, params![after, limit], |row| json(row, 0))?)
 }
 
 /// How many there are.
 pub(super) fn count(connection: &Connection) -> Result<u64, Fault> {
-    let count = connection.one("SELECT count(*) FROM clients", [], |row| number(row, 0))?;
+    let sql = "SELECT count(*) FROM clients WHERE body IS NOT NULL";
+    let count = connection.one(sql, [], |row| number(row, 0))?;
     Ok(count.unwrap_or_default())
 }
 
@@ -79,17 +78,19 @@ pub(super) fn replace(
     changed(tx, cut_offs, event)
 }
 
-/// Removes a client, and retires its id; its consents go with it.
+/// Removes a client with its consents; of the client its id stays.
 pub(super) fn remove(
     tx: &Tx<'_>,
     client_id: &str,
     cut_offs: &[CutOff],
     event: &Event,
 ) -> Result<ClientChanged, Fault> {
-    if tx.run("DELETE FROM clients WHERE client_id = ?1", [client_id])? == 0 {
+    let sql = "UPDATE clients SET body = NULL, updated_at = NULL
+         WHERE client_id = ?1 AND body IS NOT NULL";
+    if tx.run(sql, [client_id])? == 0 {
         return Ok(ClientChanged::Gone);
     }
-    tx.run("INSERT INTO retired_clients (client_id) VALUES (?1)", [client_id])?;
+    tx.run("DELETE FROM consents WHERE client_id = ?1", [client_id])?;
     changed(tx, cut_offs, event)
 }
 

@@ -47,7 +47,7 @@ pub(super) fn grant(tx: &Tx<'_>, consent: &Consent, event: &Event) -> Result<boo
         "INSERT INTO consents
              (user_id, client_id, scopes, claims, resources, created_at, granted_at)
          SELECT users.id, clients.client_id, ?3, ?4, ?5, ?6, ?7 FROM users, clients
-         WHERE users.id = ?1 AND clients.client_id = ?2
+         WHERE users.id = ?1 AND clients.client_id = ?2 AND clients.body IS NOT NULL
          ON CONFLICT (user_id, client_id) DO UPDATE SET scopes = excluded.scopes,
              claims = excluded.claims, resources = excluded.resources,
              granted_at = excluded.granted_at",
