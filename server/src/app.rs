@@ -12,7 +12,7 @@ use crate::{
     feed::Hub,
     keyring::{self, KeyError, KeyRing, LOAD_INTERVAL},
     mailer::Mailer,
-    oauth::clients::ClientCache,
+    oauth::{client_keys::ClientKeys, client_secret::Failures, clients::ClientCache},
     outgoing::Outgoing,
     published_keys,
     seal::Sealer,
@@ -49,6 +49,10 @@ pub struct App {
     pub keys: KeyRing,
     /// Held by whoever makes a signing key here.
     making: tokio::sync::Mutex<()>,
+    /// Where secrets of clients were wrong lately.
+    pub client_failures: Failures,
+    /// The keys of clients, fetched from where they are.
+    pub client_keys: ClientKeys,
     /// Argon2id.
     pub hasher: Hasher,
     /// Mail.
@@ -86,6 +90,8 @@ impl App {
             sealer: Sealer::new(&sealing_key).map_err(|error| error.to_string())?,
             keys,
             making: tokio::sync::Mutex::default(),
+            client_failures: Failures::default(),
+            client_keys: ClientKeys::default(),
             hasher: Hasher::start(&config.password)?,
             mailer,
             clients: ClientCache::new(identity.feed_changes()),
