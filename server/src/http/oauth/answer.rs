@@ -158,7 +158,10 @@ pub fn json(status: StatusCode, body: &Value) -> Response {
 #[must_use]
 pub fn error(error: &OAuthError) -> Response {
     let row = logged(error);
-    let body = json!({ "error": row.code, "error_description": row.text });
+    let body = match error {
+        OAuthError::InvalidToken(None) => json!({}),
+        _ => json!({ "error": row.code, "error_description": row.text }),
+    };
     row.finish(json(row.status, &body))
 }
 

@@ -132,6 +132,8 @@ fn asks(credential: Credential) -> &'static str {
         Credential::Link | Credential::Form => "mailed link",
         Credential::Edge => "edge credential",
         Credential::Loopback => "this machine",
+        Credential::Client => "client authentication",
+        Credential::OpenIdToken => "access token with the scope openid",
     }
 }
 
