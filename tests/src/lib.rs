@@ -16,6 +16,7 @@
 )]
 
 pub mod answer;
+pub mod browser;
 pub mod chromium;
 pub mod clock;
 pub mod command;
@@ -29,10 +30,13 @@ pub mod person;
 pub mod process;
 pub mod rail;
 pub mod raw;
+pub mod receiver;
+pub mod relying_party;
 pub mod smtp;
 pub mod stores;
 pub mod world;
 
 pub use answer::Answer;
+pub use browser::Browser;
 pub use person::{Person, Session};
 pub use world::World;
