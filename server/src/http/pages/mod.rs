@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod assets;
+mod brand;
 mod choose;
 mod consent;
 mod docs;
