@@ -170,7 +170,12 @@ pub fn error(error: &OAuthError) -> Response {
 pub fn error_page(look: &Look, request_id: &str, error: &OAuthError) -> Response {
     let row = logged(error);
     let view = ErrorPage { look, code: row.code, details: &row.text, request_id, back: None };
-    row.finish(page::page(row.status, &view))
+    // Nobody could prove anything here, so nobody is asked to.
+    let status = match row.status {
+        StatusCode::UNAUTHORIZED => StatusCode::BAD_REQUEST,
+        status => status,
+    };
+    row.finish(page::page(status, &view))
 }
 
 /// The row of a reason, which is logged.

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use jwks::{Time, site::SiteStatus};
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 use uuid::Uuid;
 
@@ -233,19 +232,28 @@ fn read_max_age(text: Option<&str>) -> OAuthResult<Option<u64>> {
 
 /// The `claims` parameter (OpenID Connect Core section 5.5). Members that are not known are ignored.
 fn read_claims(text: &str) -> OAuthResult<ClaimsRequest> {
-    #[derive(Deserialize)]
-    struct Sent {
-        #[serde(default)]
-        userinfo: Option<BTreeMap<String, Option<ClaimRequest>>>,
-        #[serde(default)]
-        id_token: Option<BTreeMap<String, Option<ClaimRequest>>>,
-    }
-    let sent: Sent = serde_json::from_str(text)
-        .map_err(|_| OAuthError::request("claims is not the JSON of OpenID Connect Core 5.5"))?;
+    let malformed = || OAuthError::request("claims is not the JSON of OpenID Connect Core 5.5");
+    let mut sent: Map<String, Value> = serde_json::from_str(text).map_err(|_| malformed())?;
+    let mut read = |name: &str| match sent.remove(name) {
+        None | Some(Value::Null) => Some(BTreeMap::new()),
+        Some(Value::Object(claims)) => {
+            claims.into_iter().map(|(claim, asked)| Some((claim, read_claim(asked)?))).collect()
+        }
+        Some(_) => None,
+    };
     Ok(ClaimsRequest {
-        userinfo: sent.userinfo.unwrap_or_default(),
-        id_token: sent.id_token.unwrap_or_default(),
+        userinfo: read("userinfo").ok_or_else(malformed)?,
+        id_token: read("id_token").ok_or_else(malformed)?,
     })
+}
+
+/// One of them: `null`, or an object.
+fn read_claim(asked: Value) -> Option<Option<ClaimRequest>> {
+    match asked {
+        Value::Null => Some(None),
+        Value::Object(_) => serde_json::from_value(asked).ok().map(Some),
+        _ => None,
+    }
 }
 
 /// The subject of an ID token that this client was given.
@@ -351,6 +359,7 @@ mod tests {
             "1",
             r#"{"userinfo":[]}"#,
             r#"{"userinfo":{"email":true}}"#,
+            r#"{"userinfo":{"email":[]}}"#,
             r#"{"userinfo":{"email":{"essential":"yes"}}}"#,
             r#"{"userinfo":{"email":{"values":"x"}}}"#,
         ] {
