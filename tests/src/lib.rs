@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `SIGNALBOX_TEST_WORLD` | `embedded` (the default) or `deployed` |
 //! | `SIGNALBOX_TEST_POSTGRES` | address of a Postgres server in which databases may be made; for `deployed` |
+//! | `SIGNALBOX_TEST_AXE` | file of axe-core, with which pages are judged too |
 //! | `SIGNALBOX_BIN` | the binary, built with the feature `test-clock`; without it the one of the profile `quick` |
 
 #![allow(
@@ -15,21 +16,27 @@
 )]
 
 pub mod answer;
+pub mod browser;
+pub mod chromium;
 pub mod clock;
 pub mod command;
 pub mod document;
 pub mod edge;
 pub mod forge;
+pub mod landing;
 pub mod link;
 pub mod outbox;
 pub mod person;
 pub mod process;
 pub mod rail;
 pub mod raw;
+pub mod receiver;
+pub mod relying_party;
 pub mod smtp;
 pub mod stores;
 pub mod world;
 
 pub use answer::Answer;
+pub use browser::Browser;
 pub use person::{Person, Session};
 pub use world::World;

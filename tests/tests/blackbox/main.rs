@@ -9,6 +9,8 @@
 
 mod abuse;
 mod edge;
+mod libraries;
+mod oauth;
 mod operations;
 mod rail;
 mod tour;

@@ -1,46 +1,52 @@
 //! Pages: rendered on the server, of use without JavaScript.
 
-mod answer;
+pub mod answer;
+mod assets;
+mod brand;
+mod choose;
+mod consent;
 mod docs;
+mod enrol;
 mod invitation;
+mod mfa;
 mod reset_password;
 mod setup;
+mod sign_in;
+mod texts;
 mod verify_email;
-
-use axum::response::{IntoResponse, Response};
-use http::header;
+pub mod views;
+pub mod visit;
 
 use super::route::{Credential, Surface, get, post};
 
 /// The surface of the pages, as `client_id`.
 pub const PAGES: &str = "pages";
-const STYLE: &str = include_str!("../../../templates/style.css");
-const DOCS_STYLE: &str = include_str!("../../../templates/docs.css");
 
 /// The pages.
 pub fn surface() -> Surface {
     Surface::new(
         "Pages",
-        vec![
-            get("/setup", Credential::Link, setup::show),
-            post("/setup", Credential::Form, setup::submit),
-            get("/verify-email", Credential::Anybody, verify_email::show),
-            post("/verify-email", Credential::Form, verify_email::submit),
-            get("/reset-password", Credential::Link, reset_password::show),
-            post("/reset-password", Credential::Form, reset_password::submit),
-            get("/invitation", Credential::Link, invitation::show),
-            post("/invitation", Credential::Form, invitation::submit),
-            get("/docs", Credential::Anybody, docs::show),
-            get("/assets/style.css", Credential::Anybody, async || stylesheet(STYLE)),
-            get("/assets/docs.css", Credential::Anybody, async || stylesheet(DOCS_STYLE)),
-        ],
+        [
+            assets::routes(),
+            vec![
+                get("/setup", Credential::Link, setup::show),
+                post("/setup", Credential::Form, setup::submit),
+                get("/verify-email", Credential::Anybody, verify_email::show),
+                post("/verify-email", Credential::Form, verify_email::submit),
+                get("/reset-password", Credential::Link, reset_password::show),
+                post("/reset-password", Credential::Form, reset_password::submit),
+                get("/invitation", Credential::Link, invitation::show),
+                post("/invitation", Credential::Form, invitation::submit),
+                get("/docs", Credential::Anybody, docs::show),
+            ],
+            sign_in::routes(),
+            mfa::routes(),
+            enrol::routes(),
+            consent::routes(),
+            choose::routes(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     )
-}
-
-fn stylesheet(text: &'static str) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-    ];
-    (headers, text).into_response()
 }
