@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod assets;
+mod brand;
 mod docs;
 mod invitation;
 mod reset_password;
