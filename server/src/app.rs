@@ -13,7 +13,10 @@ use crate::{
     feed::Hub,
     keyring::{self, KeyError, KeyRing, LOAD_INTERVAL},
     mailer::Mailer,
-    oauth::{clients::ClientCache, discovery, logos::Logos},
+    oauth::{
+        client_keys::ClientKeys, client_secret::Failures, clients::ClientCache, discovery,
+        logos::Logos,
+    },
     outgoing::Outgoing,
     published_keys,
     seal::Sealer,
@@ -50,6 +53,10 @@ pub struct App {
     pub keys: KeyRing,
     /// Held by whoever makes a signing key here.
     making: tokio::sync::Mutex<()>,
+    /// Where secrets of clients were wrong lately.
+    pub client_failures: Failures,
+    /// The keys of clients, fetched from where they are.
+    pub client_keys: ClientKeys,
     /// Argon2id.
     pub hasher: Hasher,
     /// Mail.
@@ -92,6 +99,8 @@ impl App {
             sealer: Sealer::new(&sealing_key).map_err(|error| error.to_string())?,
             keys,
             making: tokio::sync::Mutex::default(),
+            client_failures: Failures::default(),
+            client_keys: ClientKeys::default(),
             hasher: Hasher::start(&config.password)?,
             mailer,
             logos: Logos::default(),

@@ -222,6 +222,16 @@ pub async fn mint_userinfo(
     sign(&key, ID_TOKEN_TYPE, &claims)
 }
 
+/// Waits until there is a key for what `client` will be given: whoever spends something for tokens
+/// does not lose it for want of one.
+///
+/// # Errors
+/// As [`mint`].
+pub async fn await_keys(app: &App, client: &Client, now: Time) -> AuthResult<()> {
+    app.access_key(now).await.map_err(no_key)?;
+    app.key_of(client.id_token_algorithm(), now).await.map(drop).map_err(no_key)
+}
+
 impl Holder<'_> {
     fn client_id(&self) -> &str {
         match self {
