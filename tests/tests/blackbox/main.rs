@@ -9,6 +9,7 @@
 
 mod abuse;
 mod edge;
+mod oauth;
 mod operations;
 mod rail;
 mod tour;

@@ -1,0 +1,5 @@
+//! The authorization server.
+
+mod clients_command;
+mod discovery;
+mod registration;
