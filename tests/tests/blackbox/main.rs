@@ -11,6 +11,7 @@ mod abuse;
 mod edge;
 mod oauth;
 mod operations;
+mod pages;
 mod rail;
 mod tour;
 
