@@ -110,6 +110,15 @@ pub async fn count_registration(app: &App, origin: &Origin, now: Time) -> AuthRe
     count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
 }
 
+/// Counts one client that registers itself from this network.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_client_registration(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
+    let key = format!("client-net:{}", origin.network());
+    count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
+}
+
 /// Counts one password that is chosen by a mailed link, from this network: weighing and hashing
 /// one is dear.
 ///
@@ -156,6 +165,20 @@ pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<
     count(app, format!("enrol:{user_id}"), 10, WINDOW, now).await.map(drop)
 }
 
+/// What the budget of a client's secret is called, for callers from this network.
+#[must_use]
+pub fn client_secret_key(client_id: &str, origin: &Origin) -> String {
+    format!("client:{}:{}", sha256_hex(client_id.as_bytes()), origin.network())
+}
+
+/// Counts one secret at the budget of this name: see [`client_secret_key`].
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_client_secret(app: &App, key: String, now: Time) -> AuthResult<Counted> {
+    count(app, key, CLIENT_SECRETS, WINDOW, now).await
+}
+
 /// Counts one user code (RFC 8628 section 5.1) that this person typed, and from this network.
 ///
 /// # Errors
@@ -182,20 +205,6 @@ pub async fn count_user_code(
 pub async fn count_device(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
     let key = format!("device-net:{}", origin.network());
     count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
-}
-
-/// What the budget of a client's secret is called, for callers from this network.
-#[must_use]
-pub fn client_secret_key(client_id: &str, origin: &Origin) -> String {
-    format!("client:{}:{}", sha256_hex(client_id.as_bytes()), origin.network())
-}
-
-/// Counts one secret at the budget of this name: see [`client_secret_key`].
-///
-/// # Errors
-/// [`AuthError::TooMany`] when the budget is used up.
-pub async fn count_client_secret(app: &App, key: String, now: Time) -> AuthResult<Counted> {
-    count(app, key, CLIENT_SECRETS, WINDOW, now).await
 }
 
 async fn count(

@@ -158,7 +158,10 @@ pub fn json(status: StatusCode, body: &Value) -> Response {
 #[must_use]
 pub fn error(error: &OAuthError) -> Response {
     let row = logged(error);
-    let body = json!({ "error": row.code, "error_description": row.text });
+    let body = match error {
+        OAuthError::InvalidToken(None) => json!({}),
+        _ => json!({ "error": row.code, "error_description": row.text }),
+    };
     row.finish(json(row.status, &body))
 }
 
@@ -170,7 +173,8 @@ pub fn error_page(look: &Look, request_id: &str, error: &OAuthError) -> Response
     row.finish(page::page(row.status, &view))
 }
 
-fn logged(error: &OAuthError) -> Row {
+/// The row of a reason, which is logged.
+pub fn logged(error: &OAuthError) -> Row {
     let row = row(error);
     if row.status.is_server_error() {
         tracing::error!(code = row.code, cause = %error, "request failed");
@@ -179,6 +183,7 @@ fn logged(error: &OAuthError) -> Row {
     }
     row
 }
+
 /// The answer to a request, whatever came of it.
 #[must_use]
 pub fn end(result: Result<Response, OAuthError>) -> Response {

@@ -111,6 +111,25 @@ impl Body {
         }
     }
 
+    /// A list of strings that may be left out or null.
+    pub fn optional_strings(&mut self, name: &str) -> Option<Vec<String>> {
+        let texts = match self.take(name)? {
+            Value::Null => return None,
+            Value::Array(items) => items
+                .into_iter()
+                .map(|item| match item {
+                    Value::String(text) if !text.contains('\0') => Some(text),
+                    _ => None,
+                })
+                .collect::<Option<Vec<String>>>(),
+            _ => None,
+        };
+        if texts.is_none() {
+            self.problem(name, "must be a list of strings");
+        }
+        texts
+    }
+
     /// Notes a problem of a field.
     pub fn problem(&mut self, name: &str, message: &str) {
         self.problems.push((name.to_owned(), message.to_owned()));
