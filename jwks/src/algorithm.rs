@@ -34,6 +34,13 @@ impl Algorithm {
         }
     }
 
+    /// Whether the keys of both are of one type: RSA keys do not say themselves how they sign.
+    #[cfg(test)]
+    pub(crate) fn shares_keys(self, other: Self) -> bool {
+        let is_rsa = |one| matches!(one, Self::RS256 | Self::PS256);
+        self == other || (is_rsa(self) && is_rsa(other))
+    }
+
     pub(crate) const fn jose(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::ES256 => jsonwebtoken::Algorithm::ES256,

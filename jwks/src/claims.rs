@@ -88,6 +88,10 @@ pub struct AccessClaims {
     /// The person's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What userinfo is to say beyond what the scopes ask for: names of claims, space-separated
+    /// (OpenID Connect Core 1.0 section 5.5). A claim of our own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub userinfo_claims: String,
 }
 
 impl AccessClaims {
@@ -122,7 +126,7 @@ pub struct IdClaims {
     pub amr: Vec<String>,
     /// The session.
     pub sid: String,
-    /// Left half of the access token's SHA-256, base64url (section 3.1.3.6).
+    /// Left half of a digest of the access token, base64url (section 3.1.3.6).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_hash: Option<String>,
     /// Claims that were asked for by name (section 5.5); none of those above.

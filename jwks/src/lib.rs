@@ -14,6 +14,7 @@ mod decision;
 pub mod effective;
 pub mod facts;
 pub mod feed;
+pub mod foreign;
 pub mod key_set;
 pub mod policy;
 pub mod signing_key;

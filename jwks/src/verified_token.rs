@@ -49,10 +49,11 @@ enum Text {
     TenantId,
     Email,
     Name,
+    UserinfoClaims,
 }
 
 /// How many there are.
-const SINGLES: usize = Text::Name as usize + 1;
+const SINGLES: usize = Text::UserinfoClaims as usize + 1;
 
 impl VerifiedToken {
     /// Packs `claims`, whose signature the caller has verified.
@@ -79,6 +80,7 @@ impl VerifiedToken {
             claims.tenant_id.as_deref().unwrap_or_default(),
             claims.email.as_deref().unwrap_or_default(),
             claims.name.as_deref().unwrap_or_default(),
+            &claims.userinfo_claims,
         ];
         let lists = audiences.iter().chain(&claims.roles).chain(&claims.amr);
         let mut texts = String::new();
@@ -163,6 +165,11 @@ impl VerifiedToken {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.optional(Text::Name)
+    }
+
+    /// The names of the claims that userinfo is to say beyond what the scopes ask for.
+    pub fn userinfo_claims(&self) -> impl Iterator<Item = &str> {
+        self.single(Text::UserinfoClaims).split(' ').filter(|name| !name.is_empty())
     }
 
     /// Where it is good (`aud`).
@@ -349,6 +356,7 @@ mod tests {
             roles: Vec::new(),
             email: None,
             name: Some(name),
+            userinfo_claims: String::new(),
         };
         assert!(VerifiedToken::from_claims(&claims("x".repeat(65_000))).is_ok());
         let large = VerifiedToken::from_claims(&claims("x".repeat(66_000)));

@@ -4,13 +4,14 @@
 //! `crit`, and reads a clock of its own.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::DecodingKey;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, IgnoredAny},
 };
 
 use crate::{
-    Time,
+    Algorithm, Time,
     claims::{ACCESS_TOKEN_TYPE, AccessClaims},
     key_set::KeySet,
 };
@@ -101,44 +102,68 @@ pub fn verify_signed<C: DeserializeOwned>(
     typ: &str,
     token: &str,
 ) -> Result<C, TokenError> {
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(TokenError::Malformed);
-    }
-    let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-    let (header, claims) = message.split_once('.').ok_or(TokenError::Malformed)?;
-    // No part can hide a further dot: it is not in the alphabet.
-    let header: Header = read_json(&decode_base64url(header)?)?;
-    let claims = decode_base64url(claims)?;
-    decode_base64url(signature)?;
-
-    if !header.typ.is_some_and(|sent| is_type(&sent, typ)) {
+    let parts = Parts::of(token)?;
+    if !parts.header.typ.as_deref().is_some_and(|sent| is_type(sent, typ)) {
         return Err(TokenError::WrongType);
     }
-    if header.crit.is_some() {
+    if parts.header.crit.is_some() {
         return Err(TokenError::Critical);
     }
-    let key = header.kid.and_then(|kid| keys.find(&kid)).ok_or(TokenError::UnknownKey)?;
-    if header.alg != key.algorithm.as_str() {
+    let kid = parts.header.kid.as_deref();
+    let key = kid.and_then(|kid| keys.find(kid)).ok_or(TokenError::UnknownKey)?;
+    if parts.header.alg != key.algorithm.as_str() {
         return Err(TokenError::WrongAlgorithm);
     }
-    let algorithm = key.algorithm.jose();
-    jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.decoding, algorithm)
-        .ok()
-        .filter(|fits| *fits)
-        .ok_or(TokenError::BadSignature)?;
-    read_json(&claims)
+    parts.claims(key.algorithm, &key.decoding)
+}
+
+/// A compact JWS, taken apart and not yet believed.
+pub(crate) struct Parts<'t> {
+    pub(crate) header: Header,
+    message: &'t str,
+    signature: &'t str,
+    claims: Vec<u8>,
+}
+
+impl<'t> Parts<'t> {
+    pub(crate) fn of(token: &'t str) -> Result<Self, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::Malformed);
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, claims) = message.split_once('.').ok_or(TokenError::Malformed)?;
+        // No part can hide a further dot: it is not in the alphabet.
+        let header = read_json(&decode_base64url(header)?)?;
+        let claims = decode_base64url(claims)?;
+        decode_base64url(signature)?;
+        Ok(Self { header, message, signature, claims })
+    }
+
+    /// The claims, once the signature was found good.
+    pub(crate) fn claims<C: DeserializeOwned>(
+        &self,
+        algorithm: Algorithm,
+        key: &DecodingKey,
+    ) -> Result<C, TokenError> {
+        let message = self.message.as_bytes();
+        jsonwebtoken::crypto::verify(self.signature, message, key, algorithm.jose())
+            .ok()
+            .filter(|fits| *fits)
+            .ok_or(TokenError::BadSignature)?;
+        read_json(&self.claims)
+    }
 }
 
 /// What we read of a JOSE header (RFC 7515 section 4.1). `jwk`, `jku`, `x5u` and `x5c` are not
 /// here: a key is named by `kid` and by nothing else. A member that is here and comes twice is
 /// refused.
 #[derive(Deserialize)]
-struct Header {
-    alg: String,
-    typ: Option<String>,
-    kid: Option<String>,
+pub(crate) struct Header {
+    pub(crate) alg: String,
+    pub(crate) typ: Option<String>,
+    pub(crate) kid: Option<String>,
     #[serde(default, deserialize_with = "is_present")]
-    crit: Option<IgnoredAny>,
+    pub(crate) crit: Option<IgnoredAny>,
 }
 
 /// Present is present, even as `null`.
@@ -148,7 +173,7 @@ fn is_present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<IgnoredAny>,
 
 /// Whether `sent` is the media type `wanted`: in any case, with or without `application/` (RFC
 /// 7515 section 4.1.9).
-fn is_type(sent: &str, wanted: &str) -> bool {
+pub(crate) fn is_type(sent: &str, wanted: &str) -> bool {
     const PREFIX: &str = "application/";
     let name = match sent.split_at_checked(PREFIX.len()) {
         Some((prefix, name)) if prefix.eq_ignore_ascii_case(PREFIX) => name,
@@ -175,7 +200,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Algorithm, policy::Level, signing_key::SigningKey};
+    use crate::{policy::Level, signing_key::SigningKey};
 
     const ISSUER: &str = "https://id.example";
     const IAT: i64 = 1_800_000_000;

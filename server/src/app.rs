@@ -12,6 +12,8 @@ use crate::{
     feed::Hub,
     keyring::{self, KeyError, KeyRing, LOAD_INTERVAL},
     mailer::Mailer,
+    oauth::{client_keys::ClientKeys, client_secret::Failures, clients::ClientCache},
+    outgoing::Outgoing,
     published_keys,
     seal::Sealer,
     store::{IdentityStore, SessionStore},
@@ -45,10 +47,20 @@ pub struct App {
     pub sealer: Sealer,
     /// Signing keys.
     pub keys: KeyRing,
+    /// Held by whoever makes a signing key here.
+    making: tokio::sync::Mutex<()>,
+    /// Where secrets of clients were wrong lately.
+    pub client_failures: Failures,
+    /// The keys of clients, fetched from where they are.
+    pub client_keys: ClientKeys,
     /// Argon2id.
     pub hasher: Hasher,
     /// Mail.
     pub mailer: Mailer,
+    /// Clients that were read lately.
+    pub clients: ClientCache,
+    /// What is fetched from, and posted to, addresses that clients registered.
+    pub outgoing: Outgoing,
     /// Tokens already verified.
     pub verdicts: VerdictCache,
     /// The feed for edges.
@@ -77,8 +89,13 @@ impl App {
             data_dir,
             sealer: Sealer::new(&sealing_key).map_err(|error| error.to_string())?,
             keys,
+            making: tokio::sync::Mutex::default(),
+            client_failures: Failures::default(),
+            client_keys: ClientKeys::default(),
             hasher: Hasher::start(&config.password)?,
             mailer,
+            clients: ClientCache::new(identity.feed_changes()),
+            outgoing: Outgoing::new(&config.outgoing)?,
             verdicts: VerdictCache::new(VERDICTS),
             feed: Arc::new(Hub::new(identity.clone())),
             identity,
@@ -88,13 +105,14 @@ impl App {
         }))
     }
 
-    /// Makes sure of the signing keys, stores the sites of the configuration, and reads what is
+    /// Makes sure of the key that signs access tokens, stores the sites of the configuration, and reads what is
     /// kept in memory.
     ///
     /// # Errors
     /// [`KeyError`] when a store fails; everything may be tried again.
     pub async fn prepare(&self) -> Result<(), KeyError> {
-        self.renew_keys().await?;
+        self.load_keys().await?;
+        self.make_key(self.config.tokens.algorithm).await?;
         crate::configured_sites::store(self).await?;
         Ok(())
     }
@@ -107,7 +125,7 @@ impl App {
             tracing::warn!(%error, "not ready; trying again");
             tokio::time::sleep(RETRY).await;
         }
-        tokio::join!(self.follow_keys(), self.sweep());
+        tokio::join!(self.follow_keys(), self.make_keys(), self.sweep());
     }
 
     async fn sweep(&self) {
@@ -129,38 +147,88 @@ impl App {
         loop {
             // Either way the keys are looked at: somebody may have written, or a time has passed.
             drop(tokio::time::timeout(LOAD_INTERVAL, changes.changed()).await);
-            if let Err(error) = self.renew_keys().await {
+            if let Err(error) = self.load_keys().await {
                 tracing::warn!(%error, "the signing keys could not be read");
                 tokio::time::sleep(RETRY).await;
             }
         }
     }
 
-    /// Reads the keys anew, and makes the one that is due.
-    async fn renew_keys(&self) -> Result<(), KeyError> {
-        self.load_keys().await?;
+    /// Makes each key that is due: one of every algorithm, because clients register what their ID
+    /// tokens are signed with. Beside the requests, and beside the reading: RSA keys take a while.
+    async fn make_keys(&self) {
+        let mut changes = self.identity.feed_changes();
+        loop {
+            if let Err(error) = self.make_due_keys().await {
+                tracing::warn!(%error, "a signing key could not be made");
+                tokio::time::sleep(RETRY).await;
+            }
+            drop(tokio::time::timeout(LOAD_INTERVAL, changes.changed()).await);
+        }
+    }
+
+    /// Makes each key that is due now.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the store or the library fails; everything may be tried again.
+    pub async fn make_due_keys(&self) -> Result<(), KeyError> {
+        let wanted = self.config.tokens.algorithm;
+        self.make_key(wanted).await?;
+        for algorithm in Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != wanted) {
+            self.make_key(algorithm).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the key of this algorithm, if it is due.
+    async fn make_key(&self, algorithm: Algorithm) -> Result<(), KeyError> {
+        let tokens = &self.config.tokens;
+        if self.keys.due(tokens, algorithm, self.clock.now()).is_none() {
+            return Ok(());
+        }
+        // One at a time: whoever waited here finds that it has been made.
+        let _making = self.making.lock().await;
         let now = self.clock.now();
-        let Some(due) = self.keys.due(&self.config.tokens, now) else { return Ok(()) };
-        let (tokens, store) = (&self.config.tokens, &*self.identity);
+        let Some(due) = self.keys.due(tokens, algorithm, now) else { return Ok(()) };
         let event = |row: &KeyRow| keyring::unasked(row, now);
-        keyring::add_key(store, &self.sealer, tokens, tokens.algorithm, due, now, event).await?;
+        let store = &*self.identity;
+        keyring::add_key(store, &self.sealer, tokens, algorithm, due, now, event).await?;
         self.load_keys().await
     }
 
-    /// The key to sign with at `now`. Keys that were read too long ago are read anew before.
+    /// The key to sign access tokens with at `now`. Keys that were read too long ago are read anew
+    /// before.
     ///
     /// # Errors
     /// [`KeyError`] when no key signs, or the keys cannot be read.
-    pub async fn signing_key(
+    pub async fn access_key(&self, now: Time) -> Result<Arc<SigningKey>, KeyError> {
+        self.read_in_time().await?;
+        self.keys.signing_access(self.config.tokens.algorithm, now)
+    }
+
+    /// The key of just this algorithm, as [`Self::access_key`]. Whoever asks for the first one before
+    /// it is made waits for it.
+    ///
+    /// # Errors
+    /// [`KeyError`] when no key signs, or the keys cannot be read.
+    pub async fn key_of(
         &self,
         algorithm: Algorithm,
         now: Time,
     ) -> Result<Arc<SigningKey>, KeyError> {
-        let lead = Duration::from_secs(self.config.tokens.key_lead);
-        if !self.keys.is_current(lead, self.clock.now()) {
-            self.load_keys().await?;
+        self.read_in_time().await?;
+        match self.keys.signing(algorithm, now) {
+            Err(KeyError::Missing) => {
+                self.make_key(algorithm).await?;
+                self.keys.signing(algorithm, now)
+            }
+            found => found,
         }
-        self.keys.signing(algorithm, now)
+    }
+
+    async fn read_in_time(&self) -> Result<(), KeyError> {
+        let lead = Duration::from_secs(self.config.tokens.key_lead);
+        if self.keys.is_current(lead, self.clock.now()) { Ok(()) } else { self.load_keys().await }
     }
 
     /// Reads the keys anew, and keeps the public ones for a start without the store.

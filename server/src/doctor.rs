@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jwks::Time;
+use jwks::{Algorithm, Time};
 use url::Url;
 
 use crate::{
@@ -208,15 +208,17 @@ async fn look(identity: &dyn IdentityStore, now: Time) -> StoreResult<Vec<Proble
         ));
     }
     let keys = identity.list_signing_keys(now).await?;
-    if let Some(newest) = keys.iter().max_by_key(|key| key.published_at)
-        && now.since(newest.published_at) > KEY_AGE
-    {
-        let days = now.since(newest.published_at).as_secs() / (24 * 3600);
-        found.push(Problem::new(
-            "keys",
-            format!("the newest signing key is {days} days old"),
-            "signalbox keys rotate",
-        ));
+    for algorithm in Algorithm::ALL {
+        let published = keys.iter().filter(|key| key.algorithm == algorithm);
+        let Some(newest) = published.map(|key| key.published_at).max() else { continue };
+        if now.since(newest) > KEY_AGE {
+            let days = now.since(newest).as_secs() / (24 * 3600);
+            found.push(Problem::new(
+                "keys",
+                format!("the newest signing key for {algorithm} is {days} days old"),
+                &format!("signalbox keys rotate --algorithm {algorithm}"),
+            ));
+        }
     }
     Ok(found)
 }

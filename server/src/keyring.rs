@@ -11,6 +11,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use jwks::{
     Algorithm, Time,
     key_set::{JwkSet, KeySet},
@@ -67,6 +68,8 @@ struct Loaded {
 struct Ring {
     keys: Vec<Loaded>,
     published: Arc<KeySet>,
+    /// The published keys as a document, ready to be sent.
+    document: Bytes,
     /// When the store was asked for them.
     read_at: Option<Time>,
 }
@@ -82,7 +85,8 @@ impl KeyRing {
     #[must_use]
     pub fn remembering(keys: &JwkSet) -> Self {
         let published = Arc::new(KeySet::from_jwks(keys));
-        Self { ring: ArcSwap::from_pointee(Ring { published, ..Ring::default() }) }
+        let document = document(&published);
+        Self { ring: ArcSwap::from_pointee(Ring { published, document, ..Ring::default() }) }
     }
 
     /// Reads the keys anew.
@@ -113,12 +117,14 @@ impl KeyRing {
         }
         let jwks = JwkSet { keys: public };
         // Verdicts hang on the identity of the set: the same keys stay the same value.
-        let published = if held.published.to_jwks() == jwks {
-            held.published.clone()
+        let (published, document) = if held.published.to_jwks() == jwks {
+            (held.published.clone(), held.document.clone())
         } else {
-            Arc::new(KeySet::from_jwks(&jwks))
+            let published = Arc::new(KeySet::from_jwks(&jwks));
+            let document = document(&published);
+            (published, document)
         };
-        self.ring.store(Arc::new(Ring { keys, published, read_at: Some(now) }));
+        self.ring.store(Arc::new(Ring { keys, published, document, read_at: Some(now) }));
         Ok(())
     }
 
@@ -135,39 +141,69 @@ impl KeyRing {
         self.ring.load().read_at.is_some_and(|read_at| now.since(read_at) <= lead)
     }
 
-    /// The key that signs at `now`: the newest active one of `algorithm`; or, while that
-    /// algorithm's first one is still only published, the newest active one of any.
+    /// The same as a document, ready to be sent; empty while there is none.
+    #[must_use]
+    pub fn document(&self) -> Bytes {
+        self.ring.load().document.clone()
+    }
+
+    /// The key that signs at `now` what has to be signed by `algorithm`: the newest active one.
     ///
     /// # Errors
     /// [`KeyError::Missing`] when there is none.
     pub fn signing(&self, algorithm: Algorithm, now: Time) -> Result<Arc<SigningKey>, KeyError> {
-        let ring = self.ring.load();
-        let mut active = ring.keys.iter().rev().filter(|loaded| loaded.row.active_at <= now);
-        let newest = active.clone().next();
-        active
-            .find(|loaded| loaded.row.algorithm == algorithm)
-            .or(newest)
-            .map(|loaded| loaded.key.clone())
-            .ok_or(KeyError::Missing)
+        self.ring.load().signing(algorithm, now).ok_or(KeyError::Missing)
     }
 
-    /// The key that is to be made at `now`: the first of `tokens.algorithm`, or the successor of
-    /// one that has become as old as `tokens.key_rotation` allows.
-    #[must_use]
-    pub fn due(&self, tokens: &TokensSection, now: Time) -> Option<Due> {
+    /// The key that signs access tokens at `now`, where `algorithm` is asked for: while its first
+    /// key is still only published, one of the others that has been signing all along.
+    ///
+    /// # Errors
+    /// [`KeyError::Missing`] when there is none.
+    pub fn signing_access(
+        &self,
+        algorithm: Algorithm,
+        now: Time,
+    ) -> Result<Arc<SigningKey>, KeyError> {
         let ring = self.ring.load();
-        let newest = ring.keys.iter().rev().find(|key| key.row.algorithm == tokens.algorithm);
+        let wanted = [algorithm].into_iter().chain(Algorithm::ALL);
+        wanted.into_iter().find_map(|one| ring.signing(one, now)).ok_or(KeyError::Missing)
+    }
+
+    /// When a key of `algorithm` is to be made, if that is due at `now`: the first, or the successor
+    /// of one that has become as old as `tokens.key_rotation` allows.
+    #[must_use]
+    pub fn due(&self, tokens: &TokensSection, algorithm: Algorithm, now: Time) -> Option<Due> {
+        let ring = self.ring.load();
+        let newest = ring.keys.iter().rev().find(|key| key.row.algorithm == algorithm);
         let schedule = Duration::from_secs(tokens.key_rotation);
         let due = if newest.is_none() { Due::First } else { Due::Older(schedule) };
         let is_off = due != Due::First && schedule.is_zero();
         (!is_off && due.is_due(newest.map(|newest| &newest.row), now)).then_some(due)
     }
 
-    /// Whether there is a key that signs at `now`.
+    /// Whether there is a key that signs access tokens at `now`.
     #[must_use]
     pub fn is_ready(&self, algorithm: Algorithm, now: Time) -> bool {
-        self.signing(algorithm, now).is_ok()
+        self.signing_access(algorithm, now).is_ok()
     }
+}
+
+impl Ring {
+    fn signing(&self, algorithm: Algorithm, now: Time) -> Option<Arc<SigningKey>> {
+        let is_it =
+            |loaded: &&Loaded| loaded.row.algorithm == algorithm && loaded.row.active_at <= now;
+        self.keys.iter().rev().find(is_it).map(|loaded| loaded.key.clone())
+    }
+}
+
+/// The JWK Set (RFC 7517 section 5) of what is published; empty where nothing is.
+fn document(published: &KeySet) -> Bytes {
+    let jwks = published.to_jwks();
+    if jwks.keys.is_empty() {
+        return Bytes::new();
+    }
+    serde_json::to_vec(&jwks).unwrap_or_default().into()
 }
 
 fn sealed_name(kid: &str) -> String {
@@ -202,7 +238,10 @@ impl Due {
 
 /// Makes a signing key, if that is due, and publishes it as the successor of the newest of its
 /// algorithm. It signs after `tokens.key_lead`, and its predecessor stays published until the last
-/// token it can have signed is dead. The very first key of an installation signs at once.
+/// token it can have signed is dead. The first key of an algorithm signs at once: nothing was
+/// signed with that algorithm before, and whoever does not know a key asks for it. Only the first
+/// of `tokens.algorithm` on an installation that has keys waits: there is another one that signs
+/// access tokens meanwhile, which everybody knows.
 ///
 /// `Ok(None)`: it was not due, or another replica was faster, and its key is there now.
 ///
@@ -231,8 +270,9 @@ pub async fn add_key(
         .map_err(|error| KeyError::Library(error.to_string()))?;
     // A clock that is behind makes no successor that is older than its predecessor.
     let published_at = newest.map_or(now, |newest| now.max(newest.published_at));
-    let active_at =
-        if rows.is_empty() { now } else { published_at.plus(Duration::from_secs(tokens.key_lead)) };
+    let waits = newest.is_some() || (algorithm == tokens.algorithm && !rows.is_empty());
+    let lead = if waits { Duration::from_secs(tokens.key_lead) } else { Duration::ZERO };
+    let active_at = published_at.plus(lead);
     let longest = Duration::from_secs(tokens.access_ttl.max(tokens.id_ttl));
     let row = KeyRow {
         kid: key.kid().to_owned(),
@@ -312,22 +352,55 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_key_of_all_signs_at_once_and_every_other_after_the_lead() {
+    async fn the_first_key_of_an_algorithm_signs_at_once_and_every_other_after_the_lead() {
         let ground = Ground::new();
         let start = Time::from_secs(1_000_000);
         let lead = Duration::from_secs(ground.tokens.key_lead);
-        let first = ground.add(Algorithm::ES256, Due::First, start).await.unwrap();
-        assert_eq!(first.active_at, start);
-        // The first of another algorithm is as unknown to everybody as any successor.
-        for algorithm in [Algorithm::EdDSA, Algorithm::ES256] {
-            let next = ground.add(algorithm, Due::Now, start).await.unwrap();
-            assert_eq!(next.active_at, start.plus(lead));
+        for algorithm in [Algorithm::ES256, Algorithm::EdDSA] {
+            let first = ground.add(algorithm, Due::First, start).await.unwrap();
+            assert_eq!(first.active_at, start);
         }
+        let next = ground.add(Algorithm::ES256, Due::Now, start).await.unwrap();
+        assert_eq!(next.active_at, start.plus(lead));
         let ring = ground.ring(start).await;
-        let signing = |now| ring.signing(Algorithm::EdDSA, now).unwrap();
+        for algorithm in [Algorithm::ES256, Algorithm::EdDSA] {
+            assert_eq!(ring.signing(algorithm, start).unwrap().algorithm(), algorithm);
+        }
+        assert_eq!(ring.signing(Algorithm::ES256, start.plus(lead)).unwrap().kid(), next.kid);
+    }
+
+    #[tokio::test]
+    async fn the_first_key_of_a_new_access_algorithm_waits_while_another_signs() {
+        let mut ground = Ground::new();
+        let start = Time::from_secs(1_000_000);
+        let lead = Duration::from_secs(ground.tokens.key_lead);
+        let old = ground.add(Algorithm::ES256, Due::First, start).await.unwrap();
+        ground.tokens.algorithm = Algorithm::EdDSA;
+        let next = ground.add(Algorithm::EdDSA, Due::First, start).await.unwrap();
+        assert_eq!(next.active_at, start.plus(lead));
+        let ring = ground.ring(start).await;
         let just_before = start.plus(lead).minus(Duration::from_millis(1));
-        assert_eq!(signing(just_before).kid(), first.kid);
-        assert_eq!(signing(start.plus(lead)).algorithm(), Algorithm::EdDSA);
+        let signing = |now| ring.signing_access(Algorithm::EdDSA, now).unwrap();
+        assert_eq!(signing(just_before).kid(), old.kid);
+        assert_eq!(signing(start.plus(lead)).kid(), next.kid);
+        // What has to be of one algorithm is of no other.
+        let exact = ring.signing(Algorithm::EdDSA, just_before);
+        assert!(matches!(exact, Err(KeyError::Missing)));
+    }
+
+    #[tokio::test]
+    async fn the_document_that_is_sent_is_that_of_the_published_keys() {
+        let ground = Ground::new();
+        let now = Time::from_secs(1_000_000);
+        assert!(KeyRing::default().document().is_empty());
+        for algorithm in [Algorithm::ES256, Algorithm::EdDSA] {
+            ground.add(algorithm, Due::First, now).await.unwrap();
+            let ring = ground.ring(now).await;
+            let sent: JwkSet = serde_json::from_slice(&ring.document()).unwrap();
+            assert_eq!(sent, ring.published().to_jwks());
+        }
+        let remembered = KeyRing::remembering(&ground.ring(now).await.published().to_jwks());
+        assert_eq!(remembered.document(), ground.ring(now).await.document());
     }
 
     #[tokio::test]
@@ -350,15 +423,20 @@ mod tests {
         let start = Time::from_secs(1_000_000);
         let mut tokens = ground.tokens.clone();
         tokens.key_rotation = DAY.as_secs();
-        assert_eq!(ground.ring(start).await.due(&tokens, start), Some(Due::First));
+        assert_eq!(
+            ground.ring(start).await.due(&tokens, Algorithm::ES256, start),
+            Some(Due::First)
+        );
         ground.add(Algorithm::ES256, Due::First, start).await.unwrap();
         let ring = ground.ring(start).await;
-        assert_eq!(ring.due(&tokens, start.plus(DAY).minus(Duration::from_millis(1))), None);
-        assert_eq!(ring.due(&tokens, start.plus(DAY)), Some(Due::Older(DAY)));
+        assert_eq!(
+            ring.due(&tokens, Algorithm::ES256, start.plus(DAY).minus(Duration::from_millis(1))),
+            None
+        );
+        assert_eq!(ring.due(&tokens, Algorithm::ES256, start.plus(DAY)), Some(Due::Older(DAY)));
         tokens.key_rotation = 0;
-        assert_eq!(ring.due(&tokens, start.plus(1000 * DAY)), None);
-        tokens.algorithm = Algorithm::EdDSA;
-        assert_eq!(ring.due(&tokens, start), Some(Due::First));
+        assert_eq!(ring.due(&tokens, Algorithm::ES256, start.plus(1000 * DAY)), None);
+        assert_eq!(ring.due(&tokens, Algorithm::EdDSA, start), Some(Due::First));
     }
 
     #[tokio::test]

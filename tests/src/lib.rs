@@ -27,6 +27,7 @@ pub mod person;
 pub mod process;
 pub mod rail;
 pub mod raw;
+pub mod receiver;
 pub mod relying_party;
 pub mod smtp;
 pub mod stores;

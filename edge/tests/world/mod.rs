@@ -377,6 +377,7 @@ impl Issuer {
             roles: vec!["staff".into(), "ops".into()],
             email: Some("ann@example.test".into()),
             name: Some("Ann Örn".into()),
+            userinfo_claims: String::new(),
         }
     }
 

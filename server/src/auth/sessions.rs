@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// How long after the life of the last access token an ending is remembered.
-const GRACE: Duration = Duration::from_secs(60);
+pub const GRACE: Duration = Duration::from_secs(60);
 
 /// The ending of a session at `now`, remembered until its last access token is dead.
 #[must_use]

@@ -22,6 +22,9 @@ pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 /// How many devices' budgets all known devices of an account have together.
 const DEVICES_TOGETHER: u32 = 5;
 
+/// How many wrong secrets of one client may come from one network.
+const CLIENT_SECRETS: u32 = 20;
+
 /// A counted try, which can be given back.
 pub struct Counted {
     key: String,
@@ -151,6 +154,48 @@ pub async fn count_sent_code(
 /// [`AuthError::TooMany`] when the budget is used up.
 pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
     count(app, format!("enrol:{user_id}"), 10, WINDOW, now).await.map(drop)
+}
+
+/// What the budget of a client's secret is called, for callers from this network.
+#[must_use]
+pub fn client_secret_key(client_id: &str, origin: &Origin) -> String {
+    format!("client:{}:{}", sha256_hex(client_id.as_bytes()), origin.network())
+}
+
+/// Counts one secret at the budget of this name: see [`client_secret_key`].
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_client_secret(app: &App, key: String, now: Time) -> AuthResult<Counted> {
+    count(app, key, CLIENT_SECRETS, WINDOW, now).await
+}
+
+/// Counts one user code (RFC 8628 section 5.1) that this person typed, and from this network.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when either budget is used up.
+pub async fn count_user_code(
+    app: &App,
+    origin: &Origin,
+    user_id: Uuid,
+    now: Time,
+) -> AuthResult<[Counted; 2]> {
+    let limits = &app.config.limits;
+    let network = format!("ucode-net:{}", origin.network());
+    let network = count(app, network, limits.password_per_network, WINDOW, now).await?;
+    let person = format!("ucode:{user_id}");
+    let person = count(app, person, limits.code_per_factor, WINDOW, now).await?;
+    Ok([network, person])
+}
+
+/// Counts one device that asks to be let in, from this network: its client may be a public one, and
+/// anybody.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_device(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
+    let key = format!("device-net:{}", origin.network());
+    count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
 }
 
 async fn count(

@@ -14,7 +14,7 @@ use crate::{
     data_dir,
     domain::secret::{OpaqueToken, TokenKind},
     keyring::{GRACE, LEAST_LEAD},
-    mailer,
+    mailer, outgoing,
 };
 
 /// Passwords that examples and images use.
@@ -43,6 +43,7 @@ pub fn judge(config: &Config, part: Part) -> Vec<Problem> {
         judge.tokens(config);
         judge.password(config);
         judge.limits(config);
+        judge.outgoing(config);
         judge.telemetry(config);
         judge.sites(config);
     }
@@ -322,6 +323,24 @@ impl Judge {
             ("limits.codes_sent_per_network", limits.codes_sent_per_network, u32::MAX),
         ] {
             self.within(setting, value.into(), 1..=most.into());
+        }
+    }
+
+    fn outgoing(&mut self, config: &Config) {
+        for file in &config.outgoing.extra_ca {
+            if let Err(what) = outgoing::authorities(file) {
+                let remedy = "a PEM file with certificates that can be read";
+                self.add("outgoing.extra_ca", what, remedy);
+            }
+        }
+        for network in &config.outgoing.allow_private {
+            if network.prefix_len() == 0 {
+                self.add(
+                    "outgoing.allow_private",
+                    format!("`{network}` would open every network to whoever registers a client"),
+                    "the networks of your own clients, such as 10.1.2.0/24",
+                );
+            }
         }
     }
 
@@ -661,6 +680,17 @@ mod tests {
             settings(|config| config.edge.admin_listen = Some("127.0.0.1:8000".parse().unwrap())),
             ["edge.admin_listen"]
         );
+    }
+
+    #[test]
+    fn no_setting_opens_every_network_to_whoever_registers_a_client() {
+        for network in ["0.0.0.0/0", "::/0"] {
+            let allow = network.parse().unwrap();
+            let found = settings(|config| config.outgoing.allow_private = vec![allow]);
+            assert_eq!(found, ["outgoing.allow_private"], "{network}");
+        }
+        let found = settings(|config| config.outgoing.extra_ca = vec!["/nowhere/ca.pem".into()]);
+        assert_eq!(found, ["outgoing.extra_ca"]);
     }
 
     #[test]

@@ -359,6 +359,26 @@ mod tests {
     }
 
     #[test]
+    fn one_network_or_file_may_stand_without_brackets() {
+        let load = |text: &str| {
+            let variable = ("SIGNALBOX__OUTGOING__ALLOW_PRIVATE".to_owned(), text.to_owned());
+            load(None, [variable]).map(|config| config.outgoing.allow_private)
+        };
+        let network = |text: &str| text.parse::<ipnet::IpNet>().unwrap();
+        let loopback = [network("127.0.0.0/8"), network("::1/128")];
+        assert_eq!(load("127.0.0.0/8").unwrap(), loopback[..1]);
+        assert_eq!(load("127.0.0.0/8, ::1").unwrap(), loopback);
+        assert_eq!(load("['127.0.0.0/8', '::1/128']").unwrap(), loopback);
+        for bad in ["localhost", "['10.0.0.0/33']", "7", ""] {
+            let problems = load(bad).unwrap_err();
+            assert_eq!(problems[0].setting, "outgoing.allow_private", "{problems:?}");
+        }
+        let ca = ("SIGNALBOX__OUTGOING__EXTRA_CA".to_owned(), "/etc/ca.pem".to_owned());
+        let config = super::load(None, [ca]).unwrap();
+        assert_eq!(config.outgoing.extra_ca, [Path::new("/etc/ca.pem")]);
+    }
+
+    #[test]
     fn the_environment_overrules_the_file() {
         let file =
             Scratch::new("[server]\nlisten = \"127.0.0.1:1\"\n[tokens]\nid_ttl = 7\n", 0o600);

@@ -6,10 +6,12 @@ mod identity;
 mod limits;
 pub mod load;
 mod mail;
+mod outgoing;
 mod password;
 mod policy;
 mod problem;
 pub mod reference;
+mod registration;
 mod server;
 mod sessions;
 mod telemetry;
@@ -23,9 +25,11 @@ pub use self::edge::EdgeSection;
 pub use identity::IdentitySection;
 pub use limits::LimitsSection;
 pub use mail::MailSection;
+pub use outgoing::OutgoingSection;
 pub use password::PasswordSection;
 pub use policy::PolicySection;
 pub use problem::Problem;
+pub use registration::{RegistrationMode, RegistrationSection};
 pub use server::ServerSection;
 pub use sessions::SessionsSection;
 pub use telemetry::TelemetrySection;
@@ -53,6 +57,10 @@ pub struct Config {
     pub limits: LimitsSection,
     /// What is asked where no site says otherwise.
     pub policy: PolicySection,
+    /// What the server fetches from, or posts to, addresses that a client registered.
+    pub outgoing: OutgoingSection,
+    /// Clients that register themselves.
+    pub registration: RegistrationSection,
     /// Traces.
     pub telemetry: TelemetrySection,
     /// A site behind the edge; may stand there several times. They are stored at start; sites made by

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Config, load::SECRETS};
 
 /// Where the structs and enums are declared that settings are read into.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 16] = [
     include_str!("mod.rs"),
     include_str!("server.rs"),
     include_str!("edge.rs"),
@@ -19,6 +19,8 @@ const SOURCES: [&str; 14] = [
     include_str!("password.rs"),
     include_str!("limits.rs"),
     include_str!("policy.rs"),
+    include_str!("outgoing.rs"),
+    include_str!("registration.rs"),
     include_str!("telemetry.rs"),
     include_str!("../../../jwks/src/algorithm.rs"),
     include_str!("../../../jwks/src/policy.rs"),
@@ -240,6 +242,7 @@ impl Declared {
             "SocketAddr" => "address and port",
             "Url" => "URL",
             "IpNet" => "network",
+            "PathBuf" => "file",
             other => {
                 let values = self.enums.get(other).map(|values| values.join(", "));
                 return match (values, shape) {
@@ -250,7 +253,7 @@ impl Declared {
             }
         };
         match shape {
-            Shape::List if one == "network" => "list of networks".to_owned(),
+            Shape::List if ["network", "file"].contains(&one) => format!("list of {one}s"),
             Shape::List => format!("list of {one}"),
             Shape::One | Shape::Optional => one.to_owned(),
         }

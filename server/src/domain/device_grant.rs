@@ -27,6 +27,15 @@ pub struct DeviceGrant {
     pub expires_at: Time,
 }
 
+impl DeviceGrant {
+    /// Until when the device is told that its request is over (`expired_token`), and not that
+    /// there is none: for as long again as it lived.
+    #[must_use]
+    pub fn told_until(&self) -> Time {
+        self.expires_at.plus(self.expires_at.since(self.created_at))
+    }
+}
+
 /// What the person said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

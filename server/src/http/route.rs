@@ -69,6 +69,10 @@ pub enum Credential {
     Edge,
     /// A caller on this machine, while mail is captured.
     Loopback,
+    /// What an OAuth client is registered to show (RFC 6749 section 2.3).
+    Client,
+    /// An access token of a client, meant for this server, with the scope `openid`.
+    OpenIdToken,
 }
 
 impl Credential {
@@ -87,6 +91,8 @@ impl Credential {
             Self::Form => "form",
             Self::Edge => "edge",
             Self::Loopback => "loopback",
+            Self::Client => "client",
+            Self::OpenIdToken => "access token with openid",
         }
     }
 
@@ -234,6 +240,15 @@ where
     T: 'static,
 {
     Route::new(Method::POST, MethodFilter::POST, path, credential, handler)
+}
+
+/// A route for OPTIONS: what a page of another origin may ask here (Fetch, CORS preflight).
+pub fn options<H, T>(path: &'static str, credential: Credential, handler: H) -> Route
+where
+    H: Handler<T, Arc<App>>,
+    T: 'static,
+{
+    Route::new(Method::OPTIONS, MethodFilter::OPTIONS, path, credential, handler)
 }
 
 /// A route for DELETE.

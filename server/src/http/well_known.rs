@@ -1,12 +1,12 @@
 //! `/.well-known/jwks.json` (RFC 7517).
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use super::route::{Credential, Refusal, Surface, foreign, get, list, object};
@@ -31,16 +31,24 @@ pub fn surface() -> Surface {
 
 /// GET /.well-known/jwks.json
 async fn jwks(State(app): State<Arc<App>>) -> Response {
-    let keys = app.keys.published().to_jwks();
-    if keys.keys.is_empty() {
+    let keys = app.keys.document();
+    if keys.is_empty() {
         let headers = [(header::RETRY_AFTER, "1")];
         return (StatusCode::SERVICE_UNAVAILABLE, headers).into_response();
     }
-    let cache = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
     let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, cache.as_str()),
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, cache_control().clone()),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
     ];
-    (headers, serde_json::to_string(&keys).unwrap_or_default()).into_response()
+    (headers, keys).into_response()
+}
+
+/// For how long the answer may be kept.
+fn cache_control() -> &'static HeaderValue {
+    static VALUE: LazyLock<HeaderValue> = LazyLock::new(|| {
+        HeaderValue::try_from(format!("public, max-age={}", JWKS_MAX_AGE.as_secs()))
+            .unwrap_or(HeaderValue::from_static("public"))
+    });
+    &VALUE
 }

@@ -80,6 +80,9 @@ pub enum OAuthError {
     /// RFC 7591 section 3.2.2.
     #[error("invalid_client_metadata: {0}")]
     InvalidClientMetadata(Cow<'static, str>),
+    /// RFC 7591 section 3.2.2: we take nobody's word for a client.
+    #[error("unapproved_software_statement: {0}")]
+    UnapprovedSoftwareStatement(Cow<'static, str>),
     /// RFC 8628 section 3.5.
     #[error("authorization_pending")]
     AuthorizationPending,

@@ -1,10 +1,25 @@
 //! WHAT MAY THIS CLIENT DO: the authorization server (OAuth 2.x, OpenID Connect). Use cases only;
 //! `http/oauth` speaks the wire.
 
+pub mod audience;
+pub mod claims;
 pub mod client_auth;
+pub mod client_keys;
+pub mod client_secret;
 pub mod clients;
+pub mod device;
+pub mod end_session;
+pub mod engine;
 pub mod error;
+pub mod grant_end;
+pub mod grants;
+pub mod introspection;
+pub mod liveness;
+pub mod logout;
 pub mod params;
+pub mod revocation;
 pub mod scope;
+pub mod session_state;
+pub mod userinfo;
 
 pub use error::{OAuthError, OAuthResult};

@@ -435,7 +435,8 @@ pub trait IdentityStore: Send + Sync {
     }
 
     /// Puts `client` in the place of the one of its id, if that is of version `expected`
-    /// (`updated_at`). `created_at` stays. Where `cut_offs` are given they are written as
+    /// (`updated_at`). `created_at` stays, and `updated_at` is a millisecond after `expected` at
+    /// least, so that two changes of one instant are two versions. Where `cut_offs` are given they are written as
     /// [`Self::cut_off`] does. Wakes [`Self::feed_changes`] here and at every other server, so that
     /// nobody goes by an older version for long.
     async fn replace_client(
@@ -497,7 +498,7 @@ pub trait IdentityStore: Send + Sync {
 
     // ---- endings and the log ------------------------------------------------------------
 
-    /// Those of these endings that were written.
+    /// Those of these endings that were written, in the order they are named.
     async fn find_cut_offs(&self, named: &[(CutOffKind, String)]) -> StoreResult<Vec<CutOff>> {
         let _ = named;
         todo!()
@@ -555,8 +556,8 @@ pub trait IdentityStore: Send + Sync {
     async fn queue_errand(&self, errand: &ErrandRow) -> StoreResult<()>;
 
     /// Claims errands that are due at `now`, those due longest first, at most `limit`: each counts
-    /// one more attempt, and is due again at `lease_end` unless it is finished or deferred by
-    /// then. As they stand afterwards, in the order in which they were queued. Of any number of
+    /// one more attempt, waits for no session any more, and is due again at `lease_end` unless it
+    /// is finished or deferred by then. As they stand afterwards, in the order in which they were queued. Of any number of
     /// callers, one gets an errand.
     async fn claim_errands(
         &self,
@@ -608,12 +609,13 @@ pub trait IdentityStore: Send + Sync {
     /// The epoch of the feed and its newest sequence number (0: none).
     async fn feed_head(&self) -> StoreResult<(String, u64)>;
 
-    /// A value that changes whenever the feed may have grown, whoever wrote to it.
+    /// A value that changes whenever the feed may have grown or a client was changed, whoever did
+    /// it.
     fn feed_changes(&self) -> watch::Receiver<u64>;
 
     /// Forgets what nobody can ask for any more at `now`: endings whose `until` lies as far back
     /// as [`ENDINGS_KEPT`], and the oldest feed entries, up to the first that is younger than
-    /// [`FEED_KEPT`], but never the newest. At most [`SWEPT_AT_ONCE`] rows of a kind, so that no
+    /// [`FEED_KEPT`], but never the newest, and initial access tokens that are over. At most [`SWEPT_AT_ONCE`] rows of a kind, so that no
     /// act waits long behind it; how many rows went. Who comes to the feed from further back than
     /// its oldest entry takes a snapshot.
     async fn sweep(&self, now: Time) -> StoreResult<u64>;

@@ -227,7 +227,7 @@ pub trait SessionStore: Send + Sync {
     }
 
     /// Notes what the person said, and where they said yes that the client takes part in their
-    /// session. Exactly one caller decides; `false`: it was decided before, or there is no such
+    /// session; that is activity at `now`. Exactly one caller decides; `false`: it was decided before, or there is no such
     /// request or session.
     async fn decide_device(
         &self,
@@ -256,7 +256,8 @@ pub trait SessionStore: Send + Sync {
     // ---- what counts once -----------------------------------------------------------------
 
     /// Notes that what `key` names came, to be remembered until `until`. `issued_at`: when it was
-    /// made; where that is before this store's memory began, it counts as come.
+    /// made, by the clock it is judged by: earlier by as much as its maker's clock may be ahead. Where
+    /// that is before this store's memory began, it counts as come.
     async fn mark_once(
         &self,
         key: &SecretHash,

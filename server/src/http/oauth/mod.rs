@@ -3,7 +3,9 @@
 //! Every endpoint is reached at the root (what discovery names) and, where the contract says so, under
 //! `/api/v1/oauth2` too: two rows with one handler.
 
+pub mod answer;
 pub mod authorize;
+pub mod call;
 pub mod device;
 pub mod discovery;
 pub mod logout;

@@ -7,7 +7,7 @@ use axum::{extract::State, response::Response};
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::answer;
+use super::{answer, views::View};
 use crate::{
     app::App,
     domain::login::Outstanding,
@@ -24,6 +24,8 @@ struct Docs {
     issuer: String,
     chapters: Vec<Chapter>,
 }
+
+impl View for Docs {}
 
 /// A surface.
 struct Chapter {
@@ -130,6 +132,8 @@ fn asks(credential: Credential) -> &'static str {
         Credential::Link | Credential::Form => "mailed link",
         Credential::Edge => "edge credential",
         Credential::Loopback => "this machine",
+        Credential::Client => "client authentication",
+        Credential::OpenIdToken => "access token with the scope openid",
     }
 }
 

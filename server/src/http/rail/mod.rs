@@ -3,7 +3,6 @@
 mod answer;
 mod body;
 mod call;
-mod cookies;
 mod devices;
 mod mfa;
 mod recovery;

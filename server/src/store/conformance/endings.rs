@@ -86,3 +86,21 @@ pub(super) async fn every_kind_of_ending_is_in_the_snapshot_until_a_day_after_it
         assert_eq!(held, cuts[gone..], "at {now:?}");
     }
 }
+
+pub(super) async fn the_endings_that_were_written_are_found_as_they_are_named(pair: &Pair) {
+    let store = &*pair.identity;
+    let mut cuts: Vec<_> = (0..)
+        .zip(CutOffKind::ALL)
+        .map(|(place, kind)| cut_off(kind, "the same \"id\" ü", at(place), at(100 + place)))
+        .collect();
+    cuts.push(cut_off(CutOffKind::Token, "another", at(50), at(200)));
+    store.cut_off(&cuts, &event(Action::TokenRevoked)).await.unwrap();
+    cuts.reverse();
+    let mut named: Vec<_> = cuts.iter().map(|cut| (cut.kind, cut.id.clone())).collect();
+    assert_eq!(store.find_cut_offs(&named).await.unwrap(), cuts);
+    named.insert(1, (CutOffKind::Grant, "another".to_owned()));
+    named.insert(3, (CutOffKind::Session, "nobody's".to_owned()));
+    assert_eq!(store.find_cut_offs(&named).await.unwrap(), cuts);
+    assert_eq!(store.find_cut_offs(&named[..2]).await.unwrap(), cuts[..1]);
+    assert_eq!(store.find_cut_offs(&[]).await.unwrap(), []);
+}

@@ -2,15 +2,22 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use jwks::cutoff::CutOffKind;
 use uuid::Uuid;
 
 use super::{
     Pair, RACERS, race,
-    samples::{at, errand},
+    samples::{at, client, create, cut_off, errand, event, register, user},
 };
 use crate::{
-    domain::errand::ErrandRow,
-    store::{IdentityStore, identity::Backlog},
+    domain::{
+        audit::{Action, Event},
+        errand::ErrandRow,
+    },
+    store::{
+        IdentityStore,
+        identity::{Backlog, FactorChange, NewPassword},
+    },
 };
 
 async fn queue(store: &dyn IdentityStore, errands: &[&ErrandRow]) {
@@ -166,4 +173,150 @@ pub(super) async fn each_errand_is_claimed_by_one(pair: &Pair) {
     assert!(all.iter().all(|errand| errand.attempts == 1));
     assert_eq!(all.len(), wanted.len());
     assert_eq!(all.iter().map(|errand| errand.id).collect::<BTreeSet<_>>(), wanted);
+}
+
+/// An errand that waits for the end of session `sid`, due by itself at `due_at`.
+fn waiting(sid: Uuid, queued_at: u64, due_at: u64) -> ErrandRow {
+    ErrandRow { waits_for: Some(sid), ..errand(queued_at, due_at) }
+}
+
+/// Ends these sessions at `now`.
+async fn end(store: &dyn IdentityStore, sids: &[Uuid], now: u64) {
+    let cuts: Vec<_> = sids
+        .iter()
+        .map(|sid| cut_off(CutOffKind::Session, &sid.to_string(), at(now), at(5000)))
+        .collect();
+    let event = Event { at: at(now), ..event(Action::SessionRevoked) };
+    store.cut_off(&cuts, &event).await.unwrap();
+}
+
+pub(super) async fn an_errand_queued_again_stays_as_it_is(pair: &Pair) {
+    let store = &*pair.identity;
+    let first = errand(1, 10);
+    let again = ErrandRow {
+        sealed: b"another".to_vec(),
+        queued_at: at(2),
+        due_at: at(5),
+        attempts: 7,
+        expires_at: at(77),
+        waits_for: Some(Uuid::now_v7()),
+        ..first.clone()
+    };
+    queue(store, &[&first, &again]).await;
+    assert_eq!(claim(store, 9, 100).await, []);
+    assert_eq!(claim(store, 10, 100).await, [claimed(&first, 100)]);
+    queue(store, &[&again]).await;
+    assert_eq!(claim(store, 99, 200).await, []);
+}
+
+pub(super) async fn an_errand_waits_for_the_end_of_its_session(pair: &Pair) {
+    let store = &*pair.identity;
+    let [mine, others, unasked] = [(); 3].map(|()| Uuid::now_v7());
+    let (first, second) = (waiting(mine, 1, 1000), waiting(mine, 2, 1000));
+    let other = waiting(others, 3, 1000);
+    queue(store, &[&first, &second, &other]).await;
+    assert_eq!(store.errand_backlog().await.unwrap(), Backlog::default());
+    end(store, &[unasked], 50).await;
+    // Another kind of the same id is no session's end.
+    let person = cut_off(CutOffKind::User, &mine.to_string(), at(1), at(5000));
+    store.cut_off(&[person], &event(Action::PasswordChanged)).await.unwrap();
+    assert_eq!(claim(store, 99, 200).await, []);
+    end(store, &[mine], 100).await;
+    assert_eq!(store.errand_backlog().await.unwrap(), Backlog { waiting: 2, oldest: Some(at(1)) });
+    assert_eq!(claim(store, 99, 200).await, []);
+    let free = [first, second].map(|errand| ErrandRow { waits_for: None, ..errand });
+    assert_eq!(claim(store, 100, 200).await, free.map(|errand| claimed(&errand, 200)));
+    // The end that is written again does not make it due again.
+    end(store, &[mine], 110).await;
+    assert_eq!(claim(store, 199, 300).await, []);
+}
+
+pub(super) async fn an_errand_that_waits_is_due_at_its_own_time_too(pair: &Pair) {
+    let store = &*pair.identity;
+    let sid = Uuid::now_v7();
+    let errand = waiting(sid, 1, 50);
+    queue(store, &[&errand]).await;
+    assert_eq!(claim(store, 49, 100).await, []);
+    // Whoever claims it has it: it waits for nothing from then on.
+    let mine = ErrandRow { waits_for: None, ..claimed(&errand, 100) };
+    assert_eq!(claim(store, 50, 100).await, [mine.clone()]);
+    assert_eq!(store.errand_backlog().await.unwrap(), Backlog { waiting: 1, oldest: Some(at(1)) });
+    end(store, &[sid], 60).await;
+    assert_eq!(claim(store, 99, 200).await, []);
+    assert_eq!(claim(store, 100, 200).await, [claimed(&mine, 200)]);
+}
+
+pub(super) async fn an_errand_for_the_end_of_a_session_that_has_ended_is_due_at_once(pair: &Pair) {
+    let store = &*pair.identity;
+    let (ended, living) = (Uuid::now_v7(), Uuid::now_v7());
+    end(store, &[ended], 10).await;
+    let (late, early) = (waiting(ended, 20, 1000), waiting(ended, 30, 25));
+    let other = waiting(living, 21, 1000);
+    queue(store, &[&late, &other, &early]).await;
+    assert_eq!(store.errand_backlog().await.unwrap(), Backlog { waiting: 2, oldest: Some(at(20)) });
+    assert_eq!(claim(store, 19, 100).await, []);
+    let free = |errand| ErrandRow { waits_for: None, ..errand };
+    assert_eq!(claim(store, 20, 100).await, [claimed(&free(late), 100)]);
+    assert_eq!(claim(store, 25, 100).await, [claimed(&free(early), 100)]);
+    assert_eq!(claim(store, 99, 200).await, []);
+}
+
+pub(super) async fn every_act_that_ends_sessions_makes_what_waits_due(pair: &Pair) {
+    let (store, person) = (&*pair.identity, user("ada"));
+    create(store, &person).await;
+    register(store, &client("shop")).await;
+    let sids: [Uuid; 6] = std::array::from_fn(|_| Uuid::now_v7());
+    let waiting: Vec<_> = sids.iter().map(|sid| waiting(*sid, 1, 1000)).collect();
+    queue(store, &waiting.iter().collect::<Vec<_>>()).await;
+    let mut ends = sids
+        .into_iter()
+        .map(|sid| [cut_off(CutOffKind::Session, &sid.to_string(), at(10), at(5000))]);
+    let mut next = || ends.next().unwrap();
+    let act = || event(Action::SessionRevoked);
+    let epoch = person.factor_epoch;
+
+    store.cut_off(&next(), &act()).await.unwrap();
+    let password = NewPassword {
+        user_id: person.id,
+        hash: "hash".to_owned(),
+        expected_epoch: epoch,
+        proves_address: None,
+        invited: None,
+    };
+    assert!(store.change_password(&password, &next(), at(10), &act()).await.unwrap());
+    let change = FactorChange {
+        user_id: person.id,
+        expected_epoch: epoch + 1,
+        remove: Vec::new(),
+        add: Vec::new(),
+        codes: Vec::new(),
+    };
+    assert!(store.change_factors(&change, &next(), at(10), &act()).await.unwrap());
+    store.remove_devices(person.id, &[], &next(), &act()).await.unwrap();
+    let shop = client("shop");
+    store.replace_client(&shop, shop.updated_at, &next(), &act()).await.unwrap();
+    store.remove_client("shop", &next(), &act()).await.unwrap();
+
+    let due = store.claim_errands(act().at, at(100), 10).await.unwrap();
+    let ids =
+        |errands: &[ErrandRow]| errands.iter().map(|errand| errand.id).collect::<BTreeSet<_>>();
+    assert_eq!(ids(&due), ids(&waiting));
+}
+
+pub(super) async fn no_errand_misses_the_end_of_its_session(pair: &Pair) {
+    let store = &pair.identity;
+    let sids: Vec<Uuid> = (0..RACERS / 2).map(|_| Uuid::now_v7()).collect();
+    race(|number| {
+        let (store, sid) = (Arc::clone(store), sids[number / 2]);
+        async move {
+            if number % 2 == 0 {
+                queue(&*store, &[&waiting(sid, 1, 1000)]).await;
+            } else {
+                end(&*store, &[sid], 10).await;
+            }
+        }
+    })
+    .await;
+    let due = store.claim_errands(at(10), at(100), 1000).await.unwrap();
+    assert_eq!(due.len(), sids.len());
 }

@@ -10,13 +10,15 @@ use super::{
     log::assert_chained,
     race,
     samples::{
-        at, code, confirmation, create, cut_off, device, event, factor, key, membership,
-        pending_user, site, stored_factor, tenant, user, whole_log, written,
+        at, client, code, confirmation, consent, create, cut_off, device, event, factor, key,
+        membership, pending_user, register, site, stored_factor, tenant, user, whole_log, written,
     },
 };
 use crate::{
     domain::{
         audit::Action,
+        client::Client,
+        consent::Consent,
         device::TrustedDevice,
         tenant::Membership,
         user::{ADMIN_ROLE, User},
@@ -24,8 +26,8 @@ use crate::{
     store::{
         IdentityStore,
         identity::{
-            Confirmed, Consumed, Created, FactorChange, Guess, Joined, KeyAdded, NewPassword,
-            Registered, SitePut,
+            ClientChanged, Confirmed, Consumed, Created, FactorChange, Guess, Joined, KeyAdded,
+            NewPassword, Registered, SitePut,
         },
     },
 };
@@ -424,4 +426,68 @@ pub(super) async fn no_more_devices_are_trusted_than_kept(pair: &Pair) {
     })
     .await;
     assert_eq!(pair.identity.list_devices(person.id).await.unwrap().len(), 5);
+}
+
+pub(super) async fn a_client_is_registered_by_one(pair: &Pair) {
+    let got = race(|number| {
+        let store = Arc::clone(&pair.identity);
+        let client = Client { created_at: at(number as u64), ..client("shop") };
+        async move { store.create_client(&client, &event(Action::ClientCreated)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &true), 1);
+    assert_eq!(pair.identity.count_clients().await.unwrap(), 1);
+    assert_eq!(written(&*pair.identity).await, (1, 0));
+}
+
+pub(super) async fn a_removed_client_is_not_registered_again(pair: &Pair) {
+    let store = &*pair.identity;
+    register(store, &client("shop")).await;
+    let got = race(|number| {
+        let store = Arc::clone(&pair.identity);
+        async move {
+            if number == 0 {
+                store.remove_client("shop", &[], &event(Action::ClientRemoved)).await.unwrap();
+                return false;
+            }
+            store.create_client(&client("shop"), &event(Action::ClientCreated)).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &true), 0);
+    assert_eq!(store.find_client("shop").await.unwrap(), None);
+}
+
+pub(super) async fn a_version_of_a_client_is_replaced_by_one(pair: &Pair) {
+    let store = &*pair.identity;
+    register(store, &client("shop")).await;
+    let got = race(|number| {
+        let store = Arc::clone(&pair.identity);
+        let (mut new, expected) = (client("shop"), client("shop").updated_at);
+        new.metadata.client_name = Some(format!("name {number}"));
+        async move {
+            let act = event(Action::ClientUpdated);
+            store.replace_client(&new, expected, &[], &act).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &ClientChanged::Changed), 1);
+    assert_eq!(count(&got, &ClientChanged::Overtaken), RACERS - 1);
+    assert_eq!(written(store).await, (2, 0));
+}
+
+pub(super) async fn no_consent_is_lost(pair: &Pair) {
+    let (store, person) = (&*pair.identity, user("ada"));
+    create(store, &person).await;
+    register(store, &client("shop")).await;
+    race(|number| {
+        let store = Arc::clone(&pair.identity);
+        let scopes = vec![format!("scope {number:02}")];
+        let consent = Consent { scopes, ..consent(person.id, "shop") };
+        async move { store.grant_consent(&consent, &event(Action::ConsentGranted)).await.unwrap() }
+    })
+    .await;
+    let found = store.find_consent(person.id, "shop").await.unwrap().unwrap();
+    let all: Vec<_> = (0..RACERS).map(|number| format!("scope {number:02}")).collect();
+    assert_eq!(found.scopes, all);
 }

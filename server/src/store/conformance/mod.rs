@@ -9,7 +9,11 @@ use tokio::sync::Barrier;
 
 use super::{IdentityStore, SessionStore};
 
+mod authorizations;
+mod clients;
+mod consents;
 mod deployed;
+mod device_grants;
 mod devices;
 mod edges;
 mod embedded;
@@ -22,6 +26,7 @@ mod identity_races;
 mod keys;
 mod log;
 mod logins;
+mod marks;
 mod one_time;
 mod passwords;
 mod people;
@@ -145,10 +150,26 @@ macro_rules! instantiate {
                 who_joins_again_has_the_new_roles_since_the_first_time,
                 nobody_joins_what_is_not_there_or_is_their_own,
             ],
+            clients: [
+                a_client_comes_back_whole,
+                clients_are_listed_by_id_in_pages_and_counted,
+                an_id_of_a_client_is_given_once_for_ever,
+                a_client_is_replaced_from_the_version_it_was_judged_by,
+                two_changes_of_one_instant_are_two_versions,
+                a_removed_client_is_gone_with_its_consents,
+                a_follower_is_woken_when_a_client_changes,
+                an_initial_access_token_lives_until_its_end,
+            ],
+            consents: [
+                a_consent_comes_back_whole,
+                a_consent_is_added_to_what_was_given_before,
+                a_consent_needs_a_person_and_a_client,
+            ],
             endings: [
                 a_person_comes_with_the_endings_of_the_session_and_of_everything,
                 an_ending_takes_the_later_instants_and_the_feed_says_so,
                 every_kind_of_ending_is_in_the_snapshot_until_a_day_after_it_matters,
+                the_endings_that_were_written_are_found_as_they_are_named,
             ],
             log: [
                 events_come_back_whole_in_order_and_chained,
@@ -186,6 +207,12 @@ macro_rules! instantiate {
                 a_finished_errand_is_gone,
                 the_backlog_counts_what_is_not_finished,
                 each_errand_is_claimed_by_one,
+                an_errand_queued_again_stays_as_it_is,
+                an_errand_waits_for_the_end_of_its_session,
+                an_errand_that_waits_is_due_at_its_own_time_too,
+                an_errand_for_the_end_of_a_session_that_has_ended_is_due_at_once,
+                every_act_that_ends_sessions_makes_what_waits_due,
+                no_errand_misses_the_end_of_its_session,
             ],
             feed: [
                 an_empty_feed_has_an_epoch_and_ends_at_nought,
@@ -215,6 +242,9 @@ macro_rules! instantiate {
                 one_session_too_many_closes_the_one_begun_first,
                 sessions_that_are_over_or_of_others_are_not_counted,
                 a_session_that_begins_behind_the_others_is_opened_all_the_same,
+                a_session_without_a_family_comes_back_whole,
+                a_browser_holds_another_secret_after_a_new_proof,
+                only_the_browser_of_a_living_session_is_raised,
             ],
             refresh: [
                 a_live_token_is_rotated_again_and_again,
@@ -232,6 +262,35 @@ macro_rules! instantiate {
                 an_unknown_person_session_or_family_is_unknown,
                 the_families_of_a_session_live_side_by_side,
                 a_family_needs_a_session,
+                a_live_token_is_found_as_it_stands,
+                a_removed_family_is_gone_and_others_stay,
+                a_family_in_the_place_of_another_has_what_was_granted_to_it,
+            ],
+            authorizations: [
+                an_authorization_request_comes_back_whole,
+                a_newer_state_of_a_request_takes_the_place_of_the_older,
+                a_request_of_one_kind_is_none_of_another,
+                an_authorization_request_is_consumed_once,
+                an_authorization_request_does_not_exist_from_its_end_on,
+                a_code_comes_back_whole,
+                a_code_notes_that_its_client_takes_part_once,
+                a_code_needs_a_session,
+                a_code_is_redeemed_once_and_remembered,
+                a_code_that_nobody_redeemed_is_unknown_from_its_end_on,
+            ],
+            device_grants: [
+                a_device_that_asks_comes_back_whole,
+                a_user_code_is_one_devices_while_that_lives,
+                a_device_hears_what_the_person_said,
+                a_device_code_is_its_clients_alone,
+                the_client_takes_part_in_the_session_of_whoever_said_yes,
+                a_device_is_decided_about_once_and_in_time,
+                a_device_that_polls_too_soon_has_to_wait_longer,
+                a_device_is_told_that_its_time_is_over,
+            ],
+            marks: [
+                what_was_marked_comes_again_until_it_is_forgotten,
+                what_is_over_when_it_is_marked_is_not_remembered,
             ],
             logins: [
                 half_a_sign_in_comes_back_whole,
@@ -284,6 +343,10 @@ macro_rules! instantiate {
                 a_tenant_is_made_by_one,
                 a_tenant_is_joined_once,
                 no_more_devices_are_trusted_than_kept,
+                a_client_is_registered_by_one,
+                a_removed_client_is_not_registered_again,
+                a_version_of_a_client_is_replaced_by_one,
+                no_consent_is_lost,
             ],
             session_races: [
                 a_rotated_token_leaves_one_live_leaf,
@@ -292,6 +355,14 @@ macro_rules! instantiate {
                 a_one_time_token_is_consumed_by_one,
                 no_more_tries_are_counted_than_allowed,
                 no_more_sessions_live_than_are_kept,
+                an_authorization_request_is_consumed_by_one,
+                a_code_is_redeemed_by_one,
+                every_client_of_a_session_is_noted_once,
+                a_user_code_is_given_to_one,
+                a_device_is_decided_about_by_one,
+                the_yes_to_a_device_is_heard_by_one,
+                what_counts_once_counts_for_one,
+                a_browser_is_raised_by_one,
             ],
         }
     };

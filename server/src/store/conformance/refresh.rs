@@ -10,7 +10,7 @@ use super::{
     samples::{SESSION_LIFE, TOKEN_LIFE, WINDOW, at, family, hash, rotation, secs, session},
 };
 use crate::{
-    domain::session::{NewFamily, RefreshedSession, Rotated, Rotation, Session},
+    domain::session::{LiveRefresh, NewFamily, RefreshedSession, Rotated, Rotation, Session},
     store::SessionStore,
 };
 
@@ -265,4 +265,80 @@ pub(super) async fn a_family_needs_a_session(pair: &Pair) {
     assert!(!signed.store.add_family(user_id, sid, &lost, at(1)).await.unwrap());
     let of_lost = rotation(&signed.session, &lost, "u0", "u1");
     assert_eq!(signed.store.rotate_refresh(&of_lost, at(2)).await.unwrap(), Rotated::Unknown);
+}
+
+pub(super) async fn a_live_token_is_found_as_it_stands(pair: &Pair) {
+    let signed = Signed::in_to(pair).await;
+    let Session { user_id, sid, .. } = signed.session;
+    let find = async |token: &str, now| {
+        signed.store.find_refresh(user_id, sid, signed.family.id, &hash(token), now).await.unwrap()
+    };
+    let live = |now: Time, expires_at| LiveRefresh {
+        session: Session { last_active_at: now, ..signed.session.clone() },
+        client_id: signed.family.client_id.clone(),
+        scope: signed.family.scope.clone(),
+        granted: signed.family.granted.clone(),
+        expires_at,
+    };
+    let ends = signed.family.expires_at;
+    // To look at it is no activity.
+    for _ in 0..2 {
+        assert_eq!(find("t0", at(9)).await, Some(live(at(1), ends)));
+    }
+    assert_eq!(find("never issued", at(9)).await, None);
+    assert_eq!(find("t0", ends.minus(MILLISECOND)).await, Some(live(at(1), ends)));
+    assert_eq!(find("t0", ends).await, None);
+    assert!(matches!(signed.rotate("t0", "t1", at(10)).await, Rotated::Fresh(_)));
+    // A spent token may be rotated once more, but it is not live.
+    assert_eq!(find("t0", at(11)).await, None);
+    assert_eq!(find("t1", at(11)).await, Some(live(at(10), at(10).plus(TOKEN_LIFE))));
+    let (id, hash) = (signed.family.id, hash("t1"));
+    for (user_id, sid, id) in
+        [(Uuid::new_v4(), sid, id), (user_id, Uuid::now_v7(), id), (user_id, sid, Uuid::new_v4())]
+    {
+        let found = signed.store.find_refresh(user_id, sid, id, &hash, at(11)).await.unwrap();
+        assert_eq!(found, None);
+    }
+    signed.store.close_session(user_id, sid).await.unwrap();
+    assert_eq!(find("t1", at(12)).await, None);
+}
+
+pub(super) async fn a_removed_family_is_gone_and_others_stay(pair: &Pair) {
+    let signed = Signed::in_to(pair).await;
+    let Session { user_id, sid, .. } = signed.session;
+    // Of the same client, without scopes and without a grant.
+    let bare = NewFamily { scope: String::new(), granted: None, ..family("u0") };
+    assert!(signed.store.add_family(user_id, sid, &bare, at(1)).await.unwrap());
+    let remove =
+        async |user_id, sid, id| signed.store.remove_family(user_id, sid, id).await.unwrap();
+    let id = signed.family.id;
+    assert!(!remove(Uuid::new_v4(), sid, id).await);
+    assert!(!remove(user_id, Uuid::now_v7(), id).await);
+    assert!(!remove(user_id, sid, Uuid::new_v4()).await);
+    assert!(matches!(signed.rotate("t0", "t1", at(2)).await, Rotated::Fresh(_)));
+    assert!(remove(user_id, sid, id).await);
+    assert!(!remove(user_id, sid, id).await);
+    for token in ["t0", "t1", "never issued"] {
+        assert_eq!(signed.rotate(token, "t2", at(3)).await, Rotated::Unknown);
+    }
+    assert!(signed.is_open(at(3)).await);
+    let of_bare = rotation(&signed.session, &bare, "u0", "u1");
+    let rotated = signed.store.rotate_refresh(&of_bare, at(3)).await.unwrap();
+    let expected =
+        RefreshedSession { scope: String::new(), granted: None, ..signed.refreshed(at(3)) };
+    assert_eq!(rotated, Rotated::Fresh(expected));
+}
+
+pub(super) async fn a_family_in_the_place_of_another_has_what_was_granted_to_it(pair: &Pair) {
+    let signed = Signed::in_to(pair).await;
+    let Session { user_id, sid, ref proof, .. } = signed.session;
+    // The same name: nothing of the old one is left in it.
+    let bare = NewFamily { granted: None, ..signed.family.clone() };
+    signed.store.raise_session(user_id, sid, proof, &bare, at(1)).await.unwrap();
+    let expected = RefreshedSession { granted: None, ..signed.refreshed(at(2)) };
+    assert_eq!(signed.rotate("t0", "t1", at(2)).await, Rotated::Fresh(expected));
+    let granted = signed.family.granted.clone();
+    let again = NewFamily { hash: hash("v0"), granted, ..bare };
+    signed.store.raise_session(user_id, sid, proof, &again, at(3)).await.unwrap();
+    assert_eq!(signed.rotate("v0", "v1", at(4)).await, Rotated::Fresh(signed.refreshed(at(4))));
 }

@@ -14,7 +14,13 @@ use uuid::Uuid;
 use crate::{
     domain::{
         audit::{Action, AuditRow, Event},
+        authorization::{
+            AuthorizationRequest, ClaimRequest, ClaimsRequest, Code, Granted, Prompt, ResponseMode,
+        },
+        client::{ApplicationType, Client, ClientAuthMethod, Metadata, Registrar},
+        consent::Consent,
         device::TrustedDevice,
+        device_grant::{DeviceDecision, DeviceGrant},
         edge::EdgeRow,
         errand::ErrandRow,
         factor::{BackupCode, Factor},
@@ -345,8 +351,8 @@ pub(crate) fn session(user_id: Uuid) -> Session {
         ip: "2001:db8::2".to_owned(),
         user_agent: "Agent/2 \"\\ „ü“".to_owned(),
         device: "Firefox on Linux".to_owned(),
-        browser: None,
-        clients: Vec::new(),
+        browser: Some(hash("browser")),
+        clients: vec!["first".to_owned(), "a \"quoted\" /client/ „ü“".to_owned()],
     }
 }
 
@@ -358,7 +364,168 @@ pub(crate) fn family(token: &str) -> NewFamily {
         scope: "openid offline_access".to_owned(),
         hash: hash(token),
         expires_at: at(0).plus(TOKEN_LIFE),
-        granted: None,
+        granted: Some(granted()),
+    }
+}
+
+/// What was granted to a client.
+pub(crate) fn granted() -> Granted {
+    let wanted = ClaimRequest {
+        essential: true,
+        value: Some(json!({ "numbers": [1, 2.5, null], "empty": [] })),
+        values: vec![json!("a \"quoted\" ü"), json!([])],
+    };
+    Granted {
+        grant_id: Uuid::from_u128(7),
+        proof: Proof {
+            acr: Level::PhishingResistant,
+            amr: vec!["hwk".to_owned(), "user".to_owned()],
+            auth_time: at(0).minus(secs(3)),
+            device_at: Some(at(0).minus(secs(4))),
+        },
+        resource: vec!["https://api.example/ü".to_owned(), "urn:other".to_owned()],
+        claims: ClaimsRequest {
+            userinfo: [("email".to_owned(), None), ("name".to_owned(), Some(wanted.clone()))]
+                .into(),
+            id_token: [("acr".to_owned(), Some(wanted))].into(),
+        },
+        id_sid: Uuid::from_u128(8),
+    }
+}
+
+/// A client of this id, as whole as one can be.
+pub(crate) fn client(client_id: &str) -> Client {
+    let text = |text: &str| Some(format!("{text} of {client_id} \"ü\\\""));
+    let texts = |one: &str, other: &str| vec![one.to_owned(), other.to_owned()];
+    Client {
+        client_id: client_id.to_owned(),
+        secret: Some(hash("secret")),
+        registration_token: Some(hash("registration")),
+        registrar: Registrar::Itself,
+        metadata: Metadata {
+            redirect_uris: texts("https://client.example/cb?a=b", "http://127.0.0.1/cb"),
+            token_endpoint_auth_method: ClientAuthMethod::PrivateKeyJwt,
+            token_endpoint_auth_signing_alg: Some(Algorithm::ES256),
+            grant_types: texts("authorization_code", "refresh_token"),
+            response_types: vec!["code".to_owned()],
+            client_name: text("name"),
+            client_uri: text("home"),
+            logo_uri: text("logo"),
+            policy_uri: text("policy"),
+            tos_uri: text("terms"),
+            scope: Some("openid profile".to_owned()),
+            contacts: texts("ada@example.com", "bob@example.com"),
+            jwks_uri: text("keys"),
+            jwks: Some(json!({ "keys": [{ "kty": "EC", "numbers": [1, 2.5, null, []] }] })),
+            software_id: text("software"),
+            software_version: text("version"),
+            application_type: ApplicationType::Native,
+            id_token_signed_response_alg: Some(Algorithm::PS256),
+            userinfo_signed_response_alg: Some(Algorithm::EdDSA),
+            default_max_age: Some(3600),
+            require_auth_time: true,
+            default_acr_values: texts("urn:one", "urn:two"),
+            initiate_login_uri: text("begin"),
+            post_logout_redirect_uris: texts("https://client.example/out", "app:/out"),
+            backchannel_logout_uri: text("back"),
+            backchannel_logout_session_required: true,
+            frontchannel_logout_uri: text("front"),
+            frontchannel_logout_session_required: true,
+            require_pushed_authorization_requests: true,
+            require_pkce: true,
+            first_party: true,
+            audiences: texts("https://api.example", "urn:other"),
+            access_token_ttl: Some(60),
+            id_token_ttl: Some(61),
+            refresh_token_ttl: Some(62),
+        },
+        created_at: at(20),
+        updated_at: at(21),
+    }
+}
+
+/// Registers the client.
+pub(crate) async fn register(store: &dyn IdentityStore, client: &Client) {
+    assert!(store.create_client(client, &event(Action::ClientCreated)).await.unwrap());
+}
+
+/// What the person allowed the client.
+pub(crate) fn consent(user_id: Uuid, client_id: &str) -> Consent {
+    let texts = |one: &str, other: &str| vec![one.to_owned(), other.to_owned()];
+    Consent {
+        user_id,
+        client_id: client_id.to_owned(),
+        scopes: texts("email", "openid"),
+        claims: texts("birthdate", "zoneinfo"),
+        resources: texts("https://api.example", "urn:ü \"other\""),
+        created_at: at(22),
+        granted_at: at(23),
+    }
+}
+
+/// An authorization request that came at [`at`]`(0)` and lives for ten minutes.
+pub(crate) fn authorization() -> AuthorizationRequest {
+    AuthorizationRequest {
+        client_id: "client „ü“".to_owned(),
+        redirect_uri: "https://client.example/cb?a=b".to_owned(),
+        names_redirect_uri: true,
+        response_mode: ResponseMode::FormPost,
+        state: Some("a state \"ü\" \\ \u{1f511}".repeat(20)),
+        scope: "openid email".to_owned(),
+        nonce: Some("nonce".to_owned()),
+        pkce: Some("S256 challenge".to_owned()),
+        prompt: vec![Prompt::Login, Prompt::SelectAccount],
+        max_age: Some(0),
+        acr_values: vec!["urn:one".to_owned(), "urn:two".to_owned()],
+        claims: granted().claims,
+        login_hint: Some("Ada@example.com".to_owned()),
+        subject_hint: Some(Uuid::from_u128(9)),
+        ui_locales: vec!["de-AT".to_owned(), "ar".to_owned()],
+        resource: granted().resource,
+        pushed: Some(hash("pushed")),
+        chosen: Some(Uuid::from_u128(10)),
+        is_done: true,
+        created_at: at(0),
+        expires_at: at(0).plus(secs(600)),
+    }
+}
+
+/// A code of the session, issued at [`at`]`(5)`, that lives for a minute.
+pub(crate) fn authorization_code(session: &Session, client_id: &str) -> Code {
+    Code {
+        client_id: client_id.to_owned(),
+        redirect_uri: "https://client.example/cb?a=b".to_owned(),
+        names_redirect_uri: true,
+        user_id: session.user_id,
+        sid: session.sid,
+        scope: "openid \"ü\"".to_owned(),
+        nonce: Some("nonce".to_owned()),
+        pkce: Some("S256 challenge".to_owned()),
+        granted: granted(),
+        issued_at: at(5),
+        expires_at: at(5).plus(secs(60)),
+    }
+}
+
+/// A device of this code and user code, that asked at [`at`]`(0)` and lives for ten minutes.
+pub(crate) fn device_grant(device_code: &str, user_code: &str) -> DeviceGrant {
+    DeviceGrant {
+        hash: hash(device_code),
+        user_code: user_code.to_owned(),
+        client_id: "tv".to_owned(),
+        scope: "openid \"ü\"".to_owned(),
+        resource: granted().resource,
+        created_at: at(0),
+        expires_at: at(0).plus(secs(600)),
+    }
+}
+
+/// The yes of the person of this session.
+pub(crate) fn allowed(session: &Session) -> DeviceDecision {
+    DeviceDecision::Allowed {
+        user_id: session.user_id,
+        sid: session.sid,
+        granted: Box::new(granted()),
     }
 }
 

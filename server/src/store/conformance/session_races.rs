@@ -6,11 +6,19 @@ use uuid::Uuid;
 
 use super::{
     Pair, RACERS, count, race,
-    samples::{at, family, hash, login, one_time, rotation, secs, session},
+    samples::{
+        allowed, at, authorization, authorization_code, device_grant, family, hash, login,
+        one_time, rotation, secs, session,
+    },
 };
-use crate::domain::{
-    one_time::Purpose,
-    session::{Rotated, Session},
+use crate::{
+    domain::{
+        authorization::{Redeemed, RequestKind},
+        device_grant::{DeviceDecision, Polled},
+        one_time::Purpose,
+        session::{Rotated, Session},
+    },
+    store::{SessionStore, sessions::Marked},
 };
 
 /// The successor of racer `number` dies at `at(0)` plus this; each at another instant.
@@ -137,4 +145,117 @@ pub(super) async fn no_more_sessions_live_than_are_kept(pair: &Pair) {
     let living = pair.sessions.list_sessions(owner, at(100)).await.unwrap();
     assert_eq!(living.len(), KEPT);
     assert!(living.iter().all(|session| !closed.contains(&session.sid)));
+}
+
+/// An open session.
+async fn opened(store: &dyn SessionStore) -> Session {
+    let session = session(Uuid::new_v4());
+    store.open_session(&session, Some(&family("token")), 100).await.unwrap();
+    session
+}
+
+pub(super) async fn an_authorization_request_is_consumed_by_one(pair: &Pair) {
+    let store = &pair.sessions;
+    let (kind, name) = (RequestKind::Pushed, hash("pushed"));
+    store.keep_request(kind, &name, &authorization()).await.unwrap();
+    let got = race(|_| {
+        let store = Arc::clone(store);
+        async move { store.consume_request(kind, &name, at(1)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &Some(authorization())), 1);
+    assert_eq!(count(&got, &None), RACERS - 1);
+}
+
+pub(super) async fn a_code_is_redeemed_by_one(pair: &Pair) {
+    let store = &pair.sessions;
+    let code = authorization_code(&opened(&**store).await, "shop");
+    assert!(store.issue_code(&hash("code"), &code).await.unwrap());
+    let got = race(|_| {
+        let store = Arc::clone(store);
+        async move { store.redeem_code(&hash("code"), at(90_000), at(6)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &Redeemed::Redeemed(Box::new(code.clone()))), 1);
+    assert_eq!(count(&got, &Redeemed::Spent(Box::new(code))), RACERS - 1);
+}
+
+pub(super) async fn every_client_of_a_session_is_noted_once(pair: &Pair) {
+    let store = &pair.sessions;
+    let session = opened(&**store).await;
+    race(|number| {
+        let (store, name) = (Arc::clone(store), hash(&format!("code {number}")));
+        let code = authorization_code(&session, &format!("client {}", number % 8));
+        async move { assert!(store.issue_code(&name, &code).await.unwrap()) }
+    })
+    .await;
+    let found = store.find_session(session.user_id, session.sid, at(6)).await.unwrap().unwrap();
+    let mut noted = found.clients[session.clients.len()..].to_vec();
+    noted.sort();
+    assert_eq!(noted, (0..8).map(|number| format!("client {number}")).collect::<Vec<_>>());
+}
+
+pub(super) async fn a_user_code_is_given_to_one(pair: &Pair) {
+    let got = race(|number| {
+        let store = Arc::clone(&pair.sessions);
+        let device = device_grant(&format!("device {number}"), "BCDFGHJK");
+        async move { store.begin_device(&device).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &true), 1);
+}
+
+pub(super) async fn a_device_is_decided_about_by_one(pair: &Pair) {
+    let store = &pair.sessions;
+    let session = opened(&**store).await;
+    assert!(store.begin_device(&device_grant("device", "BCDFGHJK")).await.unwrap());
+    let got = race(|number| {
+        let store = Arc::clone(store);
+        let decision = if number % 2 == 0 { allowed(&session) } else { DeviceDecision::Denied };
+        async move { store.decide_device("BCDFGHJK", &decision, at(1)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &true), 1);
+}
+
+pub(super) async fn the_yes_to_a_device_is_heard_by_one(pair: &Pair) {
+    let store = &pair.sessions;
+    let session = opened(&**store).await;
+    let device = device_grant("device", "BCDFGHJK");
+    assert!(store.begin_device(&device).await.unwrap());
+    assert!(store.decide_device("BCDFGHJK", &allowed(&session), at(1)).await.unwrap());
+    let got = race(|_| {
+        let (store, interval) = (Arc::clone(store), secs(5));
+        async move { store.poll_device(&hash("device"), "tv", interval, at(2)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &Polled::Allowed(Box::new(device), allowed(&session))), 1);
+    assert_eq!(count(&got, &Polled::Unknown), RACERS - 1);
+}
+
+pub(super) async fn what_counts_once_counts_for_one(pair: &Pair) {
+    let got = race(|_| {
+        let store = Arc::clone(&pair.sessions);
+        async move { store.mark_once(&hash("assertion"), at(1), at(100), at(2)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &Marked::First), 1);
+    assert_eq!(count(&got, &Marked::Again), RACERS - 1);
+}
+
+pub(super) async fn a_browser_is_raised_by_one(pair: &Pair) {
+    let store = &pair.sessions;
+    let session = opened(&**store).await;
+    let got = race(|number| {
+        let (store, session) = (Arc::clone(store), session.clone());
+        let (presented, renewed) = (hash("browser"), hash(&format!("renewed {number}")));
+        async move {
+            let Session { user_id, sid, proof, .. } = session;
+            store.raise_browser(user_id, sid, &presented, &proof, &renewed, at(2)).await.unwrap()
+        }
+    })
+    .await;
+    let raised: Vec<_> = got.into_iter().flatten().collect();
+    let found = store.find_session(session.user_id, session.sid, at(3)).await.unwrap().unwrap();
+    assert_eq!(raised, [found]);
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     Pair,
-    samples::{SESSION_LIFE, at, family, rotation, secs, session},
+    samples::{SESSION_LIFE, at, family, hash, rotation, secs, session},
 };
 use crate::{
     domain::session::{NewFamily, Proof, Rotated, Session},
@@ -281,4 +281,80 @@ pub(super) async fn a_session_that_begins_behind_the_others_is_opened_all_the_sa
     assert_eq!(living(store, owner, 40).await, [two.sid, behind.sid]);
     assert_eq!(open_of(store, &begun(owner, 50), 0).await.len(), 2);
     assert_eq!(living(store, owner, 60).await.len(), 1);
+}
+
+pub(super) async fn a_session_without_a_family_comes_back_whole(pair: &Pair) {
+    let store = &*pair.sessions;
+    let whole = session(Uuid::new_v4());
+    let bare = Session { browser: None, clients: Vec::new(), ..session(whole.user_id) };
+    for session in [&whole, &bare] {
+        store.open_session(session, None, 100).await.unwrap();
+        let found = store.find_session(session.user_id, session.sid, at(2)).await.unwrap();
+        assert_eq!(found.as_ref(), Some(session));
+    }
+    // As with a family, there are no more than are kept.
+    let third = Session { created_at: at(9), ..session(whole.user_id) };
+    let closed = store.open_session(&third, None, 2).await.unwrap();
+    assert_eq!(closed.len(), 1);
+    assert_eq!(store.list_sessions(whole.user_id, at(10)).await.unwrap().len(), 2);
+}
+
+pub(super) async fn a_browser_holds_another_secret_after_a_new_proof(pair: &Pair) {
+    let store = &*pair.sessions;
+    let session = session(Uuid::new_v4());
+    let (user_id, sid) = (session.user_id, session.sid);
+    let family = family("token");
+    store.open_session(&session, Some(&family), 100).await.unwrap();
+    let proof = Proof {
+        acr: Level::PhishingResistant,
+        amr: vec!["hwk".to_owned(), "a \"quoted\" ü".to_owned()],
+        auth_time: at(700),
+        device_at: None,
+    };
+    let raise = async |presented: &str, proof: &Proof, renewed: &str, now| {
+        let (presented, renewed) = (hash(presented), hash(renewed));
+        store.raise_browser(user_id, sid, &presented, proof, &renewed, at(now)).await.unwrap()
+    };
+    assert_eq!(raise("another", &proof, "x", 701).await, None);
+    let expected = Session {
+        proof: proof.clone(),
+        browser: Some(hash("second")),
+        last_active_at: at(701),
+        ..session.clone()
+    };
+    assert_eq!(raise("browser", &proof, "second", 701).await.as_ref(), Some(&expected));
+    let found = store.find_session(user_id, sid, at(702)).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&expected));
+    assert_eq!(store.list_sessions(user_id, at(702)).await.unwrap(), [expected.clone()]);
+    // What the browser held before is nothing any more.
+    assert_eq!(raise("browser", &session.proof, "third", 703).await, None);
+    assert_eq!(store.find_session(user_id, sid, at(704)).await.unwrap(), Some(expected));
+    // Its families live on, and show the new proof.
+    let rotated =
+        store.rotate_refresh(&rotation(&session, &family, "token", "next"), at(705)).await;
+    let Rotated::Fresh(refreshed) = rotated.unwrap() else { panic!("the family is gone") };
+    assert_eq!((refreshed.session.proof, refreshed.session.browser), (proof, Some(hash("second"))));
+}
+
+pub(super) async fn only_the_browser_of_a_living_session_is_raised(pair: &Pair) {
+    let store = &*pair.sessions;
+    let held = session(Uuid::new_v4());
+    let bare = Session { browser: None, ..session(held.user_id) };
+    for session in [&held, &bare] {
+        open(store, session).await;
+    }
+    let (presented, renewed) = (hash("browser"), hash("renewed"));
+    let raise = async |user_id, sid, now| {
+        let raised =
+            store.raise_browser(user_id, sid, &presented, &held.proof, &renewed, now).await;
+        raised.unwrap()
+    };
+    assert_eq!(raise(Uuid::new_v4(), held.sid, at(1)).await, None);
+    assert_eq!(raise(held.user_id, Uuid::now_v7(), at(1)).await, None);
+    assert_eq!(raise(held.user_id, bare.sid, at(1)).await, None);
+    for session in [&held, &bare] {
+        let found = store.find_session(session.user_id, session.sid, at(2)).await.unwrap();
+        assert_eq!(found.as_ref(), Some(session));
+    }
+    assert_eq!(raise(held.user_id, held.sid, held.expires_at).await, None);
 }

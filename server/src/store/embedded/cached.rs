@@ -99,6 +99,14 @@ pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::R
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error)))
 }
 
+/// A list or an object that may be missing.
+pub(super) fn json_opt<T: DeserializeOwned>(
+    row: &Row<'_>,
+    at: usize,
+) -> rusqlite::Result<Option<T>> {
+    if row.get_ref(at)? == ValueRef::Null { Ok(None) } else { json(row, at).map(Some) }
+}
+
 /// One of a closed set of names.
 pub(super) fn named<T>(
     row: &Row<'_>,
@@ -113,6 +121,11 @@ pub(super) fn named<T>(
             format!("`{name}` is not a name this program knows").into(),
         )
     })
+}
+
+/// The hash of a secret that may be missing.
+pub(super) fn hash_opt(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<SecretHash>> {
+    if row.get_ref(at)? == ValueRef::Null { Ok(None) } else { hash(row, at).map(Some) }
 }
 
 /// The hash of a secret.

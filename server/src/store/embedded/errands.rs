@@ -6,24 +6,42 @@ use uuid::Uuid;
 
 use super::{
     cached::{Cached, number, time, time_opt},
+    cut_offs,
     fault::Fault,
     writer::Tx,
 };
 use crate::{domain::errand::ErrandRow, store::identity::Backlog};
 
-/// Keeps an errand.
+/// Keeps an errand, unless it is kept already. What it would wait for may have come.
 pub(super) fn queue(tx: &Tx<'_>, errand: &ErrandRow) -> Result<(), Fault> {
+    let (mut waits_for, mut due_at) = (errand.waits_for, errand.due_at);
+    if let Some(sid) = waits_for
+        && cut_offs::has_ended(tx, sid)?
+    {
+        waits_for = None;
+        due_at = due_at.min(errand.queued_at);
+    }
     tx.run(
-        "INSERT INTO errands (id, sealed, queued_at, due_at, attempts, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO errands (id, sealed, queued_at, due_at, attempts, expires_at, waits_for)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
         params![
             errand.id,
             errand.sealed,
             errand.queued_at.millis(),
-            errand.due_at.millis(),
+            due_at.millis(),
             errand.attempts,
             errand.expires_at.millis(),
+            waits_for,
         ],
+    )?;
+    Ok(())
+}
+
+/// Makes what waits for the end of a session due.
+pub(super) fn release(tx: &Tx<'_>, sid: Uuid, at: Time) -> Result<(), Fault> {
+    tx.run(
+        "UPDATE errands SET due_at = min(due_at, ?2), waits_for = NULL WHERE waits_for = ?1",
+        params![sid, at.millis()],
     )?;
     Ok(())
 }
@@ -41,9 +59,10 @@ pub(super) fn claim(
     limit: u32,
 ) -> Result<Vec<ErrandRow>, Fault> {
     let mut claimed = tx.all(
-        "UPDATE errands SET attempts = attempts + 1, due_at = ?2 WHERE id IN
+        "UPDATE errands SET attempts = attempts + 1, due_at = ?2, waits_for = NULL
+         WHERE id IN
              (SELECT id FROM errands WHERE due_at <= ?1 ORDER BY due_at LIMIT ?3)
-         RETURNING id, sealed, queued_at, due_at, attempts, expires_at",
+         RETURNING id, sealed, queued_at, due_at, attempts, expires_at, waits_for",
         params![now.millis(), lease_end.millis(), limit],
         read,
     )?;
@@ -83,9 +102,9 @@ pub(super) fn finish(tx: &Tx<'_>, id: Uuid) -> Result<(), Fault> {
 
 /// How many wait, and since when.
 pub(super) fn backlog(connection: &Connection) -> Result<Backlog, Fault> {
-    let found = connection.one("SELECT count(*), min(queued_at) FROM errands", [], |row| {
-        Ok(Backlog { waiting: number(row, 0)?, oldest: time_opt(row, 1)? })
-    })?;
+    let sql = "SELECT count(*), min(queued_at) FROM errands WHERE waits_for IS NULL";
+    let found = connection
+        .one(sql, [], |row| Ok(Backlog { waiting: number(row, 0)?, oldest: time_opt(row, 1)? }))?;
     Ok(found.unwrap_or_default())
 }
 
@@ -97,6 +116,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ErrandRow> {
         due_at: time(row, 3)?,
         attempts: row.get(4)?,
         expires_at: time(row, 5)?,
-        waits_for: None,
+        waits_for: row.get(6)?,
     })
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jwks::{
     Time,
-    cutoff::CutOff,
+    cutoff::{CutOff, CutOffKind},
     feed::{Entry, Snapshot},
     site::Site,
 };
@@ -11,12 +11,14 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
-    Embedded, IDENTITY, audit, cut_offs, devices, edges, errands, factors, feed, keys, sites,
-    sweep, tenants, users,
+    Embedded, IDENTITY, audit, clients, consents, cut_offs, devices, edges, errands, factors, feed,
+    keys, sites, sweep, tenants, users,
 };
 use crate::{
     domain::{
         audit::{AuditRow, Event},
+        client::{Client, InitialAccess},
+        consent::Consent,
         device::TrustedDevice,
         edge::EdgeRow,
         errand::ErrandRow,
@@ -29,8 +31,8 @@ use crate::{
     store::{
         StoreResult,
         identity::{
-            Backlog, Confirmation, Confirmed, Consumed, Created, FactorChange, Guess,
-            IdentityStore, Joined, KeyAdded, NewPassword, Registered, SitePut, Subject,
+            Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created, FactorChange,
+            Guess, IdentityStore, Joined, KeyAdded, NewPassword, Registered, SitePut, Subject,
         },
     },
 };
@@ -230,6 +232,76 @@ impl IdentityStore for Embedded {
 
     async fn list_memberships(&self, user_id: Uuid) -> StoreResult<Vec<Membership>> {
         self.find(IDENTITY, |connection| tenants::list_memberships(connection, user_id))
+    }
+
+    async fn create_client(&self, client: &Client, event: &Event) -> StoreResult<bool> {
+        let (client, event) = (client.clone(), event.clone());
+        self.change(move |tx| clients::create(tx, &client, &event)).await
+    }
+
+    async fn find_client(&self, client_id: &str) -> StoreResult<Option<Client>> {
+        self.find(IDENTITY, |connection| clients::find(connection, client_id))
+    }
+
+    async fn list_clients(&self, after: &str, limit: u32) -> StoreResult<Vec<Client>> {
+        let after = after.to_owned();
+        self.list(IDENTITY, move |connection| clients::list(connection, &after, limit)).await
+    }
+
+    async fn count_clients(&self) -> StoreResult<u64> {
+        self.find(IDENTITY, clients::count)
+    }
+
+    async fn replace_client(
+        &self,
+        client: &Client,
+        expected: Time,
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<ClientChanged> {
+        let (client, cut_offs, event) = (client.clone(), cut_offs.to_vec(), event.clone());
+        self.change(move |tx| clients::replace(tx, &client, expected, &cut_offs, &event)).await
+    }
+
+    async fn remove_client(
+        &self,
+        client_id: &str,
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<ClientChanged> {
+        let (client_id, cut_offs) = (client_id.to_owned(), cut_offs.to_vec());
+        let event = event.clone();
+        self.change(move |tx| clients::remove(tx, &client_id, &cut_offs, &event)).await
+    }
+
+    async fn create_initial_access(
+        &self,
+        access: &InitialAccess,
+        event: &Event,
+    ) -> StoreResult<()> {
+        let (access, event) = (access.clone(), event.clone());
+        self.change(move |tx| clients::create_initial_access(tx, &access, &event)).await
+    }
+
+    async fn find_initial_access(
+        &self,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<InitialAccess>> {
+        self.find(IDENTITY, |connection| clients::find_initial_access(connection, hash, now))
+    }
+
+    async fn find_consent(&self, user_id: Uuid, client_id: &str) -> StoreResult<Option<Consent>> {
+        self.find(IDENTITY, |connection| consents::find(connection, user_id, client_id))
+    }
+
+    async fn grant_consent(&self, consent: &Consent, event: &Event) -> StoreResult<bool> {
+        let (consent, event) = (consent.clone(), event.clone());
+        self.change(move |tx| consents::grant(tx, &consent, &event)).await
+    }
+
+    async fn find_cut_offs(&self, named: &[(CutOffKind, String)]) -> StoreResult<Vec<CutOff>> {
+        self.find(IDENTITY, |connection| cut_offs::find(connection, named))
     }
 
     async fn cut_off(&self, cut_offs: &[CutOff], event: &Event) -> StoreResult<()> {

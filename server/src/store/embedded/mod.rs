@@ -21,8 +21,12 @@ use self::{
 use super::{StoreError, StoreResult};
 
 mod audit;
+mod authorizations;
 mod cached;
+mod clients;
+mod consents;
 mod cut_offs;
+mod device_grants;
 mod devices;
 mod edges;
 mod errands;
@@ -32,6 +36,7 @@ mod feed;
 mod identity;
 mod keys;
 mod logins;
+mod marks;
 mod one_time;
 mod readers;
 mod refresh;

@@ -1,18 +1,19 @@
 //! Refresh families.
 
 use jwks::Time;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::{
-    cached::{Cached, hash, time, time_opt},
+    cached::{Cached, hash, json_opt, time, time_opt},
     fault::Fault,
     sessions,
     writer::Tx,
 };
 use crate::domain::{
+    authorization::Granted,
     secret::SecretHash,
-    session::{NewFamily, RefreshedSession, Rotated, Rotation},
+    session::{LiveRefresh, NewFamily, RefreshedSession, Rotated, Rotation},
 };
 
 struct Family {
@@ -22,6 +23,7 @@ struct Family {
     expires_at: Time,
     spent: Option<SecretHash>,
     spent_at: Option<Time>,
+    granted: Option<Granted>,
 }
 
 /// Stores a family of a session that exists.
@@ -32,8 +34,9 @@ pub(super) fn insert(
     family: &NewFamily,
 ) -> Result<(), Fault> {
     tx.run(
-        "INSERT INTO refresh_families (user_id, sid, id, client_id, scope, live_hash, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO refresh_families
+             (user_id, sid, id, client_id, scope, live_hash, expires_at, granted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             user_id,
             sid,
@@ -42,6 +45,7 @@ pub(super) fn insert(
             family.scope,
             family.hash.as_bytes(),
             family.expires_at.millis(),
+            family.granted.as_ref().map(serde_json::to_string).transpose()?,
         ],
     )?;
     Ok(())
@@ -79,7 +83,8 @@ pub(super) fn rotate(tx: &Tx<'_>, rotation: &Rotation, now: Time) -> Result<Rota
     let Some(mut session) = sessions::find(tx, rotation.user_id, rotation.sid, now)? else {
         return Ok(Rotated::Unknown);
     };
-    let Some(family) = find(tx, rotation)? else { return Ok(Rotated::Unknown) };
+    let (user_id, sid, id) = (rotation.user_id, rotation.sid, rotation.family_id);
+    let Some(family) = find(tx, user_id, sid, id)? else { return Ok(Rotated::Unknown) };
     if family.expires_at <= now {
         return Ok(Rotated::Unknown);
     }
@@ -112,14 +117,44 @@ pub(super) fn rotate(tx: &Tx<'_>, rotation: &Rotation, now: Time) -> Result<Rota
     )?;
     sessions::touch(tx, rotation.user_id, rotation.sid, now)?;
     session.last_active_at = session.last_active_at.max(now);
-    let refreshed = RefreshedSession { session, scope: family.scope, granted: None, expires_at };
+    let Family { scope, granted, .. } = family;
+    let refreshed = RefreshedSession { session, scope, granted, expires_at };
     Ok(if fresh { Rotated::Fresh(refreshed) } else { Rotated::Retried(refreshed) })
 }
 
-fn find(tx: &Tx<'_>, rotation: &Rotation) -> Result<Option<Family>, Fault> {
-    let sql = "SELECT client_id, scope, live_hash, expires_at, spent_hash, spent_at
+/// The live token of that hash.
+pub(super) fn find_live(
+    connection: &Connection,
+    user_id: Uuid,
+    sid: Uuid,
+    id: Uuid,
+    presented: &SecretHash,
+    now: Time,
+) -> Result<Option<LiveRefresh>, Fault> {
+    let Some(family) = find(connection, user_id, sid, id)? else { return Ok(None) };
+    if family.live != *presented || family.expires_at <= now {
+        return Ok(None);
+    }
+    let Some(session) = sessions::find(connection, user_id, sid, now)? else { return Ok(None) };
+    let Family { client_id, scope, granted, expires_at, .. } = family;
+    Ok(Some(LiveRefresh { session, client_id, scope, granted, expires_at }))
+}
+
+/// Removes a family. Says whether it was there.
+pub(super) fn remove(tx: &Tx<'_>, user_id: Uuid, sid: Uuid, id: Uuid) -> Result<bool, Fault> {
+    let sql = "DELETE FROM refresh_families WHERE user_id = ?1 AND sid = ?2 AND id = ?3";
+    Ok(tx.run(sql, [user_id, sid, id])? == 1)
+}
+
+fn find(
+    connection: &Connection,
+    user_id: Uuid,
+    sid: Uuid,
+    id: Uuid,
+) -> Result<Option<Family>, Fault> {
+    let sql = "SELECT client_id, scope, live_hash, expires_at, spent_hash, spent_at, granted
          FROM refresh_families WHERE user_id = ?1 AND sid = ?2 AND id = ?3";
-    Ok(tx.one(sql, [rotation.user_id, rotation.sid, rotation.family_id], |row| {
+    Ok(connection.one(sql, [user_id, sid, id], |row| {
         let spent = row.get_ref(4)?.as_blob_or_null()?;
         Ok(Family {
             client_id: row.get(0)?,
@@ -128,6 +163,7 @@ fn find(tx: &Tx<'_>, rotation: &Rotation) -> Result<Option<Family>, Fault> {
             expires_at: time(row, 3)?,
             spent: spent.and_then(SecretHash::from_slice),
             spent_at: time_opt(row, 5)?,
+            granted: json_opt(row, 6)?,
         })
     })?)
 }

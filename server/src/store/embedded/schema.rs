@@ -14,7 +14,7 @@ mod embedded {
 /// How long a connection waits for another one's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Above the number of different statements there are, so that none is parsed twice.
-const STATEMENTS: usize = 128;
+const STATEMENTS: usize = 192;
 
 /// Sets up the one connection that writes. Every commit reaches the disk before it returns.
 pub(super) fn prepare_writer(connection: &Connection) -> Result<(), Fault> {

@@ -8,22 +8,25 @@ use rusqlite::{Connection, Row, named_params, params};
 use uuid::Uuid;
 
 use super::{
-    Embedded, SESSION,
-    cached::{Cached, json, named, time, time_opt},
+    Embedded, SESSION, authorizations,
+    cached::{Cached, hash_opt, json, named, time, time_opt},
+    device_grants,
     fault::Fault,
-    logins, one_time, refresh, requests, tries,
+    logins, marks, one_time, refresh, requests, tries,
     writer::Tx,
 };
 use crate::{
     domain::{
+        authorization::{AuthorizationRequest, Code, Redeemed, RequestKind},
+        device_grant::{DeviceDecision, DeviceGrant, Polled},
         login::PendingLogin,
         one_time::{OneTime, Purpose},
         secret::SecretHash,
-        session::{NewFamily, Proof, Rotated, Rotation, Session},
+        session::{LiveRefresh, NewFamily, Proof, Rotated, Rotation, Session},
     },
     store::{
         StoreResult,
-        sessions::{Budget, Repeat, SessionStore},
+        sessions::{Budget, Marked, Repeat, SessionStore},
     },
 };
 
@@ -31,7 +34,7 @@ use crate::{
 macro_rules! columns {
     () => {
         "user_id, sid, tenant_id, client_id, site_key, acr, amr, auth_time, remember, created_at, \
-         last_active_at, expires_at, ip, user_agent, device, device_at"
+         last_active_at, expires_at, ip, user_agent, device, device_at, browser, clients"
     };
 }
 
@@ -42,7 +45,7 @@ fn open(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
             columns!(),
             ") VALUES (:user_id, :sid, :tenant_id, :client_id, :site_key, :acr, :amr, :auth_time,
                  :remember, :created_at, :last_active_at, :expires_at, :ip, :user_agent, :device,
-                 :device_at)"
+                 :device_at, :browser, :clients)"
         ),
         named_params! {
             ":user_id": session.user_id,
@@ -61,6 +64,8 @@ fn open(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
             ":user_agent": session.user_agent,
             ":device": session.device,
             ":device_at": session.proof.device_at.map(Time::millis),
+            ":browser": session.browser.as_ref().map(SecretHash::as_bytes),
+            ":clients": serde_json::to_string(&session.clients)?,
         },
     )?;
     Ok(())
@@ -123,6 +128,40 @@ fn raise(
     Ok(tx.one(sql, params, read)?)
 }
 
+/// Gives the session of a browser a new proof and a new hash in the place of the presented one.
+fn raise_browser(
+    tx: &Tx<'_>,
+    user_id: Uuid,
+    sid: Uuid,
+    presented: &SecretHash,
+    proof: &Proof,
+    browser: &SecretHash,
+    now: Time,
+) -> Result<Option<Session>, Fault> {
+    let renewed = tx.run(
+        "UPDATE sessions SET browser = ?4
+         WHERE user_id = ?1 AND sid = ?2 AND browser = ?3 AND expires_at > ?5",
+        params![user_id, sid, presented.as_bytes(), browser.as_bytes(), now.millis()],
+    )?;
+    if renewed == 0 { Ok(None) } else { raise(tx, user_id, sid, proof, now) }
+}
+
+/// Notes that a client takes part in a session, once, and that the session did something. Says
+/// whether it lives.
+pub(super) fn take_part(
+    tx: &Tx<'_>,
+    user_id: Uuid,
+    sid: Uuid,
+    client_id: &str,
+    now: Time,
+) -> Result<bool, Fault> {
+    let sql = "UPDATE sessions SET last_active_at = max(last_active_at, ?3),
+             clients = CASE WHEN EXISTS (SELECT 1 FROM json_each(clients) WHERE value = ?4)
+                 THEN clients ELSE json_insert(clients, '$[#]', ?4) END
+         WHERE user_id = ?1 AND sid = ?2 AND expires_at > ?3";
+    Ok(tx.run(sql, params![user_id, sid, now.millis(), client_id])? == 1)
+}
+
 /// Closes what is too many beside a session that is being opened, the one begun first before the
 /// others; their names.
 fn make_room(tx: &Tx<'_>, session: &Session, keep: u32) -> Result<Vec<Uuid>, Fault> {
@@ -164,8 +203,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         ip: row.get(12)?,
         user_agent: row.get(13)?,
         device: row.get(14)?,
-        browser: None,
-        clients: Vec::new(),
+        browser: hash_opt(row, 16)?,
+        clients: json(row, 17)?,
     })
 }
 
@@ -225,6 +264,22 @@ impl SessionStore for Embedded {
         .await
     }
 
+    async fn raise_browser(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        presented: &SecretHash,
+        proof: &Proof,
+        browser: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<Session>> {
+        let (presented, proof, browser) = (*presented, proof.clone(), *browser);
+        self.change_at(now, move |tx| {
+            raise_browser(tx, user_id, sid, &presented, &proof, &browser, now)
+        })
+        .await
+    }
+
     async fn close_session(&self, user_id: Uuid, sid: Uuid) -> StoreResult<bool> {
         self.change_session(move |tx| close(tx, user_id, sid)).await
     }
@@ -247,6 +302,110 @@ impl SessionStore for Embedded {
     async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {
         let rotation = rotation.clone();
         self.change_at(now, move |tx| refresh::rotate(tx, &rotation, now)).await
+    }
+
+    async fn find_refresh(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        family_id: Uuid,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<LiveRefresh>> {
+        self.find(SESSION, |connection| {
+            refresh::find_live(connection, user_id, sid, family_id, hash, now)
+        })
+    }
+
+    async fn remove_family(&self, user_id: Uuid, sid: Uuid, family_id: Uuid) -> StoreResult<bool> {
+        self.change_session(move |tx| refresh::remove(tx, user_id, sid, family_id)).await
+    }
+
+    async fn keep_request(
+        &self,
+        kind: RequestKind,
+        hash: &SecretHash,
+        request: &AuthorizationRequest,
+    ) -> StoreResult<()> {
+        let (hash, request) = (*hash, request.clone());
+        self.change_session(move |tx| authorizations::keep(tx, kind, &hash, &request)).await
+    }
+
+    async fn find_request(
+        &self,
+        kind: RequestKind,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<AuthorizationRequest>> {
+        self.find(SESSION, |connection| authorizations::find(connection, kind, hash, now))
+    }
+
+    async fn consume_request(
+        &self,
+        kind: RequestKind,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<AuthorizationRequest>> {
+        let hash = *hash;
+        self.change_at(now, move |tx| authorizations::consume(tx, kind, &hash, now)).await
+    }
+
+    async fn issue_code(&self, hash: &SecretHash, code: &Code) -> StoreResult<bool> {
+        let (hash, code) = (*hash, code.clone());
+        self.change_at(code.issued_at, move |tx| authorizations::issue(tx, &hash, &code)).await
+    }
+
+    async fn redeem_code(
+        &self,
+        hash: &SecretHash,
+        remembered_until: Time,
+        now: Time,
+    ) -> StoreResult<Redeemed> {
+        let hash = *hash;
+        self.change_at(now, move |tx| authorizations::redeem(tx, &hash, remembered_until, now))
+            .await
+    }
+
+    async fn begin_device(&self, device: &DeviceGrant) -> StoreResult<bool> {
+        let device = device.clone();
+        self.change_at(device.created_at, move |tx| device_grants::begin(tx, &device)).await
+    }
+
+    async fn find_device(&self, user_code: &str, now: Time) -> StoreResult<Option<DeviceGrant>> {
+        self.find(SESSION, |connection| device_grants::find(connection, user_code, now))
+    }
+
+    async fn decide_device(
+        &self,
+        user_code: &str,
+        decision: &DeviceDecision,
+        now: Time,
+    ) -> StoreResult<bool> {
+        let (user_code, decision) = (user_code.to_owned(), decision.clone());
+        self.change_at(now, move |tx| device_grants::decide(tx, &user_code, &decision, now)).await
+    }
+
+    async fn poll_device(
+        &self,
+        hash: &SecretHash,
+        client_id: &str,
+        interval: Duration,
+        now: Time,
+    ) -> StoreResult<Polled> {
+        let (hash, client_id) = (*hash, client_id.to_owned());
+        self.change_at(now, move |tx| device_grants::poll(tx, &hash, &client_id, interval, now))
+            .await
+    }
+
+    async fn mark_once(
+        &self,
+        key: &SecretHash,
+        _issued_at: Time,
+        until: Time,
+        now: Time,
+    ) -> StoreResult<Marked> {
+        let key = *key;
+        self.change_at(now, move |tx| marks::once(tx, &key, until, now)).await
     }
 
     async fn begin_login(&self, hash: &SecretHash, login: &PendingLogin) -> StoreResult<()> {

@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_secs(60);
 /// The most rows of a kind that go at once, so that no act waits long behind a sweep.
 const AT_ONCE: i64 = 200;
 /// What goes when it is over. Families go with their session.
-const OVER: [&str; 5] = [
+const OVER: [&str; 9] = [
     "DELETE FROM sessions WHERE rowid IN
         (SELECT rowid FROM sessions WHERE expires_at <= :now LIMIT :limit)",
     "DELETE FROM pending_logins WHERE hash IN
@@ -28,6 +28,14 @@ const OVER: [&str; 5] = [
         (SELECT key FROM tries WHERE expires_at <= :now LIMIT :limit)",
     "DELETE FROM requests WHERE key IN
         (SELECT key FROM requests WHERE expires_at <= :now LIMIT :limit)",
+    "DELETE FROM authorization_requests WHERE rowid IN
+        (SELECT rowid FROM authorization_requests WHERE expires_at <= :now LIMIT :limit)",
+    "DELETE FROM codes WHERE rowid IN
+        (SELECT rowid FROM codes WHERE expires_at <= :now LIMIT :limit)",
+    "DELETE FROM device_grants WHERE rowid IN
+        (SELECT rowid FROM device_grants WHERE told_until <= :now LIMIT :limit)",
+    "DELETE FROM marks WHERE key IN
+        (SELECT key FROM marks WHERE expires_at <= :now LIMIT :limit)",
 ];
 
 /// Endings that nothing lives any more for them to end.
@@ -41,10 +49,16 @@ const ENTRIES_OVER: &str = "DELETE FROM feed
          ORDER BY seq LIMIT 1),
         (SELECT min(seq) FROM feed) + :limit)";
 
+/// Tokens with which nobody can register any more.
+const ACCESS_OVER: &str = "DELETE FROM initial_access_tokens WHERE hash IN
+    (SELECT hash FROM initial_access_tokens WHERE expires_at <= :over LIMIT :limit)";
+
 /// Sweeps identity once.
 pub(super) fn identity(tx: &Tx<'_>, now: Time) -> Result<u64, Fault> {
     let mut gone = 0;
-    for (sql, kept) in [(ENDINGS_OVER, ENDINGS_KEPT), (ENTRIES_OVER, FEED_KEPT)] {
+    for (sql, kept) in
+        [(ENDINGS_OVER, ENDINGS_KEPT), (ENTRIES_OVER, FEED_KEPT), (ACCESS_OVER, Duration::ZERO)]
+    {
         let over = now.minus(kept).millis();
         gone += tx.run(sql, named_params! { ":over": over, ":limit": SWEPT_AT_ONCE })? as u64;
     }

@@ -1,0 +1,97 @@
+//! The end of a grant to a client: of its access tokens, its refresh tokens, and of the session that
+//! they rest on where it is the grant's own.
+
+use std::time::Duration;
+
+use jwks::{
+    Time,
+    cutoff::{CutOff, CutOffKind},
+};
+use uuid::{Uuid, Version};
+
+use crate::{
+    app::App,
+    auth::sessions::{GRACE, session_end},
+    domain::audit::Event,
+    store::StoreResult,
+};
+
+/// The ending of a grant at `now`, remembered until its last access token is dead.
+#[must_use]
+pub fn cut_off(app: &App, grant_id: Uuid, now: Time) -> CutOff {
+    let until = now.plus(Duration::from_secs(app.config.tokens.access_ttl)).plus(GRACE);
+    // As of a session: nothing more is issued for it, whatever a clock says.
+    CutOff { kind: CutOffKind::Grant, id: grant_id.to_string(), at: until, until }
+}
+
+/// Whether the session that a grant rests on is its own: such a one is named as the grant is.
+#[must_use]
+pub fn is_own_session(sid: Uuid, grant_id: Uuid) -> bool {
+    sid == grant_id
+}
+
+/// Ends a grant that rests on the session `sid`: first what everybody looks at, then its refresh
+/// tokens.
+///
+/// # Errors
+/// When a store fails.
+pub async fn end(
+    app: &App,
+    user_id: Uuid,
+    sid: Uuid,
+    grant_id: Uuid,
+    event: &Event,
+    now: Time,
+) -> StoreResult<()> {
+    let mut ends = vec![cut_off(app, grant_id, now)];
+    if is_own_session(sid, grant_id) {
+        ends.push(session_end(app, sid, now));
+    }
+    app.identity.cut_off(&ends, event).await?;
+    close(app, user_id, sid, grant_id).await
+}
+
+/// Closes what the refresh tokens of a grant rest on, once its end is written down.
+///
+/// # Errors
+/// When a store fails.
+pub async fn close(app: &App, user_id: Uuid, sid: Uuid, grant_id: Uuid) -> StoreResult<()> {
+    if is_own_session(sid, grant_id) {
+        app.sessions.close_session(user_id, sid).await?;
+    } else {
+        app.sessions.remove_family(user_id, sid, grant_id).await?;
+    }
+    Ok(())
+}
+
+/// Whether a grant to a client was ended, or everything of that client after it was given.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_over(app: &App, client_id: &str, grant_id: Uuid) -> StoreResult<bool> {
+    let named =
+        [(CutOffKind::Grant, grant_id.to_string()), (CutOffKind::Client, client_id.to_owned())];
+    let ends = app.identity.find_cut_offs(&named).await?;
+    let given_at = given_at(grant_id);
+    Ok(ends.iter().any(|end| given_at <= end.at))
+}
+
+/// When a grant was given, as its name says; any ending kills one whose name does not.
+fn given_at(grant_id: Uuid) -> Time {
+    let millis = i64::try_from(grant_id.as_u128() >> 80).unwrap_or(0);
+    let is_dated = grant_id.get_version() == Some(Version::SortRand);
+    Time::from_millis(if is_dated { millis } else { i64::MIN })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::new_id;
+
+    #[test]
+    fn a_grant_tells_by_its_name_when_it_was_given() {
+        let now = Time::from_millis(1_800_000_000_123);
+        assert_eq!(given_at(new_id(now)), now);
+        assert!(given_at(Uuid::new_v4()) < Time::from_secs(0));
+    }
+}

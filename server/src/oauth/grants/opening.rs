@@ -1,0 +1,201 @@
+//! The first tokens of a person for a client: whatever grant they come of.
+
+use std::time::Duration;
+
+use jwks::Time;
+use uuid::Uuid;
+
+use super::{Issued, TokenRequest, refresh_token};
+use crate::{
+    app::App,
+    auth::{
+        AuthError, devices, errands,
+        login::SESSIONS_KEPT,
+        sessions::{look_again, make_room, standing},
+    },
+    clock::random,
+    domain::{
+        authorization::Granted,
+        client::Client,
+        errand::Errand,
+        secret::{OpaqueToken, SecretHash, TokenKind},
+        session::{NewFamily, Session},
+        user::User,
+    },
+    oauth::{OAuthError, OAuthResult, audience, claims, grant_end, scope},
+    tokens::{ClientGrant, Grant, Holder, IdGrant, Minted, lifetime, mint},
+};
+
+/// What a person granted, before there are tokens.
+pub struct Opening {
+    /// Who.
+    pub user_id: Uuid,
+    /// In which session.
+    pub sid: Uuid,
+    /// Which scopes, space-separated.
+    pub scope: String,
+    /// The client's nonce, for the ID token.
+    pub nonce: Option<String>,
+    /// What else.
+    pub granted: Granted,
+    /// When.
+    pub issued_at: Time,
+}
+
+/// Opens what the tokens rest on, and issues them. Refresh tokens, where the client may use them, rest
+/// on the session of the grant; with `offline_access` on a session of their own, named as the grant
+/// is, which outlives that one.
+///
+/// # Errors
+/// [`OAuthError::InvalidGrant`] when the person, the session or the grant is not what it was,
+/// [`OAuthError::InvalidTarget`].
+pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<Issued> {
+    let TokenRequest { app, origin, client, params, now } = request;
+    let (app, now) = (*app, *now);
+    let Opening { user_id, sid, scope, nonce, granted, issued_at } = opening;
+    let audience = audience::of(app, client, &granted.resource, params)?;
+    let gone = || OAuthError::grant("what was granted is over");
+    let session = app.sessions.find_session(user_id, sid, now).await?.ok_or_else(gone)?;
+    let subject = app.identity.find_subject(user_id, sid).await?;
+    let user = subject.and_then(|subject| standing(&subject, &session, issued_at));
+    let user = user.ok_or_else(gone)?;
+
+    let refreshes = client.may_use(refresh_token::TYPE);
+    let offline = refreshes && scope.split(' ').any(|one| one == scope::OFFLINE_ACCESS);
+    let session = if offline { own_session(request, session, &granted) } else { session };
+    let names = [user_id, session.sid, granted.grant_id];
+    let token = refreshes.then(|| OpaqueToken::new(TokenKind::Refresh, &names, random()));
+    if let Some(token) = &token {
+        let most = app.config.tokens.refresh_ttl;
+        let ttl = lifetime(client.metadata.refresh_token_ttl, most);
+        let family = NewFamily {
+            id: granted.grant_id,
+            client_id: client.client_id.clone(),
+            scope: scope.clone(),
+            hash: token.hash(),
+            expires_at: now.plus(ttl).min(session.expires_at),
+            granted: Some(granted.clone()),
+        };
+        if offline {
+            let closed = app.sessions.open_session(&session, Some(&family), SESSIONS_KEPT).await?;
+            make_room(app, origin, &session, &closed, now).await?;
+        } else if !app.sessions.add_family(user_id, session.sid, &family, now).await? {
+            return Err(gone());
+        }
+    }
+    if client.hears_of_endings() {
+        tell_of_the_end(app, client, user_id, granted.id_sid, session.expires_at, now).await?;
+    }
+    // Whoever ends something writes that down first and closes what it had afterwards; here what is
+    // to be closed is opened first, and then looked whether that was written down. So nothing of
+    // this outlives an ending that fell in between.
+    if offline {
+        match look_again(app, origin, &user, &session, now).await {
+            Err(AuthError::InvalidToken) => return Err(gone()),
+            looked => looked?,
+        }
+    } else {
+        let subject = app.identity.find_subject(user_id, sid).await?;
+        if !subject.is_some_and(|subject| standing(&subject, &session, issued_at).is_some()) {
+            app.sessions.remove_family(user_id, sid, granted.grant_id).await?;
+            return Err(gone());
+        }
+    }
+    if grant_end::is_over(app, &client.client_id, granted.grant_id).await? {
+        grant_end::close(app, user_id, session.sid, granted.grant_id).await?;
+        return Err(gone());
+    }
+    let person = Person { user: &user, session, granted: &granted };
+    let minted = issue(request, person, audience, &scope, nonce).await?;
+    Ok(Issued {
+        access_token: minted.access_token,
+        expires_in: minted.expires_in,
+        scope,
+        refresh_token: token.map(|token| token.as_str().to_owned()),
+        id_token: minted.id_token,
+    })
+}
+
+/// A session of a grant's own: it begins now, in the tenant and from where the grant was given.
+fn own_session(request: &TokenRequest<'_>, given_in: Session, granted: &Granted) -> Session {
+    let TokenRequest { app, client, now, .. } = request;
+    Session {
+        sid: granted.grant_id,
+        client_id: client.client_id.clone(),
+        site_key: None,
+        proof: granted.proof.clone(),
+        remember: true,
+        created_at: *now,
+        last_active_at: *now,
+        expires_at: now.plus(Duration::from_secs(app.config.tokens.session_ttl)),
+        browser: None,
+        clients: vec![client.client_id.clone()],
+        ..given_in
+    }
+}
+
+/// Has the client told when the session ends that its ID tokens name: once, however often it took
+/// part in it. The errand waits in the store, where every ending finds it.
+async fn tell_of_the_end(
+    app: &App,
+    client: &Client,
+    user_id: Uuid,
+    sid: Uuid,
+    ends_at: Time,
+    now: Time,
+) -> OAuthResult<()> {
+    let id = SecretHash::of(&format!("logout\n{}\n{sid}", client.client_id)).to_id();
+    let until = ends_at.plus(Duration::from_secs(app.config.tokens.session_ttl));
+    let errand = Errand::Logout { client_id: client.client_id.clone(), user_id, sid, until };
+    Ok(errands::queue_for_end(app, id, &errand, sid, now).await?)
+}
+
+/// Whose tokens, resting on what.
+pub struct Person<'p> {
+    /// The person as they are now.
+    pub user: &'p User,
+    /// What the tokens rest on.
+    pub session: Session,
+    /// What was granted.
+    pub granted: &'p Granted,
+}
+
+/// Mints the tokens of a person for a client, with the proof of the grant and no higher one (rule 3).
+///
+/// # Errors
+/// When the store fails, or no key signs.
+pub async fn issue(
+    request: &TokenRequest<'_>,
+    person: Person<'_>,
+    audience: Vec<String>,
+    scope: &str,
+    nonce: Option<String>,
+) -> OAuthResult<Minted> {
+    let TokenRequest { app, client, now, .. } = request;
+    let Person { user, session, granted } = person;
+    let resting = Session { proof: granted.proof.clone(), ..session };
+    let resting = devices::judge_anew(app, resting, user, *now).await?;
+    let is_openid = scope.split(' ').any(|one| one == scope::OPENID);
+    // Nobody else asks for these.
+    let at_userinfo = is_openid && audience.contains(&app.issuer);
+    let names = at_userinfo.then(|| claims::asked_of_userinfo(&granted.claims));
+    let id = is_openid.then(|| IdGrant {
+        sid: granted.id_sid,
+        nonce,
+        more: claims::by_name(user, granted.claims.id_token.keys().map(String::as_str)),
+    });
+    let grant = Grant {
+        user,
+        session: &resting,
+        proof: &resting.proof,
+        audience,
+        holder: Holder::Client(ClientGrant {
+            client,
+            scope,
+            grant_id: granted.grant_id,
+            userinfo_claims: names.unwrap_or_default(),
+            id,
+        }),
+    };
+    Ok(mint(app, &grant, *now).await?)
+}

@@ -1,0 +1,103 @@
+//! Refresh tokens of clients (RFC 6749 section 6; rules 14 and 15).
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Issued, TokenRequest, opening};
+use crate::{
+    auth::sessions::{end_stale, standing},
+    clock::random,
+    domain::{
+        audit::{Action, Event},
+        secret::{OpaqueToken, TokenKind},
+        session::{Rotated, Rotation},
+    },
+    oauth::{OAuthError, OAuthResult, audience, engine, grant_end},
+    tokens::{self, lifetime},
+};
+
+/// Its `grant_type`.
+pub const TYPE: &str = "refresh_token";
+
+/// Exchanges a refresh token for new tokens of the same grant. The proof stays what it was; all else
+/// about the person is read anew.
+///
+/// # Errors
+/// [`OAuthError::InvalidGrant`] for every token that is not the live one of its family (but for the
+/// bounded retry), and for those of a grant, session or person that was ended; a spent one ends the
+/// grant. [`OAuthError::InvalidScope`] and [`OAuthError::InvalidTarget`] spend nothing.
+pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
+    let TokenRequest { app, origin, client, params, now } = request;
+    let (app, now) = (*app, *now);
+    let said = params.get("refresh_token");
+    let said = said.ok_or_else(|| OAuthError::request("refresh_token is missing"))?;
+    let unknown = || OAuthError::grant("the refresh token is unknown, spent, expired or revoked");
+    let presented = OpaqueToken::parse(TokenKind::Refresh, said).ok_or_else(unknown)?;
+    let &[user_id, sid, family_id] = presented.names() else { return Err(unknown()) };
+    tokens::await_keys(app, client, now).await?;
+    // What asks for less is judged before anything is spent.
+    if params.get("scope").is_some() || params.get("resource").is_some() {
+        let hash = presented.hash();
+        let live = app.sessions.find_refresh(user_id, sid, family_id, &hash, now).await?;
+        if let Some(live) = live.filter(|live| live.client_id == client.client_id) {
+            engine::token::refresh(params, client, &live.scope)?;
+            let granted = live.granted.map(|granted| granted.resource).unwrap_or_default();
+            audience::of(app, client, &granted, params)?;
+        }
+    }
+    let successor = OpaqueToken::new(TokenKind::Refresh, &[user_id, sid, family_id], random());
+    let settings = &app.config.tokens;
+    let rotation = Rotation {
+        user_id,
+        sid,
+        family_id,
+        client_id: client.client_id.clone(),
+        presented: presented.hash(),
+        successor: successor.hash(),
+        ttl: lifetime(client.metadata.refresh_token_ttl, settings.refresh_ttl),
+        retry_window: Duration::from_secs(settings.refresh_retry),
+    };
+    // The token is a one-time value: it is gathered by consuming it.
+    let refreshed = match app.sessions.rotate_refresh(&rotation, now).await? {
+        Rotated::Fresh(refreshed) | Rotated::Retried(refreshed) => refreshed,
+        Rotated::Reused => {
+            tracing::warn!(%user_id, %family_id, "a spent refresh token came back; its grant is over");
+            let details = json!({ "grant_id": family_id });
+            // Named by the family: a replay of the replay adds no second row.
+            let event = Event {
+                actor: None,
+                ..origin.event_of(family_id, Action::RefreshReused, Some(user_id), now, details)
+            };
+            grant_end::end(app, user_id, sid, family_id, &event, now).await?;
+            return Err(unknown());
+        }
+        Rotated::WrongClient | Rotated::Unknown => return Err(unknown()),
+    };
+    let (session, scope) = (refreshed.session, refreshed.scope);
+    let granted = refreshed.granted.ok_or_else(unknown)?;
+    // Read after the rotation: whoever ends something commits that first and closes afterwards what
+    // rests on it, so either this read sees the ending, or the closing takes the new token with it.
+    let subject = app.identity.find_subject(user_id, sid).await?;
+    let user = subject.and_then(|subject| standing(&subject, &session, session.created_at));
+    let Some(user) = user else {
+        end_stale(app, origin, user_id, sid, now).await?;
+        return Err(unknown());
+    };
+    if grant_end::is_over(app, &client.client_id, granted.grant_id).await? {
+        grant_end::close(app, user_id, sid, family_id).await?;
+        return Err(unknown());
+    }
+    let scope = engine::token::refresh(params, client, &scope)?;
+    let audience = audience::of(app, client, &granted.resource, params)?;
+    let person = opening::Person { user: &user, session, granted: &granted };
+    // OpenID Connect Core section 12.2: an ID token of a refresh says no nonce.
+    let minted = opening::issue(request, person, audience, &scope, None).await?;
+    Ok(Issued {
+        access_token: minted.access_token,
+        expires_in: minted.expires_in,
+        scope,
+        refresh_token: Some(successor.as_str().to_owned()),
+        id_token: minted.id_token,
+    })
+}
