@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use jwks::{Algorithm, Time, signing_key::SigningKey, verdict_cache::VerdictCache};
 
 use crate::{
@@ -12,7 +13,10 @@ use crate::{
     feed::Hub,
     keyring::{self, KeyError, KeyRing, LOAD_INTERVAL},
     mailer::Mailer,
-    oauth::{client_keys::ClientKeys, client_secret::Failures, clients::ClientCache},
+    oauth::{
+        client_keys::ClientKeys, client_secret::Failures, clients::ClientCache, discovery,
+        logos::Logos,
+    },
     outgoing::Outgoing,
     published_keys,
     seal::Sealer,
@@ -59,6 +63,10 @@ pub struct App {
     pub mailer: Mailer,
     /// Clients that were read lately.
     pub clients: ClientCache,
+    /// Their pictures.
+    pub logos: Logos,
+    /// What the authorization server says of itself, as it is sent.
+    pub discovery: Bytes,
     /// What is fetched from, and posted to, addresses that clients registered.
     pub outgoing: Outgoing,
     /// Tokens already verified.
@@ -83,6 +91,7 @@ impl App {
         let issuer = config.public_url().as_str().trim_end_matches('/').to_owned();
         let mailer = Mailer::new(&config.mail.url, &config.mail.from, clock.clone())
             .map_err(|error| error.to_string())?;
+        let discovery = discovery::document(&issuer, &config).to_string();
         let keys = KeyRing::remembering(&published_keys::read(&data_dir));
         Ok(Arc::new(Self {
             issuer,
@@ -94,6 +103,8 @@ impl App {
             client_keys: ClientKeys::default(),
             hasher: Hasher::start(&config.password)?,
             mailer,
+            logos: Logos::default(),
+            discovery: discovery.into(),
             clients: ClientCache::new(identity.feed_changes()),
             outgoing: Outgoing::new(&config.outgoing)?,
             verdicts: VerdictCache::new(VERDICTS),

@@ -13,6 +13,7 @@ use jwks::{
     policy::{Policy, Require},
     site::{Branding, SiteStatus},
 };
+use serde_json::{Map, Value, json};
 use server::{
     admin::{AdminCommand, NewInvitation, NewUser, SiteDraft},
     config::Config,
@@ -186,11 +187,91 @@ pub enum Admin {
     /// List the tenants
     #[command(after_help = "Example:\n  signalbox admin list-tenants")]
     ListTenants,
+    /// Register an OAuth client, and print it with its secret
+    #[command(
+        after_help = "Examples:\n  signalbox admin create-client --name Wiki --redirect-uri https://wiki.example.com/cb\n  signalbox admin create-client --from-json client.json\n\nThe file holds metadata of RFC 7591, and may hold first_party, audiences, require_pkce,\naccess_token_ttl, id_token_ttl, refresh_token_ttl, client_id and client_secret.\n\nExample:\n  {\"client_name\": \"Wiki\", \"redirect_uris\": [\"https://wiki.example.com/cb\"], \"first_party\": true}"
+    )]
+    CreateClient(CreateClient),
+    /// List the OAuth clients
+    #[command(after_help = "Example:\n  signalbox admin list-clients")]
+    ListClients,
+    /// Remove an OAuth client, and end whatever was issued to it
+    #[command(after_help = "Example:\n  signalbox admin remove-client --client-id wiki")]
+    RemoveClient {
+        /// Its name for programs
+        #[arg(long, value_name = "ID")]
+        client_id: String,
+    },
+    /// Print a token with which OAuth clients register themselves
+    #[command(
+        after_help = "Example:\n  signalbox admin create-initial-access-token --name partners --days 7"
+    )]
+    CreateInitialAccessToken {
+        /// Its name for people
+        #[arg(long)]
+        name: String,
+        /// How long it is good
+        #[arg(long, default_value_t = 30)]
+        days: u32,
+    },
     /// Invite somebody: prints a link that is good once for three days, and mails it
     #[command(
         after_help = "Example:\n  signalbox admin invite --email ada@example.com --tenant acme --role clerk"
     )]
     Invite(Invite),
+}
+
+/// `signalbox admin create-client`
+#[derive(Args)]
+pub struct CreateClient {
+    /// The whole client as JSON
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "client_id",
+            "name",
+            "redirect_uris",
+            "post_logout_redirect_uris",
+            "public",
+            "native",
+            "grants",
+            "scopes",
+            "first_party",
+            "audiences",
+        ]
+    )]
+    from_json: Option<PathBuf>,
+    /// Its name for programs [default: a new one]
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// Its name for people
+    #[arg(long, required_unless_present = "from_json")]
+    name: Option<String>,
+    /// Where answers may go; may be given again
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// Where people may be sent after signing out; may be given again
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// It cannot keep a secret: an app, or a page in a browser
+    #[arg(long)]
+    public: bool,
+    /// An app on somebody's machine: loopback addresses with any port, or a scheme of its own
+    #[arg(long)]
+    native: bool,
+    /// A grant it may use; may be given again [default: authorization_code and refresh_token]
+    #[arg(long = "grant", value_name = "GRANT")]
+    grants: Vec<String>,
+    /// A scope it may ask for; may be given again [default: those of OpenID Connect]
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// It is your own: nobody is asked for consent
+    #[arg(long)]
+    first_party: bool,
+    /// An audience of its access tokens; may be given again
+    #[arg(long = "audience", value_name = "URI")]
+    audiences: Vec<String>,
 }
 
 /// `signalbox admin invite`
@@ -334,6 +415,15 @@ impl Admin {
             Self::CreateEdge { name } => AdminCommand::CreateEdge { name },
             Self::CreateTenant { id, name } => AdminCommand::CreateTenant { id, name },
             Self::ListTenants => AdminCommand::ListTenants,
+            Self::CreateClient(arguments) => {
+                let by_flags = arguments.from_json.is_none();
+                AdminCommand::CreateClient { members: arguments.into_members()?, by_flags }
+            }
+            Self::ListClients => AdminCommand::ListClients,
+            Self::RemoveClient { client_id } => AdminCommand::RemoveClient { client_id },
+            Self::CreateInitialAccessToken { name, days } => {
+                AdminCommand::CreateInitialAccess { name, days }
+            }
             Self::Invite(Invite { email, tenant, roles, name }) => {
                 AdminCommand::Invite(Box::new(NewInvitation { email, tenant, roles, name }))
             }
@@ -389,6 +479,32 @@ impl CreateSite {
             },
             forward_credentials: self.forward_credentials,
         })
+    }
+}
+
+impl CreateClient {
+    /// The members that the file or the flags describe.
+    fn into_members(self) -> Result<Map<String, Value>, Failure> {
+        if let Some(file) = &self.from_json {
+            return read_json("--from-json", file);
+        }
+        let grants = match &self.grants[..] {
+            [] => vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
+            _ => self.grants,
+        };
+        let members = json!({
+            "client_id": self.client_id,
+            "client_name": self.name,
+            "redirect_uris": self.redirect_uris,
+            "post_logout_redirect_uris": self.post_logout_redirect_uris,
+            "token_endpoint_auth_method": self.public.then_some("none"),
+            "application_type": self.native.then_some("native"),
+            "grant_types": grants,
+            "scope": self.scopes.join(" "),
+            "first_party": self.first_party,
+            "audiences": self.audiences,
+        });
+        Ok(members.as_object().cloned().unwrap_or_default())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an operator may ask for: one closed list of commands, and one place that carries them
 //! out, whether they come from the command line or over the control socket.
 
+mod clients;
 mod edges;
 mod error;
 mod keys;
@@ -13,8 +14,9 @@ use std::sync::Arc;
 
 use jwks::{Algorithm, Time};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+pub use clients::{create_client, list_clients, remove_client};
 pub use edges::renew_edge;
 pub use error::{AdminError, AdminResult};
 pub use sites::{SiteDraft, put_demo_site};
@@ -59,6 +61,27 @@ pub enum AdminCommand {
     ListTenants,
     /// A link with which somebody joins a tenant.
     Invite(Box<NewInvitation>),
+    /// A new client, described by its metadata.
+    CreateClient {
+        /// RFC 7591 section 2, and what operators alone may say.
+        members: Map<String, Value>,
+        /// Whether flags said so, and are to be named where they are wrong.
+        by_flags: bool,
+    },
+    /// Every client.
+    ListClients,
+    /// Removes a client, and ends whatever was issued to it.
+    RemoveClient {
+        /// Its name for programs.
+        client_id: String,
+    },
+    /// A token with which clients register themselves.
+    CreateInitialAccess {
+        /// Its name for people.
+        name: String,
+        /// Its life.
+        days: u32,
+    },
     /// The signing keys that are not expired.
     ListKeys,
     /// A new signing key, which takes over after `tokens.key_lead`.
@@ -82,6 +105,14 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::CreateTenant { id, name } => tenants::create(app, &id, &name).await,
         AdminCommand::ListTenants => tenants::list(app).await,
         AdminCommand::Invite(invitation) => tenants::send_invitation(app, *invitation).await,
+        AdminCommand::CreateClient { members, by_flags } => {
+            clients::create(app, &members, by_flags).await
+        }
+        AdminCommand::ListClients => clients::list(app).await,
+        AdminCommand::RemoveClient { client_id } => clients::remove(app, &client_id).await,
+        AdminCommand::CreateInitialAccess { name, days } => {
+            clients::create_initial_access(app, &name, days).await
+        }
         AdminCommand::ListKeys => keys::list(app).await,
         AdminCommand::RotateKey { algorithm } => keys::rotate(app, algorithm).await,
     }

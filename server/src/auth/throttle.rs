@@ -110,6 +110,15 @@ pub async fn count_registration(app: &App, origin: &Origin, now: Time) -> AuthRe
     count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
 }
 
+/// Counts one client that registers itself from this network.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_client_registration(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
+    let key = format!("client-net:{}", origin.network());
+    count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
+}
+
 /// Counts one password that is chosen by a mailed link, from this network: weighing and hashing
 /// one is dear.
 ///

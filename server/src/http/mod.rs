@@ -26,6 +26,7 @@ pub const BODY_TIME: Duration = Duration::from_secs(10);
 pub fn surfaces() -> Vec<route::Surface> {
     vec![
         rail::surface(),
+        rail::clients(),
         oauth::surface(),
         well_known::surface(),
         health::surface(),

@@ -105,6 +105,10 @@ fn common_schemas() -> Map<String, Value> {
         "acrValues": { "type": "array", "items": text, "description": "The level to reach." },
         "maxAge": { "type": "integer", "description": "How old the proof may be, seconds." },
     });
+    let oauth_error = json!({
+        "error": text,
+        "error_description": { "type": "string", "description": "For developers; may change." },
+    });
     let pagination = json!({
         "page": { "type": "integer", "minimum": 1 },
         "perPage": { "type": "integer", "minimum": 1, "maximum": 100 },
@@ -116,6 +120,7 @@ fn common_schemas() -> Map<String, Value> {
     [
         ("Meta", closed(&["requestId", "timestamp"], meta)),
         ("Error", closed(&["code", "message"], error)),
+        ("OAuthError", closed(&["error", "error_description"], oauth_error)),
         ("Pagination", closed(&pages, pagination)),
     ]
     .map(|(name, schema)| (name.to_owned(), schema))
@@ -134,13 +139,17 @@ fn operation(surface: &Surface, route: &Route) -> Value {
         "security": security(route.credential),
     });
     if !route.takes.is_empty() {
-        operation["requestBody"] = json!({
-            "required": true,
-            "content": { "application/json": {
-                "schema": members(&route.takes, true),
-                "example": request_example(route),
-            } },
-        });
+        let mut schema = members(&route.takes, true);
+        if route.form {
+            // What is not known there is ignored (RFC 6749 section 3.2).
+            schema["additionalProperties"] = true.into();
+        }
+        let body = json!({ "schema": schema, "example": request_example(route) });
+        let mut content = json!({ "application/json": body });
+        if route.form {
+            content["application/x-www-form-urlencoded"] = body;
+        }
+        operation["requestBody"] = json!({ "required": true, "content": content });
     }
     operation
 }
@@ -156,7 +165,7 @@ fn operation_id(route: &Route) -> String {
 
 fn security(credential: Credential) -> Value {
     match credential {
-        Credential::Bearer => json!([{ "bearer": [] }]),
+        Credential::Bearer | Credential::Admin => json!([{ "bearer": [] }]),
         Credential::BearerOrMfaToken(_) | Credential::ToGiveUp => {
             json!([{ "bearer": [] }, { "mfaToken": [] }])
         }
@@ -190,7 +199,7 @@ fn responses(surface: &Surface, route: &Route) -> Value {
     for Refusal { status, .. } in &route.refuses {
         let refusals: Vec<&Refusal> =
             route.refuses.iter().filter(|refusal| refusal.status == *status).collect();
-        responses.insert(status.to_string(), refused(*status, &refusals));
+        responses.insert(status.to_string(), refused(surface, *status, &refusals));
     }
     responses.into()
 }
@@ -229,7 +238,7 @@ fn answer(surface: &Surface, route: &Route, status: u16, shapes: &[&Shape]) -> V
     json!({ "description": reason(status), "content": { "application/json": content } })
 }
 
-fn refused(status: u16, refusals: &[&Refusal]) -> Value {
+fn refused(surface: &Surface, status: u16, refusals: &[&Refusal]) -> Value {
     let about: Vec<String> = refusals
         .iter()
         .map(
@@ -246,19 +255,24 @@ fn refused(status: u16, refusals: &[&Refusal]) -> Value {
             { "$ref": "#/components/schemas/Error" },
             { "properties": { "code": { "enum": codes } } },
         ] });
-        let schema = json!({
+        let enveloped = json!({
             "type": "object",
             "required": ["error", "meta"],
             "properties": { "error": error, "meta": { "$ref": "#/components/schemas/Meta" } },
             "additionalProperties": false,
         });
+        let plain = json!({ "allOf": [
+            { "$ref": "#/components/schemas/OAuthError" },
+            { "properties": { "error": { "enum": codes } } },
+        ] });
+        let schema = if surface.envelope { enveloped } else { plain };
         response["content"] = json!({ "application/json": { "schema": schema } });
     }
     let seconds = json!({ "schema": { "type": "integer" } });
     if [429, 503].contains(&status) {
         response["headers"] = json!({ "Retry-After": seconds });
     }
-    if status == 429 {
+    if status == 429 && surface.envelope {
         for name in ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"] {
             response["headers"][name] = seconds.clone();
         }
@@ -285,6 +299,17 @@ pub fn enveloped(data: Value, list: bool) -> Value {
 pub fn request_example(route: &Route) -> Value {
     let required = route.takes.iter().filter(|field| !field.optional);
     required.map(|field| (field.name.to_owned(), field.example.clone())).collect()
+}
+
+/// The same as a form.
+#[must_use]
+pub fn form_example(route: &Route) -> String {
+    let required = route.takes.iter().filter(|field| !field.optional);
+    let pairs = required.map(|field| match &field.example {
+        Value::String(text) => (field.name, text.clone()),
+        other => (field.name, other.to_string()),
+    });
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// An example of these members.

@@ -67,6 +67,12 @@ pub enum Credential {
     Form,
     /// The credential of an edge.
     Edge,
+    /// A token with which clients register themselves, unless anybody may.
+    InitialAccess,
+    /// The token with which this very client manages itself.
+    Registration,
+    /// An access token of an admin that shows a second factor.
+    Admin,
     /// A caller on this machine, while mail is captured.
     Loopback,
     /// What an OAuth client is registered to show (RFC 6749 section 2.3).
@@ -90,6 +96,9 @@ impl Credential {
             Self::Link => "link",
             Self::Form => "form",
             Self::Edge => "edge",
+            Self::InitialAccess => "initial access token",
+            Self::Registration => "registration access token",
+            Self::Admin => "admin",
             Self::Loopback => "loopback",
             Self::Client => "client",
             Self::OpenIdToken => "access token with openid",
@@ -99,7 +108,7 @@ impl Credential {
     /// Whether an access token counts.
     #[must_use]
     pub const fn takes_bearer(self) -> bool {
-        matches!(self, Self::Bearer | Self::BearerOrMfaToken(_) | Self::ToGiveUp)
+        matches!(self, Self::Bearer | Self::BearerOrMfaToken(_) | Self::ToGiveUp | Self::Admin)
     }
 }
 
@@ -117,6 +126,8 @@ pub struct Route {
     pub limited: bool,
     /// Whether it answers pages of a list.
     pub list: bool,
+    /// Whether its body may be a form as well as JSON, and what is not known in it is ignored.
+    pub form: bool,
     /// One line about it; "" where it is no part of the documented interface.
     pub summary: &'static str,
     /// More about it.
@@ -152,6 +163,7 @@ impl Route {
             fresh: false,
             limited: false,
             list: false,
+            form: false,
             summary: "",
             text: "",
             headers: Vec::new(),
@@ -195,6 +207,13 @@ impl Route {
     pub fn takes(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
         self.takes.extend(fields);
         self
+    }
+
+    /// Takes the parameters of an OAuth request: a form, or JSON.
+    #[must_use]
+    pub fn takes_form(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
+        self.form = true;
+        self.takes(fields)
     }
 
     /// Answers `shape` with `status`; said again with the same status, one or the other.
@@ -249,6 +268,15 @@ where
     T: 'static,
 {
     Route::new(Method::OPTIONS, MethodFilter::OPTIONS, path, credential, handler)
+}
+
+/// A route for PUT.
+pub fn put<H, T>(path: &'static str, credential: Credential, handler: H) -> Route
+where
+    H: Handler<T, Arc<App>>,
+    T: 'static,
+{
+    Route::new(Method::PUT, MethodFilter::PUT, path, credential, handler)
 }
 
 /// A route for DELETE.

@@ -9,13 +9,18 @@ use std::{
     time::Duration,
 };
 
-use jwks::Time;
+use jwks::{
+    Time,
+    cutoff::{CutOff, CutOffKind},
+};
 use tokio::sync::watch;
 
 use crate::{app::App, domain::client::Client, store::StoreResult};
 
 /// How long a client is believed to be as it was read, should nobody say otherwise.
 const KEPT: Duration = Duration::from_secs(5);
+/// How long after the life of the last access token an ending is remembered.
+const GRACE: Duration = Duration::from_secs(60);
 /// How many are kept.
 const MOST: usize = 10_000;
 /// Longer ids belong to nobody.
@@ -80,6 +85,16 @@ impl ClientCache {
         let kept = Kept { client: client.clone(), moment, read_at: now };
         clients.insert(client.client_id.as_str().into(), kept);
     }
+}
+
+/// The ending of everything that was issued to a client that is removed at `now`, remembered until
+/// the last access token is dead.
+#[must_use]
+pub fn client_end(app: &App, client_id: &str, now: Time) -> CutOff {
+    let life = Duration::from_secs(app.config.tokens.access_ttl);
+    let until = now.plus(life).plus(GRACE);
+    // Its id is never given again: what says that it was issued later is dead as well.
+    CutOff { kind: CutOffKind::Client, id: client_id.to_owned(), at: until, until }
 }
 
 /// The client of this id.

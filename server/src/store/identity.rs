@@ -412,27 +412,16 @@ pub trait IdentityStore: Send + Sync {
     // ---- clients and consents -----------------------------------------------------------
 
     /// Registers a client. `false`: the `client_id` is, or was once, another's; nothing changed.
-    async fn create_client(&self, client: &Client, event: &Event) -> StoreResult<bool> {
-        let _ = (client, event);
-        todo!()
-    }
+    async fn create_client(&self, client: &Client, event: &Event) -> StoreResult<bool>;
 
     /// The client of this id.
-    async fn find_client(&self, client_id: &str) -> StoreResult<Option<Client>> {
-        let _ = client_id;
-        todo!()
-    }
+    async fn find_client(&self, client_id: &str) -> StoreResult<Option<Client>>;
 
     /// Clients whose id comes after `after` ("" for the first), by id, at most `limit`.
-    async fn list_clients(&self, after: &str, limit: u32) -> StoreResult<Vec<Client>> {
-        let _ = (after, limit);
-        todo!()
-    }
+    async fn list_clients(&self, after: &str, limit: u32) -> StoreResult<Vec<Client>>;
 
     /// How many clients there are.
-    async fn count_clients(&self) -> StoreResult<u64> {
-        todo!()
-    }
+    async fn count_clients(&self) -> StoreResult<u64>;
 
     /// Puts `client` in the place of the one of its id, if that is of version `expected`
     /// (`updated_at`). `created_at` stays, and `updated_at` is a millisecond after `expected` at
@@ -445,10 +434,7 @@ pub trait IdentityStore: Send + Sync {
         expected: Time,
         cut_offs: &[CutOff],
         event: &Event,
-    ) -> StoreResult<ClientChanged> {
-        let _ = (client, expected, cut_offs, event);
-        todo!()
-    }
+    ) -> StoreResult<ClientChanged>;
 
     /// Removes a client with its consents, and writes the endings, as [`Self::replace_client`]. Its
     /// id is never given again.
@@ -457,52 +443,31 @@ pub trait IdentityStore: Send + Sync {
         client_id: &str,
         cut_offs: &[CutOff],
         event: &Event,
-    ) -> StoreResult<ClientChanged> {
-        let _ = (client_id, cut_offs, event);
-        todo!()
-    }
+    ) -> StoreResult<ClientChanged>;
 
     /// Keeps a token with which clients register themselves.
-    async fn create_initial_access(
-        &self,
-        access: &InitialAccess,
-        event: &Event,
-    ) -> StoreResult<()> {
-        let _ = (access, event);
-        todo!()
-    }
+    async fn create_initial_access(&self, access: &InitialAccess, event: &Event)
+    -> StoreResult<()>;
 
     /// The one of this hash that is alive at `now`.
     async fn find_initial_access(
         &self,
         hash: &SecretHash,
         now: Time,
-    ) -> StoreResult<Option<InitialAccess>> {
-        let _ = (hash, now);
-        todo!()
-    }
+    ) -> StoreResult<Option<InitialAccess>>;
 
     /// What this person allowed this client.
-    async fn find_consent(&self, user_id: Uuid, client_id: &str) -> StoreResult<Option<Consent>> {
-        let _ = (user_id, client_id);
-        todo!()
-    }
+    async fn find_consent(&self, user_id: Uuid, client_id: &str) -> StoreResult<Option<Consent>>;
 
     /// Remembers a consent: its scopes, claims and resources are added to those that were given
     /// before, `created_at` stays, `granted_at` is the later one. `false`: no such person or
     /// client; nothing changed.
-    async fn grant_consent(&self, consent: &Consent, event: &Event) -> StoreResult<bool> {
-        let _ = (consent, event);
-        todo!()
-    }
+    async fn grant_consent(&self, consent: &Consent, event: &Event) -> StoreResult<bool>;
 
     // ---- endings and the log ------------------------------------------------------------
 
     /// Those of these endings that were written, in the order they are named.
-    async fn find_cut_offs(&self, named: &[(CutOffKind, String)]) -> StoreResult<Vec<CutOff>> {
-        let _ = named;
-        todo!()
-    }
+    async fn find_cut_offs(&self, named: &[(CutOffKind, String)]) -> StoreResult<Vec<CutOff>>;
 
     /// Writes endings, a feed entry for each, and the event. The errands that wait for the end of
     /// a session that is ended here (or by any other act that writes endings) are due at the

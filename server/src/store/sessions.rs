@@ -108,10 +108,7 @@ pub trait SessionStore: Send + Sync {
         proof: &Proof,
         browser: &SecretHash,
         now: Time,
-    ) -> StoreResult<Option<Session>> {
-        let _ = (user_id, sid, presented, proof, browser, now);
-        todo!()
-    }
+    ) -> StoreResult<Option<Session>>;
 
     /// Closes a session with its families. Says whether it was there.
     async fn close_session(&self, user_id: Uuid, sid: Uuid) -> StoreResult<bool>;
@@ -145,16 +142,10 @@ pub trait SessionStore: Send + Sync {
         family_id: Uuid,
         hash: &SecretHash,
         now: Time,
-    ) -> StoreResult<Option<LiveRefresh>> {
-        let _ = (user_id, sid, family_id, hash, now);
-        todo!()
-    }
+    ) -> StoreResult<Option<LiveRefresh>>;
 
     /// Removes a family. Says whether it was there.
-    async fn remove_family(&self, user_id: Uuid, sid: Uuid, family_id: Uuid) -> StoreResult<bool> {
-        let _ = (user_id, sid, family_id);
-        todo!()
-    }
+    async fn remove_family(&self, user_id: Uuid, sid: Uuid, family_id: Uuid) -> StoreResult<bool>;
 
     // ---- authorization requests and codes -------------------------------------------------
 
@@ -165,10 +156,7 @@ pub trait SessionStore: Send + Sync {
         kind: RequestKind,
         hash: &SecretHash,
         request: &AuthorizationRequest,
-    ) -> StoreResult<()> {
-        let _ = (kind, hash, request);
-        todo!()
-    }
+    ) -> StoreResult<()>;
 
     /// The authorization request of that name.
     async fn find_request(
@@ -176,10 +164,7 @@ pub trait SessionStore: Send + Sync {
         kind: RequestKind,
         hash: &SecretHash,
         now: Time,
-    ) -> StoreResult<Option<AuthorizationRequest>> {
-        let _ = (kind, hash, now);
-        todo!()
-    }
+    ) -> StoreResult<Option<AuthorizationRequest>>;
 
     /// Takes it away. Exactly one caller gets it.
     async fn consume_request(
@@ -187,17 +172,11 @@ pub trait SessionStore: Send + Sync {
         kind: RequestKind,
         hash: &SecretHash,
         now: Time,
-    ) -> StoreResult<Option<AuthorizationRequest>> {
-        let _ = (kind, hash, now);
-        todo!()
-    }
+    ) -> StoreResult<Option<AuthorizationRequest>>;
 
     /// Keeps a code, and notes in its session that its client takes part; that is activity at
     /// `code.issued_at`. `false`: there is no such session; nothing changed.
-    async fn issue_code(&self, hash: &SecretHash, code: &Code) -> StoreResult<bool> {
-        let _ = (hash, code);
-        todo!()
-    }
+    async fn issue_code(&self, hash: &SecretHash, code: &Code) -> StoreResult<bool>;
 
     /// Redeems a code: exactly one caller does. That it was redeemed is remembered until
     /// `remembered_until`.
@@ -206,25 +185,16 @@ pub trait SessionStore: Send + Sync {
         hash: &SecretHash,
         remembered_until: Time,
         now: Time,
-    ) -> StoreResult<Redeemed> {
-        let _ = (hash, remembered_until, now);
-        todo!()
-    }
+    ) -> StoreResult<Redeemed>;
 
     // ---- devices that ask to be let in ----------------------------------------------------
 
     /// Keeps the request of a device. `false`: its user code is another's at `created_at`; nothing
     /// changed.
-    async fn begin_device(&self, device: &DeviceGrant) -> StoreResult<bool> {
-        let _ = device;
-        todo!()
-    }
+    async fn begin_device(&self, device: &DeviceGrant) -> StoreResult<bool>;
 
     /// The request of that user code about which nothing was decided.
-    async fn find_device(&self, user_code: &str, now: Time) -> StoreResult<Option<DeviceGrant>> {
-        let _ = (user_code, now);
-        todo!()
-    }
+    async fn find_device(&self, user_code: &str, now: Time) -> StoreResult<Option<DeviceGrant>>;
 
     /// Notes what the person said, and where they said yes that the client takes part in their
     /// session; that is activity at `now`. Exactly one caller decides; `false`: it was decided before, or there is no such
@@ -234,10 +204,7 @@ pub trait SessionStore: Send + Sync {
         user_code: &str,
         decision: &DeviceDecision,
         now: Time,
-    ) -> StoreResult<bool> {
-        let _ = (user_code, decision, now);
-        todo!()
-    }
+    ) -> StoreResult<bool>;
 
     /// Polls for the decision, as [`Polled`] tells. `interval` is that between two polls at first;
     /// each that comes too soon adds as much. An expired request is told from an unknown one for as
@@ -248,10 +215,7 @@ pub trait SessionStore: Send + Sync {
         client_id: &str,
         interval: Duration,
         now: Time,
-    ) -> StoreResult<Polled> {
-        let _ = (hash, client_id, interval, now);
-        todo!()
-    }
+    ) -> StoreResult<Polled>;
 
     // ---- what counts once -----------------------------------------------------------------
 
@@ -264,10 +228,7 @@ pub trait SessionStore: Send + Sync {
         issued_at: Time,
         until: Time,
         now: Time,
-    ) -> StoreResult<Marked> {
-        let _ = (key, issued_at, until, now);
-        todo!()
-    }
+    ) -> StoreResult<Marked>;
 
     // ---- pending logins -----------------------------------------------------------------
 

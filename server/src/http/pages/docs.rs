@@ -12,7 +12,7 @@ use crate::{
     app::App,
     domain::login::Outstanding,
     http::{
-        openapi::{enveloped, example, reason, request_example},
+        openapi::{enveloped, example, form_example, reason, request_example},
         route::{Credential, Field, Kind, Refusal, Route, Shape, Surface},
         surfaces,
     },
@@ -131,6 +131,9 @@ fn asks(credential: Credential) -> &'static str {
         Credential::OneTimeToken => "mailed token in the body",
         Credential::Link | Credential::Form => "mailed link",
         Credential::Edge => "edge credential",
+        Credential::InitialAccess => "initial access token",
+        Credential::Registration => "registration access token",
+        Credential::Admin => "access token of an admin with a second factor",
         Credential::Loopback => "this machine",
         Credential::Client => "client authentication",
         Credential::OpenIdToken => "access token with the scope openid",
@@ -183,8 +186,12 @@ fn call(issuer: &str, path: &str, route: &Route) -> String {
         lines.push(r#"-H "Authorization: Bearer $TOKEN""#.to_owned());
     }
     if route.takes.iter().any(|field| !field.optional) {
-        lines.push("-H 'Content-Type: application/json'".to_owned());
-        lines.push(format!("-d '{}'", request_example(route)));
+        if route.form {
+            lines.push(format!("-d '{}'", form_example(route)));
+        } else {
+            lines.push("-H 'Content-Type: application/json'".to_owned());
+            lines.push(format!("-d '{}'", request_example(route)));
+        }
     }
     lines.join(" \\\n  ")
 }

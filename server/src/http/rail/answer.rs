@@ -26,11 +26,23 @@ pub fn data(request_id: &str, status: StatusCode, data: Value) -> Response {
     respond(status, &json!({ "data": data, "meta": meta(request_id) }))
 }
 
-/// A page of a list.
+/// A page of a list that is here as a whole.
 pub fn list(request_id: &str, items: Vec<Value>, page: usize, per_page: usize) -> Response {
     let total = items.len();
     let start = page.saturating_sub(1).saturating_mul(per_page);
-    let items: Vec<Value> = items.into_iter().skip(start).take(per_page).collect();
+    let items = items.into_iter().skip(start).take(per_page).collect();
+    self::page(request_id, items, page, per_page, total)
+}
+
+/// A page of a list of `total` items.
+pub fn page(
+    request_id: &str,
+    items: Vec<Value>,
+    page: usize,
+    per_page: usize,
+    total: usize,
+) -> Response {
+    let start = page.saturating_sub(1).saturating_mul(per_page);
     let shown_to = start.saturating_add(items.len());
     respond(
         StatusCode::OK,

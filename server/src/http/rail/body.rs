@@ -76,7 +76,7 @@ impl Body {
     /// A string that must be there.
     pub fn string(&mut self, name: &str) -> String {
         self.optional_string(name).unwrap_or_else(|| {
-            if !self.is_broken() && !self.problems.iter().any(|(field, _)| field == name) {
+            if !self.is_broken() {
                 self.problem(name, "is missing");
             }
             String::new()
@@ -111,9 +111,30 @@ impl Body {
         }
     }
 
-    /// Notes a problem of a field.
+    /// A list of strings that may be left out or null.
+    pub fn optional_strings(&mut self, name: &str) -> Option<Vec<String>> {
+        let texts = match self.take(name)? {
+            Value::Null => return None,
+            Value::Array(items) => items
+                .into_iter()
+                .map(|item| match item {
+                    Value::String(text) if !text.contains('\0') => Some(text),
+                    _ => None,
+                })
+                .collect::<Option<Vec<String>>>(),
+            _ => None,
+        };
+        if texts.is_none() {
+            self.problem(name, "must be a list of strings");
+        }
+        texts
+    }
+
+    /// Notes a problem of a field, unless it has one already.
     pub fn problem(&mut self, name: &str, message: &str) {
-        self.problems.push((name.to_owned(), message.to_owned()));
+        if !self.problems.iter().any(|(field, _)| field == name) {
+            self.problems.push((name.to_owned(), message.to_owned()));
+        }
     }
 
     /// Ends the reading: what was not asked for is unknown.

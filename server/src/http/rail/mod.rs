@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod call;
+mod clients;
 mod devices;
 mod mfa;
 mod recovery;
@@ -12,6 +13,8 @@ mod routes;
 mod session;
 mod shapes;
 mod sign_in;
+
+pub use clients::surface as clients;
 
 use super::route::Surface;
 

@@ -324,7 +324,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// Adds the header and the refusals that follow from what a route asks and takes.
-fn with_what_follows(route: Route) -> Route {
+pub fn with_what_follows(route: Route) -> Route {
     let body: &[Refusal] =
         &[REQUEST_TIMEOUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, VALIDATION_ERROR];
     let token_in_body = matches!(route.credential, RefreshToken | OneTimeToken);

@@ -53,7 +53,9 @@ pub(super) async fn a_client_comes_back_whole(pair: &Pair) {
         assert_eq!(whole_log(store).await.pop().unwrap().event, act);
     }
     assert_eq!(store.list_clients("", 10).await.unwrap(), [bare, whole]);
-    assert_eq!(store.find_client("SHOP").await.unwrap(), None);
+    for unknown in ["SHOP", "", "shop\0", "\u{1f511}"] {
+        assert_eq!(store.find_client(unknown).await.unwrap(), None);
+    }
 }
 
 pub(super) async fn clients_are_listed_by_id_in_pages_and_counted(pair: &Pair) {
@@ -67,6 +69,7 @@ pub(super) async fn clients_are_listed_by_id_in_pages_and_counted(pair: &Pair) {
     assert_eq!(ids(store, "", 2).await, ["Z", "a"]);
     assert_eq!(ids(store, "a", 2).await, ["a-b", "ab"]);
     // Whether the last one seen is there still does not matter.
+    assert_eq!(ids(store, "a\0z", 2).await, ["a-b", "ab"]);
     assert_eq!(ids(store, "az", 10).await, ["b", "é"]);
     assert_eq!(ids(store, "é", 10).await, Vec::<String>::new());
 }
@@ -162,7 +165,7 @@ pub(super) async fn a_removed_client_is_gone_with_its_consents(pair: &Pair) {
     assert_eq!((entry.at, entry.change), (act.at, Change::CutOff(end_of_shop())));
     assert_eq!(whole_log(store).await.pop().unwrap().event, act);
     let before = written(store).await;
-    for gone in ["shop", "nobody"] {
+    for gone in ["shop", "nobody", "no\0body"] {
         let cuts = [end_of_shop()];
         let act = event(Action::ClientRemoved);
         let removed = store.remove_client(gone, &cuts, &act).await.unwrap();

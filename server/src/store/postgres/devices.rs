@@ -103,7 +103,7 @@ pub(super) async fn remove(
     if removed == 0 && cut_offs.is_empty() {
         act.roll_back().await?;
     } else {
-        let changes = feed::write_cut_offs(&mut act, cut_offs).await?;
+        let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
         store.commit_with(act, &changes, event).await?;
     }
     Ok(removed)

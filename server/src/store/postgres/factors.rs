@@ -264,7 +264,7 @@ pub(super) async fn change(
         return Ok(false);
     }
     insert(&mut act, &change.add, &change.codes).await?;
-    let changes = feed::write_cut_offs(&mut act, cut_offs).await?;
+    let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
     store.commit_with(act, &changes, event).await?;
     Ok(true)
 }

@@ -5,13 +5,14 @@ use jwks::{
     cutoff::{CutOff, CutOffKind},
     feed::{Change, Entry, Snapshot},
 };
+use uuid::Uuid;
 
 use super::{
     Postgres,
     act::Act,
     broken,
     cells::{Cells, stored},
-    keys, sites,
+    errands, keys, sites,
 };
 use crate::{domain::audit::Event, store::StoreResult};
 
@@ -21,12 +22,22 @@ pub(super) async fn cut_off(
     event: &Event,
 ) -> StoreResult<()> {
     let mut act = store.transaction().await?;
-    let changes = write_cut_offs(&mut act, cut_offs).await?;
+    let changes = write_cut_offs(&mut act, cut_offs, event).await?;
     store.commit_with(act, &changes, event).await
 }
 
-/// Writes endings; what the feed is to say of them.
-pub(super) async fn write_cut_offs(act: &mut Act, cut_offs: &[CutOff]) -> StoreResult<Vec<Change>> {
+/// Writes endings, and makes what waits for the end of a session due; what the feed is to say of
+/// them.
+pub(super) async fn write_cut_offs(
+    act: &mut Act,
+    cut_offs: &[CutOff],
+    event: &Event,
+) -> StoreResult<Vec<Change>> {
+    let of_sessions = cut_offs.iter().filter(|cut_off| cut_off.kind == CutOffKind::Session);
+    let mut ended: Vec<Uuid> =
+        of_sessions.filter_map(|cut_off| Uuid::parse_str(&cut_off.id).ok()).collect();
+    ended.sort_unstable();
+    errands::hold(act, &ended).await?;
     let mut changes = Vec::with_capacity(cut_offs.len());
     for cut_off in cut_offs {
         let row = act
@@ -47,7 +58,27 @@ pub(super) async fn write_cut_offs(act: &mut Act, cut_offs: &[CutOff]) -> StoreR
             .ok_or_else(|| broken("an ending was not written"))?;
         changes.push(Change::CutOff(read_cut_off(&Cells(&row))?));
     }
+    errands::release(act, &ended, event.at).await?;
     Ok(changes)
+}
+
+pub(super) async fn find_cut_offs(
+    store: &Postgres,
+    named: &[(CutOffKind, String)],
+) -> StoreResult<Vec<CutOff>> {
+    let (kinds, ids): (Vec<_>, Vec<_>) =
+        named.iter().map(|(kind, id)| (kind.as_str(), id.as_str())).unzip();
+    let rows = store
+        .act()
+        .await?
+        .rows(
+            "SELECT kind, id, at, until_at
+             FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS named (kind, id, place)
+             JOIN cut_offs USING (kind, id) ORDER BY place",
+            &[&kinds, &ids],
+        )
+        .await?;
+    rows.iter().map(|row| read_cut_off(&Cells(row))).collect()
 }
 
 pub(super) async fn snapshot(store: &Postgres, issuer: &str, now: Time) -> StoreResult<Snapshot> {

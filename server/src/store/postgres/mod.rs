@@ -1,12 +1,14 @@
 //! The identity store on Postgres: one statement, or one transaction, is one act.
 //!
 //! What must be so is asked in the `WHERE` clause of the statement that changes it. Locks are
-//! taken in one order in every act (an advisory lock, rows, the row of both sequences), and that
-//! last one always just before the commit.
+//! taken in one order in every act (an advisory lock, rows, the sessions that are ended, what waits
+//! for that, the row of both sequences), and that last one always just before the commit.
 
 mod act;
 mod audit;
 mod cells;
+mod clients;
+mod consents;
 mod devices;
 mod edges;
 mod errands;
@@ -28,7 +30,7 @@ use async_trait::async_trait;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use jwks::{
     Time,
-    cutoff::CutOff,
+    cutoff::{CutOff, CutOffKind},
     feed::{Entry, Snapshot},
     site::Site,
 };
@@ -41,12 +43,14 @@ use self::{cells::Cells, server::Server};
 use super::{
     StoreError, StoreResult,
     identity::{
-        Backlog, Confirmation, Confirmed, Consumed, Created, FactorChange, Guess, IdentityStore,
-        Joined, KeyAdded, NewPassword, Registered, SitePut, Subject,
+        Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created, FactorChange, Guess,
+        IdentityStore, Joined, KeyAdded, NewPassword, Registered, SitePut, Subject,
     },
 };
 use crate::domain::{
     audit::{AuditRow, Event},
+    client::{Client, InitialAccess},
+    consent::Consent,
     device::TrustedDevice,
     edge::EdgeRow,
     errand::ErrandRow,
@@ -378,6 +382,69 @@ impl IdentityStore for Postgres {
 
     async fn list_memberships(&self, user_id: Uuid) -> StoreResult<Vec<Membership>> {
         tenants::list_memberships(self, user_id).await
+    }
+
+    async fn create_client(&self, client: &Client, event: &Event) -> StoreResult<bool> {
+        clients::create(self, client, event).await
+    }
+
+    async fn find_client(&self, client_id: &str) -> StoreResult<Option<Client>> {
+        clients::find(self, client_id).await
+    }
+
+    async fn list_clients(&self, after: &str, limit: u32) -> StoreResult<Vec<Client>> {
+        clients::list(self, after, limit).await
+    }
+
+    async fn count_clients(&self) -> StoreResult<u64> {
+        clients::count(self).await
+    }
+
+    async fn replace_client(
+        &self,
+        client: &Client,
+        expected: Time,
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<ClientChanged> {
+        clients::replace(self, client, expected, cut_offs, event).await
+    }
+
+    async fn remove_client(
+        &self,
+        client_id: &str,
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<ClientChanged> {
+        clients::remove(self, client_id, cut_offs, event).await
+    }
+
+    async fn create_initial_access(
+        &self,
+        access: &InitialAccess,
+        event: &Event,
+    ) -> StoreResult<()> {
+        clients::create_initial_access(self, access, event).await
+    }
+
+    async fn find_initial_access(
+        &self,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<InitialAccess>> {
+        clients::find_initial_access(self, hash, now).await
+    }
+
+    async fn find_consent(&self, user_id: Uuid, client_id: &str) -> StoreResult<Option<Consent>> {
+        consents::find(self, user_id, client_id).await
+    }
+
+    async fn grant_consent(&self, consent: &Consent, event: &Event) -> StoreResult<bool> {
+        consents::grant(self, consent, event).await
+    }
+
+    async fn find_cut_offs(&self, named: &[(CutOffKind, String)]) -> StoreResult<Vec<CutOff>> {
+        feed::find_cut_offs(self, named).await
     }
 
     async fn cut_off(&self, cut_offs: &[CutOff], event: &Event) -> StoreResult<()> {

@@ -36,6 +36,13 @@ pub(super) async fn sweep(store: &Postgres, now: Time) -> StoreResult<u64> {
             &[&now.minus(FEED_KEPT).millis(), &i64::from(SWEPT_AT_ONCE)],
         )
         .await?;
+    let tokens = act
+        .change(
+            "DELETE FROM initial_access_tokens WHERE hash IN
+                 (SELECT hash FROM initial_access_tokens WHERE expires_at <= $1 LIMIT $2)",
+            &[&now.millis(), &i64::from(SWEPT_AT_ONCE)],
+        )
+        .await?;
     act.commit().await?;
-    Ok(endings + entries)
+    Ok(endings + entries + tokens)
 }

@@ -315,7 +315,7 @@ pub(super) async fn change_password(
         act.roll_back().await?;
         return Ok(false);
     }
-    let changes = feed::write_cut_offs(&mut act, cut_offs).await?;
+    let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
     store.commit_with(act, &changes, event).await?;
     Ok(true)
 }

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline,
     ProtocolVersion, PushInfo, PushKind, RedisError, RedisFuture, RedisResult, ScriptInvocation,
@@ -22,7 +23,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{broken, unavailable};
+use super::{LONGEST, broken, machine_time, ttl_millis, unavailable};
 use crate::store::{StoreError, StoreResult, patience};
 
 /// How long making a connection may take.
@@ -134,11 +135,14 @@ struct State {
 /// The way to Redis.
 pub(super) struct Link {
     target: Target,
+    memories: Vec<String>,
     state: Mutex<State>,
 }
 
 impl Link {
-    pub(super) fn new(url: &str) -> StoreResult<Self> {
+    /// The way to `url`. `memories`: keys that hold since when there is a memory; one that is not
+    /// there when a connection is made begins then.
+    pub(super) fn new(url: &str, memories: Vec<String>) -> StoreResult<Self> {
         // Needed by `rediss://` only. An error says that a provider is installed already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let target = if url.contains(',') {
@@ -157,7 +161,7 @@ impl Link {
             let client = Client::open(info.set_redis_settings(settings)).map_err(broken)?;
             Target::Node(Box::new(client))
         };
-        Ok(Self { target, state: Mutex::default() })
+        Ok(Self { target, memories, state: Mutex::default() })
     }
 
     /// The answer to one command.
@@ -242,7 +246,23 @@ impl Link {
             }
             Target::Cluster(client) => Wire::Cluster(client.get_async_connection().await?),
         };
-        Ok(Connection { wire, lost })
+        let connection = Connection { wire, lost };
+        self.begin_memories(&connection).await;
+        Ok(connection)
+    }
+
+    /// Where this fails, a memory begins with the first thing that is to be remembered.
+    async fn begin_memories(&self, connection: &Connection) {
+        let (now, ttl) = (machine_time().millis(), ttl_millis(LONGEST));
+        join_all(self.memories.iter().map(async |memory| {
+            let mut begin = redis::cmd("SET");
+            begin.arg(memory).arg(now).arg("NX").arg("PX").arg(ttl);
+            let begun: RedisResult<Value> = begin.query_async(&mut connection.clone()).await;
+            if let Err(error) = begun {
+                tracing::debug!(%error, "a memory could not be begun");
+            }
+        }))
+        .await;
     }
 }
 

@@ -5,9 +5,12 @@
 //! it. JSON stays opaque to the scripts (Lua would round its numbers and turn empty arrays into
 //! objects); what they judge by lies beside it in fields of its own.
 
+mod authorizations;
+mod device_grants;
 mod keys;
 mod link;
 mod logins;
+mod marks;
 mod one_time;
 mod requests;
 mod sessions;
@@ -25,13 +28,15 @@ use uuid::Uuid;
 use self::{keys::Keys, link::Link};
 use super::{
     StoreError, StoreResult,
-    sessions::{Budget, Repeat, SessionStore},
+    sessions::{Budget, Marked, Repeat, SessionStore},
 };
 use crate::domain::{
+    authorization::{AuthorizationRequest, Code, Redeemed, RequestKind},
+    device_grant::{DeviceDecision, DeviceGrant, Polled},
     login::PendingLogin,
     one_time::{OneTime, Purpose},
     secret::SecretHash,
-    session::{NewFamily, Proof, Rotated, Rotation, Session},
+    session::{LiveRefresh, NewFamily, Proof, Rotated, Rotation, Session},
 };
 
 /// The session store on Redis, a single node or a cluster.
@@ -57,7 +62,8 @@ impl Redis {
     /// # Errors
     /// As [`Self::new`].
     pub fn in_space(url: &str, space: &str) -> StoreResult<Arc<Self>> {
-        Ok(Arc::new(Self { link: Link::new(url)?, keys: Keys::of(space) }))
+        let keys = Keys::of(space);
+        Ok(Arc::new(Self { link: Link::new(url, keys.memories())?, keys }))
     }
 
     /// Whether the connection there was has been found lost.
@@ -155,9 +161,13 @@ const KEPT_AT_LEAST: Duration = Duration::from_secs(24 * 3600);
 /// How long a row is kept that lives until `expires_at`. The machine's clock only decides how
 /// long garbage stays; the truth is the row's own instant.
 fn kept_until(expires_at: Time) -> Duration {
+    expires_at.since(machine_time()).max(KEPT_AT_LEAST)
+}
+
+/// What this machine's clock says.
+fn machine_time() -> Time {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Time::from_millis(i64::try_from(clock.as_millis()).unwrap_or(i64::MAX));
-    expires_at.since(now).max(KEPT_AT_LEAST)
+    Time::from_millis(i64::try_from(clock.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[async_trait]
@@ -199,6 +209,18 @@ impl SessionStore for Redis {
         sessions::raise(self, user_id, sid, proof, family, now).await
     }
 
+    async fn raise_browser(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        presented: &SecretHash,
+        proof: &Proof,
+        browser: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<Session>> {
+        sessions::raise_browser(self, user_id, sid, presented, proof, browser, now).await
+    }
+
     async fn close_session(&self, user_id: Uuid, sid: Uuid) -> StoreResult<bool> {
         sessions::close(self, user_id, sid).await
     }
@@ -219,6 +241,98 @@ impl SessionStore for Redis {
 
     async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {
         sessions::rotate(self, rotation, now).await
+    }
+
+    async fn find_refresh(
+        &self,
+        user_id: Uuid,
+        sid: Uuid,
+        family_id: Uuid,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<LiveRefresh>> {
+        sessions::find_refresh(self, user_id, sid, family_id, hash, now).await
+    }
+
+    async fn remove_family(&self, user_id: Uuid, sid: Uuid, family_id: Uuid) -> StoreResult<bool> {
+        sessions::remove_family(self, user_id, sid, family_id).await
+    }
+
+    async fn keep_request(
+        &self,
+        kind: RequestKind,
+        hash: &SecretHash,
+        request: &AuthorizationRequest,
+    ) -> StoreResult<()> {
+        authorizations::keep(self, kind, hash, request).await
+    }
+
+    async fn find_request(
+        &self,
+        kind: RequestKind,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<AuthorizationRequest>> {
+        authorizations::find(self, kind, hash, now).await
+    }
+
+    async fn consume_request(
+        &self,
+        kind: RequestKind,
+        hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<AuthorizationRequest>> {
+        authorizations::consume(self, kind, hash, now).await
+    }
+
+    async fn issue_code(&self, hash: &SecretHash, code: &Code) -> StoreResult<bool> {
+        authorizations::issue(self, hash, code).await
+    }
+
+    async fn redeem_code(
+        &self,
+        hash: &SecretHash,
+        remembered_until: Time,
+        now: Time,
+    ) -> StoreResult<Redeemed> {
+        authorizations::redeem(self, hash, remembered_until, now).await
+    }
+
+    async fn begin_device(&self, device: &DeviceGrant) -> StoreResult<bool> {
+        device_grants::begin(self, device).await
+    }
+
+    async fn find_device(&self, user_code: &str, now: Time) -> StoreResult<Option<DeviceGrant>> {
+        device_grants::find(self, user_code, now).await
+    }
+
+    async fn decide_device(
+        &self,
+        user_code: &str,
+        decision: &DeviceDecision,
+        now: Time,
+    ) -> StoreResult<bool> {
+        device_grants::decide(self, user_code, decision, now).await
+    }
+
+    async fn poll_device(
+        &self,
+        hash: &SecretHash,
+        client_id: &str,
+        interval: Duration,
+        now: Time,
+    ) -> StoreResult<Polled> {
+        device_grants::poll(self, hash, client_id, interval, now).await
+    }
+
+    async fn mark_once(
+        &self,
+        key: &SecretHash,
+        issued_at: Time,
+        until: Time,
+        now: Time,
+    ) -> StoreResult<Marked> {
+        marks::once(self, key, issued_at, until, now).await
     }
 
     async fn begin_login(&self, hash: &SecretHash, login: &PendingLogin) -> StoreResult<()> {

@@ -1,13 +1,14 @@
--- Opens a session with its first refresh family, and closes what is too many beside it.
+-- Opens a session, with its first refresh family where it has one, and closes what is too many beside it.
 -- KEYS: session, index of the person's sessions (theirs lie in the same slot).
--- ARGV: sid, row, proof, last_active_at, expires_at, TTL; family: id, client, scope, hash, end;
--- prefix, created_at, how many others may stay.
+-- ARGV: sid, row, proof, last_active_at, expires_at, TTL, prefix, created_at, how many others may
+-- stay, clients, hash of what a browser holds (or empty); family: id, client, scope, hash, end, what
+-- was granted.
 -- Gives: the sids of the closed ones.
 local session, index, ttl = KEYS[1], KEYS[2], tonumber(ARGV[6])
-local prefix, keep = ARGV[12], tonumber(ARGV[14])
+local prefix, created_at, keep = ARGV[7], ARGV[8], tonumber(ARGV[9])
 
 -- What is over leaves the index, which otherwise lives on with the newest session.
-for _, sid in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', ARGV[13])) do
+for _, sid in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', created_at)) do
   redis.call('ZREM', index, sid)
   redis.call('DEL', prefix .. sid)
 end
@@ -37,12 +38,18 @@ if redis.call('ZCARD', index) > keep then
   end
 end
 
-local family = 'f:' .. ARGV[7] .. ':'
 redis.call('HSET', session,
   'data', ARGV[2], 'proof', ARGV[3], 'last_active_at', ARGV[4], 'expires_at', ARGV[5],
-  'created_at', ARGV[13],
-  family .. 'client', ARGV[8], family .. 'scope', ARGV[9],
-  family .. 'live', ARGV[10], family .. 'expires_at', ARGV[11])
+  'created_at', created_at, 'clients', ARGV[10])
+if ARGV[11] ~= '' then
+  redis.call('HSET', session, 'browser', ARGV[11])
+end
+if ARGV[12] then
+  local family = 'f:' .. ARGV[12] .. ':'
+  redis.call('HSET', session,
+    family .. 'client', ARGV[13], family .. 'scope', ARGV[14],
+    family .. 'live', ARGV[15], family .. 'expires_at', ARGV[16], family .. 'granted', ARGV[17])
+end
 redis.call('PEXPIRE', session, ttl)
 redis.call('ZADD', index, ARGV[5], ARGV[1])
 -- The index stays as long as the longest of its sessions.

@@ -8,7 +8,11 @@ use uuid::Uuid;
 
 use super::{Redis, broken, ttl_millis};
 use crate::{
-    domain::session::{NewFamily, Proof, RefreshedSession, Rotated, Rotation, Session},
+    domain::{
+        authorization::Granted,
+        secret::SecretHash,
+        session::{LiveRefresh, NewFamily, Proof, RefreshedSession, Rotated, Rotation, Session},
+    },
     store::StoreResult,
 };
 
@@ -16,15 +20,21 @@ static OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("open_
 static LIST: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("list_sessions.lua")));
 static TOUCH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("touch_session.lua")));
 static RAISE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("raise_session.lua")));
+static RAISE_BROWSER: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("raise_browser.lua")));
+static TAKE_PART: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take_part.lua")));
 static CLOSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("close_session.lua")));
 static CLOSE_ALL: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("close_sessions.lua")));
 static ADD_FAMILY: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("add_family.lua")));
 static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("rotate_refresh.lua")));
 
+/// The fields of a session that may not be there.
+type Row = (Option<String>, Option<String>, Option<i64>, Option<String>, Option<String>);
+
 /// What a session is read from: the row as it was opened, then what has changed since.
-type Fields = (String, String, i64);
-const FIELDS: [&str; 3] = ["data", "proof", "last_active_at"];
+type Fields = (String, String, i64, Option<String>, Option<String>);
+const FIELDS: [&str; 5] = ["data", "proof", "last_active_at", "browser", "clients"];
 
 pub(super) async fn open(
     store: &Redis,
@@ -40,13 +50,15 @@ pub(super) async fn open(
         .arg(serde_json::to_string(&session.proof).map_err(broken)?)
         .arg(session.last_active_at.millis())
         .arg(session.expires_at.millis())
-        .arg(ttl_millis(session.expires_at.since(session.created_at)));
-    if let Some(family) = family {
-        name_family(&mut act, family);
-    }
-    act.arg(store.keys.session_prefix(session.user_id))
+        .arg(ttl_millis(session.expires_at.since(session.created_at)))
+        .arg(store.keys.session_prefix(session.user_id))
         .arg(session.created_at.millis())
-        .arg(keep.saturating_sub(1));
+        .arg(keep.saturating_sub(1))
+        .arg(list_of(&session.clients))
+        .arg(session.browser.as_ref().map(SecretHash::to_text).unwrap_or_default());
+    if let Some(family) = family {
+        name_family(&mut act, family)?;
+    }
     names(&store.link.invoke::<Vec<String>>(&act).await?)
 }
 
@@ -56,13 +68,9 @@ pub(super) async fn find(
     sid: Uuid,
     now: Time,
 ) -> StoreResult<Option<Session>> {
-    let (data, proof, last_active_at): (Option<String>, Option<String>, Option<i64>) =
+    let row: Row =
         store.link.query(cmd("HMGET").arg(store.keys.session(user_id, sid)).arg(&FIELDS)).await?;
-    let (Some(data), Some(proof), Some(last_active_at)) = (data, proof, last_active_at) else {
-        return Ok(None);
-    };
-    let session = read((data, proof, last_active_at))?;
-    Ok((session.expires_at > now).then_some(session))
+    living(row, now)
 }
 
 pub(super) async fn list(store: &Redis, user_id: Uuid, now: Time) -> StoreResult<Vec<Session>> {
@@ -94,8 +102,40 @@ pub(super) async fn raise(
     act.key(store.keys.session(user_id, sid))
         .arg(now.millis())
         .arg(serde_json::to_string(proof).map_err(broken)?);
-    name_family(&mut act, family);
+    name_family(&mut act, family)?;
     store.link.invoke::<Option<Fields>>(&act).await?.map(read).transpose()
+}
+
+pub(super) async fn raise_browser(
+    store: &Redis,
+    user_id: Uuid,
+    sid: Uuid,
+    presented: &SecretHash,
+    proof: &Proof,
+    browser: &SecretHash,
+    now: Time,
+) -> StoreResult<Option<Session>> {
+    let mut act = RAISE_BROWSER.prepare_invoke();
+    act.key(store.keys.session(user_id, sid))
+        .arg(now.millis())
+        .arg(presented.to_text())
+        .arg(serde_json::to_string(proof).map_err(broken)?)
+        .arg(browser.to_text());
+    store.link.invoke::<Option<Fields>>(&act).await?.map(read).transpose()
+}
+
+/// Notes that a client takes part in a session, and that the session did something. Says whether it
+/// lives.
+pub(super) async fn take_part(
+    store: &Redis,
+    user_id: Uuid,
+    sid: Uuid,
+    client_id: &str,
+    now: Time,
+) -> StoreResult<bool> {
+    let mut act = TAKE_PART.prepare_invoke();
+    act.key(store.keys.session(user_id, sid)).arg(now.millis()).arg(client_id);
+    store.link.invoke(&act).await
 }
 
 pub(super) async fn close(store: &Redis, user_id: Uuid, sid: Uuid) -> StoreResult<bool> {
@@ -127,7 +167,7 @@ pub(super) async fn add_family(
 ) -> StoreResult<bool> {
     let mut act = ADD_FAMILY.prepare_invoke();
     act.key(store.keys.session(user_id, sid)).arg(now.millis());
-    name_family(&mut act, family);
+    name_family(&mut act, family)?;
     store.link.invoke(&act).await
 }
 
@@ -141,17 +181,18 @@ pub(super) async fn rotate(store: &Redis, rotation: &Rotation, now: Time) -> Sto
         .arg(now.millis())
         .arg(now.plus(rotation.ttl).millis())
         .arg(now.minus(rotation.retry_window).millis());
-    let (outcome, fields, scope, expires_at): (
+    let (outcome, fields, scope, expires_at, granted): (
         String,
         Option<Fields>,
         Option<String>,
         Option<i64>,
+        Option<String>,
     ) = store.link.invoke(&act).await?;
     let refreshed = match (fields, scope, expires_at) {
         (Some(fields), Some(scope), Some(expires_at)) => Some(RefreshedSession {
             session: read(fields)?,
             scope,
-            granted: None,
+            granted: read_granted(granted)?,
             expires_at: Time::from_millis(expires_at),
         }),
         _ => None,
@@ -166,21 +207,103 @@ pub(super) async fn rotate(store: &Redis, rotation: &Rotation, now: Time) -> Sto
     }
 }
 
+pub(super) async fn find_refresh(
+    store: &Redis,
+    user_id: Uuid,
+    sid: Uuid,
+    family_id: Uuid,
+    hash: &SecretHash,
+    now: Time,
+) -> StoreResult<Option<LiveRefresh>> {
+    let mut ask = cmd("HMGET");
+    ask.arg(store.keys.session(user_id, sid)).arg(&FIELDS).arg(&family_fields(family_id)[..5]);
+    let (data, proof, last_active_at, browser, clients, client_id, scope, live, ends, granted): (
+        _,
+        _,
+        _,
+        _,
+        _,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+        Option<i64>,
+        Option<String>,
+    ) = store.link.query(&ask).await?;
+    let (Some(client_id), Some(scope), Some(live), Some(ends)) = (client_id, scope, live, ends)
+    else {
+        return Ok(None);
+    };
+    let expires_at = Time::from_millis(ends);
+    if SecretHash::from_text(&live) != Some(*hash) || expires_at <= now {
+        return Ok(None);
+    }
+    let Some(session) = living((data, proof, last_active_at, browser, clients), now)? else {
+        return Ok(None);
+    };
+    let granted = read_granted(granted)?;
+    Ok(Some(LiveRefresh { session, client_id, scope, granted, expires_at }))
+}
+
+/// A family is some fields of its session: gone in one command.
+pub(super) async fn remove_family(
+    store: &Redis,
+    user_id: Uuid,
+    sid: Uuid,
+    family_id: Uuid,
+) -> StoreResult<bool> {
+    let mut remove = cmd("HDEL");
+    remove.arg(store.keys.session(user_id, sid)).arg(&family_fields(family_id));
+    Ok(store.link.query::<u32>(&remove).await? > 0)
+}
+
 fn names(sids: &[String]) -> StoreResult<Vec<Uuid>> {
     sids.iter().map(|sid| Uuid::parse_str(sid).map_err(broken)).collect()
 }
 
-fn name_family(act: &mut ScriptInvocation<'_>, family: &NewFamily) {
+/// The fields of a family: those of a live token first.
+fn family_fields(id: Uuid) -> [String; 7] {
+    ["client", "scope", "live", "expires_at", "granted", "spent", "spent_at"]
+        .map(|field| format!("f:{id}:{field}"))
+}
+
+fn name_family(act: &mut ScriptInvocation<'_>, family: &NewFamily) -> StoreResult<()> {
+    let granted = family.granted.as_ref().map(serde_json::to_string).transpose();
     act.arg(family.id.to_string())
         .arg(&family.client_id)
         .arg(&family.scope)
         .arg(family.hash.to_text())
-        .arg(family.expires_at.millis());
+        .arg(family.expires_at.millis())
+        .arg(granted.map_err(broken)?.unwrap_or_default());
+    Ok(())
 }
 
-fn read((data, proof, last_active_at): Fields) -> StoreResult<Session> {
+/// What was granted to a family; empty, or not there at all in one of before: nothing.
+fn read_granted(text: Option<String>) -> StoreResult<Option<Granted>> {
+    let text = text.filter(|text| !text.is_empty());
+    text.map(|text| serde_json::from_str(&text).map_err(broken)).transpose()
+}
+
+/// Names as the scripts keep them: each with a NUL behind it, which no name holds.
+fn list_of(names: &[String]) -> String {
+    names.iter().flat_map(|name| [name.as_str(), "\0"]).collect()
+}
+
+fn living(row: Row, now: Time) -> StoreResult<Option<Session>> {
+    let (Some(data), Some(proof), Some(last_active_at), browser, clients) = row else {
+        return Ok(None);
+    };
+    let session = read((data, proof, last_active_at, browser, clients))?;
+    Ok((session.expires_at > now).then_some(session))
+}
+
+fn read((data, proof, last_active_at, browser, clients): Fields) -> StoreResult<Session> {
     let mut session: Session = serde_json::from_str(&data).map_err(broken)?;
     session.proof = serde_json::from_str(&proof).map_err(broken)?;
     session.last_active_at = Time::from_millis(last_active_at);
+    let browser = browser.map(|hash| SecretHash::from_text(&hash).ok_or("not a browser's hash"));
+    session.browser = browser.transpose().map_err(broken)?;
+    // A session of before has no such field.
+    let clients = clients.unwrap_or_default();
+    session.clients = clients.split_terminator('\0').map(str::to_owned).collect();
     Ok(session)
 }

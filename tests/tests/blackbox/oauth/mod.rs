@@ -5,14 +5,17 @@ mod answers;
 mod authorization_errors;
 mod claims;
 mod client_secrets;
+mod clients_command;
 mod codes;
 mod device_errors;
 mod discovery;
 mod examiners;
 mod introspection;
+mod metadata;
 mod no_redirect;
 mod pkce;
 mod pushed_requests;
+mod registration;
 mod revocation;
 mod token_errors;
 
