@@ -2,23 +2,27 @@
 //! `http/oauth` speaks the wire.
 
 pub mod audience;
+pub mod authorize;
 pub mod claims;
 pub mod client_auth;
 pub mod client_keys;
 pub mod client_secret;
 pub mod clients;
 pub mod device;
-pub mod end_session;
 pub mod discovery;
+pub mod end_session;
 pub mod engine;
 pub mod error;
 pub mod grant_end;
+pub mod grant_types;
 pub mod grants;
+pub mod id_token_hint;
 pub mod introspection;
 pub mod liveness;
-pub mod logout;
 pub mod logos;
+pub mod logout;
 pub mod metadata;
+pub mod par;
 pub mod params;
 pub mod registered_uri;
 pub mod registration;

@@ -3,14 +3,17 @@
 
 mod answers;
 mod authorization_errors;
+mod backchannel;
 mod claims;
 mod client_secrets;
 mod clients_command;
 mod codes;
 mod device_errors;
+mod device_grant;
 mod discovery;
 mod examiners;
 mod introspection;
+mod logout;
 mod metadata;
 mod no_redirect;
 mod pkce;
