@@ -27,15 +27,13 @@ use crate::{
 };
 
 const PATH: &str = "/device";
-const AUTHORIZATION: &str = "/device_authorization";
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
-    let rail = "/api/v1/oauth2/device_authorization";
-    let begin = |path| post(path, Credential::Anybody, authorize);
+    let begin = |path| post(path, Credential::Client, authorize);
     vec![
-        begin(AUTHORIZATION),
-        begin(rail),
+        begin("/device_authorization"),
+        begin("/api/v1/oauth2/device_authorization"),
         get(PATH, Credential::Anybody, show),
         post(PATH, Credential::Form, submit),
     ]
@@ -47,11 +45,9 @@ async fn authorize(call: Call) -> Response {
 }
 
 async fn begin(call: &Call) -> OAuthResult<Response> {
-    let Call { app, origin, .. } = call;
-    let params = call.params()?;
-    let authorization = call.authorization()?;
-    let client =
-        client_auth::authenticate(app, origin, authorization, &params, AUTHORIZATION).await?;
+    let Call { app, origin, path, .. } = call;
+    let (params, authorization) = (call.params()?, call.authorization()?);
+    let client = client_auth::authenticate(app, origin, authorization, &params, path).await?;
     let begun = device::begin(app, origin, &client, &params, app.clock.now()).await?;
     Ok(answer::json(StatusCode::OK, &told(app, &begun)))
 }
