@@ -7,22 +7,19 @@ use uuid::Uuid;
 
 use super::{Issued, TokenRequest, refresh_token};
 use crate::{
-    app::App,
     auth::{
-        AuthError, devices, errands,
+        AuthError, devices,
         login::SESSIONS_KEPT,
         sessions::{look_again, make_room, standing},
     },
     clock::random,
     domain::{
         authorization::Granted,
-        client::Client,
-        errand::Errand,
-        secret::{OpaqueToken, SecretHash, TokenKind},
+        secret::{OpaqueToken, TokenKind},
         session::{NewFamily, Session},
         user::User,
     },
-    oauth::{OAuthError, OAuthResult, audience, claims, grant_end, scope},
+    oauth::{OAuthError, OAuthResult, audience, claims, grant_end, logout, scope},
     tokens::{ClientGrant, Grant, Holder, IdGrant, Minted, lifetime, mint},
 };
 
@@ -62,6 +59,8 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
 
     let refreshes = client.may_use(refresh_token::TYPE);
     let offline = refreshes && scope.split(' ').any(|one| one == scope::OFFLINE_ACCESS);
+    // The client hears of the end of the session that its ID tokens name.
+    logout::await_end(app, client, user_id, &session, now).await?;
     let session = if offline { own_session(request, session, &granted) } else { session };
     let names = [user_id, session.sid, granted.grant_id];
     let token = refreshes.then(|| OpaqueToken::new(TokenKind::Refresh, &names, random()));
@@ -82,9 +81,6 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
         } else if !app.sessions.add_family(user_id, session.sid, &family, now).await? {
             return Err(gone());
         }
-    }
-    if client.hears_of_endings() {
-        tell_of_the_end(app, client, user_id, granted.id_sid, session.expires_at, now).await?;
     }
     // Whoever ends something writes that down first and closes what it had afterwards; here what is
     // to be closed is opened first, and then looked whether that was written down. So nothing of
@@ -132,22 +128,6 @@ fn own_session(request: &TokenRequest<'_>, given_in: Session, granted: &Granted)
         clients: vec![client.client_id.clone()],
         ..given_in
     }
-}
-
-/// Has the client told when the session ends that its ID tokens name: once, however often it took
-/// part in it. The errand waits in the store, where every ending finds it.
-async fn tell_of_the_end(
-    app: &App,
-    client: &Client,
-    user_id: Uuid,
-    sid: Uuid,
-    ends_at: Time,
-    now: Time,
-) -> OAuthResult<()> {
-    let id = SecretHash::of(&format!("logout\n{}\n{sid}", client.client_id)).to_id();
-    let until = ends_at.plus(Duration::from_secs(app.config.tokens.session_ttl));
-    let errand = Errand::Logout { client_id: client.client_id.clone(), user_id, sid, until };
-    Ok(errands::queue_for_end(app, id, &errand, sid, now).await?)
 }
 
 /// Whose tokens, resting on what.

@@ -3,3 +3,4 @@
 mod clients_command;
 mod discovery;
 mod registration;
+mod token_endpoint;
