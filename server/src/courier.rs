@@ -1,8 +1,14 @@
-//! Carries errands out and delivers letters, beside the requests and long after them if need be.
+//! Carries errands out and delivers what comes of them (letters to people, notices to clients),
+//! beside the requests and long after them if need be.
 //!
 //! An errand is claimed for a while, so that of several servers one has it; whoever dies with a
 //! claim leaves it to be claimed again. A letter leaves at least once, and carries a name
-//! (Message-ID) by which a receiver may tell a double.
+//! (Message-ID) by which a receiver may tell a double. A notice may come twice as well: a session that
+//! is over cannot end again.
+//!
+//! Whatever ends a session writes a cut-off, which makes the errands that wait for that end due and
+//! is told by the feed: the courier looks whenever the feed may have grown, here and at every other
+//! server, and no ending has to think of waking it.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -18,22 +24,26 @@ use crate::{
     app::App,
     auth::{AuthError, errands},
     clock::random,
-    domain::errand::{Errand, ErrandRow, Letter, retry_delay},
+    domain::errand::{Delivery, Errand, ErrandRow, retry_delay},
     mailer::Undelivered,
+    notices,
 };
 
-/// How many letters are on their way at once.
-const AT_ONCE: usize = 8;
+/// How many deliveries are on their way at once.
+const AT_ONCE: usize = 16;
 /// How long one delivery may take.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(60);
 /// How long a claim lasts: a delivery, and what comes before and after it.
 const LEASE: Duration = Duration::from_secs(90);
 /// How often there is a look at what has become due.
 const POLL: Duration = Duration::from_secs(1);
+/// How many times a client is told of an end: about a day's worth of tries. The errand itself is good
+/// until the session would have ended by itself.
+const NOTICE_TRIES: u32 = 32;
 /// How long deliveries that are on their way when the process ends may take.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// The errands whose letters are on their way from here. A clock that is put forward ends their
+/// The errands whose deliveries are on their way from here. A clock that is put forward ends their
 /// claims, and they are not to leave twice for that.
 type OnTheirWay = HashMap<Uuid, AbortHandle>;
 
@@ -42,13 +52,20 @@ pub async fn work(app: Arc<App>, ending: impl Future<Output = ()>) {
     pin!(ending);
     let mut deliveries = JoinSet::new();
     let mut on_their_way = OnTheirWay::new();
+    let mut endings = app.identity.feed_changes();
     loop {
         let claimed = claim(&app, &mut deliveries, &mut on_their_way).await;
         let pause = async {
             if deliveries.len() == AT_ONCE {
                 deliveries.join_next().await;
             } else if !claimed {
-                drop(timeout(POLL, app.mailer.woken()).await);
+                let told = async {
+                    tokio::select! {
+                        () = app.mailer.woken() => {}
+                        _ = endings.changed() => {}
+                    }
+                };
+                drop(timeout(POLL, told).await);
             }
             while deliveries.try_join_next().is_some() {}
         };
@@ -62,7 +79,7 @@ pub async fn work(app: Arc<App>, ending: impl Future<Output = ()>) {
     drop(timeout(GRACE, arriving).await);
 }
 
-/// Claims what is due, carries it out in order, and sends the letters on their way. Whether there
+/// Claims what is due, carries it out in order, and sends what comes of it on its way. Whether there
 /// was anything.
 async fn claim(
     app: &Arc<App>,
@@ -88,10 +105,10 @@ async fn claim(
             give_up(app, &row, "its time is over").await;
             continue;
         }
-        match letter(app, &row, now).await {
-            Ok(Some(letter)) => {
+        match prepare(app, &row, now).await {
+            Ok(Some(delivery)) => {
                 let (app, id) = (app.clone(), row.id);
-                let delivery = deliveries.spawn(async move { deliver(&app, row, &letter).await });
+                let delivery = deliveries.spawn(async move { deliver(&app, row, delivery).await });
                 on_their_way.insert(id, delivery);
             }
             Ok(None) => {}
@@ -101,36 +118,50 @@ async fn claim(
     any
 }
 
-/// The letter in which an errand ends. It takes the errand's place in the store before it leaves:
-/// every try sends the same.
-async fn letter(app: &App, row: &ErrandRow, now: Time) -> Result<Option<Letter>, AuthError> {
+/// The delivery in which an errand ends. A letter takes the errand's place in the store before it
+/// leaves: every try sends the same. A notice is made anew for each try: its token is short-lived.
+async fn prepare(app: &App, row: &ErrandRow, now: Time) -> Result<Option<Delivery>, AuthError> {
     let errand = errands::open(app, row)?;
     let was_ready = matches!(errand, Errand::Letter(_));
-    let Some(letter) = errands::carry_out(app, errand, now).await? else {
+    let Some(delivery) = errands::carry_out(app, errand, now).await? else {
         app.identity.finish_errand(row.id).await?;
         return Ok(None);
     };
-    if !was_ready {
+    if let Delivery::Letter(letter) = &delivery
+        && !was_ready
+    {
         let sealed = errands::seal(app, row.id, &Errand::Letter(letter.clone()))?;
         let store = &app.identity;
         if !store.rewrite_errand(row.id, row.attempts, &sealed, letter.expires_at).await? {
             return Ok(None);
         }
     }
-    Ok(Some(letter))
+    Ok(Some(delivery))
 }
 
-async fn deliver(app: &App, mut row: ErrandRow, letter: &Letter) {
-    row.expires_at = letter.expires_at;
-    let delivery = app.mailer.deliver(row.id, row.queued_at, letter);
-    match timeout(DELIVERY_LIMIT, delivery).await {
-        Ok(Ok(())) => {
-            metrics::counter!("signalbox_letters_sent_total").increment(1);
+async fn deliver(app: &App, mut row: ErrandRow, delivery: Delivery) {
+    let delivered = match &delivery {
+        Delivery::Letter(letter) => {
+            row.expires_at = letter.expires_at;
+            let leaving = app.mailer.deliver(row.id, row.queued_at, letter);
+            timeout(DELIVERY_LIMIT, leaving).await
+        }
+        Delivery::Notice(notice) => timeout(DELIVERY_LIMIT, notices::deliver(app, notice)).await,
+    };
+    let is_last = matches!(delivery, Delivery::Notice(_)) && row.attempts >= NOTICE_TRIES;
+    match delivered.unwrap_or_else(|_| Err(Undelivered::Later("it took too long".to_owned()))) {
+        Ok(()) => {
+            let sent = match delivery {
+                Delivery::Letter(_) => "signalbox_letters_sent_total",
+                Delivery::Notice(_) => "signalbox_notices_sent_total",
+            };
+            metrics::counter!(sent).increment(1);
             finish(app, &row).await;
         }
-        Ok(Err(Undelivered::Later(cause))) => try_later(app, row, &cause).await,
-        Ok(Err(Undelivered::Never(cause))) => give_up(app, &row, &cause).await,
-        Err(_) => try_later(app, row, "the mail server took too long").await,
+        Err(Undelivered::Later(cause)) if !is_last => try_later(app, row, &cause).await,
+        Err(Undelivered::Later(cause) | Undelivered::Never(cause)) => {
+            give_up(app, &row, &cause).await;
+        }
     }
 }
 
@@ -142,7 +173,7 @@ async fn try_later(app: &App, row: ErrandRow, cause: &str) {
         return give_up(app, &row, cause).await;
     };
     metrics::counter!("signalbox_errands_deferred_total").increment(1);
-    tracing::warn!(errand = %row.id, attempts = row.attempts, ?delay, cause, "a mail has to wait");
+    tracing::warn!(errand = %row.id, attempts = row.attempts, ?delay, cause, "a delivery has to wait");
     if let Err(error) = app.identity.defer_errand(row.id, row.attempts, now.plus(delay)).await {
         // Then it is due when the claim ends.
         tracing::debug!(errand = %row.id, %error, "an errand could not be deferred");
@@ -151,17 +182,20 @@ async fn try_later(app: &App, row: ErrandRow, cause: &str) {
 
 async fn give_up(app: &App, row: &ErrandRow, cause: &str) {
     metrics::counter!("signalbox_errands_failed_total").increment(1);
-    tracing::error!(errand = %row.id, attempts = row.attempts, cause, "a mail was given up");
+    tracing::error!(errand = %row.id, attempts = row.attempts, cause, "a delivery was given up");
     finish(app, row).await;
 }
 
-/// Removes it, trying for as long as the claim lasts: a letter that has left would leave again.
+/// Removes it, trying for as long as the claim lasts: what has left would leave again.
 async fn finish(app: &App, row: &ErrandRow) {
     while let Err(error) = app.identity.finish_errand(row.id).await {
         if row.due_at <= app.clock.now() {
-            tracing::warn!(errand = %row.id, %error, "a mail may leave twice");
+            tracing::warn!(errand = %row.id, %error, "a delivery may leave twice");
             return;
         }
         sleep(POLL).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

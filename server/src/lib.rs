@@ -22,6 +22,7 @@ pub mod keyring;
 pub mod letters;
 pub mod logs;
 pub mod mailer;
+pub mod notices;
 pub mod oauth;
 pub mod outgoing;
 pub mod published_keys;

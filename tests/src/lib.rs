@@ -15,6 +15,7 @@
 )]
 
 pub mod answer;
+pub mod browser;
 pub mod clock;
 pub mod command;
 pub mod document;
@@ -26,10 +27,13 @@ pub mod person;
 pub mod process;
 pub mod rail;
 pub mod raw;
+pub mod receiver;
+pub mod relying_party;
 pub mod smtp;
 pub mod stores;
 pub mod world;
 
 pub use answer::Answer;
+pub use browser::Browser;
 pub use person::{Person, Session};
 pub use world::World;

@@ -42,15 +42,24 @@ impl Caller {
     /// # Errors
     /// [`AuthError::StepUpRequired`].
     pub fn require(&self, level: Level, max_age: u64, now: Time) -> AuthResult<()> {
-        let strong = self.token.level().is_some_and(|reached| reached >= level);
-        let max = Duration::from_secs(max_age);
-        let fresh = self.token.auth_time().is_some_and(|proved_at| now.since(proved_at) <= max);
-        if strong && fresh {
-            Ok(())
-        } else {
-            Err(AuthError::StepUpRequired { acr: level, max_age })
-        }
+        require(self.token.level(), self.token.auth_time(), (level, max_age), now)
     }
+}
+
+/// Asks of a proof, of `reached` and `proved_at`, for a level, and how old it may be (seconds).
+///
+/// # Errors
+/// [`AuthError::StepUpRequired`].
+pub fn require(
+    reached: Option<Level>,
+    proved_at: Option<Time>,
+    (level, max_age): (Level, u64),
+    now: Time,
+) -> AuthResult<()> {
+    let strong = reached.is_some_and(|reached| reached >= level);
+    let max = Duration::from_secs(max_age);
+    let fresh = proved_at.is_some_and(|proved_at| now.since(proved_at) <= max);
+    if strong && fresh { Ok(()) } else { Err(AuthError::StepUpRequired { acr: level, max_age }) }
 }
 
 /// Judges a bearer token of surface `client_id`: signature and claims, then session and person as

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     app::App,
     clock::new_id,
-    domain::errand::{Errand, ErrandRow, Letter},
-    letters,
+    domain::errand::{Delivery, Errand, ErrandRow, Letter},
+    letters, notices,
     seal::Unsealable,
 };
 
@@ -66,23 +66,27 @@ pub async fn send(app: &App, letter: Letter, now: Time) -> AuthResult<()> {
     queue(app, &Errand::Letter(letter), now).await
 }
 
-/// Carries an errand out: the letter in which it ends, or `None` if nobody is to be written to.
+/// Carries an errand out: the delivery in which it ends, or `None` if nobody is to hear anything.
 /// May be called again if its end was not noted.
 ///
 /// # Errors
 /// When a store fails; the errand is tried again later.
-pub async fn carry_out(app: &App, errand: Errand, now: Time) -> AuthResult<Option<Letter>> {
-    match errand {
-        Errand::Letter(letter) => Ok(Some(letter)),
-        Errand::VerifyEmail(address) => registration::verification(app, &address, now).await,
+pub async fn carry_out(app: &App, errand: Errand, now: Time) -> AuthResult<Option<Delivery>> {
+    let letter = match errand {
+        Errand::Letter(letter) => Some(letter),
+        Errand::VerifyEmail(address) => registration::verification(app, &address, now).await?,
         Errand::ResetPassword { address, event } => {
-            recovery::reset_letter(app, &address, *event, now).await
+            recovery::reset_letter(app, &address, *event, now).await?
         }
         Errand::AlreadyRegistered(address) => {
-            Ok(Some(letters::already_registered(app, &address.display, now)))
+            Some(letters::already_registered(app, &address.display, now))
         }
-        Errand::Logout { .. } => todo!(),
-    }
+        Errand::Logout { client_id, user_id, sid, .. } => {
+            let notice = notices::session_over(app, &client_id, user_id, sid, now).await?;
+            return Ok(notice.map(Delivery::Notice));
+        }
+    };
+    Ok(letter.map(Delivery::Letter))
 }
 
 /// As it lies in the store.

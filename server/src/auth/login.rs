@@ -12,6 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
+    browser::{self, Browser, BrowserSession},
     devices,
     error::{AuthError, AuthResult, FieldProblem},
     known_device::KnownDevice,
@@ -30,14 +31,14 @@ use crate::{
         session::{NewFamily, Proof, Session},
         user::{User, UserStatus},
     },
-    tokens::{Grant, Holder, mint},
+    tokens::{Grant, Holder, Minted, mint},
 };
 
 /// The most live sessions of one person; a further one ends the one begun first.
 pub const SESSIONS_KEPT: u32 = 100;
 
 /// What somebody signs in with.
-pub struct SignIn {
+pub struct SignIn<'s> {
     /// Mail address or user name, as typed.
     pub login: String,
     /// Password, as typed.
@@ -50,14 +51,62 @@ pub struct SignIn {
     pub device_token: Option<String>,
     /// The tenant to act in; `None`: their own.
     pub tenant_id: Option<String>,
+    /// The browser they sign in with; `None`: a caller that takes tokens.
+    pub browser: Option<&'s Browser>,
 }
 
 /// How far a sign-in got.
 pub enum SignedIn {
     /// All the way.
-    Tokens(Box<TokenSet>),
+    Whole(Held),
     /// A second factor is outstanding, or has to be set up.
     Half(HalfSignedIn),
+}
+
+/// What somebody holds of the session that they are signed in to.
+pub enum Held {
+    /// A caller: its tokens.
+    Tokens(Box<TokenSet>),
+    /// A browser: what it is known by.
+    Browser(Box<BrowserSession>),
+}
+
+impl Held {
+    /// The tokens of a caller.
+    ///
+    /// # Errors
+    /// [`AuthError::Internal`] for a browser.
+    pub fn tokens(self) -> AuthResult<TokenSet> {
+        match self {
+            Self::Tokens(tokens) => Ok(*tokens),
+            Self::Browser(_) => Err(AuthError::Internal("a browser holds no tokens".to_owned())),
+        }
+    }
+
+    /// The session of a browser.
+    ///
+    /// # Errors
+    /// [`AuthError::Internal`] for a caller that took tokens.
+    pub fn browser(self) -> AuthResult<BrowserSession> {
+        match self {
+            Self::Browser(session) => Ok(*session),
+            Self::Tokens(_) => Err(AuthError::Internal("no browser was signed in".to_owned())),
+        }
+    }
+}
+
+/// A sign-in that is complete but for its session.
+pub struct Completion<'c> {
+    /// The person, as they stand in the session's tenant.
+    pub user: User,
+    /// What they proved.
+    pub proof: Proof,
+    /// Whether the session outlives a working day.
+    pub remember: bool,
+    /// The site the tokens are for.
+    pub site: Option<&'c Site>,
+    /// The browser they sign in with; `None`: a caller that takes tokens.
+    pub browser: Option<&'c Browser>,
 }
 
 /// Half a sign-in, as it is handed to the caller.
@@ -100,7 +149,7 @@ enum Verdict {
 /// # Errors
 /// [`AuthError::WrongCredentials`] for every account that may not sign in, in the same time;
 /// [`AuthError::AddressNotVerified`] after the right password of a pending one.
-pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<SignedIn> {
+pub async fn sign_in(app: &App, origin: &Origin, request: SignIn<'_>) -> AuthResult<SignedIn> {
     let now = app.clock.now();
     let site = find_site(app, request.site_key.as_deref()).await?;
     let key = login_key(&request.login);
@@ -202,8 +251,10 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn) -> AuthResult<
             device_at: None,
         },
     };
-    match complete(app, origin, user, proof, request.remember, site.as_ref(), now).await {
-        Ok(tokens) => Ok(SignedIn::Tokens(Box::new(tokens))),
+    let SignIn { remember, browser, .. } = request;
+    let completion = Completion { user, proof, remember, site: site.as_ref(), browser };
+    match complete(app, origin, completion, now).await {
+        Ok(held) => Ok(SignedIn::Whole(held)),
         // The password was another one by the time the session was open.
         Err(AuthError::InvalidToken) => Err(AuthError::WrongCredentials),
         Err(error) => Err(error),
@@ -310,8 +361,9 @@ pub async fn begin(app: &App, login: PendingLogin, now: Time) -> AuthResult<Half
     Ok(HalfSignedIn { token, methods: login.methods, expires_in })
 }
 
-/// Opens the session of a completed sign-in, in the tenant that `user` stands in, and mints its
-/// tokens. The event is in the log before the session is there: power is given last.
+/// Opens the session of a completed sign-in, and mints its tokens. The event is in the log before
+/// the session is there: power is given last. A browser that holds a session of the same person
+/// goes on with that one: whoever takes part in it hears when they sign out.
 ///
 /// # Errors
 /// When a store fails, or no key signs yet; [`AuthError::InvalidToken`] when what the sign-in was
@@ -319,21 +371,28 @@ pub async fn begin(app: &App, login: PendingLogin, now: Time) -> AuthResult<Half
 pub async fn complete(
     app: &App,
     origin: &Origin,
-    user: User,
-    proof: Proof,
-    remember: bool,
-    site: Option<&Site>,
+    completion: Completion<'_>,
     now: Time,
-) -> AuthResult<TokenSet> {
+) -> AuthResult<Held> {
+    let Completion { user, proof, remember, site, browser } = completion;
+    if let Some(held) = browser.and_then(|browser| browser.session_of(&user)) {
+        match browser::raise(app, origin, &user, held, &proof, now).await {
+            // It ended this very moment, or another tab was faster.
+            Err(AuthError::InvalidToken) => {}
+            raised => return Ok(Held::Browser(Box::new(raised?))),
+        }
+    }
     let tokens = &app.config.tokens;
     let life = if remember { tokens.session_ttl } else { tokens.short_session_ttl };
     let sid = new_id(now);
+    let held = browser.map(|_| browser::new_token(user.id, sid));
     let session = Session {
         sid,
         user_id: user.id,
         tenant_id: user.tenant_id.clone(),
         client_id: origin.client_id.clone(),
-        site_key: site.map(|site| site.site_key.clone()),
+        // Of a browser's session every client and site gets tokens of its own.
+        site_key: site.filter(|_| browser.is_none()).map(|site| site.site_key.clone()),
         proof,
         remember,
         created_at: now,
@@ -342,25 +401,51 @@ pub async fn complete(
         ip: origin.ip.to_canonical().to_string(),
         user_agent: origin.user_agent.clone(),
         device: origin.device(),
-        browser: None,
+        browser: held.as_ref().map(OpaqueToken::hash),
         clients: Vec::new(),
     };
     let details = json!({ "sid": sid, "amr": session.proof.amr });
     let mut event = origin.event_of(sid, Action::LoginSuccess, Some(user.id), now, details);
     event.site_key.clone_from(&session.site_key);
-    let (refresh_token, family) = new_family(app, &session, &origin.client_id, now);
-    let minted = mint_for(app, &user, &session, site, &origin.client_id, now).await?;
+    let opened = match held {
+        Some(token) => {
+            Opened::Browser(Box::new(BrowserSession { user: user.clone(), session, token }))
+        }
+        None => {
+            let (refresh_token, family) = new_family(app, &session, &origin.client_id, now);
+            let minted = mint_for(app, &user, &session, site, &origin.client_id, now).await?;
+            Opened::Tokens { session: Box::new(session), refresh_token, family, minted }
+        }
+    };
+    let (session, family) = match &opened {
+        Opened::Browser(held) => (&held.session, None),
+        Opened::Tokens { session, family, .. } => (&**session, Some(family)),
+    };
     app.identity.record_login(user.id, now, &event).await?;
-    let closed = app.sessions.open_session(&session, Some(&family), SESSIONS_KEPT).await?;
-    make_room(app, origin, &session, &closed, now).await?;
-    look_again(app, origin, &user, &session, now).await?;
-    Ok(TokenSet {
-        access_token: minted.access_token,
-        refresh_token,
-        id_token: minted.id_token,
-        expires_in: minted.expires_in,
-        user,
+    let closed = app.sessions.open_session(session, family, SESSIONS_KEPT).await?;
+    make_room(app, origin, session, &closed, now).await?;
+    look_again(app, origin, &user, session, now).await?;
+    Ok(match opened {
+        Opened::Browser(held) => Held::Browser(held),
+        Opened::Tokens { refresh_token, minted, .. } => {
+            Held::Tokens(Box::new(TokenSet::of(user, refresh_token, minted)))
+        }
     })
+}
+
+/// What will be handed out once the session is there.
+enum Opened {
+    Browser(Box<BrowserSession>),
+    Tokens { session: Box<Session>, refresh_token: OpaqueToken, family: NewFamily, minted: Minted },
+}
+
+impl TokenSet {
+    /// Of what was minted for `user`.
+    #[must_use]
+    pub fn of(user: User, refresh_token: OpaqueToken, minted: Minted) -> Self {
+        let Minted { access_token, id_token, expires_in } = minted;
+        Self { access_token, refresh_token, id_token, expires_in, user }
+    }
 }
 
 /// A new refresh family of `session`, and its first token.
@@ -396,7 +481,7 @@ pub async fn mint_for(
     site: Option<&Site>,
     client_id: &str,
     now: Time,
-) -> AuthResult<crate::tokens::Minted> {
+) -> AuthResult<Minted> {
     let grant = Grant {
         user,
         session,

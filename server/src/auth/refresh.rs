@@ -96,11 +96,5 @@ pub async fn refresh(
     };
     let session = devices::judge_anew(app, session, &user, now).await?;
     let minted = mint_for(app, &user, &session, site.as_ref(), &origin.client_id, now).await?;
-    Ok(TokenSet {
-        access_token: minted.access_token,
-        refresh_token: successor,
-        id_token: minted.id_token,
-        expires_in: minted.expires_in,
-        user,
-    })
+    Ok(TokenSet::of(user, successor, minted))
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use jwks::{
+    Time,
     cutoff::{CutOff, CutOffKind},
     policy::{Level, Method},
     site::{Site, SiteStatus},
@@ -16,7 +17,7 @@ use super::{
     error::AuthResult,
     invitations::{self, Guest, Terms},
     known_device::{self, KnownDevice},
-    login::{SESSIONS_KEPT, SignIn, complete, sign_in},
+    login::{Completion, SESSIONS_KEPT, SignIn, TokenSet, complete, sign_in},
     mfa::{
         enrol::{Confirmation, confirm, set_up},
         half_signed_in,
@@ -94,11 +95,22 @@ impl World {
             auth_time: now,
             device_at: None,
         };
-        let tokens =
-            complete(&self.app, &self.origin, user.clone(), proof, true, None, now).await.unwrap();
+        let tokens = signed_in(&self.app, &self.origin, user.clone(), proof, now).await.unwrap();
         let sid = self.app.sessions.list_sessions(user.id, now).await.unwrap()[0].sid;
         (sid, tokens.refresh_token.as_str().to_owned())
     }
+}
+
+/// The end of a sign-in of a caller that takes tokens.
+async fn signed_in(
+    app: &App,
+    origin: &Origin,
+    user: User,
+    proof: Proof,
+    now: Time,
+) -> AuthResult<TokenSet> {
+    let completion = Completion { user, proof, remember: true, site: None, browser: None };
+    complete(app, origin, completion, now).await?.tokens()
 }
 
 fn site() -> Site {
@@ -170,6 +182,7 @@ async fn what_was_not_judged_for_want_of_room_is_no_try() {
                 site_key: None,
                 device_token: None,
                 tenant_id: None,
+                browser: None,
             },
         )
     };
@@ -229,9 +242,7 @@ async fn a_sign_in_that_was_judged_by_an_older_password_opens_nothing() {
     let judged = world.person().await;
     change_password(&world, &judged).await;
     let now = world.app.clock.now();
-    let answer =
-        complete(&world.app, &world.origin, judged.clone(), by_password(now), true, None, now)
-            .await;
+    let answer = signed_in(&world.app, &world.origin, judged.clone(), by_password(now), now).await;
     assert!(matches!(answer, Err(AuthError::InvalidToken)));
     assert!(world.app.sessions.list_sessions(judged.id, now).await.unwrap().is_empty());
     // Whatever a replica may have issued for it is dead as well.
@@ -283,7 +294,7 @@ async fn nobody_stays_in_a_tenant_they_do_not_belong_to() {
     let elsewhere = User { tenant_id: "acme".into(), ..user.clone() };
     let now = world.app.clock.now();
     let proof = by_password(now);
-    let answer = complete(&world.app, &world.origin, elsewhere, proof, true, None, now).await;
+    let answer = signed_in(&world.app, &world.origin, elsewhere, proof, now).await;
     assert!(matches!(answer, Err(AuthError::InvalidToken)));
     assert!(world.app.sessions.list_sessions(user.id, now).await.unwrap().is_empty());
 }
@@ -400,7 +411,7 @@ async fn a_sign_in_on_a_device_that_was_revoked_meanwhile_opens_nothing() {
     let device = app.identity.list_devices(user.id).await.unwrap().remove(0);
     let sign_in = async || {
         let proof = devices::proof(&device, now);
-        complete(app, origin, user.clone(), proof, true, None, now).await
+        signed_in(app, origin, user.clone(), proof, now).await
     };
     sign_in().await.unwrap();
     let event = origin.event(Action::DeviceRevoked, Some(&user), now, json!({}));
@@ -437,8 +448,13 @@ async fn a_factor_is_not_confirmed_on_the_way_to_a_site_that_is_switched_off() {
     app.sessions.begin_login(&token.hash(), &login).await.unwrap();
     let standing = async || half_signed_in(app, token.as_str(), RAIL, None).await.unwrap();
     set_up(app, origin, &standing().await, Method::Totp).await.unwrap();
-    let guess =
-        Confirmation { method: Method::Totp, code: "000000", name: None, trust_device: false };
+    let guess = Confirmation {
+        method: Method::Totp,
+        code: "000000",
+        name: None,
+        trust_device: false,
+        browser: None,
+    };
     let answer = confirm(app, origin, standing().await, guess).await;
     assert!(matches!(answer, Err(AuthError::Forbidden)));
     let factors = app.identity.list_factors(user.id).await.unwrap();

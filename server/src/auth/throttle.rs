@@ -179,6 +179,34 @@ pub async fn count_client_secret(app: &App, key: String, now: Time) -> AuthResul
     count(app, key, CLIENT_SECRETS, WINDOW, now).await
 }
 
+/// Counts one user code (RFC 8628 section 5.1) that this person typed, and from this network.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when either budget is used up.
+pub async fn count_user_code(
+    app: &App,
+    origin: &Origin,
+    user_id: Uuid,
+    now: Time,
+) -> AuthResult<[Counted; 2]> {
+    let limits = &app.config.limits;
+    let network = format!("ucode-net:{}", origin.network());
+    let network = count(app, network, limits.password_per_network, WINDOW, now).await?;
+    let person = format!("ucode:{user_id}");
+    let person = count(app, person, limits.code_per_factor, WINDOW, now).await?;
+    Ok([network, person])
+}
+
+/// Counts one device that asks to be let in, from this network: its client may be a public one, and
+/// anybody.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_device(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
+    let key = format!("device-net:{}", origin.network());
+    count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
+}
+
 async fn count(
     app: &App,
     key: String,

@@ -1,4 +1,4 @@
-//! What is done after the answer: letters, and errands that end in one.
+//! What is done after the answer: errands, and the deliveries they end in.
 
 use std::time::Duration;
 
@@ -30,6 +30,27 @@ pub struct Letter {
     pub html: String,
     /// From when on it is not worth sending.
     pub expires_at: Time,
+}
+
+/// A message to a client: that a session it took part in is over. It holds a token: never to be
+/// logged, so it has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The client.
+    pub client_id: String,
+    /// Where it hears of it.
+    pub uri: String,
+    /// The logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+    pub logout_token: String,
+}
+
+/// What an errand ends in.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// To a person, by mail.
+    Letter(Letter),
+    /// To a client, by HTTP.
+    Notice(Notice),
 }
 
 /// What a request leaves to be done after its answer, the same for every address: whether anybody

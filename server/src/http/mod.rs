@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub mod cookies;
 pub mod feed;
 pub mod health;
 pub mod listener;

@@ -75,6 +75,10 @@ pub enum Credential {
     Admin,
     /// A caller on this machine, while mail is captured.
     Loopback,
+    /// What an OAuth client is registered to show (RFC 6749 section 2.3).
+    Client,
+    /// An access token of a client, meant for this server, with the scope `openid`.
+    OpenIdToken,
 }
 
 impl Credential {
@@ -96,6 +100,8 @@ impl Credential {
             Self::Registration => "registration access token",
             Self::Admin => "admin",
             Self::Loopback => "loopback",
+            Self::Client => "client",
+            Self::OpenIdToken => "access token with openid",
         }
     }
 
@@ -253,6 +259,15 @@ where
     T: 'static,
 {
     Route::new(Method::POST, MethodFilter::POST, path, credential, handler)
+}
+
+/// A route for OPTIONS: what a page of another origin may ask here (Fetch, CORS preflight).
+pub fn options<H, T>(path: &'static str, credential: Credential, handler: H) -> Route
+where
+    H: Handler<T, Arc<App>>,
+    T: 'static,
+{
+    Route::new(Method::OPTIONS, MethodFilter::OPTIONS, path, credential, handler)
 }
 
 /// A route for PUT.

@@ -7,7 +7,9 @@ pub mod client_auth;
 pub mod client_keys;
 pub mod client_secret;
 pub mod clients;
+pub mod device;
 pub mod discovery;
+pub mod end_session;
 pub mod engine;
 pub mod error;
 pub mod grant_end;
@@ -15,12 +17,17 @@ pub mod grants;
 pub mod introspection;
 pub mod liveness;
 pub mod logos;
+pub mod logout;
 pub mod metadata;
 pub mod params;
 pub mod registered_uri;
 pub mod registration;
 pub mod revocation;
 pub mod scope;
+pub mod session_state;
 pub mod userinfo;
+
+#[cfg(test)]
+mod ground;
 
 pub use error::{OAuthError, OAuthResult};

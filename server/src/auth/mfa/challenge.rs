@@ -32,7 +32,7 @@ pub async fn challenge(
             let site = find_site(app, login.site_key.as_deref()).await?;
             offered(&policy_for(app, site.as_ref()).without_rules(), usable_methods(&factors))
         }
-        Standing::Full(_) => usable_methods(&factors),
+        Standing::Full(_) | Standing::Browser(_) => usable_methods(&factors),
     };
     if !usable.contains(&method) {
         return Err(AuthError::MethodNotOffered(usable));

@@ -3,15 +3,20 @@
 use jwks::{Time, policy::Method};
 use serde_json::json;
 
-use super::{OFFERED, Standing, backup, email, require_proof, totp, verify::second_factor_proof};
+use super::{
+    OFFERED, Standing, backup, email, require_proof, require_proof_of, totp,
+    verify::second_factor_proof,
+};
 use crate::{
     app::App,
     auth::{
         bearer::FRESH,
+        browser::{self, Browser},
         devices, errands,
         error::{AuthError, AuthResult, FieldProblem},
         login::{
-            TokenSet, complete, find_open_site, find_site, offered, policy_for, usable_methods,
+            Completion, Held, complete, find_open_site, find_site, offered, policy_for,
+            usable_methods,
         },
         origin::Origin,
         throttle,
@@ -45,8 +50,8 @@ pub enum Source {
 pub struct Enrolled {
     /// Its method.
     pub method: Method,
-    /// Where a sign-in waited for it: its tokens.
-    pub tokens: Option<Box<TokenSet>>,
+    /// Where a sign-in waited for it, or a browser's session rose with it: what is held of that.
+    pub held: Option<Held>,
     /// Where the device is trusted from now on: its token.
     pub device: Option<OpaqueToken>,
 }
@@ -61,6 +66,8 @@ pub struct Confirmation<'c> {
     pub name: Option<&'c str>,
     /// Whether the device it is confirmed on is to be trusted.
     pub trust_device: bool,
+    /// The browser that half a sign-in goes on in; `None`: a caller that takes tokens.
+    pub browser: Option<&'c Browser>,
 }
 
 /// Sets up a factor, which counts only once it is confirmed.
@@ -130,14 +137,14 @@ pub async fn confirm(
     confirmation: Confirmation<'_>,
 ) -> AuthResult<Enrolled> {
     let now = app.clock.now();
-    let Confirmation { method, code, name, trust_device } = confirmation;
+    let Confirmation { method, code, name, trust_device, browser } = confirmation;
     let name = judge_name(name)?;
     let (user, factors) = owner(app, &standing, now).await?;
     is_offered(app, &standing, method).await?;
     // Before anything is judged or spent: a site that is switched off gets no tokens.
     let site = match &standing {
         Standing::Half(_, login) => find_open_site(app, login.site_key.as_deref()).await?,
-        Standing::Full(_) => None,
+        Standing::Full(_) | Standing::Browser(_) => None,
     };
     let factor = pending(&factors, method).ok_or(AuthError::NotFound)?;
     // Of the person, and not of the factor: setting one up anew gives no further guesses.
@@ -171,7 +178,7 @@ pub async fn confirm(
             return Err(match standing {
                 // What was begun before that change ends with it.
                 Standing::Half(..) => AuthError::InvalidToken,
-                Standing::Full(_) => {
+                Standing::Full(_) | Standing::Browser(_) => {
                     AuthError::Conflict("the factors or the password changed meanwhile")
                 }
             });
@@ -181,24 +188,33 @@ pub async fn confirm(
     errands::send(app, letters::factor_added(app, &user, method.as_str(), now), now).await?;
     // The confirmation has raised it. Anything else that did makes of the device what it was.
     let epoch = user.factor_epoch + 1;
-    let tokens = match standing {
+    let risen = User { factor_epoch: epoch, ..user.clone() };
+    let proof = second_factor_proof(method, now);
+    let held = match standing {
         Standing::Full(_) => None,
         Standing::Half(token, _) => {
             let login = app.sessions.consume_login(&token.hash(), now).await?;
             let login = login.ok_or(AuthError::InvalidToken)?;
-            let proof = second_factor_proof(method, now);
-            // The confirmation has raised it, and the session rests on that.
-            let user = User { factor_epoch: epoch, ..user.clone() };
-            let tokens =
-                complete(app, origin, user, proof, login.remember, site.as_ref(), now).await?;
-            Some(Box::new(tokens))
+            let completion = Completion {
+                user: risen,
+                proof,
+                remember: login.remember,
+                site: site.as_ref(),
+                browser,
+            };
+            Some(complete(app, origin, completion, now).await?)
+        }
+        // Its present proof and this code are two factors.
+        Standing::Browser(held) => {
+            let raised = browser::raise(app, origin, &risen, &held, &proof, now).await?;
+            Some(Held::Browser(Box::new(raised)))
         }
     };
     let device = match trust_device {
         true => Some(devices::trust(app, origin, &user, epoch, now).await?),
         false => None,
     };
-    Ok(Enrolled { method, tokens, device })
+    Ok(Enrolled { method, held, device })
 }
 
 /// Who sets up a factor, if they may: half signed in and asked to, or signed in with a fresh proof
@@ -222,6 +238,10 @@ async fn owner(app: &App, standing: &Standing, now: Time) -> AuthResult<(User, V
             let factors = require_proof(app, caller, now).await?;
             Ok((caller.user.clone(), factors))
         }
+        Standing::Browser(held) => {
+            let factors = require_proof_of(app, held, now).await?;
+            Ok((held.user.clone(), factors))
+        }
     }
 }
 
@@ -232,7 +252,7 @@ async fn is_offered(app: &App, standing: &Standing, method: Method) -> AuthResul
             let site = find_site(app, login.site_key.as_deref()).await?;
             offered(&policy_for(app, site.as_ref()).without_rules(), OFFERED.to_vec())
         }
-        Standing::Full(_) => OFFERED.to_vec(),
+        Standing::Full(_) | Standing::Browser(_) => OFFERED.to_vec(),
     };
     if methods.contains(&method) { Ok(()) } else { Err(AuthError::MethodNotOffered(methods)) }
 }

@@ -10,6 +10,7 @@ pub mod verify;
 
 use super::{
     bearer::{Caller, FRESH},
+    browser::BrowserSession,
     error::{AuthError, AuthResult},
     login::usable_methods,
 };
@@ -39,6 +40,8 @@ pub enum Standing {
     Half(OpaqueToken, Box<PendingLogin>),
     /// By bearer.
     Full(Box<Caller>),
+    /// By what a browser holds.
+    Browser(Box<BrowserSession>),
 }
 
 impl Standing {
@@ -50,6 +53,7 @@ impl Standing {
         match self {
             Self::Half(_, login) => half_signed_in_person(app, login).await,
             Self::Full(caller) => Ok(caller.user.clone()),
+            Self::Browser(held) => Ok(held.user.clone()),
         }
     }
 
@@ -59,6 +63,7 @@ impl Standing {
         match self {
             Self::Half(token, _) => format!("login:{}", token.hash().to_text()),
             Self::Full(caller) => format!("session:{}", caller.session.sid),
+            Self::Browser(held) => format!("session:{}", held.session.sid),
         }
     }
 }
@@ -70,9 +75,26 @@ impl Standing {
 /// [`AuthError::StepUpRequired`].
 pub async fn require_proof(app: &App, caller: &Caller, now: Time) -> AuthResult<Vec<Factor>> {
     let factors = app.identity.list_factors(caller.user.id).await?;
-    let has_none = usable_methods(&factors).is_empty();
-    caller.require(if has_none { Level::OneFactor } else { Level::TwoFactor }, FRESH, now)?;
+    caller.require(level_for_changes(&factors), FRESH, now)?;
     Ok(factors)
+}
+
+/// As [`require_proof`], of what a browser holds.
+///
+/// # Errors
+/// [`AuthError::StepUpRequired`].
+pub async fn require_proof_of(
+    app: &App,
+    held: &BrowserSession,
+    now: Time,
+) -> AuthResult<Vec<Factor>> {
+    let factors = app.identity.list_factors(held.user.id).await?;
+    held.require(level_for_changes(&factors), FRESH, now)?;
+    Ok(factors)
+}
+
+fn level_for_changes(factors: &[Factor]) -> Level {
+    if usable_methods(factors).is_empty() { Level::OneFactor } else { Level::TwoFactor }
 }
 
 /// The half sign-in of an `mfaToken`, at the surface that began it and no other, and where

@@ -13,11 +13,12 @@ use crate::{
     app::App,
     auth::{
         bearer::FRESH,
+        browser::{self, Browser},
         devices, errands,
         error::{AuthError, AuthResult},
         login::{
-            HalfSignedIn, SignedIn, TokenSet, begin, complete, find_open_site, mint_for,
-            new_family, offered, policy_for, usable_methods,
+            Completion, HalfSignedIn, Held, SignedIn, TokenSet, begin, complete, find_open_site,
+            mint_for, new_family, offered, policy_for, usable_methods,
         },
         origin::Origin,
         throttle,
@@ -44,11 +45,13 @@ pub struct Answer<'a> {
     pub site_key: Option<&'a str>,
     /// Whether the device it is proved on is to be trusted.
     pub trust_device: bool,
+    /// The browser that half a sign-in goes on in; `None`: a caller that takes tokens.
+    pub browser: Option<&'a Browser>,
 }
 
 /// What came of a right answer.
 pub struct Proved {
-    /// The tokens; or half a sign-in that sets up a factor, where the one that was proved is not
+    /// What is held of the session; or half a sign-in that sets up a factor, where the one that was proved is not
     /// enough.
     pub signed_in: SignedIn,
     /// Where the device is trusted from now on: its token.
@@ -69,7 +72,7 @@ pub async fn verify(
     let now = app.clock.now();
     let site_key = answer.site_key.map(ToOwned::to_owned).or_else(|| match &standing {
         Standing::Half(_, login) => login.site_key.clone(),
-        Standing::Full(_) => None,
+        Standing::Full(_) | Standing::Browser(_) => None,
     });
     let site = find_open_site(app, site_key.as_deref()).await?;
     let user = standing.person(app).await?;
@@ -78,7 +81,7 @@ pub async fn verify(
     let usable = usable_methods(&factors);
     let methods = match (&standing, &site) {
         // Of the account itself every factor is one.
-        (Standing::Full(_), None) => usable,
+        (Standing::Full(_) | Standing::Browser(_), None) => usable,
         _ => offered(&asked, usable),
     };
     let method = answer.method.unwrap_or_else(|| likely_method(answer.code, &methods));
@@ -89,7 +92,7 @@ pub async fn verify(
     let guess = At { user: &user, method, challenge: &challenge, code: answer.code };
     prove(app, origin, &factors, &guess, now).await?;
     let proof = second_factor_proof(method, now);
-    let signed_in = match standing {
+    let held = match standing {
         Standing::Half(token, _) => {
             // Exactly one of those who prove a factor for this half sign-in ends it.
             let login = app.sessions.consume_login(&token.hash(), now).await?;
@@ -98,19 +101,30 @@ pub async fn verify(
                 let half = enrol_another(app, login, site_key, now).await?;
                 return Ok(Proved { signed_in: SignedIn::Half(half), device: None });
             }
-            let user = user.clone();
-            complete(app, origin, user, proof, login.remember, site.as_ref(), now).await?
+            let completion = Completion {
+                user: user.clone(),
+                proof,
+                remember: login.remember,
+                site: site.as_ref(),
+                browser: answer.browser,
+            };
+            complete(app, origin, completion, now).await?
         }
         Standing::Full(caller) => {
-            let user = user.clone();
-            raise(app, origin, user, &caller.session, proof, site.as_ref(), now).await?
+            let (user, session) = (user.clone(), &caller.session);
+            let tokens = raise(app, origin, user, session, proof, site.as_ref(), now).await?;
+            Held::Tokens(Box::new(tokens))
+        }
+        Standing::Browser(held) => {
+            let raised = browser::raise(app, origin, &user, &held, &proof, now).await?;
+            Held::Browser(Box::new(raised))
         }
     };
     let device = match answer.trust_device {
         true => Some(devices::trust(app, origin, &user, user.factor_epoch, now).await?),
         false => None,
     };
-    Ok(Proved { signed_in: SignedIn::Tokens(Box::new(signed_in)), device })
+    Ok(Proved { signed_in: SignedIn::Whole(held), device })
 }
 
 /// Half a sign-in that goes on: a factor was proved, and one that is enough is to be set up while
@@ -170,13 +184,7 @@ pub async fn raise(
         .await?
         .ok_or(AuthError::InvalidToken)?;
     let minted = mint_for(app, &user, &session, site, &origin.client_id, now).await?;
-    Ok(TokenSet {
-        access_token: minted.access_token,
-        refresh_token,
-        id_token: minted.id_token,
-        expires_in: minted.expires_in,
-        user,
-    })
+    Ok(TokenSet::of(user, refresh_token, minted))
 }
 
 /// A guess: whose, at which method, for which challenge.

@@ -6,7 +6,13 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::oauth::OAuthError;
+use crate::{
+    http::pages::{
+        answer as page,
+        views::{ErrorPage, Look},
+    },
+    oauth::OAuthError,
+};
 
 /// How long to wait where a store is away.
 const SOON: Duration = Duration::from_secs(1);
@@ -41,6 +47,19 @@ impl Row {
     fn after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait.max(SOON));
         self
+    }
+
+    /// `response` with the header fields that go with the reason.
+    fn finish(&self, mut response: Response) -> Response {
+        let headers = response.headers_mut();
+        let challenge = self.challenge.as_ref().and_then(|text| HeaderValue::try_from(text).ok());
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        response
     }
 }
 
@@ -138,24 +157,31 @@ pub fn json(status: StatusCode, body: &Value) -> Response {
 /// Answers and logs an error, once.
 #[must_use]
 pub fn error(error: &OAuthError) -> Response {
+    let row = logged(error);
+    let body = match error {
+        OAuthError::InvalidToken(None) => json!({}),
+        _ => json!({ "error": row.code, "error_description": row.text }),
+    };
+    row.finish(json(row.status, &body))
+}
+
+/// The same as a page, where nobody may be sent anywhere (rule 11).
+#[must_use]
+pub fn error_page(look: &Look, request_id: &str, error: &OAuthError) -> Response {
+    let row = logged(error);
+    let view = ErrorPage { look, code: row.code, details: &row.text, request_id, back: None };
+    row.finish(page::page(row.status, &view))
+}
+
+fn logged(error: &OAuthError) -> Row {
     let row = row(error);
     if row.status.is_server_error() {
         tracing::error!(code = row.code, cause = %error, "request failed");
     } else {
         tracing::info!(code = row.code, cause = %error, "request refused");
     }
-    let mut response =
-        json(row.status, &json!({ "error": row.code, "error_description": row.text }));
-    let headers = response.headers_mut();
-    if let Some(challenge) = row.challenge.and_then(|text| HeaderValue::try_from(text).ok()) {
-        headers.insert(header::WWW_AUTHENTICATE, challenge);
-    }
-    if let Some(wait) = row.retry_after {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
-    }
-    response
+    row
 }
-
 /// The answer to a request, whatever came of it.
 #[must_use]
 pub fn end(result: Result<Response, OAuthError>) -> Response {

@@ -22,6 +22,8 @@ use crate::{
 /// The surface, as `client_id`, where no client is known yet.
 pub const SURFACE: &str = "oauth";
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// A request, and what it needs to be answered.
 pub struct Call {
     /// The application.
@@ -30,6 +32,8 @@ pub struct Call {
     pub origin: Origin,
     /// Its header fields.
     pub headers: HeaderMap,
+    /// The path it came to.
+    pub path: String,
     /// Its query, as it came.
     pub query: String,
     body: Result<Bytes, &'static str>,
@@ -48,6 +52,7 @@ impl FromRequest<Arc<App>> for Call {
         Ok(Self {
             app: app.clone(),
             origin: origin(app, &parts.headers, &parts.extensions, SURFACE),
+            path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
             body,
@@ -91,7 +96,7 @@ impl Call {
     /// When there is no such body, or a parameter comes twice (RFC 6749 section 3.2).
     pub fn params(&self) -> OAuthResult<Params> {
         let body = self.body()?;
-        let params = if self.is_declared("application/x-www-form-urlencoded") {
+        let params = if self.is_form() {
             let text = std::str::from_utf8(body);
             Params::parse(text.map_err(|_| OAuthError::request("the form is not UTF-8"))?)
         } else if self.is_declared("application/json") {
@@ -102,6 +107,10 @@ impl Call {
             let text = "send the parameters as application/x-www-form-urlencoded";
             return Err(OAuthError::request(text));
         };
+        // No text of ours holds one, and a store may not take it.
+        if params.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            return Err(OAuthError::request("a parameter holds NUL"));
+        }
         match params.repeated() {
             // Names come from the caller: told, but not at any length.
             Some(name) => {
@@ -110,6 +119,12 @@ impl Call {
             }
             None => Ok(params),
         }
+    }
+
+    /// Whether the body is declared as a form.
+    #[must_use]
+    pub fn is_form(&self) -> bool {
+        self.is_declared(FORM)
     }
 
     /// The members of a JSON body.

@@ -1,47 +1,30 @@
 //! How pages are sent: what they may load, and what they say when something is wrong.
 
-use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::views::{Look, Message, View};
 use crate::{
     app::App,
     auth::{AuthError, error::FieldProblem},
     store::StoreError,
 };
 
-/// Everything from here, nothing inline, nobody's frame (rule 32). Pictures may be data: QR codes.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-/// A page that says one thing.
-#[derive(Template)]
-#[template(path = "message.html")]
-struct Message<'m> {
-    title: &'m str,
-    text: &'m str,
-}
-
 /// Sends a rendered page.
-pub fn page(status: StatusCode, template: &impl Template) -> Response {
-    let Ok(html) = template.render() else {
+pub fn page(status: StatusCode, view: &impl View) -> Response {
+    let policy = HeaderValue::try_from(view.policy().to_string());
+    let (Ok(html), Ok(policy)) = (view.render(), policy) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     ];
     (status, headers, html).into_response()
-}
-
-/// What is wrong with a field; "" where nothing is.
-pub fn problem<'p>(problems: &'p [FieldProblem], field: &str) -> &'p str {
-    let problem = problems.iter().find(|problem| problem.field == field);
-    problem.map_or("", |problem| problem.message.as_str())
 }
 
 /// The status of a form that shows these problems.
@@ -49,53 +32,44 @@ pub const fn status_of(problems: &[FieldProblem]) -> StatusCode {
     if problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
 }
 
-/// A page that says one thing.
-pub fn message(status: StatusCode, title: &str, text: &str) -> Response {
-    page(status, &Message { title, text })
+/// A page that says one thing: the texts `KEY-title` and `KEY-text`.
+pub fn message(look: &Look, status: StatusCode, key: &str) -> Response {
+    let (title, text) = (look.text(&format!("{key}-title")), look.text(&format!("{key}-text")));
+    page(status, &Message { look, title: &title, text: &text })
 }
 
 /// The ONE table from a reason to its page. Fields are shown beside their inputs, and never
 /// arrive here.
-pub fn error(request_id: &str, reason: &AuthError) -> Response {
+pub fn error(look: &Look, request_id: &str, reason: &AuthError) -> Response {
     use StatusCode as S;
-    let (status, title, text) = match reason {
-        AuthError::InvalidToken => (
-            S::BAD_REQUEST,
-            "This link does not work any more",
-            "It is spent, too old, or a newer one was sent. Ask for a new one.",
-        ),
-        AuthError::Conflict(_) => (S::CONFLICT, "Nothing to do", "This has been done already."),
-        AuthError::TooMany { .. } => {
-            (S::TOO_MANY_REQUESTS, "Too many tries", "Wait a few minutes, then try again.")
-        }
-        AuthError::UnderWay => (S::CONFLICT, "Under way", "This is being done at this moment."),
+    let (status, key) = match reason {
+        AuthError::InvalidToken => (S::BAD_REQUEST, "page-link-over"),
+        AuthError::Conflict(_) => (S::CONFLICT, "page-conflict"),
+        AuthError::TooMany { .. } => (S::TOO_MANY_REQUESTS, "page-too-many"),
+        AuthError::UnderWay => (S::CONFLICT, "page-under-way"),
         AuthError::Busy | AuthError::Store(StoreError::Unavailable { .. }) => {
-            (S::SERVICE_UNAVAILABLE, "Not available at this moment", "Try again in a few seconds.")
+            (S::SERVICE_UNAVAILABLE, "page-unavailable")
         }
         AuthError::Forbidden
         | AuthError::NoCredential
         | AuthError::WrongCredentials
         | AuthError::AddressNotVerified
-        | AuthError::StepUpRequired { .. } => (S::FORBIDDEN, "Not allowed", "You may not do this."),
+        | AuthError::StepUpRequired { .. } => (S::FORBIDDEN, "page-forbidden"),
         AuthError::Invalid(_)
         | AuthError::MethodNotOffered(_)
         | AuthError::WrongCode
         | AuthError::FactorLocked
-        | AuthError::NotFound => {
-            (S::BAD_REQUEST, "This cannot be done", "Go back, check what you entered, try again.")
+        | AuthError::NotFound => (S::BAD_REQUEST, "page-invalid"),
+        AuthError::Store(StoreError::Broken { .. }) | AuthError::Internal(_) => {
+            (S::INTERNAL_SERVER_ERROR, "page-broken")
         }
-        AuthError::Store(StoreError::Broken { .. }) | AuthError::Internal(_) => (
-            S::INTERNAL_SERVER_ERROR,
-            "Something went wrong",
-            "It has been written to the log. Try again later.",
-        ),
     };
     if status.is_server_error() {
         tracing::error!(request_id, cause = ?reason, "page failed");
     } else {
         tracing::info!(request_id, cause = ?reason, "page refused");
     }
-    let mut response = message(status, title, text);
+    let mut response = message(look, status, key);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }

@@ -7,7 +7,7 @@ use axum::{extract::State, response::Response};
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::answer;
+use super::{answer, views::View};
 use crate::{
     app::App,
     domain::login::Outstanding,
@@ -24,6 +24,8 @@ struct Docs {
     issuer: String,
     chapters: Vec<Chapter>,
 }
+
+impl View for Docs {}
 
 /// A surface.
 struct Chapter {
@@ -133,6 +135,8 @@ fn asks(credential: Credential) -> &'static str {
         Credential::Registration => "registration access token",
         Credential::Admin => "access token of an admin with a second factor",
         Credential::Loopback => "this machine",
+        Credential::Client => "client authentication",
+        Credential::OpenIdToken => "access token with the scope openid",
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use askama::Template;
 use axum::{
     Form,
     extract::{Query, Request, State},
@@ -12,14 +11,15 @@ use axum::{
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{PAGES, answer, setup::read_form, verify_email::Link};
+use super::{
+    PAGES, answer,
+    setup::read_form,
+    verify_email::Link,
+    views::{Invited, Look},
+};
 use crate::{
     app::App,
-    auth::{
-        AuthError,
-        error::FieldProblem,
-        invitations::{self, Guest, Invitation},
-    },
+    auth::{AuthError, invitations},
     http::origin::origin,
 };
 
@@ -33,25 +33,6 @@ struct Fields {
     password: String,
 }
 
-#[derive(Template)]
-#[template(path = "invitation.html")]
-struct Page<'p> {
-    token: &'p str,
-    invitation: &'p Invitation,
-    name: &'p str,
-    problems: &'p [FieldProblem],
-}
-
-impl Page<'_> {
-    fn problem(&self, field: &str) -> &str {
-        answer::problem(self.problems, field)
-    }
-
-    const fn has_account(&self) -> bool {
-        matches!(self.invitation.guest, Guest::Member(_))
-    }
-}
-
 /// GET /invitation?token=…
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -59,35 +40,35 @@ pub async fn show(
     request: Request,
 ) -> Response {
     let origin = origin(&app, request.headers(), request.extensions(), PAGES);
+    let look = Look::of(request.headers(), &[]);
     match invitations::find(&app, &link.token).await {
         Ok(invitation) => {
             let name = &invitation.terms.name;
-            let page = Page { token: &link.token, invitation: &invitation, name, problems: &[] };
+            let token = &link.token;
+            let page = Invited { look: &look, token, invitation: &invitation, name, problems: &[] };
             answer::page(StatusCode::OK, &page)
         }
-        Err(reason) => answer::error(&origin.request_id, &reason),
+        Err(reason) => answer::error(&look, &origin.request_id, &reason),
     }
 }
 
 /// POST /invitation
 pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     let origin = origin(&app, request.headers(), request.extensions(), PAGES);
+    let look = Look::of(request.headers(), &[]);
     if !answer::is_same_origin(&app, request.headers()) {
-        return answer::error(&origin.request_id, &AuthError::Forbidden);
+        return answer::error(&look, &origin.request_id, &AuthError::Forbidden);
     }
     let Ok(Form(Fields { token, name, password })) = read_form::<Fields>(request).await else {
-        return answer::error(&origin.request_id, &AuthError::InvalidToken);
+        return answer::error(&look, &origin.request_id, &AuthError::InvalidToken);
     };
     match invitations::accept(&app, &origin, &token, &name, &password).await {
-        Ok(()) => answer::message(
-            StatusCode::OK,
-            "Welcome",
-            "You have accepted the invitation, and can sign in now.",
-        ),
+        Ok(()) => answer::message(&look, StatusCode::OK, "invitation-done"),
         Err(AuthError::Invalid(problems)) => match invitations::find(&app, &token).await {
             Ok(invitation) => {
                 let status = answer::status_of(&problems);
-                let page = Page {
+                let page = Invited {
+                    look: &look,
                     token: &token,
                     invitation: &invitation,
                     name: &name,
@@ -95,8 +76,8 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
                 };
                 answer::page(status, &page)
             }
-            Err(reason) => answer::error(&origin.request_id, &reason),
+            Err(reason) => answer::error(&look, &origin.request_id, &reason),
         },
-        Err(reason) => answer::error(&origin.request_id, &reason),
+        Err(reason) => answer::error(&look, &origin.request_id, &reason),
     }
 }

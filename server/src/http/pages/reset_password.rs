@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use askama::Template;
 use axum::{
     Form,
     extract::{Query, Request, State},
@@ -12,7 +11,12 @@ use axum::{
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{PAGES, answer, setup::read_form, verify_email::Link};
+use super::{
+    PAGES, answer,
+    setup::read_form,
+    verify_email::Link,
+    views::{Look, ResetPassword},
+};
 use crate::{
     app::App,
     auth::{AuthError, error::FieldProblem, recovery},
@@ -26,20 +30,6 @@ struct Fields {
     password: String,
 }
 
-#[derive(Template)]
-#[template(path = "reset_password.html")]
-struct Page<'p> {
-    token: &'p str,
-    email: &'p str,
-    problems: &'p [FieldProblem],
-}
-
-impl Page<'_> {
-    fn problem(&self, field: &str) -> &str {
-        answer::problem(self.problems, field)
-    }
-}
-
 /// GET /reset-password?token=…
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -47,37 +37,41 @@ pub async fn show(
     request: Request,
 ) -> Response {
     let origin = origin(&app, request.headers(), request.extensions(), PAGES);
-    page(&app, &origin.request_id, &link.token, &[]).await
+    let look = Look::of(request.headers(), &[]);
+    page(&app, &look, &origin.request_id, &link.token, &[]).await
 }
 
 /// POST /reset-password
 pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     let origin = origin(&app, request.headers(), request.extensions(), PAGES);
+    let look = Look::of(request.headers(), &[]);
     if !answer::is_same_origin(&app, request.headers()) {
-        return answer::error(&origin.request_id, &AuthError::Forbidden);
+        return answer::error(&look, &origin.request_id, &AuthError::Forbidden);
     }
     let Ok(Form(fields)) = read_form::<Fields>(request).await else {
-        return answer::error(&origin.request_id, &AuthError::InvalidToken);
+        return answer::error(&look, &origin.request_id, &AuthError::InvalidToken);
     };
     match recovery::reset(&app, &origin, &fields.token, &fields.password).await {
-        Ok(()) => answer::message(
-            StatusCode::OK,
-            "Your password is changed",
-            "You are signed out everywhere, and can sign in with the new password now.",
-        ),
+        Ok(()) => answer::message(&look, StatusCode::OK, "reset-done"),
         Err(AuthError::Invalid(problems)) => {
-            page(&app, &origin.request_id, &fields.token, &problems).await
+            page(&app, &look, &origin.request_id, &fields.token, &problems).await
         }
-        Err(reason) => answer::error(&origin.request_id, &reason),
+        Err(reason) => answer::error(&look, &origin.request_id, &reason),
     }
 }
 
-async fn page(app: &App, request_id: &str, token: &str, problems: &[FieldProblem]) -> Response {
+async fn page(
+    app: &App,
+    look: &Look,
+    request_id: &str,
+    token: &str,
+    problems: &[FieldProblem],
+) -> Response {
     match recovery::find_link(app, token).await {
         Ok((_, user)) => {
-            let status = answer::status_of(problems);
-            answer::page(status, &Page { token, email: &user.email, problems })
+            let page = ResetPassword { look, token, email: &user.email, problems };
+            answer::page(answer::status_of(problems), &page)
         }
-        Err(reason) => answer::error(request_id, &reason),
+        Err(reason) => answer::error(look, request_id, &reason),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use askama::Template;
 use axum::{
     Form,
     extract::{FromRequest, Query, Request, State},
@@ -11,13 +10,15 @@ use axum::{
 use http::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{PAGES, answer};
+use super::{
+    PAGES, answer,
+    views::{Look, Setup, SetupDone},
+};
 use crate::{
     app::App,
     auth::{
         AuthError,
-        error::FieldProblem,
-        setup::{self, FilledIn, Form as NewForm},
+        setup::{self, FilledIn},
     },
     http::{BODY_LIMIT, BODY_TIME, origin::origin},
 };
@@ -40,29 +41,6 @@ struct Fields {
     code: String,
 }
 
-#[derive(Template)]
-#[template(path = "setup.html")]
-struct SetupPage<'p> {
-    token: &'p str,
-    email: &'p str,
-    name: &'p str,
-    form: &'p NewForm,
-    problems: &'p [FieldProblem],
-}
-
-impl SetupPage<'_> {
-    fn problem(&self, field: &str) -> &str {
-        answer::problem(self.problems, field)
-    }
-}
-
-#[derive(Template)]
-#[template(path = "setup_done.html")]
-struct DonePage<'p> {
-    email: &'p str,
-    codes: &'p [String],
-}
-
 /// GET /setup?token=…
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -70,23 +48,27 @@ pub async fn show(
     request: Request,
 ) -> Response {
     let origin = origin(&app, request.headers(), request.extensions(), PAGES);
+    let look = Look::of(request.headers(), &[]);
     match setup::form(&app, &link.token, None).await {
-        Ok(form) => answer::page(
-            StatusCode::OK,
-            &SetupPage { token: &link.token, email: "", name: "", form: &form, problems: &[] },
-        ),
-        Err(reason) => answer::error(&origin.request_id, &reason),
+        Ok(form) => {
+            let token = &link.token;
+            let page =
+                Setup { look: &look, token, form: &form, email: "", name: "", problems: &[] };
+            answer::page(StatusCode::OK, &page)
+        }
+        Err(reason) => answer::error(&look, &origin.request_id, &reason),
     }
 }
 
 /// POST /setup
 pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     let origin = origin(&app, request.headers(), request.extensions(), PAGES);
+    let look = Look::of(request.headers(), &[]);
     if !answer::is_same_origin(&app, request.headers()) {
-        return answer::error(&origin.request_id, &AuthError::Forbidden);
+        return answer::error(&look, &origin.request_id, &AuthError::Forbidden);
     }
     let Ok(Form(fields)) = read_form::<Fields>(request).await else {
-        return answer::error(&origin.request_id, &AuthError::InvalidToken);
+        return answer::error(&look, &origin.request_id, &AuthError::InvalidToken);
     };
     let filled_in = FilledIn {
         token: fields.token.clone(),
@@ -98,24 +80,26 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     };
     match setup::create(&app, &origin, filled_in).await {
         Ok(codes) => {
-            answer::page(StatusCode::OK, &DonePage { email: &fields.email, codes: &codes })
+            let page = SetupDone { look: &look, email: &fields.email, codes: &codes };
+            answer::page(StatusCode::OK, &page)
         }
         Err(AuthError::Invalid(problems)) => {
             match setup::form(&app, &fields.token, Some(&fields.sealed)).await {
                 Ok(form) => answer::page(
                     StatusCode::UNPROCESSABLE_ENTITY,
-                    &SetupPage {
+                    &Setup {
+                        look: &look,
                         token: &fields.token,
+                        form: &form,
                         email: &fields.email,
                         name: &fields.name,
-                        form: &form,
                         problems: &problems,
                     },
                 ),
-                Err(reason) => answer::error(&origin.request_id, &reason),
+                Err(reason) => answer::error(&look, &origin.request_id, &reason),
             }
         }
-        Err(reason) => answer::error(&origin.request_id, &reason),
+        Err(reason) => answer::error(&look, &origin.request_id, &reason),
     }
 }
 

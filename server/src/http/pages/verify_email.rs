@@ -3,16 +3,18 @@
 
 use std::sync::Arc;
 
-use askama::Template;
 use axum::{
     Form,
     extract::{Query, Request, State},
     response::Response,
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use super::{PAGES, answer};
+use super::{
+    PAGES, answer,
+    views::{Look, VerifyEmail},
+};
 use crate::{
     app::App,
     auth::{AuthError, registration},
@@ -27,34 +29,26 @@ pub struct Link {
     pub token: String,
 }
 
-#[derive(Template)]
-#[template(path = "verify_email.html")]
-struct Question<'q> {
-    token: &'q str,
-}
-
 /// GET /verify-email?token=…
-pub async fn show(Query(link): Query<Link>) -> Response {
-    answer::page(StatusCode::OK, &Question { token: &link.token })
+pub async fn show(Query(link): Query<Link>, headers: HeaderMap) -> Response {
+    let look = Look::of(&headers, &[]);
+    answer::page(StatusCode::OK, &VerifyEmail { look: &look, token: &link.token })
 }
 
 /// POST /verify-email
 pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let origin = origin(&app, &parts.headers, &parts.extensions, PAGES);
+    let look = Look::of(&parts.headers, &[]);
     if !answer::is_same_origin(&app, &parts.headers) {
-        return answer::error(&origin.request_id, &AuthError::Forbidden);
+        return answer::error(&look, &origin.request_id, &AuthError::Forbidden);
     }
     let Ok(Form(link)) = super::setup::read_form::<Link>(Request::from_parts(parts, body)).await
     else {
-        return answer::error(&origin.request_id, &AuthError::InvalidToken);
+        return answer::error(&look, &origin.request_id, &AuthError::InvalidToken);
     };
     match registration::verify_email(&app, &origin, &link.token).await {
-        Ok(_) => answer::message(
-            StatusCode::OK,
-            "Your address is verified",
-            "Your account is active: you can sign in now.",
-        ),
-        Err(reason) => answer::error(&origin.request_id, &reason),
+        Ok(_) => answer::message(&look, StatusCode::OK, "verify-email-done"),
+        Err(reason) => answer::error(&look, &origin.request_id, &reason),
     }
 }

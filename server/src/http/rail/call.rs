@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 use tokio::time::{error::Elapsed, timeout};
 
-use super::{answer, answer::RailError, body::Body, cookies};
+use super::{answer, answer::RailError, body::Body};
 use crate::{
     app::App,
     auth::{
@@ -27,7 +27,7 @@ use crate::{
         secret::{OpaqueToken, TokenKind},
         tenant::is_tenant_id,
     },
-    http::{BODY_LIMIT, BODY_TIME, origin::origin},
+    http::{BODY_LIMIT, BODY_TIME, cookies, origin::origin},
 };
 
 /// Names the tenant where somebody belongs to several.

@@ -8,12 +8,12 @@ use uuid::Uuid;
 use super::{
     answer::{self, RailError},
     call::Call,
-    cookies,
     session::rfc3339,
 };
 use crate::{
     auth::{AuthError, bearer::Place, devices},
     domain::device::TrustedDevice,
+    http::cookies,
 };
 
 /// GET /devices

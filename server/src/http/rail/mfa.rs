@@ -77,14 +77,16 @@ async fn try_confirm(call: &Call) -> Result<Response, RailError> {
         body.problem("trustDevice", "is for the end of a sign-in; leave it out, or send false");
     }
     body.finish()?;
-    let confirmation = Confirmation { method, code: &code, name: name.as_deref(), trust_device };
+    let name = name.as_deref();
+    let confirmation = Confirmation { method, code: &code, name, trust_device, browser: None };
     let enrolled = enrol::confirm(&call.app, &call.origin, standing, confirmation).await?;
-    match enrolled.tokens {
+    match enrolled.held {
         None => {
             let answer = json!({ "method": method.as_str(), "enabled": true });
             Ok(call.answer(StatusCode::OK, answer))
         }
-        Some(tokens) => {
+        Some(held) => {
+            let tokens = held.tokens()?;
             let mut answer = signed_in(&tokens);
             answer["method"] = method.as_str().into();
             answer["enabled"] = true.into();
@@ -126,10 +128,11 @@ async fn try_verify(call: &Call) -> Result<Response, RailError> {
     let trust_device = body.optional_bool("trustDevice").unwrap_or(false);
     body.finish()?;
     let site_key = site_key.as_deref();
-    let answer = verify::Answer { code: &code, method, site_key, trust_device };
+    let answer = verify::Answer { code: &code, method, site_key, trust_device, browser: None };
     let proved = verify::verify(&call.app, &call.origin, standing, answer).await?;
     match proved.signed_in {
-        SignedIn::Tokens(tokens) => {
+        SignedIn::Whole(held) => {
+            let tokens = held.tokens()?;
             welcome(call, &tokens, proved.device.as_ref(), signed_in(&tokens))
         }
         SignedIn::Half(half) => Ok(call.answer(StatusCode::OK, half_signed_in(&half))),

@@ -4,7 +4,6 @@ mod answer;
 mod body;
 mod call;
 mod clients;
-mod cookies;
 mod devices;
 mod mfa;
 mod recovery;

@@ -5,7 +5,7 @@ use http::{StatusCode, header};
 use jwks::policy::Method;
 use serde_json::{Value, json};
 
-use super::{answer::RailError, call::Call, cookies};
+use super::{answer::RailError, call::Call};
 use crate::{
     auth::{
         bearer::Place,
@@ -15,6 +15,7 @@ use crate::{
         refresh,
     },
     domain::{secret::OpaqueToken, user::User},
+    http::cookies,
 };
 
 /// POST /login
@@ -34,10 +35,14 @@ async fn try_login(call: &Call) -> Result<Response, RailError> {
             .optional_string("deviceToken")
             .or_else(|| call.cookie(cookies::DEVICE).map(ToOwned::to_owned)),
         tenant_id: call.tenant()?,
+        browser: None,
     };
     body.finish()?;
     match sign_in(&call.app, &call.origin, request).await? {
-        SignedIn::Tokens(tokens) => welcome(call, &tokens, None, signed_in(&tokens)),
+        SignedIn::Whole(held) => {
+            let tokens = held.tokens()?;
+            welcome(call, &tokens, None, signed_in(&tokens))
+        }
         SignedIn::Half(half) => Ok(call.answer(StatusCode::OK, half_signed_in(&half))),
     }
 }

@@ -85,12 +85,12 @@ async fn no_mail_goes_to_a_server_that_cannot_prove_its_name_or_does_not_encrypt
         let mut world = plan.start().await;
         let person = register(&world).await;
         until("it has been tried", Duration::from_secs(20), async || {
-            world.log().contains("a mail has to wait").then_some(())
+            world.log().contains("a delivery has to wait").then_some(())
         })
         .await;
         world.advance(Duration::from_secs(8));
         until("it has been tried again", Duration::from_secs(20), async || {
-            (world.log().matches("a mail has to wait").count() > 1).then_some(())
+            (world.log().matches("a delivery has to wait").count() > 1).then_some(())
         })
         .await;
         assert_eq!(smtp.mails(&person.email), [] as [Value; 0]);
@@ -108,7 +108,7 @@ async fn a_mail_that_is_refused_for_now_is_sent_again_and_arrives_once() {
     drop(world.rail().post("/verify-email", json!({ "token": token })).await.data(200));
     world.mail_has_left().await;
     assert_eq!(smtp.mails(&person.email).len(), 1);
-    assert_eq!(world.log().matches("a mail has to wait").count(), 3);
+    assert_eq!(world.log().matches("a delivery has to wait").count(), 3);
     assert!(!world.log().contains(&person.email), "an address is in the log");
 }
 
@@ -119,7 +119,7 @@ async fn a_mail_that_is_refused_for_good_is_given_up_and_the_log_says_so() {
     let refused = register(&world).await;
     world.mail_has_left().await;
     let log = world.log();
-    assert!(log.contains("ERROR") && log.contains("a mail was given up"), "{log}");
+    assert!(log.contains("ERROR") && log.contains("a delivery was given up"), "{log}");
     assert!(log.contains("550"), "{log}");
     // The server's words quote the address, and the log does not.
     assert!(!log.contains(&refused.email), "an address is in the log");
@@ -217,7 +217,7 @@ async fn a_mail_whose_link_is_dead_does_not_leave_any_more() {
     let mut world = World::plan().set("mail.url", smtp.url()).start().await;
     let late = register(&world).await;
     until("it has been tried", Duration::from_secs(20), async || {
-        world.log().contains("a mail has to wait").then_some(())
+        world.log().contains("a delivery has to wait").then_some(())
     })
     .await;
     world.advance(Duration::from_secs(30 * 60));

@@ -1,0 +1,48 @@
+//! What the pages show: one view and one template for each page. Handlers fill them in and send
+//! them with [`answer::page`](super::answer::page); no rules live here.
+
+mod choose_account;
+mod consent;
+mod device;
+mod enrol;
+mod error;
+mod flow_over;
+mod form;
+mod form_post;
+mod link_pages;
+mod look;
+mod policy;
+mod problem;
+mod reauthenticate;
+mod second_factor;
+mod sign_in;
+mod sign_out;
+
+use askama::Template;
+
+pub use self::{
+    choose_account::{Account, ChooseAccount},
+    consent::Consent,
+    device::{DeviceCode, DeviceConfirm, DeviceDone},
+    enrol::{Enrol, EnrolDone},
+    error::ErrorPage,
+    flow_over::FlowOver,
+    form::{ClientCard, Form, Person},
+    form_post::FormPost,
+    link_pages::{Invited, Message, ResetPassword, Setup, SetupDone, VerifyEmail},
+    look::{Brand, Look},
+    policy::Policy,
+    problem::Problem,
+    reauthenticate::Reauthenticate,
+    second_factor::{Reason, SecondFactor},
+    sign_in::SignIn,
+    sign_out::{SignOut, SignedOut},
+};
+
+/// A page: what it shows, and what its browser may do for it.
+pub trait View: Template {
+    /// What the page may load, and where its forms may lead.
+    fn policy(&self) -> Policy {
+        Policy::default()
+    }
+}

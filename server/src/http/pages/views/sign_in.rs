@@ -1,0 +1,31 @@
+//! Sign-in: user name and password.
+
+use askama::Template;
+
+use super::{ClientCard, Form, Look, Policy, Problem, View};
+
+/// `/login`. Fields: `username`, `password`, `remember` (checkbox, `on`).
+#[derive(Template)]
+#[template(path = "pages/sign_in.html")]
+pub struct SignIn<'v> {
+    /// How it looks.
+    pub look: &'v Look,
+    /// Where it goes.
+    pub form: Form<'v>,
+    /// Who asks; `None`: somebody signs in to Signalbox itself.
+    pub client: Option<ClientCard<'v>>,
+    /// Filled in: what was typed before, or the client's hint.
+    pub username: &'v str,
+    /// Whether staying signed in is offered.
+    pub offers_remember: bool,
+    /// Why it is shown again.
+    pub problem: Option<Problem>,
+    /// The page for those who forgot their password, where there is one.
+    pub forgot: Option<&'v str>,
+}
+
+impl View for SignIn<'_> {
+    fn policy(&self) -> Policy {
+        Policy::default().leading_to(self.form.leads_to).with_scripts()
+    }
+}

@@ -1,0 +1,70 @@
+# Anmeldung: Passwort, zweiter Faktor, Auswahl des Kontos.
+
+for-client = um fortzufahren zu { $client }
+continue-button = Weiter
+not-you = Nicht Sie?
+foot-support = Brauchen Sie Hilfe? { $support }
+foot-by = Geschützt durch Signalbox
+
+field-username = E-Mail-Adresse oder Benutzername
+field-password = Passwort
+field-code = Code
+field-remember = Auf diesem Gerät angemeldet bleiben
+field-trust-device = Auf diesem Gerät nicht mehr nach einem Code fragen
+password-show = Zeigen
+password-hide = Verbergen
+copy = Kopieren
+copied = Kopiert
+
+sign-in-title = Anmelden
+sign-in-button = Anmelden
+sign-in-forgot = Passwort vergessen?
+
+second-factor-title = Bestätigen Sie, dass Sie es sind
+second-factor-totp = Geben Sie den sechsstelligen Code ein, den Ihre Authenticator-App zeigt.
+second-factor-mailed = Wir haben Ihnen einen Code gemailt. Er gilt zehn Minuten.
+second-factor-mailed-to = Wir haben einen Code an { $address } gemailt. Er gilt zehn Minuten.
+second-factor-sms = Wir haben Ihnen einen Code per SMS gesendet. Er gilt zehn Minuten.
+second-factor-backup = Geben Sie einen der Ersatzcodes ein, die Sie aufbewahrt haben. Jeder gilt einmal.
+second-factor-button = Bestätigen
+second-factor-again = Code noch einmal senden
+method-totp = Authenticator-App verwenden
+method-mail = Code per E-Mail bekommen
+method-sms = Code per SMS bekommen
+method-hardware = Passkey oder Sicherheitsschlüssel verwenden
+method-backup = Ersatzcode verwenden
+
+step-up-title = Noch ein Schritt
+step-up-why = Was Sie vorhaben, verlangt einen zweiten Nachweis, dass Sie es sind.
+reauthenticate-title = Bestätigen Sie, dass Sie es sind
+reauthenticate-why = Ihre Anmeldung ist eine Weile her. Weisen Sie noch einmal nach, dass Sie es sind.
+
+enrol-title = Authenticator einrichten
+enrol-why = Ihr Konto braucht bei der Anmeldung einen zweiten Schritt: einen Code aus einer App auf Ihrem Telefon.
+enrol-scan = Scannen Sie diesen Code mit einer Authenticator-App.
+enrol-qr = QR-Code für Ihre Authenticator-App
+enrol-by-hand = Oder geben Sie diesen Schlüssel von Hand ein:
+enrol-code = Geben Sie den sechsstelligen Code ein, den die App zeigt.
+enrol-button = Einschalten
+enrol-done-title = Ihr Authenticator ist eingeschaltet
+enrol-done-text = Von jetzt an fragt die Anmeldung nach seinem Code.
+
+backup-title = Bewahren Sie Ihre Ersatzcodes auf
+backup-why = Jeder gilt einmal, wenn der Authenticator nicht zur Hand ist. Sie werden nur jetzt gezeigt: Drucken Sie sie aus, oder bewahren Sie sie in einem Passwort-Manager auf.
+backup-copy = Alle Codes kopieren
+backup-button = Ich habe sie aufbewahrt, weiter
+
+choose-account-title = Konto auswählen
+choose-account-other = Anderes Konto verwenden
+
+problem-wrong-credentials = Dieser Name und dieses Passwort gehören nicht zusammen. Prüfen Sie beides, und versuchen Sie es noch einmal.
+problem-address-not-verified = Ihre E-Mail-Adresse ist noch nicht bestätigt. Öffnen Sie den Link, den wir Ihnen gemailt haben, und melden Sie sich dann noch einmal an.
+problem-wrong-code = Dieser Code zählt nicht: Er ist falsch, wurde schon verwendet oder ist zu alt.
+problem-factor-locked = Zu viele falsche Codes: Dieser Weg ist gesperrt. Wählen Sie einen anderen, oder bitten Sie um Hilfe.
+problem-sign-in-over = Das hat zu lange gedauert. Geben Sie Ihr Passwort noch einmal ein.
+problem-unknown-device = Es gibt kein Gerät mit diesem Code, oder es hat aufgegeben. Vergleichen Sie ihn mit dem Code auf dem Gerät.
+problem-too-many = Zu viele Versuche. { $minutes ->
+    [one] Warten Sie eine Minute, und versuchen Sie es noch einmal.
+   *[other] Warten Sie { $minutes } Minuten, und versuchen Sie es noch einmal.
+}
+problem-busy = Wir können im Moment nicht antworten. Versuchen Sie es in ein paar Sekunden noch einmal.

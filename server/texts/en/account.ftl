@@ -1,0 +1,63 @@
+# Pages behind mailed links, and what any page says when something is wrong.
+
+field-email = Mail address
+field-name = Name
+field-new-password = New password
+password-hint = 8 to 128 characters; three or four uncommon words do well.
+
+field-must-be-a-mail-address-like-ada-example-com = Enter a mail address, like ada@example.com.
+field-belongs-to-an-account-already = There is an account with this address already.
+field-must-have-n-to-n-characters = Enter 1 to { $n } characters.
+field-must-have-at-least-n-characters = Use at least { $n } characters.
+field-must-have-at-most-n-characters = Use at most { $n } characters.
+field-must-not-contain-control-characters = Leave out characters that cannot be typed.
+field-is-one-of-the-passwords-that-are-tried-first-choose-another = This is one of the passwords that are tried first. Choose another.
+field-is-too-easy-to-guess-use-more-words-or-less-common-ones = This is too easy to guess. Use more words, or less common ones.
+field-is-not-the-authenticator-s-present-code = This is not the code that the authenticator shows now.
+
+setup-title = Set up the first administrator
+setup-why = An account with a password and an authenticator app: the admin surface opens with both, and with nothing less.
+setup-problem = Some fields need another look. The authenticator you added stays good.
+setup-authenticator = Authenticator app
+setup-scan = Scan the code with an authenticator app, or enter this key by hand:
+setup-button = Create the administrator
+setup-done-title = The administrator is ready
+setup-done-text = { $email } can sign in now, with password and authenticator.
+
+verify-email-title = Verify your mail address
+verify-email-why = One click, and your account is active.
+verify-email-button = Verify my address
+verify-email-done-title = Your address is verified
+verify-email-done-text = Your account is active: you can sign in now.
+
+reset-title = Choose a new password
+reset-why = For { $email }. It signs you out everywhere.
+reset-problem = This password cannot be taken. The link stays good.
+reset-button = Change the password
+reset-done-title = Your password is changed
+reset-done-text = You are signed out everywhere, and can sign in with the new password now.
+
+invitation-title = Join { $tenant }
+invitation-member = { $email } is invited. Your account keeps its password and everything else.
+invitation-new = { $email } is invited. Choose a name and a password for your account.
+invitation-problem = Some fields need another look. The invitation stays good.
+invitation-button = Join
+invitation-done-title = Welcome
+invitation-done-text = You have accepted the invitation, and can sign in now.
+
+page-link-over-title = This link does not work any more
+page-link-over-text = It is spent, too old, or a newer one was sent. Ask for a new one.
+page-conflict-title = Nothing to do
+page-conflict-text = This has been done already.
+page-too-many-title = Too many tries
+page-too-many-text = Wait a few minutes, then try again.
+page-under-way-title = Under way
+page-under-way-text = This is being done at this moment.
+page-unavailable-title = Not available at this moment
+page-unavailable-text = Try again in a few seconds.
+page-forbidden-title = Not allowed
+page-forbidden-text = You may not do this.
+page-invalid-title = This cannot be done
+page-invalid-text = Go back, check what you entered, and try again.
+page-broken-title = Something went wrong
+page-broken-text = It has been written to the log. Try again later.

@@ -1,0 +1,70 @@
+# Signing in: password, second factor, choice of the account.
+
+for-client = to continue to { $client }
+continue-button = Continue
+not-you = Not you?
+foot-support = Need help? { $support }
+foot-by = Protected by Signalbox
+
+field-username = Mail address or user name
+field-password = Password
+field-code = Code
+field-remember = Keep me signed in on this device
+field-trust-device = Do not ask for a code on this device again
+password-show = Show
+password-hide = Hide
+copy = Copy
+copied = Copied
+
+sign-in-title = Sign in
+sign-in-button = Sign in
+sign-in-forgot = Forgot your password?
+
+second-factor-title = Confirm it is you
+second-factor-totp = Enter the six-digit code that your authenticator app shows.
+second-factor-mailed = We have mailed you a code. It is good for ten minutes.
+second-factor-mailed-to = We have mailed a code to { $address }. It is good for ten minutes.
+second-factor-sms = We have sent you a code by SMS. It is good for ten minutes.
+second-factor-backup = Enter one of the backup codes that you kept. Each is good once.
+second-factor-button = Confirm
+second-factor-again = Send the code again
+method-totp = Use the authenticator app
+method-mail = Get a code by mail
+method-sms = Get a code by SMS
+method-hardware = Use a passkey or security key
+method-backup = Use a backup code
+
+step-up-title = One more step
+step-up-why = What you are about to do asks for a second proof that it is you.
+reauthenticate-title = Confirm it is you
+reauthenticate-why = You signed in a while ago. To go on, prove once more that it is you.
+
+enrol-title = Set up your authenticator
+enrol-why = Your account needs a second step at sign-in: a code from an app on your telephone.
+enrol-scan = Scan this code with an authenticator app.
+enrol-qr = QR code for your authenticator app
+enrol-by-hand = Or enter this key by hand:
+enrol-code = Enter the six-digit code that the app shows.
+enrol-button = Turn it on
+enrol-done-title = Your authenticator is on
+enrol-done-text = From now on, signing in asks for its code.
+
+backup-title = Keep your backup codes
+backup-why = Each of them is good once, when your authenticator is not at hand. They are shown only now: print them, or keep them in a password manager.
+backup-copy = Copy all codes
+backup-button = I have kept them, continue
+
+choose-account-title = Choose an account
+choose-account-other = Use another account
+
+problem-wrong-credentials = That name and password do not belong together. Check both and try again.
+problem-address-not-verified = Your mail address is not verified yet. Open the link that we mailed you, then sign in again.
+problem-wrong-code = This code does not count: it is wrong, was used already, or is too old.
+problem-factor-locked = Too many wrong codes: this way of confirming is locked. Choose another one, or ask for help.
+problem-sign-in-over = That took too long. Enter your password once more.
+problem-unknown-device = There is no device with this code, or it has given up. Compare the code with the one on the device.
+problem-too-many = Too many tries. { $minutes ->
+    [one] Wait a minute, then try again.
+   *[other] Wait { $minutes } minutes, then try again.
+}
+problem-busy = We cannot answer at this moment. Try again in a few seconds.
