@@ -134,7 +134,7 @@ async fn a_session_that_ended_takes_its_codes_with_it() {
     let person = world.person().await;
     let code = client.ask(&mut Browser::new(&world), &person, &[]).await["code"].clone();
     let session = world.sign_in(&person).await;
-    world.rail().call_as(&session.access, "DELETE", "/sessions").await.data(200);
+    drop(world.rail().call_as(&session.access, "DELETE", "/sessions").await.data(200));
     error(&client.redeem(&code).await, 400, "invalid_grant");
 }
 

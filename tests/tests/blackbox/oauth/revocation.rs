@@ -125,8 +125,8 @@ async fn a_token_of_another_surface_is_nobodys_to_revoke_here() {
         let answer = client.revoke(token).await;
         assert!([200, 400].contains(&answer.status), "{}", answer.text);
     }
-    world.rail().call_as(&session.access, "GET", "/me").await.data(200);
-    tests::person::refresh(&world.rail(), &session.refresh).await.data(200);
+    drop(world.rail().call_as(&session.access, "GET", "/me").await.data(200));
+    drop(tests::person::refresh(&world.rail(), &session.refresh).await.data(200));
 }
 
 #[tokio::test]
