@@ -33,15 +33,16 @@ pub struct Opening {
     pub scope: String,
     /// The client's nonce, for the ID token.
     pub nonce: Option<String>,
-    /// What else.
+    /// What else. Where its `id_sid` is its `grant_id`, the grant has a session of its own from the
+    /// start, which ID tokens name too.
     pub granted: Granted,
     /// When.
     pub issued_at: Time,
 }
 
 /// Opens what the tokens rest on, and issues them. Refresh tokens, where the client may use them, rest
-/// on the session of the grant; with `offline_access` on a session of their own, named as the grant
-/// is, which outlives that one.
+/// on the session of the grant; with `offline_access`, and for a device, on a session of their own,
+/// named as the grant is, which outlives that one.
 ///
 /// # Errors
 /// [`OAuthError::InvalidGrant`] when the person, the session or the grant is not what it was,
@@ -58,34 +59,39 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
     let user = user.ok_or_else(gone)?;
 
     let refreshes = client.may_use(refresh_token::TYPE);
-    let offline = refreshes && scope.split(' ').any(|one| one == scope::OFFLINE_ACCESS);
-    // The client hears of the end of the session that its ID tokens name.
-    logout::await_end(app, client, user_id, &session, now).await?;
-    let session = if offline { own_session(request, session, &granted) } else { session };
+    let is_named = grant_end::is_own_session(granted.id_sid, granted.grant_id);
+    let offline = scope.split(' ').any(|one| one == scope::OFFLINE_ACCESS);
+    let own = is_named || refreshes && offline;
+    let given_until = session.expires_at;
+    let session = if own { own_session(request, session, &granted) } else { session };
     let names = [user_id, session.sid, granted.grant_id];
     let token = refreshes.then(|| OpaqueToken::new(TokenKind::Refresh, &names, random()));
-    if let Some(token) = &token {
+    let family = token.as_ref().map(|token| {
         let most = app.config.tokens.refresh_ttl;
         let ttl = lifetime(client.metadata.refresh_token_ttl, most);
-        let family = NewFamily {
+        NewFamily {
             id: granted.grant_id,
             client_id: client.client_id.clone(),
             scope: scope.clone(),
             hash: token.hash(),
             expires_at: now.plus(ttl).min(session.expires_at),
             granted: Some(granted.clone()),
-        };
-        if offline {
-            let closed = app.sessions.open_session(&session, Some(&family), SESSIONS_KEPT).await?;
-            make_room(app, origin, &session, &closed, now).await?;
-        } else if !app.sessions.add_family(user_id, session.sid, &family, now).await? {
-            return Err(gone());
         }
+    });
+    if own {
+        let closed = app.sessions.open_session(&session, family.as_ref(), SESSIONS_KEPT).await?;
+        make_room(app, origin, &session, &closed, now).await?;
+    } else if let Some(family) = &family
+        && !app.sessions.add_family(user_id, session.sid, family, now).await?
+    {
+        return Err(gone());
     }
+    let ends_at = if is_named { session.expires_at } else { given_until };
+    logout::await_end(app, client, user_id, granted.id_sid, ends_at, now).await?;
     // Whoever ends something writes that down first and closes what it had afterwards; here what is
     // to be closed is opened first, and then looked whether that was written down. So nothing of
     // this outlives an ending that fell in between.
-    if offline {
+    if own {
         match look_again(app, origin, &user, &session, now).await {
             Err(AuthError::InvalidToken) => return Err(gone()),
             looked => looked?,
