@@ -153,7 +153,7 @@ mod tests {
         let client = ground.client("app", |client| client.metadata.jwks_uri = Some(uri)).await;
         let keys = [(); 3].map(|()| SigningKey::generate(Algorithm::ES256).unwrap());
         let at = |secs: i64| Time::from_secs(1_000_000 + secs);
-        let found = async |anew, secs: i64| find(&ground.app, &client, anew, at(secs)).await;
+        let found = async |anew, secs| find(&ground.app, &client, anew, at(secs)).await;
 
         home.has(&keys[0]);
         let all = futures_util::future::join_all((0..8).map(|_| found(false, 0))).await;
