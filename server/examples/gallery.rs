@@ -153,7 +153,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
     save("sign-out", &SignOut { look, form: form(), client: Some(CLIENT), who: Some(ADA) })?;
     let signed_out = |continue_to| SignedOut { look, frames: Vec::new(), continue_to };
     save("signed-out", &signed_out(None))?;
-    save("signed-out-continue", &signed_out(Some(("https://planner.example/", CLIENT.name))))?;
+    save("signed-out-continue", &signed_out(Some(("#", CLIENT.name))))?;
     save(
         "error",
         &ErrorPage {

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `SIGNALBOX_TEST_WORLD` | `embedded` (the default) or `deployed` |
 //! | `SIGNALBOX_TEST_POSTGRES` | address of a Postgres server in which databases may be made; for `deployed` |
+//! | `SIGNALBOX_TEST_AXE` | file of axe-core, with which pages are judged too |
 //! | `SIGNALBOX_BIN` | the binary, built with the feature `test-clock`; without it the one of the profile `quick` |
 
 #![allow(
@@ -16,11 +17,13 @@
 
 pub mod answer;
 pub mod browser;
+pub mod chromium;
 pub mod clock;
 pub mod command;
 pub mod document;
 pub mod edge;
 pub mod forge;
+pub mod landing;
 pub mod link;
 pub mod outbox;
 pub mod person;

@@ -27,6 +27,7 @@ pub enum Place {
 }
 
 /// Somebody with a valid token of a live session.
+#[derive(Clone)]
 pub struct Caller {
     /// The person, as they stand now in the tenant of the session.
     pub user: User,

@@ -140,6 +140,11 @@ async fn listener(statuses: &'static [u16]) -> (String, mpsc::UnboundedReceiver<
     (url, came)
 }
 
+async fn await_end_of(world: &World, client: &Client, session: &Session, now: Time) {
+    let Session { user_id, sid, expires_at, .. } = session;
+    await_end(&world.app, client, *user_id, *sid, *expires_at, now).await.unwrap();
+}
+
 fn read(app: &App, body: &str) -> LogoutClaims {
     let token = body.strip_prefix("logout_token=").unwrap();
     verify_signed(&app.keys.published(), LOGOUT_TOKEN_TYPE, token).unwrap()
@@ -153,7 +158,7 @@ async fn the_end_of_a_session_is_told_once_with_a_token_that_names_it() {
     let [session, other] = [world.session(), world.session()];
     let now = world.app.clock.now();
     for session in [&session, &session, &other] {
-        await_end(&world.app, &client, session.user_id, session, now).await.unwrap();
+        await_end_of(&world, &client, session, now).await;
     }
     world.end(&session).await;
     let body = tokio::time::timeout(PATIENCE, came.recv()).await.unwrap().unwrap();
@@ -179,7 +184,7 @@ async fn a_session_that_is_over_when_its_client_comes_is_told_of_at_once() {
     let session = world.session();
     world.end(&session).await;
     let now = world.app.clock.now();
-    await_end(&world.app, &client, session.user_id, &session, now).await.unwrap();
+    await_end_of(&world, &client, &session, now).await;
     let body = tokio::time::timeout(PATIENCE, came.recv()).await.unwrap().unwrap();
     assert_eq!(read(&world.app, &body).sid, session.sid.to_string());
 }
@@ -191,7 +196,7 @@ async fn a_client_that_fails_is_told_again_with_a_new_token() {
     let client = world.client(&url).await;
     let session = world.session();
     let now = world.app.clock.now();
-    await_end(&world.app, &client, session.user_id, &session, now).await.unwrap();
+    await_end_of(&world, &client, &session, now).await;
     world.end(&session).await;
     let mut ids = Vec::new();
     for _ in 0..2 {

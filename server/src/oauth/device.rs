@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use jwks::Time;
 use serde_json::json;
-use uuid::Uuid;
 
-use super::{OAuthError, OAuthResult, clients, params::Params};
+use super::{
+    OAuthError, OAuthResult, audience, clients, grants::device_code, params::Params, scope,
+};
 use crate::{
     app::App,
     auth::{browser::BrowserSession, origin::Origin, throttle},
@@ -21,8 +22,6 @@ use crate::{
     },
 };
 
-/// The `grant_type` (section 3.4).
-pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// How long a device waits for somebody to say something.
 pub const CODE_TTL: Duration = Duration::from_secs(600);
 
@@ -73,11 +72,16 @@ pub async fn begin(
     params: &Params,
     now: Time,
 ) -> OAuthResult<Begun> {
-    if !client.may_use(GRANT_TYPE) {
+    if !client.may_use(device_code::TYPE) {
         return Err(OAuthError::UnauthorizedClient("it is not registered for this grant".into()));
     }
-    let scope = allowed_scope(client, params.get("scope"))?;
-    let resource = allowed_resources(client, params)?;
+    let asked = params.get("scope").unwrap_or_default();
+    let scope = scope::allowed(client, asked);
+    if scope.is_empty() && !asked.is_empty() {
+        let text = "none of these scopes is one that this client may ask for";
+        return Err(OAuthError::InvalidScope(text.into()));
+    }
+    let resource = allowed_resources(app, client, params)?;
     throttle::count_device(app, origin, now).await?;
     let device_code = OpaqueToken::new(TokenKind::DeviceCode, &[], random());
     let mut device = DeviceGrant {
@@ -140,16 +144,18 @@ pub async fn decide(
     now: Time,
 ) -> OAuthResult<bool> {
     let Asked { grant, client } = asked;
+    // Named by its instant: an ending of the client or the grant is compared with that.
+    let grant_id = new_id(now);
     let decision = if allows {
         DeviceDecision::Allowed {
             user_id: person.user.id,
             sid: person.session.sid,
             granted: Box::new(Granted {
-                grant_id: Uuid::from_bytes(random()),
+                grant_id,
                 proof: person.session.proof.clone(),
                 resource: grant.resource.clone(),
                 claims: ClaimsRequest::default(),
-                id_sid: new_id(now),
+                id_sid: grant_id,
             }),
         }
     } else {
@@ -168,26 +174,13 @@ pub async fn decide(
     Ok(app.sessions.decide_device(&grant.user_code, &decision, now).await?)
 }
 
-/// PURE: the scope that is granted, where `asked` was asked for: all that is registered, where
-/// nothing was.
-fn allowed_scope(client: &Client, asked: Option<&str>) -> OAuthResult<String> {
-    let registered = client.metadata.scope.as_deref().unwrap_or_default();
-    let Some(asked) = asked else { return Ok(registered.to_owned()) };
-    let is_registered = |scope: &&str| registered.split(' ').any(|one| one == *scope);
-    if let Some(scope) = asked.split(' ').find(|scope| !is_registered(scope)) {
-        let scope: String = scope.chars().filter(char::is_ascii_alphanumeric).collect();
-        return Err(OAuthError::InvalidScope(format!("{scope} is not registered").into()));
-    }
-    Ok(asked.to_owned())
-}
-
-/// PURE: where access tokens are to be good (RFC 8707).
-fn allowed_resources(client: &Client, params: &Params) -> OAuthResult<Vec<String>> {
+/// Where access tokens are to be good (RFC 8707).
+fn allowed_resources(app: &App, client: &Client, params: &Params) -> OAuthResult<Vec<String>> {
     let asked: Vec<String> = params.all("resource").map(ToOwned::to_owned).collect();
-    if asked.iter().all(|resource| client.metadata.audiences.contains(resource)) {
+    if asked.iter().all(|resource| audience::may_ask_for(&app.issuer, client, resource)) {
         Ok(asked)
     } else {
-        Err(OAuthError::InvalidTarget("a resource is not registered".into()))
+        Err(OAuthError::InvalidTarget("resource is not one that is registered".into()))
     }
 }
 

@@ -77,7 +77,8 @@ pub async fn is_over(app: &App, client_id: &str, grant_id: Uuid) -> StoreResult<
 }
 
 /// When a grant was given, as its name says; any ending kills one whose name does not.
-fn given_at(grant_id: Uuid) -> Time {
+#[must_use]
+pub fn given_at(grant_id: Uuid) -> Time {
     let millis = i64::try_from(grant_id.as_u128() >> 80).unwrap_or(0);
     let is_dated = grant_id.get_version() == Some(Version::SortRand);
     Time::from_millis(if is_dated { millis } else { i64::MIN })

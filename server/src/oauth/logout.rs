@@ -11,20 +11,16 @@ use super::OAuthResult;
 use crate::{
     app::App,
     auth::errands,
-    domain::{
-        client::Client,
-        errand::{Errand, ErrandRow},
-        secret::SecretHash,
-        session::Session,
-    },
+    domain::{client::Client, errand::Errand, secret::SecretHash},
 };
 
 /// How long after the session would have ended by itself its client is still worth telling.
 const WORTH_TELLING: Duration = Duration::from_secs(60 * 60);
 
-/// Queues the errand that tells `client` when `session` is over: the one that the client's ID
-/// tokens name (`Granted::id_sid`), by whatever act it ends, or by itself. Called again for the
-/// same session it changes nothing. Tokens are given to the client only after this returned.
+/// Queues the errand that tells `client` when the session `sid` of this person is over: the one that
+/// the client's ID tokens name (`Granted::id_sid`), by whatever act it ends, or by itself at
+/// `ends_at`. Called again for the same session it changes nothing. Tokens are given to the client
+/// only after this returned.
 ///
 /// # Errors
 /// When the store fails.
@@ -32,26 +28,17 @@ pub async fn await_end(
     app: &App,
     client: &Client,
     user_id: Uuid,
-    session: &Session,
+    sid: Uuid,
+    ends_at: Time,
     now: Time,
 ) -> OAuthResult<()> {
     if !client.hears_of_endings() {
         return Ok(());
     }
-    let id = errand_id(session.sid, &client.client_id);
-    let (due_at, until) = (session.expires_at, session.expires_at.plus(WORTH_TELLING));
-    let errand =
-        Errand::Logout { client_id: client.client_id.clone(), user_id, sid: session.sid, until };
-    let row = ErrandRow {
-        id,
-        sealed: errands::seal(app, id, &errand)?,
-        queued_at: now,
-        due_at,
-        attempts: 0,
-        expires_at: until,
-        waits_for: Some(session.sid),
-    };
-    Ok(app.identity.queue_errand(&row).await?)
+    let (client_id, until) = (client.client_id.clone(), ends_at.plus(WORTH_TELLING));
+    let id = errand_id(sid, &client_id);
+    let errand = Errand::Logout { client_id, user_id, sid, until };
+    Ok(errands::queue_for_end(app, id, &errand, sid, ends_at, now).await?)
 }
 
 /// One errand for each session and client.

@@ -2,6 +2,7 @@
 //! `http/oauth` speaks the wire.
 
 pub mod audience;
+pub mod authorize;
 pub mod claims;
 pub mod client_auth;
 pub mod client_keys;
@@ -14,11 +15,13 @@ pub mod engine;
 pub mod error;
 pub mod grant_end;
 pub mod grants;
+pub mod id_token_hint;
 pub mod introspection;
 pub mod liveness;
 pub mod logos;
 pub mod logout;
 pub mod metadata;
+pub mod par;
 pub mod params;
 pub mod registered_uri;
 pub mod registration;

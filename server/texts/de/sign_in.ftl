@@ -68,3 +68,6 @@ problem-too-many = Zu viele Versuche. { $minutes ->
    *[other] Warten Sie { $minutes } Minuten, und versuchen Sie es noch einmal.
 }
 problem-busy = Wir können im Moment nicht antworten. Versuchen Sie es in ein paar Sekunden noch einmal.
+
+signed-in-title = Sie sind angemeldet
+signed-in-text = Dieser Browser kennt Sie jetzt. Sie können diese Seite schließen.

@@ -68,3 +68,6 @@ problem-too-many = Too many tries. { $minutes ->
    *[other] Wait { $minutes } minutes, then try again.
 }
 problem-busy = We cannot answer at this moment. Try again in a few seconds.
+
+signed-in-title = You are signed in
+signed-in-text = This browser knows you now. You can close this page.

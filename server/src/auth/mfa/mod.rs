@@ -35,6 +35,7 @@ pub const OFFERED: &[Method] = &[Method::Totp, Method::EmailOtp];
 
 /// Who stands before a factor: somebody half signed in, or somebody signed in who wants a higher
 /// or fresher proof.
+#[derive(Clone)]
 pub enum Standing {
     /// By `mfaToken`.
     Half(OpaqueToken, Box<PendingLogin>),

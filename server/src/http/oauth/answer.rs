@@ -173,7 +173,8 @@ pub fn error_page(look: &Look, request_id: &str, error: &OAuthError) -> Response
     row.finish(page::page(row.status, &view))
 }
 
-fn logged(error: &OAuthError) -> Row {
+/// The row of a reason, which is logged.
+pub fn logged(error: &OAuthError) -> Row {
     let row = row(error);
     if row.status.is_server_error() {
         tracing::error!(code = row.code, cause = %error, "request failed");
@@ -182,6 +183,7 @@ fn logged(error: &OAuthError) -> Row {
     }
     row
 }
+
 /// The answer to a request, whatever came of it.
 #[must_use]
 pub fn end(result: Result<Response, OAuthError>) -> Response {

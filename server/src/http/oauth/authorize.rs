@@ -1,8 +1,105 @@
-//! /authorize and /par.
+//! /authorize (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2) and /par (RFC 9126).
 
-use crate::http::route::Route;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::StatusCode;
+use serde_json::json;
+use url::form_urlencoded;
+
+use super::{answer, call::Call, response_mode};
+use crate::{
+    auth::browser,
+    http::{
+        cookies,
+        pages::{views::Look, visit::page_of},
+        route::{Credential, Route, get, post},
+    },
+    oauth::{
+        OAuthError, OAuthResult,
+        authorize::{self, Begun, Refusal},
+        client_auth, par,
+        params::Params,
+    },
+};
+
+const PATH: &str = "/authorize";
+const RAIL_PATH: &str = "/api/v1/oauth2/authorize";
+const PAR_PATH: &str = "/par";
+/// The longest query that a browser is sent on with.
+const QUERY_LIMIT: usize = 8 * 1024;
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
-    Vec::new()
+    vec![
+        get(PATH, Credential::Anybody, show),
+        post(PATH, Credential::Anybody, submit),
+        get(RAIL_PATH, Credential::Anybody, show),
+        post(RAIL_PATH, Credential::Anybody, submit),
+        post(PAR_PATH, Credential::Anybody, push),
+        post("/api/v1/oauth2/par", Credential::Anybody, push),
+    ]
+}
+
+/// GET /authorize
+async fn show(call: Call) -> Response {
+    let params = Params::parse(&call.query);
+    respond(&call, &params).await
+}
+
+/// POST /authorize: sent on as a GET, since browsers send no cookie of ours with a form of another
+/// site.
+async fn submit(call: Call) -> Response {
+    let params = match call.form() {
+        Ok(params) => params,
+        Err(reason) => return on_page(&call, &Params::default(), &reason),
+    };
+    let query =
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(params.iter()).finish();
+    if query.len() > QUERY_LIMIT {
+        return respond(&call, &params).await;
+    }
+    Redirect::to(&format!("{PATH}?{query}")).into_response()
+}
+
+async fn respond(call: &Call, params: &Params) -> Response {
+    let app = &call.app;
+    let begun = async {
+        let held = cookies::read(app, &call.headers, cookies::SESSION);
+        let browser = browser::read(app, held).await.map_err(|e| Refusal::Page(e.into()))?;
+        authorize::begin(app, params, &browser).await
+    };
+    match begun.await {
+        Ok(Begun::Answered(answer)) => response_mode::answered(app, &look(call, params), &answer),
+        Ok(Begun::Asks(flow, step)) => Redirect::to(&page_of(&flow, &step)).into_response(),
+        Err(Refusal::Page(reason)) => on_page(call, params, &reason),
+        Err(Refusal::Told(to, reason)) => {
+            response_mode::refused(app, &look(call, params), &to, &reason)
+        }
+    }
+}
+
+fn on_page(call: &Call, params: &Params, reason: &OAuthError) -> Response {
+    answer::error_page(&look(call, params), &call.origin.request_id, reason)
+}
+
+fn look(call: &Call, params: &Params) -> Look {
+    let locales = params.get("ui_locales").unwrap_or_default().split_whitespace();
+    Look::of(&call.headers, &locales.map(ToOwned::to_owned).collect::<Vec<_>>())
+}
+
+/// POST /par
+async fn push(call: Call) -> Response {
+    answer::end(try_push(&call).await)
+}
+
+async fn try_push(call: &Call) -> OAuthResult<Response> {
+    let Call { app, origin, .. } = call;
+    let params = call.params()?;
+    let authorization = call.authorization()?;
+    let client = client_auth::authenticate(app, origin, authorization, &params, PAR_PATH).await?;
+    let pushed = par::push(app, &client, &params).await?;
+    let body = json!({
+        "request_uri": pushed.request_uri,
+        "expires_in": pushed.expires_in.as_secs(),
+    });
+    Ok(answer::json(StatusCode::CREATED, &body))
 }

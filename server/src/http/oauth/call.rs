@@ -121,6 +121,20 @@ impl Call {
         }
     }
 
+    /// The parameters of a form, as often as they come.
+    ///
+    /// # Errors
+    /// When the body is no form.
+    pub fn form(&self) -> OAuthResult<Params> {
+        let body = self.body()?;
+        if !body.is_empty() && !self.is_declared("application/x-www-form-urlencoded") {
+            let text = "send the parameters as application/x-www-form-urlencoded";
+            return Err(OAuthError::request(text));
+        }
+        let text = std::str::from_utf8(body);
+        Ok(Params::parse(text.map_err(|_| OAuthError::request("the form is not UTF-8"))?))
+    }
+
     /// Whether the body is declared as a form.
     #[must_use]
     pub fn is_form(&self) -> bool {

@@ -10,6 +10,7 @@ pub mod device;
 pub mod discovery;
 pub mod logout;
 pub mod registration;
+pub mod response_mode;
 pub mod token;
 
 use super::route::Surface;

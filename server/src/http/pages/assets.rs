@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::header;
 
+use super::brand;
 use crate::http::route::{Credential, Route, get};
 
 const CSS: &str = "text/css; charset=utf-8";
@@ -23,6 +24,7 @@ pub fn routes() -> Vec<Route> {
         asset!("/assets/form-post.js", JS, "../../../assets/form-post.js"),
         asset!("/assets/signed-out.js", JS, "../../../assets/signed-out.js"),
         asset!("/assets/icon.svg", "image/svg+xml", "../../../assets/icon.svg"),
+        get("/assets/brand/{stylesheet}", Credential::Anybody, brand::stylesheet),
     ]
 }
 

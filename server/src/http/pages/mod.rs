@@ -2,13 +2,20 @@
 
 pub mod answer;
 mod assets;
+mod brand;
+mod choose;
+mod consent;
 mod docs;
+mod enrol;
 mod invitation;
+mod mfa;
 mod reset_password;
 mod setup;
+mod sign_in;
 mod texts;
 mod verify_email;
 pub mod views;
+pub mod visit;
 
 use super::route::{Credential, Surface, get, post};
 
@@ -32,6 +39,11 @@ pub fn surface() -> Surface {
                 post("/invitation", Credential::Form, invitation::submit),
                 get("/docs", Credential::Anybody, docs::show),
             ],
+            sign_in::routes(),
+            mfa::routes(),
+            enrol::routes(),
+            consent::routes(),
+            choose::routes(),
         ]
         .into_iter()
         .flatten()

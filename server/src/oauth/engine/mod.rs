@@ -5,6 +5,7 @@
 //! What a one-time value stood for is gathered by consuming it, so each function here is one pure
 //! decision. Our store decides about codes and refresh tokens, and our mint builds the answers.
 
+pub mod authorization;
 pub mod token;
 
 use oxide_auth::code_grant::error::AccessTokenErrorType;

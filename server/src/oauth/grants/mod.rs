@@ -2,6 +2,7 @@
 
 pub mod authorization_code;
 pub mod client_credentials;
+pub mod device_code;
 pub mod opening;
 pub mod refresh_token;
 
@@ -48,6 +49,7 @@ const GRANTS: &[(&str, Grant)] = &[
     (authorization_code::TYPE, |request| Box::pin(authorization_code::issue(request))),
     (refresh_token::TYPE, |request| Box::pin(refresh_token::issue(request))),
     (client_credentials::TYPE, |request| Box::pin(client_credentials::issue(request))),
+    (device_code::TYPE, |request| Box::pin(device_code::issue(request))),
 ];
 
 /// The names of the grants there are, as `grant_type` says them.

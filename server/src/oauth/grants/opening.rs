@@ -7,22 +7,19 @@ use uuid::Uuid;
 
 use super::{Issued, TokenRequest, refresh_token};
 use crate::{
-    app::App,
     auth::{
-        AuthError, devices, errands,
+        AuthError, devices,
         login::SESSIONS_KEPT,
         sessions::{look_again, make_room, standing},
     },
     clock::random,
     domain::{
         authorization::Granted,
-        client::Client,
-        errand::Errand,
-        secret::{OpaqueToken, SecretHash, TokenKind},
+        secret::{OpaqueToken, TokenKind},
         session::{NewFamily, Session},
         user::User,
     },
-    oauth::{OAuthError, OAuthResult, audience, claims, grant_end, scope},
+    oauth::{OAuthError, OAuthResult, audience, claims, grant_end, logout, scope},
     tokens::{ClientGrant, Grant, Holder, IdGrant, Minted, lifetime, mint},
 };
 
@@ -36,15 +33,16 @@ pub struct Opening {
     pub scope: String,
     /// The client's nonce, for the ID token.
     pub nonce: Option<String>,
-    /// What else.
+    /// What else. Where its `id_sid` is its `grant_id`, the grant has a session of its own from the
+    /// start, which ID tokens name too.
     pub granted: Granted,
     /// When.
     pub issued_at: Time,
 }
 
 /// Opens what the tokens rest on, and issues them. Refresh tokens, where the client may use them, rest
-/// on the session of the grant; with `offline_access` on a session of their own, named as the grant
-/// is, which outlives that one.
+/// on the session of the grant; with `offline_access`, and for a device, on a session of their own,
+/// named as the grant is, which outlives that one.
 ///
 /// # Errors
 /// [`OAuthError::InvalidGrant`] when the person, the session or the grant is not what it was,
@@ -61,35 +59,39 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
     let user = user.ok_or_else(gone)?;
 
     let refreshes = client.may_use(refresh_token::TYPE);
-    let offline = refreshes && scope.split(' ').any(|one| one == scope::OFFLINE_ACCESS);
-    let session = if offline { own_session(request, session, &granted) } else { session };
+    let is_named = grant_end::is_own_session(granted.id_sid, granted.grant_id);
+    let offline = scope.split(' ').any(|one| one == scope::OFFLINE_ACCESS);
+    let own = is_named || refreshes && offline;
+    let given_until = session.expires_at;
+    let session = if own { own_session(request, session, &granted) } else { session };
     let names = [user_id, session.sid, granted.grant_id];
     let token = refreshes.then(|| OpaqueToken::new(TokenKind::Refresh, &names, random()));
-    if let Some(token) = &token {
+    let family = token.as_ref().map(|token| {
         let most = app.config.tokens.refresh_ttl;
         let ttl = lifetime(client.metadata.refresh_token_ttl, most);
-        let family = NewFamily {
+        NewFamily {
             id: granted.grant_id,
             client_id: client.client_id.clone(),
             scope: scope.clone(),
             hash: token.hash(),
             expires_at: now.plus(ttl).min(session.expires_at),
             granted: Some(granted.clone()),
-        };
-        if offline {
-            let closed = app.sessions.open_session(&session, Some(&family), SESSIONS_KEPT).await?;
-            make_room(app, origin, &session, &closed, now).await?;
-        } else if !app.sessions.add_family(user_id, session.sid, &family, now).await? {
-            return Err(gone());
         }
+    });
+    if own {
+        let closed = app.sessions.open_session(&session, family.as_ref(), SESSIONS_KEPT).await?;
+        make_room(app, origin, &session, &closed, now).await?;
+    } else if let Some(family) = &family
+        && !app.sessions.add_family(user_id, session.sid, family, now).await?
+    {
+        return Err(gone());
     }
-    if client.hears_of_endings() {
-        tell_of_the_end(app, client, user_id, granted.id_sid, session.expires_at, now).await?;
-    }
+    let ends_at = if is_named { session.expires_at } else { given_until };
+    logout::await_end(app, client, user_id, granted.id_sid, ends_at, now).await?;
     // Whoever ends something writes that down first and closes what it had afterwards; here what is
     // to be closed is opened first, and then looked whether that was written down. So nothing of
     // this outlives an ending that fell in between.
-    if offline {
+    if own {
         match look_again(app, origin, &user, &session, now).await {
             Err(AuthError::InvalidToken) => return Err(gone()),
             looked => looked?,
@@ -132,22 +134,6 @@ fn own_session(request: &TokenRequest<'_>, given_in: Session, granted: &Granted)
         clients: vec![client.client_id.clone()],
         ..given_in
     }
-}
-
-/// Has the client told when the session ends that its ID tokens name: once, however often it took
-/// part in it. The errand waits in the store, where every ending finds it.
-async fn tell_of_the_end(
-    app: &App,
-    client: &Client,
-    user_id: Uuid,
-    sid: Uuid,
-    ends_at: Time,
-    now: Time,
-) -> OAuthResult<()> {
-    let id = SecretHash::of(&format!("logout\n{}\n{sid}", client.client_id)).to_id();
-    let until = ends_at.plus(Duration::from_secs(app.config.tokens.session_ttl));
-    let errand = Errand::Logout { client_id: client.client_id.clone(), user_id, sid, until };
-    Ok(errands::queue_for_end(app, id, &errand, sid, now).await?)
 }
 
 /// Whose tokens, resting on what.

@@ -1,0 +1,180 @@
+//! `/mfa/enrol`: an authenticator for somebody who must have a second factor and has none.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::StatusCode;
+use jwks::policy::Method;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    answer,
+    views::{Enrol, EnrolDone, Problem},
+    visit::{Paged, Stop, Visit, end},
+};
+use crate::{
+    auth::{
+        AuthError,
+        mfa::{
+            Standing,
+            enrol::{self, Confirmation, Source},
+            totp,
+        },
+    },
+    domain::login::Outstanding,
+    http::{
+        oauth::call::Call,
+        route::{Credential, Route, get, post},
+    },
+    oauth::authorize::Step,
+};
+
+const PATH: &str = "/mfa/enrol";
+/// What was set up and waits for its first code: loading the page again sets up nothing new. Sealed
+/// for its owner.
+const PREPARED: &str = "sb_enrol";
+const PREPARED_TTL: Duration = Duration::from_secs(600);
+
+/// The rows.
+pub fn routes() -> Vec<Route> {
+    vec![get(PATH, Credential::Anybody, show), post(PATH, Credential::Form, submit)]
+}
+
+/// What was set up.
+#[derive(Serialize, Deserialize)]
+struct Prepared {
+    secret: Vec<u8>,
+    backup_codes: Vec<String>,
+}
+
+impl Prepared {
+    fn name(user_id: Uuid) -> String {
+        format!("enrol-page:{user_id}")
+    }
+
+    /// What the browser carries of it.
+    fn read(visit: &Visit, user_id: Uuid) -> Option<Self> {
+        let sealed = URL_SAFE_NO_PAD.decode(visit.cookie(PREPARED)?).ok()?;
+        let opened = visit.call.app.sealer.open(&Self::name(user_id), &sealed).ok()?;
+        serde_json::from_slice(&opened).ok()
+    }
+
+    fn keep(&self, visit: &mut Visit, user_id: Uuid) -> Result<(), AuthError> {
+        let json =
+            serde_json::to_vec(self).map_err(|error| AuthError::Internal(error.to_string()))?;
+        let sealed = visit.call.app.sealer.seal(&Self::name(user_id), &json)?;
+        visit.set_cookie(PREPARED, &URL_SAFE_NO_PAD.encode(sealed), PREPARED_TTL);
+        Ok(())
+    }
+
+    fn page(
+        &self,
+        visit: &Visit,
+        address: &str,
+        problem: Option<Problem>,
+    ) -> Result<Response, AuthError> {
+        let shown = totp::describe(&visit.call.app, address, self.secret.clone())?;
+        let csrf = visit.csrf();
+        let view = Enrol {
+            look: &visit.look,
+            form: visit.form(PATH, &csrf, &[]),
+            qr_code: &shown.qr_code,
+            secret: &shown.base32,
+            problem,
+        };
+        let status = problem.map_or(StatusCode::OK, Problem::status);
+        Ok(visit.finish(answer::page(status, &view)))
+    }
+}
+
+/// Who sets up a factor here: half signed in and asked to, or signed in and asked to.
+async fn standing(visit: &mut Visit) -> Result<Option<Standing>, Stop> {
+    let judgement = visit.judge().await?;
+    visit.brand(judgement.as_ref());
+    if let Some(half) = visit.half(Outstanding::Enrol).await? {
+        return Ok(Some(half));
+    }
+    let Some(Step::Enrol(sid)) = judgement.map(|judgement| judgement.step) else {
+        return Ok(None);
+    };
+    Ok(visit.browser.find(sid).map(|held| Standing::Browser(Box::new(held.clone()))))
+}
+
+/// GET /mfa/enrol
+async fn show(call: Call) -> Response {
+    end(Visit::shown(call).await, shown).await
+}
+
+async fn shown(mut visit: Visit) -> Paged {
+    let Some(standing) = standing(&mut visit).await? else { return visit.go_on().await };
+    let user = standing.person(&visit.call.app).await?;
+    let prepared = match Prepared::read(&visit, user.id) {
+        Some(prepared) => prepared,
+        None => {
+            let call = &visit.call;
+            let new = enrol::set_up(&call.app, &call.origin, &standing, Method::Totp).await?;
+            let Source::Authenticator(totp) = new.source else {
+                return Err(AuthError::Internal("no authenticator was set up".to_owned()).into());
+            };
+            let backup_codes = new.backup_codes.unwrap_or_default();
+            let prepared = Prepared { secret: totp.secret, backup_codes };
+            prepared.keep(&mut visit, user.id)?;
+            prepared
+        }
+    };
+    Ok(prepared.page(&visit, &user.email, None)?)
+}
+
+/// POST /mfa/enrol: the first code; or the way on from the backup codes.
+async fn submit(call: Call) -> Response {
+    end(Visit::submitted(call).await, submitted).await
+}
+
+async fn submitted(mut visit: Visit) -> Paged {
+    let Some(code) = visit.params.get("code").map(str::to_owned) else {
+        return visit.go_on().await;
+    };
+    let Some(standing) = standing(&mut visit).await? else { return visit.go_on().await };
+    let user = standing.person(&visit.call.app).await?;
+    let Some(prepared) = Prepared::read(&visit, user.id) else {
+        let link = visit.link(PATH);
+        return Ok(visit.redirect(&link));
+    };
+    let confirmation = Confirmation {
+        method: Method::Totp,
+        code: &code,
+        name: None,
+        trust_device: false,
+        browser: Some(&visit.browser),
+    };
+    let call = &visit.call;
+    match enrol::confirm(&call.app, &call.origin, standing, confirmation).await {
+        Ok(enrolled) => {
+            if let Some(held) = enrolled.held {
+                visit.sign_in(held.browser()?, None).await?;
+            }
+            visit.set_cookie(PREPARED, "", Duration::ZERO);
+            if prepared.backup_codes.is_empty() {
+                return visit.go_on().await;
+            }
+            let csrf = visit.csrf();
+            let view = EnrolDone {
+                look: &visit.look,
+                form: visit.form(PATH, &csrf, &[]),
+                codes: &prepared.backup_codes,
+            };
+            Ok(visit.finish(answer::page(StatusCode::OK, &view)))
+        }
+        // Sent twice, or from another tab: what was to be done is done, or begins anew.
+        Err(AuthError::InvalidToken | AuthError::NotFound | AuthError::Conflict(_)) => {
+            visit.set_cookie(PREPARED, "", Duration::ZERO);
+            visit.go_on().await
+        }
+        Err(reason) => match Problem::of(&reason) {
+            Some(problem) => Ok(prepared.page(&visit, &user.email, Some(problem))?),
+            None => Err(reason.into()),
+        },
+    }
+}

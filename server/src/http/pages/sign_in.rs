@@ -1,0 +1,92 @@
+//! `/login`: user name and password.
+
+use axum::response::Response;
+use http::StatusCode;
+
+use super::{
+    answer,
+    views::{Problem, SignIn},
+    visit::{Paged, Visit, end},
+};
+use crate::{
+    auth::login::{self, SignedIn},
+    http::{
+        cookies,
+        oauth::call::Call,
+        route::{Credential, Route, get, post},
+    },
+    oauth::authorize::Step,
+};
+
+const PATH: &str = "/login";
+
+/// The rows.
+pub fn routes() -> Vec<Route> {
+    vec![get(PATH, Credential::Anybody, show), post(PATH, Credential::Form, submit)]
+}
+
+/// GET /login
+async fn show(call: Call) -> Response {
+    end(Visit::shown(call).await, shown).await
+}
+
+async fn shown(mut visit: Visit) -> Paged {
+    let judgement = visit.judge().await?;
+    let wants_another = visit.params.get("switch").is_some();
+    let is_wanted = |step: &Step| matches!(step, Step::SignIn(_)) || wants_another;
+    if judgement.as_ref().is_some_and(|judgement| !is_wanted(&judgement.step)) {
+        return visit.go_on().await;
+    }
+    visit.brand(judgement.as_ref());
+    let hint = visit.flow().and_then(|flow| flow.request.login_hint.clone());
+    let problem = visit.params.get("over").map(|_| Problem::SignInOver);
+    Ok(form(&visit, &hint.filter(|_| !wants_another).unwrap_or_default(), problem))
+}
+
+/// POST /login
+async fn submit(call: Call) -> Response {
+    end(Visit::submitted(call).await, submitted).await
+}
+
+async fn submitted(mut visit: Visit) -> Paged {
+    let judgement = visit.judge().await?;
+    visit.brand(judgement.as_ref());
+    let app = visit.call.app.clone();
+    let given = |name: &str| visit.params.get(name).unwrap_or_default().to_owned();
+    let (username, headers) = (given("username"), &visit.call.headers);
+    let request = login::SignIn {
+        login: username.clone(),
+        password: given("password"),
+        remember: visit.params.get("remember").is_some(),
+        site_key: judgement.and_then(|judgement| judgement.site).map(|site| site.site_key),
+        device_token: cookies::read(&app, headers, cookies::DEVICE).map(str::to_owned),
+        tenant_id: None,
+        browser: Some(&visit.browser),
+    };
+    match login::sign_in(&app, &visit.call.origin, request).await {
+        Ok(SignedIn::Whole(held)) => {
+            visit.sign_in(held.browser()?, None).await?;
+            visit.go_on().await
+        }
+        Ok(SignedIn::Half(half)) => Ok(visit.go_on_half(&half)),
+        Err(reason) => match Problem::of(&reason) {
+            Some(problem) => Ok(form(&visit, &username, Some(problem))),
+            None => Err(reason.into()),
+        },
+    }
+}
+
+fn form(visit: &Visit, username: &str, problem: Option<Problem>) -> Response {
+    let csrf = visit.csrf();
+    let view = SignIn {
+        look: &visit.look,
+        form: visit.form(PATH, &csrf, &[]),
+        client: visit.client(),
+        username,
+        offers_remember: true,
+        problem,
+        forgot: None,
+    };
+    let status = problem.map_or(StatusCode::OK, Problem::status);
+    visit.finish(answer::page(status, &view))
+}

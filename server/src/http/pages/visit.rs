@@ -1,0 +1,507 @@
+//! A visit to one of the pages of a sign-in: which browser comes, what it is on its way to, and where
+//! it goes on. Each page judges anew what is missing, and sends on whoever is wrong there: so neither
+//! the back button nor another tab leads astray.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Redirect, Response};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderValue, StatusCode, header};
+use url::{Url, form_urlencoded};
+
+use super::{
+    PAGES, answer,
+    views::{ClientCard, FlowOver, Form, Look},
+};
+use crate::{
+    auth::{
+        AuthError,
+        browser::{self, Browser, BrowserSession},
+        devices, known_device,
+        login::HalfSignedIn,
+        mfa::{self, Standing},
+    },
+    clock::random,
+    domain::{
+        login::Outstanding,
+        secret::{OpaqueToken, SecretHash},
+    },
+    http::{
+        cookies,
+        oauth::{answer as oauth_answer, call::Call, response_mode},
+    },
+    oauth::{
+        OAuthError, OAuthResult,
+        authorize::{self, Destination, Flow, Judgement, Step},
+        clients,
+        params::Params,
+    },
+};
+
+/// What a browser is known by to the forms that it is given: no other one sends them.
+const FORMS: &str = "sb_forms";
+/// Half a sign-in, by what it is on its way to: so two tabs do not disturb each other.
+const HALF: &str = "sb_half";
+/// The pages of this server that somebody may come back to. Each is a whole first segment.
+const LOCAL: [&str; 3] = ["device", "account", "admin"];
+
+/// The page where a step of a flow is done.
+#[must_use]
+pub fn page_of(flow: &Flow, step: &Step) -> String {
+    let path = match step {
+        Step::SignIn(_) | Step::Issue(_) | Step::Refuse(_) => "/login",
+        Step::Choose => "/choose-account",
+        Step::StepUp(..) => "/mfa",
+        Step::Enrol(_) => "/mfa/enrol",
+        Step::Consent(..) => "/consent",
+    };
+    format!("{path}?{}", flow_query(flow))
+}
+
+fn flow_query(flow: &Flow) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .append_pair("flow", flow.token.as_str())
+        .append_pair("client_id", &flow.client.client_id)
+        .finish()
+}
+
+/// What somebody signs in for.
+pub enum Way {
+    /// A client's request.
+    Flow(Box<Flow>),
+    /// A page of this server, or nothing in particular.
+    Local(Option<String>),
+}
+
+/// A visit.
+pub struct Visit {
+    /// The request.
+    pub call: Call,
+    /// What it says: its query, or its form.
+    pub params: Params,
+    /// How its pages look.
+    pub look: Look,
+    /// What it is for.
+    pub way: Way,
+    /// Who is signed in here.
+    pub browser: Browser,
+    /// What the browser's forms are bound to.
+    forms: String,
+    cookies: Vec<HeaderValue>,
+}
+
+/// Why a visit ends before its page.
+pub enum Stop {
+    /// It was answered.
+    Answered(Box<Response>),
+    /// Signing in said no.
+    Auth(AuthError),
+    /// The authorization server did.
+    OAuth(OAuthError),
+}
+
+impl From<AuthError> for Stop {
+    fn from(reason: AuthError) -> Self {
+        Self::Auth(reason)
+    }
+}
+
+impl From<OAuthError> for Stop {
+    fn from(reason: OAuthError) -> Self {
+        Self::OAuth(reason)
+    }
+}
+
+impl From<Response> for Stop {
+    fn from(response: Response) -> Self {
+        Self::Answered(Box::new(response))
+    }
+}
+
+/// What a page gives.
+pub type Paged = Result<Response, Stop>;
+
+impl Visit {
+    /// A visit by a link.
+    pub async fn shown(call: Call) -> Result<Self, Response> {
+        let params = Params::parse(&call.query);
+        Self::open(call, params).await
+    }
+
+    /// A visit by a form, which must be one that this browser was given.
+    pub async fn submitted(call: Call) -> Result<Self, Response> {
+        let params = call.form().unwrap_or_default();
+        let visit = Self::open(call, params).await?;
+        let Call { app, headers, origin, .. } = &visit.call;
+        let is_ours = visit.params.get("csrf") == Some(visit.csrf().as_str());
+        if !answer::is_same_origin(app, headers) || !is_ours {
+            let refused = AuthError::Forbidden;
+            return Err(answer::error(&visit.look, &origin.request_id, &refused));
+        }
+        Ok(visit)
+    }
+
+    async fn open(mut call: Call, params: Params) -> Result<Self, Response> {
+        let app = call.app.clone();
+        PAGES.clone_into(&mut call.origin.client_id);
+        call.origin.known = cookies::read(&app, &call.headers, cookies::KNOWN)
+            .and_then(|mark| known_device::read(&app, mark, app.clock.now()));
+        let look = Look::of(&call.headers, &[]);
+        let failed =
+            |reason: OAuthError| oauth_answer::error_page(&look, &call.origin.request_id, &reason);
+        let way = match params.get("flow") {
+            Some(name) => match authorize::resume(&app, name).await.map_err(failed)? {
+                Some(flow) => Way::Flow(Box::new(flow)),
+                None => return Err(over(&call, &look, &params).await),
+            },
+            None => Way::Local(params.get("to").filter(|to| is_local(to)).map(str::to_owned)),
+        };
+        let held = cookies::read(&app, &call.headers, cookies::SESSION);
+        let browser = browser::read(&app, held).await.map_err(|reason| failed(reason.into()))?;
+        let locales = match &way {
+            Way::Flow(flow) => flow.request.ui_locales.as_slice(),
+            Way::Local(_) => &[],
+        };
+        let look = Look::of(&call.headers, locales);
+        let mut cookies = Vec::new();
+        let forms = match cookies::read(&app, &call.headers, FORMS) {
+            Some(forms) => forms.to_owned(),
+            None => {
+                let forms = URL_SAFE_NO_PAD.encode(random::<32>());
+                cookies.extend(cookies::set(&app, FORMS, &forms, None));
+                forms
+            }
+        };
+        Ok(Self { call, params, look, way, browser, forms, cookies })
+    }
+
+    /// The flow, if a client asks.
+    #[must_use]
+    pub fn flow(&self) -> Option<&Flow> {
+        match &self.way {
+            Way::Flow(flow) => Some(flow),
+            Way::Local(_) => None,
+        }
+    }
+
+    /// What is missing before the client is answered; `None`: no client asks.
+    pub async fn judge(&self) -> OAuthResult<Option<Judgement>> {
+        match &self.way {
+            Way::Flow(flow) => flow.judge(&self.call.app, &self.browser).await.map(Some),
+            Way::Local(_) => Ok(None),
+        }
+    }
+
+    /// Looks like the site that the client's tokens will open.
+    pub fn brand(&mut self, judgement: Option<&Judgement>) {
+        if let Some(site) = judgement.and_then(|judgement| judgement.site.as_ref()) {
+            self.look = self.look.clone().branded(site);
+        }
+    }
+
+    /// The client that asks, as people see it.
+    #[must_use]
+    pub fn client(&self) -> Option<ClientCard<'_>> {
+        self.flow().map(|flow| ClientCard::of(&flow.client, None))
+    }
+
+    /// The address of a page on the same way.
+    #[must_use]
+    pub fn link(&self, path: &str) -> String {
+        let query = match &self.way {
+            Way::Flow(flow) => flow_query(flow),
+            Way::Local(None) => return path.to_owned(),
+            Way::Local(Some(to)) => {
+                form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish()
+            }
+        };
+        format!("{path}?{query}")
+    }
+
+    /// The address of the page where somebody else signs in.
+    #[must_use]
+    pub fn not_you(&self) -> String {
+        let link = self.link("/login");
+        let joint = if link.contains('?') { '&' } else { '?' };
+        format!("{link}{joint}switch=1")
+    }
+
+    /// What the forms of this browser carry on this way.
+    #[must_use]
+    pub fn csrf(&self) -> String {
+        let content = format!("{} {}", self.forms, self.key());
+        self.call.app.sealer.digest("form", content.as_bytes()).to_text()
+    }
+
+    /// A form of a page. `hidden`: what it carries beside what every form does.
+    #[must_use]
+    pub fn form<'v>(
+        &'v self,
+        action: &'v str,
+        csrf: &'v str,
+        hidden: &[(&'v str, &'v str)],
+    ) -> Form<'v> {
+        let way = match &self.way {
+            Way::Flow(flow) => {
+                vec![("flow", flow.token.as_str()), ("client_id", &*flow.client.client_id)]
+            }
+            Way::Local(to) => to.iter().map(|to| ("to", to.as_str())).collect(),
+        };
+        let hidden = way.into_iter().chain([("csrf", csrf)]).chain(hidden.iter().copied());
+        Form {
+            action,
+            hidden: hidden.collect(),
+            leads_to: self.flow().map(|flow| flow.request.redirect_uri.as_str()),
+        }
+    }
+
+    /// A short name of what the visit is for.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let name = match &self.way {
+            Way::Flow(flow) => flow.token.as_str(),
+            Way::Local(to) => to.as_deref().unwrap_or_default(),
+        };
+        SecretHash::of(name).to_text()[..16].to_owned()
+    }
+
+    /// A cookie of this way alone.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let name = format!("{name}_{}", self.key());
+        cookies::read(&self.call.app, &self.call.headers, &name)
+    }
+
+    /// Sets a cookie of this way alone.
+    pub fn set_cookie(&mut self, name: &str, value: &str, life: Duration) {
+        let name = format!("{name}_{}", self.key());
+        self.cookies.extend(cookies::set(&self.call.app, &name, value, life));
+    }
+
+    /// Half a sign-in of this browser on this way, with just that outstanding.
+    pub async fn half(&self, outstanding: Outstanding) -> Result<Option<Standing>, AuthError> {
+        let Some(token) = self.cookie(HALF) else { return Ok(None) };
+        match mfa::half_signed_in(&self.call.app, token, PAGES, Some(outstanding)).await {
+            Ok(standing) => Ok(Some(standing)),
+            Err(AuthError::InvalidToken) => Ok(None),
+            Err(reason) => Err(reason),
+        }
+    }
+
+    /// Goes on with half a sign-in: the page where its other half is.
+    pub fn go_on_half(mut self, half: &HalfSignedIn) -> Response {
+        self.set_cookie(HALF, half.token.as_str(), Duration::from_secs(half.expires_in));
+        let path = if half.methods.is_empty() { "/mfa/enrol" } else { "/mfa" };
+        let link = self.link(path);
+        self.redirect(&link)
+    }
+
+    /// Takes in what the browser holds from now on: it is its newest session, and the device is
+    /// known, and trusted where it was to be.
+    pub async fn sign_in(
+        &mut self,
+        held: BrowserSession,
+        device: Option<&OpaqueToken>,
+    ) -> Result<(), Stop> {
+        let app = self.call.app.clone();
+        let now = app.clock.now();
+        let mark = known_device::mark(&app, &self.call.origin, &held.user, now)?;
+        self.cookies.extend(cookies::set(&app, cookies::KNOWN, &mark, known_device::LIFE));
+        if let Some(device) = device {
+            let token = device.as_str();
+            self.cookies.extend(cookies::set(&app, cookies::DEVICE, token, devices::LIFE));
+        }
+        if self.cookie(HALF).is_some() {
+            self.set_cookie(HALF, "", Duration::ZERO);
+        }
+        let sid = held.session.sid;
+        // What was chosen before somebody signed in is not what they want now.
+        if let Way::Flow(flow) = &mut self.way
+            && flow.request.chosen.is_some_and(|chosen| chosen != sid)
+        {
+            flow.choose(&app, sid).await?;
+        }
+        self.hold(held);
+        Ok(())
+    }
+
+    /// Puts a session first among those that the browser holds.
+    pub fn hold(&mut self, held: BrowserSession) {
+        let app = &self.call.app;
+        let now = app.clock.now();
+        self.browser = std::mem::take(&mut self.browser).with(held);
+        self.cookies.extend(cookies::set_session(app, &self.browser, now));
+        self.cookies.extend(cookies::set_state(app, &self.browser, now));
+    }
+
+    /// Goes on to whatever is next: another page, the client, or where somebody came from.
+    pub async fn go_on(mut self) -> Paged {
+        let app = self.call.app.clone();
+        let Some(Judgement { step, .. }) = self.judge().await? else {
+            let to = match &self.way {
+                Way::Local(Some(to)) => to.clone(),
+                _ => {
+                    return Ok(self.finish(answer::message(
+                        &self.look,
+                        StatusCode::OK,
+                        "signed-in",
+                    )));
+                }
+            };
+            return Ok(self.redirect(&to));
+        };
+        if let (Step::Issue(sid), Way::Flow(flow)) = (&step, &mut self.way)
+            && let Some(held) = self.browser.find(*sid)
+        {
+            match flow.answer(&app, &self.browser, held).await {
+                Ok(Some(answer)) => {
+                    let response = response_mode::answered(&app, &self.look, &answer);
+                    return Ok(self.finish(response));
+                }
+                Ok(None) => {}
+                Err(reason) => return self.refuse(reason),
+            }
+        }
+        match (step, self.flow()) {
+            (Step::Refuse(unmet), _) => self.refuse(unmet.reason()),
+            (step, Some(flow)) => {
+                let link = page_of(flow, &step);
+                Ok(self.redirect(&link))
+            }
+            (_, None) => Err(OAuthError::Internal("a step without a flow".to_owned()).into()),
+        }
+    }
+
+    /// Tells the client no.
+    pub fn refuse(self, reason: OAuthError) -> Paged {
+        let Some(flow) = self.flow() else { return Err(reason.into()) };
+        let to = Destination::of(&flow.request);
+        let response = response_mode::refused(&self.call.app, &self.look, &to, &reason);
+        Ok(self.finish(response))
+    }
+
+    /// Sends the browser to another page.
+    pub fn redirect(&self, to: &str) -> Response {
+        self.finish(Redirect::to(to).into_response())
+    }
+
+    /// The answer, with the cookies that were set.
+    #[must_use]
+    pub fn finish(&self, mut response: Response) -> Response {
+        let headers = response.headers_mut();
+        for cookie in &self.cookies {
+            headers.append(header::SET_COOKIE, cookie.clone());
+        }
+        response
+    }
+}
+
+/// Answers a visit, whatever came of it.
+pub async fn end<F>(visit: Result<Visit, Response>, page: impl FnOnce(Visit) -> F) -> Response
+where
+    F: Future<Output = Paged>,
+{
+    let visit = match visit {
+        Ok(visit) => visit,
+        Err(response) => return response,
+    };
+    let (look, request_id) = (visit.look.clone(), visit.call.origin.request_id.clone());
+    match page(visit).await {
+        Ok(response) => response,
+        Err(Stop::Answered(response)) => *response,
+        Err(Stop::Auth(reason)) => answer::error(&look, &request_id, &reason),
+        Err(Stop::OAuth(reason)) => oauth_answer::error_page(&look, &request_id, &reason),
+    }
+}
+
+/// The page of a flow that is over. The way on is to the client, which begins another.
+async fn over(call: &Call, look: &Look, params: &Params) -> Response {
+    let client = match params.get("client_id") {
+        Some(client_id) => clients::find(&call.app, client_id).await.ok().flatten(),
+        None => None,
+    };
+    let link = client.as_ref().and_then(|client| {
+        let metadata = &client.metadata;
+        let begins = metadata.initiate_login_uri.as_deref();
+        let begins = begins.and_then(|uri| beginning(uri, &call.app.issuer));
+        begins.or_else(|| metadata.client_uri.clone().filter(|uri| is_web(uri)))
+    });
+    let client = client.as_ref().map(|client| client.name());
+    let view = FlowOver { look, client, link: link.as_deref() };
+    answer::page(StatusCode::GONE, &view)
+}
+
+/// Where a client begins a sign-in with us (OpenID Connect Core section 4).
+fn beginning(uri: &str, issuer: &str) -> Option<String> {
+    let mut url = Url::parse(uri).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    url.query_pairs_mut().append_pair("iss", issuer);
+    Some(url.to_string())
+}
+
+fn is_web(uri: &str) -> bool {
+    Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+/// Whether `to` is the address of a page of this server that somebody may come back to, as a path
+/// and nothing that a browser could take for more (rule 11).
+fn is_local(to: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_graphic() && c != '\\';
+    let Some(rest) = to.strip_prefix('/').filter(|_| to.chars().all(is_plain)) else {
+        return false;
+    };
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    let mut segments = path.split('/');
+    let is_known = segments.next().is_some_and(|first| LOCAL.contains(&first));
+    is_known && segments.all(|segment| !matches!(segment, "." | "..") && !segment.contains('%'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_ours_are_come_back_to() {
+        for to in
+            ["/device", "/device?user_code=ABCD-EFGH", "/account", "/account/sessions", "/admin"]
+        {
+            assert!(is_local(to), "{to}");
+        }
+        for to in [
+            "",
+            "/",
+            "device",
+            "//evil.example",
+            "//device",
+            "///device",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "\\evil.example/device",
+            "/device\\..\\evil",
+            "https://evil.example/device",
+            "HTTPS://evil.example",
+            "javascript:alert(1)",
+            "/devices",
+            "/device.evil",
+            "/login?to=/device",
+            "/authorize?client_id=x",
+            "/device/../authorize",
+            "/device/%2e%2e/authorize",
+            "/device/./x",
+            "/device\r\nSet-Cookie: a=b",
+            "/dev\tice",
+            " /device",
+            "/devic\u{e9}",
+        ] {
+            assert!(!is_local(to), "{to:?}");
+        }
+    }
+
+    #[test]
+    fn a_sign_in_is_begun_anew_at_an_address_of_the_web() {
+        assert_eq!(
+            beginning("https://a.example/login?x=1", "https://id.example").unwrap(),
+            "https://a.example/login?x=1&iss=https%3A%2F%2Fid.example"
+        );
+        assert_eq!(beginning("javascript:alert(1)", "https://id.example"), None);
+    }
+}

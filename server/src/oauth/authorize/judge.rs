@@ -1,0 +1,72 @@
+//! Gathers what decides about the next step, and asks for it.
+
+use jwks::{Time, effective::Effective, policy::Method, site::Site};
+
+use super::{
+    policy,
+    step::{Candidate, Situation, Step, next_step},
+};
+use crate::{
+    app::App,
+    auth::{browser::Browser, login::usable_methods},
+    domain::{authorization::AuthorizationRequest, client::Client, login::login_key},
+    oauth::OAuthResult,
+};
+
+/// What comes next, and what whoever does it has to know.
+pub struct Judgement {
+    /// It.
+    pub step: Step,
+    /// The site that asks most of those that the tokens will open.
+    pub site: Option<Site>,
+    /// The second factors of the person it is about that count there; all of theirs where none
+    /// does.
+    pub methods: Vec<Method>,
+}
+
+/// Judges what is missing before `request` can be answered to `browser` at `now`.
+///
+/// # Errors
+/// When a store fails.
+pub async fn judge(
+    app: &App,
+    request: &AuthorizationRequest,
+    client: &Client,
+    browser: &Browser,
+    now: Time,
+) -> OAuthResult<Judgement> {
+    let places = policy::places(app, request, client).await?;
+    let policies: Vec<Effective<'_>> =
+        places.policies.iter().map(|policy| policy.without_rules()).collect();
+    let hinted = request.login_hint.as_deref().map(login_key);
+    let mut situation = Situation {
+        request,
+        client,
+        policies: &policies,
+        candidates: &[],
+        hinted: hinted.as_deref(),
+        now,
+    };
+    let mut candidates = Vec::with_capacity(browser.sessions.len());
+    for held in &browser.sessions {
+        let user = &held.user;
+        let consent = match client.metadata.first_party {
+            true => None,
+            false => app.identity.find_consent(user.id, &client.client_id).await?,
+        };
+        let methods = match situation.depends_on_factors(&held.session.proof) {
+            true => usable_methods(&app.identity.list_factors(user.id).await?),
+            false => Vec::new(),
+        };
+        let names = std::iter::once(&user.email_key).chain(&user.username_key).cloned().collect();
+        candidates.push(Candidate { session: held.session.clone(), names, consent, methods });
+    }
+    situation.candidates = &candidates;
+    let step = next_step(&situation);
+    let about = step.session().and_then(|sid| candidates.iter().find(|one| one.session.sid == sid));
+    let methods = about.map(|candidate| candidate.methods.clone()).unwrap_or_default();
+    let counts = |method: &&Method| policies.iter().all(|policy| policy.counts(**method));
+    let enough: Vec<Method> = methods.iter().filter(counts).copied().collect();
+    let methods = if enough.is_empty() { methods } else { enough };
+    Ok(Judgement { step, site: places.site, methods })
+}

@@ -1,0 +1,60 @@
+//! What is asked where the tokens of a request will be good.
+
+use jwks::{
+    policy::Policy,
+    site::{Site, SiteStatus},
+};
+
+use crate::{
+    app::App,
+    domain::{authorization::AuthorizationRequest, client::Client},
+    oauth::OAuthResult,
+};
+
+/// The sites that these places are, each in its place.
+///
+/// # Errors
+/// When the store fails.
+pub async fn sites(app: &App, resources: &[String]) -> OAuthResult<Vec<Option<Site>>> {
+    if resources.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sites = app.identity.list_sites().await?;
+    let find = |resource: &String| sites.iter().find(|site| site.base_url == *resource).cloned();
+    Ok(resources.iter().map(find).collect())
+}
+
+/// What a request's tokens will open.
+pub struct Places {
+    /// What is asked there: the policies of sites, the default one for everything else.
+    pub policies: Vec<Policy>,
+    /// The site whose policy asks most, if any is a site: what a sign-in is asked by.
+    pub site: Option<Site>,
+}
+
+/// The places where the tokens of `request` will be good.
+///
+/// # Errors
+/// When the store fails.
+pub async fn places(
+    app: &App,
+    request: &AuthorizationRequest,
+    client: &Client,
+) -> OAuthResult<Places> {
+    let default = &app.config.policy.default;
+    let resources = match request.resource.as_slice() {
+        [] => &client.metadata.audiences[..client.metadata.audiences.len().min(1)],
+        asked => asked,
+    };
+    let sites = sites(app, resources).await?;
+    let mut policies: Vec<Policy> = Vec::new();
+    for site in &sites {
+        policies.push(site.as_ref().map_or(default, |site| &site.policy).clone());
+    }
+    if policies.is_empty() {
+        policies.push(default.clone());
+    }
+    let open = sites.into_iter().flatten().filter(|site| site.status == SiteStatus::Active);
+    let site = open.max_by_key(|site| site.policy.require);
+    Ok(Places { policies, site })
+}

@@ -1,0 +1,360 @@
+//! PURE: what is missing before a request can be answered.
+
+use std::time::Duration;
+
+use jwks::{
+    Time,
+    effective::Effective,
+    policy::{Level, Method},
+};
+use uuid::Uuid;
+
+use super::{asks::Asks, validate::values};
+use crate::{
+    auth::bearer::FRESH,
+    domain::{
+        authorization::{AuthorizationRequest, Prompt},
+        client::{ApplicationType, Client},
+        consent::Consent,
+        session::{Proof, Session},
+    },
+    oauth::OAuthError,
+};
+
+/// The methods that somebody who must have a second factor can set up on the pages.
+const SET_UP_ON_PAGES: [Method; 1] = [Method::Totp];
+
+/// A session of the browser, and what its owner could do with it.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// It.
+    pub session: Session,
+    /// The names its owner could be called by in `login_hint`, as they are compared.
+    pub names: Vec<String>,
+    /// What they allowed this client.
+    pub consent: Option<Consent>,
+    /// The second factors they have.
+    pub methods: Vec<Method>,
+}
+
+/// Everything that decides.
+#[derive(Clone, Copy)]
+pub struct Situation<'s> {
+    /// What is asked for.
+    pub request: &'s AuthorizationRequest,
+    /// By whom.
+    pub client: &'s Client,
+    /// What is asked where the tokens will be good; never empty.
+    pub policies: &'s [Effective<'s>],
+    /// The live sessions of the browser, the one used last first.
+    pub candidates: &'s [Candidate],
+    /// `login_hint`, as it is compared.
+    pub hinted: Option<&'s str>,
+    /// Now.
+    pub now: Time,
+}
+
+/// Why somebody is to prove a second factor again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// More is asked than they proved.
+    Level,
+    /// What they proved is too old.
+    Age,
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Somebody signs in. `sid`: it is for want of a fresh proof of this session's owner.
+    SignIn(Option<Uuid>),
+    /// One of those who are signed in is chosen, or somebody else signs in.
+    Choose,
+    /// The owner of this session proves a second factor.
+    StepUp(Uuid, Why),
+    /// The owner of this session sets up a second factor.
+    Enrol(Uuid),
+    /// The owner of this session is asked for this.
+    Consent(Uuid, Asks),
+    /// A code is issued for this session.
+    Issue(Uuid),
+    /// It cannot be: the client hears why.
+    Refuse(Unmet),
+}
+
+/// What cannot be met by this person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmet {
+    /// Somebody signed in for this request who is not the one it is about.
+    Subject,
+    /// A level, or a factor, that they have no way to.
+    Level,
+}
+
+impl Unmet {
+    /// As the client hears it.
+    #[must_use]
+    pub fn reason(self) -> OAuthError {
+        match self {
+            Self::Subject => OAuthError::LoginRequired("somebody else is signed in".into()),
+            Self::Level => {
+                let text = "what is asked of the sign-in cannot be met";
+                OAuthError::UnmetAuthenticationRequirements(text.into())
+            }
+        }
+    }
+}
+
+impl Step {
+    /// The session it is about.
+    #[must_use]
+    pub fn session(&self) -> Option<Uuid> {
+        match self {
+            Self::SignIn(sid) => *sid,
+            Self::StepUp(sid, _) | Self::Enrol(sid) | Self::Consent(sid, _) | Self::Issue(sid) => {
+                Some(*sid)
+            }
+            Self::Choose | Self::Refuse(_) => None,
+        }
+    }
+
+    /// What it is where nobody may be asked anything (`prompt=none`): the session that a code is
+    /// issued for, or why not (OpenID Connect Core section 3.1.2.6).
+    ///
+    /// # Errors
+    /// For every step but [`Step::Issue`].
+    pub fn without_asking(self) -> Result<Uuid, OAuthError> {
+        Err(match self {
+            Self::Issue(sid) => return Ok(sid),
+            Self::SignIn(_) => OAuthError::LoginRequired("nobody is signed in as asked".into()),
+            Self::Choose => {
+                let text = "several accounts are signed in";
+                OAuthError::AccountSelectionRequired(text.into())
+            }
+            Self::StepUp(_, Why::Age) => OAuthError::LoginRequired("the sign-in is too old".into()),
+            Self::StepUp(_, Why::Level) => {
+                let text = "a higher level is asked for than was proved";
+                OAuthError::UnmetAuthenticationRequirements(text.into())
+            }
+            Self::Enrol(_) => {
+                OAuthError::InteractionRequired("a second factor has to be set up".into())
+            }
+            Self::Consent(..) => OAuthError::ConsentRequired("the person has to be asked".into()),
+            Self::Refuse(unmet) => unmet.reason(),
+        })
+    }
+}
+
+impl Situation<'_> {
+    /// Whether it matters which second factors the owner of a session has: not where what they
+    /// proved is all that is asked.
+    #[must_use]
+    pub fn depends_on_factors(&self, proof: &Proof) -> bool {
+        let asks_for_level = || {
+            let wished = self.request.acr_values.iter().map(String::as_str);
+            let named = self.request.claims.id_token.get("acr").and_then(Option::as_ref);
+            let mut levels =
+                wished.chain(named.into_iter().flat_map(values)).filter_map(Level::from_acr);
+            levels.any(|level| level > proof.acr)
+        };
+        let asks_for_age = || {
+            let policies = self.policies.iter().any(|policy| policy.max_auth_age.is_some());
+            policies || self.request.max_age.is_some()
+        };
+        asks_for_level()
+            || asks_for_age()
+            || !self.policies.iter().all(|policy| is_met(policy, proof, self.now))
+    }
+}
+
+/// What comes next.
+#[must_use]
+pub fn next_step(situation: &Situation<'_>) -> Step {
+    let candidate = match situation.select() {
+        Ok(candidate) => candidate,
+        Err(step) => return step,
+    };
+    let sid = candidate.session.sid;
+    let proof = &candidate.session.proof;
+    if situation.request.prompts(Prompt::Login) && !situation.is_of_now(proof) {
+        return Step::SignIn(Some(sid));
+    }
+    situation
+        .by_policy(candidate)
+        .or_else(|| situation.by_level(candidate))
+        .or_else(|| situation.by_age(candidate))
+        .or_else(|| situation.by_consent(candidate))
+        .unwrap_or(Step::Issue(sid))
+}
+
+impl Situation<'_> {
+    /// Whether a proof was given for this very request.
+    fn is_of_now(&self, proof: &Proof) -> bool {
+        proof.auth_time >= self.request.created_at
+    }
+
+    fn age(&self, proof: &Proof) -> Duration {
+        self.now.since(proof.auth_time)
+    }
+
+    /// Which session it is about: the one that was chosen; of those that fit `id_token_hint` the
+    /// one that was signed in to for this request, the one of `login_hint`, the only one, or the
+    /// only one that the client takes part in. A client does not change from one account to another
+    /// because somebody signed in elsewhere.
+    fn select(&self) -> Result<&Candidate, Step> {
+        let request = self.request;
+        let is_subject = |candidate: &&Candidate| {
+            request.subject_hint.is_none_or(|hint| hint == candidate.session.user_id)
+        };
+        let fitting = || self.candidates.iter().filter(is_subject);
+        let of_now = |candidate: &&Candidate| self.is_of_now(&candidate.session.proof);
+        if fitting().next().is_none() {
+            let somebody_else = self.candidates.iter().any(|candidate| of_now(&candidate));
+            return Err(match somebody_else {
+                true => Step::Refuse(Unmet::Subject),
+                false => Step::SignIn(None),
+            });
+        }
+        let chosen = |candidate: &&Candidate| Some(candidate.session.sid) == request.chosen;
+        if let Some(candidate) = fitting().find(chosen).or_else(|| fitting().find(of_now)) {
+            return Ok(candidate);
+        }
+        if request.prompts(Prompt::SelectAccount) {
+            return Err(Step::Choose);
+        }
+        let is_hinted = |candidate: &&Candidate| {
+            self.hinted.is_some_and(|hint| candidate.names.iter().any(|name| name == hint))
+        };
+        let takes_part = |candidate: &&Candidate| {
+            candidate.session.clients.iter().any(|client| *client == self.client.client_id)
+        };
+        only(fitting().filter(is_hinted))
+            .or_else(|| only(fitting()))
+            .or_else(|| only(fitting().filter(takes_part)))
+            .ok_or(Step::Choose)
+    }
+
+    /// What the places ask where the tokens will be good.
+    fn by_policy(&self, candidate: &Candidate) -> Option<Step> {
+        let proof = &candidate.session.proof;
+        if self.policies.iter().all(|policy| is_met(policy, proof, self.now)) {
+            return None;
+        }
+        let sid = candidate.session.sid;
+        let counts = |method: &&Method| self.policies.iter().all(|policy| policy.counts(**method));
+        if candidate.methods.iter().any(|method| counts(&method)) {
+            return Some(Step::StepUp(sid, Why::Level));
+        }
+        if !SET_UP_ON_PAGES.iter().any(|method| counts(&method)) {
+            return Some(Step::Refuse(Unmet::Level));
+        }
+        // A factor is set up on a fresh proof of what there is (rule 24).
+        let is_fresh = self.age(proof) <= Duration::from_secs(FRESH);
+        Some(match (candidate.methods.is_empty(), is_fresh) {
+            (true, true) => Step::Enrol(sid),
+            (true, false) => Step::SignIn(Some(sid)),
+            (false, true) if proof.acr >= Level::TwoFactor => Step::Enrol(sid),
+            (false, _) => Step::StepUp(sid, Why::Level),
+        })
+    }
+
+    /// What the client asks of the level. `acr_values` is a wish: the best of them that the person
+    /// can reach is asked for, and where there is none they go on with what they proved. What is
+    /// essential (`claims`, OpenID Connect Core section 5.5.1.1) is met or refused.
+    fn by_level(&self, candidate: &Candidate) -> Option<Step> {
+        let proved = candidate.session.proof.acr;
+        let can_reach = |level: Level| match level {
+            Level::OneFactor => true,
+            Level::TwoFactor => !candidate.methods.is_empty(),
+            Level::PhishingResistant => candidate.methods.contains(&Method::Hardware),
+        };
+        let step_up = Step::StepUp(candidate.session.sid, Why::Level);
+        let asked = self.request.claims.id_token.get("acr").and_then(Option::as_ref);
+        if let Some(asked) = asked.filter(|asked| asked.essential) {
+            let mut named = values(asked).peekable();
+            if named.peek().is_some() {
+                let levels: Vec<Level> = named.filter_map(Level::from_acr).collect();
+                if !levels.iter().any(|level| proved >= *level) {
+                    let can = levels.into_iter().any(can_reach);
+                    return Some(if can { step_up } else { Step::Refuse(Unmet::Level) });
+                }
+            }
+        }
+        let wished = self.request.acr_values.iter().map(String::as_str);
+        let wished = wished.chain(asked.into_iter().flat_map(values)).filter_map(Level::from_acr);
+        let best = wished.into_iter().find(|level| proved >= *level || can_reach(*level));
+        best.filter(|level| proved < *level).map(|_| step_up)
+    }
+
+    /// How old the proof may be.
+    fn by_age(&self, candidate: &Candidate) -> Option<Step> {
+        let proof = &candidate.session.proof;
+        let policies = self.policies.iter().filter_map(|policy| policy.max_auth_age);
+        let max_age = policies.chain(self.request.max_age).min()?;
+        if self.is_of_now(proof) || self.age(proof) <= Duration::from_secs(max_age) {
+            return None;
+        }
+        let sid = candidate.session.sid;
+        Some(match candidate.methods.is_empty() {
+            true => Step::SignIn(Some(sid)),
+            false => Step::StepUp(sid, Why::Age),
+        })
+    }
+
+    /// What the person has not allowed yet.
+    fn by_consent(&self, candidate: &Candidate) -> Option<Step> {
+        if self.client.metadata.first_party {
+            return None;
+        }
+        let consent = candidate.consent.as_ref();
+        let asks = Asks::of(self.request);
+        let new = asks.beyond(consent);
+        let is_of_now =
+            consent.is_some_and(|consent| consent.granted_at >= self.request.created_at);
+        let asks_again =
+            self.request.prompts(Prompt::Consent) || !is_remembered(self.client, self.request);
+        let sid = candidate.session.sid;
+        if asks_again && !is_of_now {
+            Some(Step::Consent(sid, asks))
+        } else if consent.is_none() || !new.is_empty() {
+            Some(Step::Consent(sid, new))
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether a consent to this request is remembered. Anybody's app may listen at a loopback address,
+/// or claim a scheme: that it is this client's is for the person to say, every time (RFC 8252 section
+/// 8.6).
+#[must_use]
+pub fn is_remembered(client: &Client, request: &AuthorizationRequest) -> bool {
+    !client.is_public()
+        || client.metadata.application_type != ApplicationType::Native
+        || request.redirect_uri.starts_with("https://")
+}
+
+/// Whether a proof is enough where this is asked, but for its age.
+fn is_met(policy: &Effective<'_>, proof: &Proof, now: Time) -> bool {
+    let on_device = proof.device_at.map(|at| policy.counts_device(at, now));
+    if on_device == Some(true) {
+        return true;
+    }
+    let Some(level) = policy.require.level().filter(|level| *level >= Level::TwoFactor) else {
+        // Whoever has a factor proves it, but for a device that counts here.
+        return on_device.is_none();
+    };
+    let is_listed = policy.allowed_factors.is_empty()
+        || policy
+            .allowed_factors
+            .iter()
+            .flat_map(|method| method.amr())
+            .any(|shown| proof.amr.iter().any(|amr| amr == shown));
+    proof.acr >= level && is_listed
+}
+
+/// The one thing there is; `None` where there are several.
+fn only<T>(mut things: impl Iterator<Item = T>) -> Option<T> {
+    let first = things.next()?;
+    things.next().is_none().then_some(first)
+}
