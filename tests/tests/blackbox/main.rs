@@ -9,8 +9,10 @@
 
 mod abuse;
 mod edge;
+mod libraries;
 mod oauth;
 mod operations;
+mod pages;
 mod rail;
 mod tour;
 
