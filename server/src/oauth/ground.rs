@@ -48,9 +48,19 @@ pub struct Ground {
 
 impl Ground {
     pub async fn new() -> Self {
+        Self::with(Config::default()).await
+    }
+
+    /// Where clients may be fetched from on this machine.
+    pub async fn allowing_loopback() -> Self {
+        let mut config = Config::default();
+        config.outgoing.allow_private = vec!["127.0.0.0/8".parse().unwrap()];
+        Self::with(config).await
+    }
+
+    async fn with(config: Config) -> Self {
         let folder = Scratch::new();
         let store = Embedded::open(&folder.0).unwrap();
-        let config = Config::default();
         let clock = Clock::system();
         let app =
             App::assemble(config, folder.0.clone(), clock, store.clone(), store, [7; 32]).unwrap();
