@@ -122,7 +122,8 @@ async fn a_refresh_token_is_given_only_to_who_may_use_it() {
     let may_not = world.confidential(json!({ "grant_types": ["authorization_code"] })).await;
     let mut browser = Browser::new(&world);
     let tokens = may.tokens(&mut browser, &person, &[]).await;
-    let members = ["access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token"];
+    let members =
+        ["access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token"];
     assert_eq!(names(&tokens.body), set(members));
     let tokens = may_not.tokens(&mut browser, &person, &[("scope", "openid offline_access")]).await;
     assert_eq!(tokens.body.get("refresh_token"), None);
@@ -161,7 +162,10 @@ async fn an_access_token_is_one_of_rfc_9068() {
     assert_eq!(header["typ"], "at+jwt");
     let claims = claims(&tokens.access);
     assert_eq!(claims["aud"], "https://api.test");
-    assert_eq!((&claims["client_id"], &claims["scope"]), (&json!(client.id), &json!("openid email")));
+    assert_eq!(
+        (&claims["client_id"], &claims["scope"]),
+        (&json!(client.id), &json!("openid email"))
+    );
     for name in ["iss", "exp", "sub", "iat", "jti", "auth_time", "acr", "amr", "sid"] {
         assert!(!claims[name].is_null(), "{name} in {claims}");
     }
@@ -181,7 +185,8 @@ async fn every_registered_algorithm_signs_id_tokens_with_a_published_key() {
         for token in [&tokens, &Tokens::of(&client.refresh(&tokens.refresh).await)] {
             let header = tests::forge::header(&token.id);
             assert_eq!(header["alg"], algorithm);
-            let published = keys.as_array().unwrap().iter().filter(|key| key["kid"] == header["kid"]);
+            let published =
+                keys.as_array().unwrap().iter().filter(|key| key["kid"] == header["kid"]);
             assert_eq!(published.count(), 1, "{header} in {keys}");
         }
     }
@@ -217,7 +222,10 @@ async fn a_form_that_posts_itself_needs_no_modern_browser() {
     assert!(policy.contains("form-action") && !policy.contains("unsafe-inline"), "{policy}");
     assert!(!answer.text.contains("type=\"module\""), "{}", answer.text);
     let form = &browser.forms()[0];
-    assert_eq!((form.method.as_str(), form.action.as_str()), ("POST", tests::relying_party::REDIRECT));
+    assert_eq!(
+        (form.method.as_str(), form.action.as_str()),
+        ("POST", tests::relying_party::REDIRECT)
+    );
     let fields: Vec<&str> = form.fields.iter().map(|(name, _)| name.as_str()).collect();
     assert!(fields.contains(&"code") && fields.contains(&"state"), "{fields:?}");
     assert!(form.fields.contains(&("state".to_owned(), STATE.to_owned())));

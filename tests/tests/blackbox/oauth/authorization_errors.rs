@@ -93,7 +93,9 @@ async fn invalid_scope_where_it_is_malformed() {
 async fn invalid_target_where_a_resource_is_not_the_clients() {
     let world = World::shared().await;
     let client = world.relying_party(json!({ "audiences": ["https://api.test"] })).await;
-    for resource in ["https://other.test", "https://api.test/more", "relative", "https://api.test#a"] {
+    for resource in
+        ["https://other.test", "https://api.test/more", "relative", "https://api.test#a"]
+    {
         let arrived = sent_back(&world, &client, &[("resource", resource)]).await;
         refused_with(&world, &arrived, "invalid_target");
     }

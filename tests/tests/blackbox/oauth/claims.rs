@@ -14,8 +14,20 @@ use crate::{names, set};
 
 /// What an ID token of a code flow holds beside what was asked for by name.
 const PROTOCOL: [&str; 14] = [
-    "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "jti",
-    "sid", "c_hash",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "at_hash",
+    "jti",
+    "sid",
+    "c_hash",
 ];
 
 async fn told(world: &World, scope: &str) -> (Value, Tokens) {
@@ -39,8 +51,18 @@ async fn the_scope_profile_gives_the_claims_of_the_profile() {
     let (told, _) = told(&world, "openid profile").await;
     let claims = every_claim();
     for name in [
-        "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile",
-        "picture", "website", "gender", "birthdate", "zoneinfo", "locale",
+        "given_name",
+        "family_name",
+        "middle_name",
+        "nickname",
+        "preferred_username",
+        "profile",
+        "picture",
+        "website",
+        "gender",
+        "birthdate",
+        "zoneinfo",
+        "locale",
     ] {
         assert_eq!(told[name], claims[name], "{name}");
     }

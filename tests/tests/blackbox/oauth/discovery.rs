@@ -57,22 +57,23 @@ async fn it_says_what_the_profiles_ask_for() {
     for (name, values) in [
         ("response_types_supported", &["code"][..]),
         ("response_modes_supported", &["query", "fragment", "form_post"]),
-        ("grant_types_supported", &[
-            "authorization_code",
-            "refresh_token",
-            "client_credentials",
-            "urn:ietf:params:oauth:grant-type:device_code",
-        ]),
+        (
+            "grant_types_supported",
+            &[
+                "authorization_code",
+                "refresh_token",
+                "client_credentials",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ],
+        ),
         ("subject_types_supported", &["public"]),
         ("id_token_signing_alg_values_supported", &["RS256", "PS256", "ES256", "EdDSA"]),
         ("userinfo_signing_alg_values_supported", &["RS256", "PS256", "ES256", "EdDSA"]),
         ("scopes_supported", &["openid", "profile", "email", "address", "phone", "offline_access"]),
-        ("token_endpoint_auth_methods_supported", &[
-            "client_secret_basic",
-            "client_secret_post",
-            "private_key_jwt",
-            "none",
-        ]),
+        (
+            "token_endpoint_auth_methods_supported",
+            &["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+        ),
         ("code_challenge_methods_supported", &["S256"]),
         ("prompt_values_supported", &["none", "login", "consent", "select_account"]),
         ("claims_supported", &["sub", "name", "email", "email_verified", "updated_at", "address"]),
@@ -172,7 +173,8 @@ async fn keys_are_public_and_named_and_say_what_they_are_for() {
         for secret in ["d", "p", "q", "dp", "dq", "qi", "k", "oth"] {
             assert_eq!(key.get(secret), None);
         }
-        let padded = key.as_object().unwrap().values().any(|v| v.as_str().is_some_and(|t| t.contains('=')));
+        let padded =
+            key.as_object().unwrap().values().any(|v| v.as_str().is_some_and(|t| t.contains('=')));
         assert!(!padded, "{key}");
     }
     for kind in ["RSA", "EC", "OKP"] {

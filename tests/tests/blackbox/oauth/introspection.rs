@@ -46,7 +46,8 @@ async fn what_is_not_active_is_told_as_that_and_nothing_more() {
     let tokens = client.tokens(&mut browser, &person, &[]).await;
     let claims = forge::claims(&tokens.access);
     let header = forge::header(&tokens.access);
-    let unsigned = forge::token(&json!({ "alg": "none", "typ": "at+jwt" }), &claims, |_| Vec::new());
+    let unsigned =
+        forge::token(&json!({ "alg": "none", "typ": "at+jwt" }), &claims, |_| Vec::new());
     let forged = forge::token(&header, &claims, forge::foreign_es256());
     for token in ["nonsense", "a.b.c", &tokens.id, &unsigned, &forged, &"x".repeat(4000)] {
         let told = client.introspect(token).await.expect(200).json();

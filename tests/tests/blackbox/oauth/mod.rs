@@ -6,6 +6,7 @@ mod authorization_errors;
 mod backchannel;
 mod claims;
 mod client_secrets;
+mod clients_command;
 mod codes;
 mod device_errors;
 mod device_grant;
@@ -15,7 +16,9 @@ mod logout;
 mod no_redirect;
 mod pkce;
 mod pushed_requests;
+mod registration;
 mod revocation;
+mod token_endpoint;
 mod token_errors;
 
 use std::collections::BTreeMap;

@@ -30,9 +30,7 @@ fn url(world: &World, client: &RelyingParty, request_uri: &str) -> String {
 async fn the_request_uri_leads_to_a_code() {
     let world = World::shared().await;
     let person = world.person().await;
-    for client in
-        [world.confidential(json!({})).await, world.relying_party(json!({})).await]
-    {
+    for client in [world.confidential(json!({})).await, world.relying_party(json!({})).await] {
         let request_uri = pushed(&client, &[]).await;
         assert!(request_uri.starts_with("urn:ietf:params:oauth:request_uri:"), "{request_uri}");
         let mut browser = Browser::new(&world);

@@ -170,11 +170,8 @@ async fn unsupported_grant_type_for_the_password_grant_and_whatever_is_unknown()
     let client = world.confidential(json!({})).await;
     let person = world.person().await;
     for grant in ["password", "implicit", "nonsense", "Authorization_Code"] {
-        let fields = [
-            ("grant_type", grant),
-            ("username", &person.email),
-            ("password", &person.password),
-        ];
+        let fields =
+            [("grant_type", grant), ("username", &person.email), ("password", &person.password)];
         error(&client.token(&fields).await, 400, "unsupported_grant_type");
     }
 }
@@ -197,7 +194,8 @@ async fn invalid_scope_where_it_exceeds_what_was_granted() {
 #[tokio::test]
 async fn invalid_scope_where_a_client_asks_for_itself_what_is_not_registered() {
     let world = World::shared().await;
-    let grants = json!({ "grant_types": ["client_credentials"], "scope": "read", "redirect_uris": [] });
+    let grants =
+        json!({ "grant_types": ["client_credentials"], "scope": "read", "redirect_uris": [] });
     let client = world.confidential(grants).await;
     let asked = |scope| [("grant_type", "client_credentials"), ("scope", scope)];
     error(&client.token(&asked("write")).await, 400, "invalid_scope");
