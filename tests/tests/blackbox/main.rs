@@ -9,6 +9,7 @@
 
 mod abuse;
 mod edge;
+mod libraries;
 mod oauth;
 mod operations;
 mod rail;

@@ -2,7 +2,11 @@
 
 use std::{future::Future, time::Duration};
 
-use jwks::{Algorithm, Time, cutoff::CutOffKind, policy::Method};
+use jwks::{
+    Algorithm, Time,
+    cutoff::{CutOff, CutOffKind},
+    policy::Method,
+};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -14,14 +18,20 @@ use uuid::Uuid;
 use super::{
     Pair,
     samples::{
-        at, code, cut_off, device, edge, event, factor, family, hash, key, login, membership,
-        one_time, pending_user, rotation, secs, session, site, tenant, user,
+        allowed, at, authorization, authorization_code, client, code, consent, cut_off, device,
+        device_grant, edge, errand, event, factor, family, hash, key, login, membership, one_time,
+        pending_user, rotation, secs, session, site, tenant, user,
     },
 };
 use crate::{
     domain::{
         audit::{Action, Event},
+        authorization::{AuthorizationRequest, Code, RequestKind},
+        client::{Client, InitialAccess},
+        consent::Consent,
         device::TrustedDevice,
+        device_grant::{DeviceDecision, DeviceGrant},
+        errand::ErrandRow,
         one_time::Purpose,
         secret::SecretHash,
         session::{NewFamily, Proof, Rotated, Session},
@@ -153,6 +163,38 @@ enum Act {
     Sweep {
         kept: u64,
     },
+    CreateClient {
+        client: u8,
+    },
+    ReplaceClient {
+        client: u8,
+        right: bool,
+        ended: Option<u8>,
+    },
+    RemoveClient {
+        client: u8,
+        ended: Option<u8>,
+    },
+    Consent {
+        person: u8,
+        client: u8,
+        names: Vec<u8>,
+    },
+    CreateInitialAccess {
+        life: u64,
+    },
+    /// `waits`: for the end of which session.
+    QueueErrand {
+        number: u8,
+        delay: u64,
+        waits: Option<u8>,
+    },
+    ClaimErrands {
+        lease: u64,
+    },
+    FinishErrand {
+        number: u8,
+    },
     OpenSession {
         person: u8,
         life: u64,
@@ -169,8 +211,59 @@ enum Act {
         age: usize,
         wrong_client: bool,
     },
+    /// The newest token of the family, or one that never was.
+    FindRefresh {
+        session: u8,
+        family: u8,
+        right: bool,
+    },
+    RemoveFamily {
+        session: u8,
+        family: u8,
+    },
     Touch {
         session: u8,
+    },
+    RaiseBrowser {
+        session: u8,
+        right: bool,
+    },
+    KeepRequest {
+        kind: RequestKind,
+        name: u8,
+        life: u64,
+    },
+    ConsumeRequest {
+        kind: RequestKind,
+        name: u8,
+    },
+    IssueCode {
+        session: u8,
+        client: u8,
+        life: u64,
+    },
+    /// `age`: how many codes were issued after it.
+    RedeemCode {
+        age: u64,
+        remembered: u64,
+    },
+    BeginDevice {
+        user_code: u8,
+        life: u64,
+    },
+    /// `allow`: in which session; `None`: no.
+    DecideDevice {
+        user_code: u8,
+        allow: Option<u8>,
+    },
+    /// `age`: how many devices asked after it.
+    PollDevice {
+        age: u64,
+        wrong_client: bool,
+    },
+    MarkOnce {
+        key: u8,
+        life: u64,
     },
     Raise {
         session: u8,
@@ -225,6 +318,10 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let ahead = prop_oneof![4 => Just(0_u64), 1 => Just(1)];
     let session = 0..3_u8;
     let token = 0..3_u8;
+    let client = 0..3_u8;
+    let last = prop_oneof![3 => Just(0_u64), 1 => 1..4_u64];
+    let life = prop_oneof![3 => 0..200_u64, 1 => 200..5000_u64];
+    let request = prop::sample::select(vec![RequestKind::Pushed, RequestKind::Flow]);
     let age = prop_oneof![6 => Just(0_usize), 4 => Just(1), 1 => 2..5_usize];
     let method = prop::sample::select(Method::ALL.to_vec());
     let purpose = prop::sample::select(vec![Purpose::VerifyEmail, Purpose::ResetPassword]);
@@ -285,6 +382,20 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         (person.clone(), 0..4_u8).prop_map(|(person, number)| Act::Join { person, number }),
         (0..400_u64).prop_map(|kept| Act::Sweep { kept }),
     ];
+    let ended = prop::option::weighted(0.3, session.clone());
+    let clients = prop_oneof![
+        3 => client.clone().prop_map(|client| Act::CreateClient { client }),
+        2 => (client.clone(), prop::bool::weighted(0.7), ended.clone())
+            .prop_map(|(client, right, ended)| Act::ReplaceClient { client, right, ended }),
+        1 => (client.clone(), ended).prop_map(|(client, ended)| Act::RemoveClient { client, ended }),
+        2 => (person.clone(), client.clone(), vec(0..5_u8, 0..3))
+            .prop_map(|(person, client, names)| Act::Consent { person, client, names }),
+        1 => (0..400_u64).prop_map(|life| Act::CreateInitialAccess { life }),
+        3 => (0..6_u8, 0..400_u64, prop::option::of(session.clone()))
+            .prop_map(|(number, delay, waits)| Act::QueueErrand { number, delay, waits }),
+        2 => (0..100_u64).prop_map(|lease| Act::ClaimErrands { lease }),
+        1 => (0..6_u8).prop_map(|number| Act::FinishErrand { number }),
+    ];
     let sessions = prop_oneof![
         2 => (person.clone(), 100..20_000_u64, prop_oneof![3 => Just(100_u32), 1 => 0..4_u32])
             .prop_map(|(person, life, keep)| Act::OpenSession { person, life, keep }),
@@ -296,7 +407,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => session.clone().prop_map(|session| Act::Touch { session }),
         1 => session.clone().prop_map(|session| Act::Raise { session }),
         1 => session.clone().prop_map(|session| Act::Close { session }),
-        1 => (person.clone(), prop::option::of(session))
+        1 => (person.clone(), prop::option::of(session.clone()))
             .prop_map(|(person, except)| Act::CloseAll { person, except }),
         1 => Just(Act::BeginLogin),
         1 => (0..3_u64).prop_map(|age| Act::ConsumeLogin { age }),
@@ -310,8 +421,30 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         2 => (0..2_u8, 1..4_u32).prop_map(|(key, limit)| Act::Try { key, limit }),
         1 => (0..2_u8, 0..50_u64).prop_map(|(key, ago)| Act::Forgive { key, ago }),
     ];
+    let flows = prop_oneof![
+        2 => (session.clone(), 0..2_u8, prop::bool::weighted(0.8))
+            .prop_map(|(session, family, right)| Act::FindRefresh { session, family, right }),
+        1 => (session.clone(), 0..2_u8)
+            .prop_map(|(session, family)| Act::RemoveFamily { session, family }),
+        2 => (session.clone(), prop::bool::weighted(0.8))
+            .prop_map(|(session, right)| Act::RaiseBrowser { session, right }),
+        2 => (request.clone(), 0..2_u8, life.clone())
+            .prop_map(|(kind, name, life)| Act::KeepRequest { kind, name, life }),
+        2 => (request, 0..2_u8).prop_map(|(kind, name)| Act::ConsumeRequest { kind, name }),
+        3 => (session.clone(), client, life.clone())
+            .prop_map(|(session, client, life)| Act::IssueCode { session, client, life }),
+        4 => (last.clone(), life.clone())
+            .prop_map(|(age, remembered)| Act::RedeemCode { age, remembered }),
+        3 => (0..3_u8, life.clone())
+            .prop_map(|(user_code, life)| Act::BeginDevice { user_code, life }),
+        3 => (0..3_u8, prop::option::weighted(0.7, session))
+            .prop_map(|(user_code, allow)| Act::DecideDevice { user_code, allow }),
+        5 => (last, prop::bool::weighted(0.05))
+            .prop_map(|(age, wrong_client)| Act::PollDevice { age, wrong_client }),
+        2 => (0..3_u8, life).prop_map(|(key, life)| Act::MarkOnce { key, life }),
+    ];
     let wait = prop_oneof![6 => 0..40_u64, 1 => 500..3000_u64].prop_map(Act::Wait);
-    vec(prop_oneof![1 => wait, 4 => identity, 5 => sessions], 1..LENGTH)
+    vec(prop_oneof![2 => wait, 4 => identity, 2 => clients, 5 => sessions, 4 => flows], 1..LENGTH)
 }
 
 /// The same id for the same row in both pairs.
@@ -346,13 +479,29 @@ struct Walk {
     families: Vec<Line>,
     /// How many half sign-ins were begun.
     logins: u64,
+    /// How many codes were issued, how many devices asked, and how many initial access tokens were
+    /// made.
+    codes: u64,
+    devices: u64,
+    accesses: u64,
     last_event: Option<Event>,
 }
 
 impl Walk {
     fn with(pair: Pair) -> Self {
         let (opened, families) = (Vec::new(), Vec::new());
-        Self { pair, now: at(0), acts: 0, opened, families, logins: 0, last_event: None }
+        Self {
+            pair,
+            now: at(0),
+            acts: 0,
+            opened,
+            families,
+            logins: 0,
+            codes: 0,
+            devices: 0,
+            accesses: 0,
+            last_event: None,
+        }
     }
 
     fn event(&mut self, action: Action) -> Event {
@@ -369,10 +518,28 @@ impl Walk {
         self.opened.iter().rev().nth(usize::from(number)).cloned().unwrap_or_else(unknown)
     }
 
+    /// An ending of that session, if one is to be ended.
+    fn end_of(&self, session: Option<u8>) -> Vec<CutOff> {
+        let sid = session.map(|session| self.session(session).sid.to_string());
+        let end =
+            |sid: String| cut_off(CutOffKind::Session, &sid, self.now, self.now.plus(secs(9)));
+        sid.map(end).into_iter().collect()
+    }
+
     /// A new family, whose first token lives for a while.
     fn family(&self, client_id: &str) -> NewFamily {
         let expires_at = self.now.plus(secs(2));
         NewFamily { client_id: client_id.to_owned(), expires_at, ..family_of(self.acts) }
+    }
+
+    /// The family of that session made so many before the newest, and its newest token.
+    fn newest(&self, session: u8, family: u8) -> (Uuid, String) {
+        let sid = self.session(session).sid;
+        let mut lines = self.families.iter().rev().filter(|line| line.session.sid == sid);
+        let line = lines.nth(usize::from(family));
+        line.map_or((id(4, 999_u64), FIRST_TOKEN.to_owned()), |line| {
+            (line.family.id, line.tokens.last().cloned().unwrap_or_default())
+        })
     }
 
     fn remember(&mut self, session: &Session, family: NewFamily) {
@@ -651,6 +818,73 @@ impl Walk {
                 let now = now.minus(Duration::from_millis(*kept)).plus(FEED_KEPT);
                 format!("{:?}", store.sweep(now).await?)
             }
+            Act::CreateClient { client: number } => {
+                let created_at = self.now;
+                let client = Client {
+                    created_at,
+                    updated_at: created_at,
+                    ..client(&format!("client{number}"))
+                };
+                let event = self.event(Action::ClientCreated);
+                format!("{:?}", store.create_client(&client, &event).await?)
+            }
+            Act::ReplaceClient { client: number, right, ended } => {
+                let id = format!("client{number}");
+                let held = store.find_client(&id).await?;
+                let expected = held.filter(|_| *right).map_or(at(0), |held| held.updated_at);
+                let mut new = Client { updated_at: now, ..client(&id) };
+                new.metadata.client_name = Some(format!("name {}", self.acts));
+                let (cuts, event) = (self.end_of(*ended), self.event(Action::ClientUpdated));
+                format!("{:?}", store.replace_client(&new, expected, &cuts, &event).await?)
+            }
+            Act::RemoveClient { client, ended } => {
+                let (cuts, event) = (self.end_of(*ended), self.event(Action::ClientRemoved));
+                let id = format!("client{client}");
+                format!("{:?}", store.remove_client(&id, &cuts, &event).await?)
+            }
+            Act::Consent { person, client, names } => {
+                let texts = |of: &str| names.iter().map(|name| format!("{of} {name}")).collect();
+                let given = Consent {
+                    scopes: texts("scope"),
+                    claims: texts("claim"),
+                    resources: texts("resource"),
+                    created_at: now,
+                    granted_at: now,
+                    ..consent(id(1, *person), &format!("client{client}"))
+                };
+                let event = self.event(Action::ConsentGranted);
+                format!("{:?}", store.grant_consent(&given, &event).await?)
+            }
+            Act::CreateInitialAccess { life } => {
+                self.accesses += 1;
+                let access = InitialAccess {
+                    hash: hash(&format!("access {}", self.accesses)),
+                    name: format!("name {}", self.acts),
+                    created_at: now,
+                    expires_at: now.plus(Duration::from_millis(*life)),
+                };
+                let event = self.event(Action::InitialAccessCreated);
+                format!("{:?}", store.create_initial_access(&access, &event).await?)
+            }
+            Act::QueueErrand { number, delay, waits } => {
+                let errand = ErrandRow {
+                    id: id(9, *number),
+                    sealed: self.acts.to_be_bytes().to_vec(),
+                    queued_at: now,
+                    due_at: now.plus(Duration::from_millis(*delay)),
+                    waits_for: waits.map(|session| self.session(session).sid),
+                    ..errand(0, 0)
+                };
+                format!("{:?}", store.queue_errand(&errand).await?)
+            }
+            Act::ClaimErrands { lease } => {
+                // All that are due: which of those due at one instant come first is nobody's concern.
+                let lease_end = now.plus(Duration::from_millis(*lease));
+                format!("{:?}", store.claim_errands(now, lease_end, 100).await?)
+            }
+            Act::FinishErrand { number } => {
+                format!("{:?}", store.finish_errand(id(9, *number)).await?)
+            }
             _ => return Ok(None),
         }))
     }
@@ -669,7 +903,8 @@ impl Walk {
                     ..session(id(1, *person))
                 };
                 let family = self.family("rail");
-                let mut closed = store.open_session(&session, Some(&family), *keep).await?;
+                let first = (*life % 5 != 0).then_some(&family);
+                let mut closed = store.open_session(&session, first, *keep).await?;
                 closed.sort();
                 self.remember(&session, family);
                 self.opened.push(session);
@@ -706,6 +941,89 @@ impl Walk {
                     line.tokens.push(successor);
                 }
                 format!("{rotated:?}")
+            }
+            Act::FindRefresh { session, family, right } => {
+                let (line, token) = self.newest(*session, *family);
+                let hash = hash(if *right { &token } else { "never issued" });
+                let Session { user_id, sid, .. } = self.session(*session);
+                format!("{:?}", store.find_refresh(user_id, sid, line, &hash, now).await?)
+            }
+            Act::RemoveFamily { session, family } => {
+                let (line, token) = self.newest(*session, *family);
+                let Session { user_id, sid, .. } = self.session(*session);
+                // Whether one that is over is still there to be removed is nobody's concern.
+                let living = store.find_refresh(user_id, sid, line, &hash(&token), now).await?;
+                let removed = store.remove_family(user_id, sid, line).await?;
+                format!("{:?}", living.is_some() && removed)
+            }
+            Act::RaiseBrowser { session, right } => {
+                let Session { user_id, sid, mut proof, .. } = self.session(*session);
+                proof.auth_time = now;
+                let held = store.find_session(user_id, sid, now).await?;
+                let held = held.and_then(|session| session.browser).filter(|_| *right);
+                let (held, new) =
+                    (held.unwrap_or(hash("wrong")), hash(&format!("browser {}", self.acts)));
+                let raised = store.raise_browser(user_id, sid, &held, &proof, &new, now).await?;
+                format!("{raised:?}")
+            }
+            Act::KeepRequest { kind, name, life } => {
+                let request = AuthorizationRequest {
+                    state: Some(format!("state {}", self.acts)),
+                    created_at: now,
+                    expires_at: now.plus(Duration::from_millis(*life)),
+                    ..authorization()
+                };
+                let name = hash(&format!("flow {name}"));
+                format!("{:?}", store.keep_request(*kind, &name, &request).await?)
+            }
+            Act::ConsumeRequest { kind, name } => {
+                let name = hash(&format!("flow {name}"));
+                let found = store.find_request(*kind, &name, now).await?;
+                format!("{found:?} {:?}", store.consume_request(*kind, &name, now).await?)
+            }
+            Act::IssueCode { session, client, life } => {
+                self.codes += 1;
+                let code = Code {
+                    issued_at: now,
+                    expires_at: now.plus(Duration::from_millis(*life)),
+                    ..authorization_code(&self.session(*session), &format!("client{client}"))
+                };
+                let name = hash(&format!("code {}", self.codes));
+                format!("{:?}", store.issue_code(&name, &code).await?)
+            }
+            Act::RedeemCode { age, remembered } => {
+                let name = hash(&format!("code {}", self.codes.saturating_sub(*age)));
+                let until = now.plus(Duration::from_millis(*remembered));
+                format!("{:?}", store.redeem_code(&name, until, now).await?)
+            }
+            Act::BeginDevice { user_code, life } => {
+                self.devices += 1;
+                let device = DeviceGrant {
+                    created_at: now,
+                    expires_at: now.plus(Duration::from_millis(*life)),
+                    ..device_grant(&format!("device {}", self.devices), &format!("U{user_code}"))
+                };
+                format!("{:?}", store.begin_device(&device).await?)
+            }
+            Act::DecideDevice { user_code, allow } => {
+                let user_code = format!("U{user_code}");
+                let found = store.find_device(&user_code, now).await?;
+                let decision = match allow {
+                    Some(session) => allowed(&self.session(*session)),
+                    None => DeviceDecision::Denied,
+                };
+                format!("{found:?} {:?}", store.decide_device(&user_code, &decision, now).await?)
+            }
+            Act::PollDevice { age, wrong_client } => {
+                let name = hash(&format!("device {}", self.devices.saturating_sub(*age)));
+                let client = if *wrong_client { "thief" } else { "tv" };
+                let interval = Duration::from_millis(10);
+                format!("{:?}", store.poll_device(&name, client, interval, now).await?)
+            }
+            Act::MarkOnce { key, life } => {
+                let until = now.plus(Duration::from_millis(*life));
+                let key = hash(&format!("mark {key}"));
+                format!("{:?}", store.mark_once(&key, now, until, now).await?)
             }
             Act::Touch { session } => {
                 let Session { user_id, sid, .. } = self.session(*session);
@@ -804,12 +1122,31 @@ impl Walk {
             all.push(format!("{factors:?}"));
             all.push(format!("{:?}", identity.list_devices(id(1, person)).await?));
             all.push(format!("{:?}", identity.list_memberships(id(1, person)).await?));
-            all.push(format!("{:?}", sessions.list_sessions(id(1, person), self.now).await?));
+            for client in 0..3_u8 {
+                let client = format!("client{client}");
+                all.push(format!("{:?}", identity.find_consent(id(1, person), &client).await?));
+            }
+            // As JSON, which shows the hashes.
+            let sessions = sessions.list_sessions(id(1, person), self.now).await?;
+            all.push(serde_json::to_string(&sessions).unwrap());
         }
         let mut tenants = identity.list_tenants().await?;
         // The first one is as old as its store.
         tenants.retain(|tenant| tenant.id != DEFAULT_TENANT);
         all.push(format!("{tenants:?}"));
+        let clients = identity.list_clients("", 100).await?;
+        all.push(format!("{} {}", clients.len(), identity.count_clients().await?));
+        all.push(serde_json::to_string(&clients).unwrap());
+        for number in 1..=self.accesses {
+            let hash = hash(&format!("access {number}"));
+            all.push(format!("{:?}", identity.find_initial_access(&hash, self.now).await?));
+        }
+        let named = self.opened.iter().map(|session| session.sid.to_string());
+        let named: Vec<_> = named.map(|sid| (CutOffKind::Session, sid)).collect();
+        all.push(format!("{:?}", identity.find_cut_offs(&named).await?));
+        all.push(format!("{:?}", identity.errand_backlog().await?));
+        let far = self.now.plus(secs(9));
+        all.push(format!("{:?}", identity.claim_errands(far, far, 100).await?));
         all.push(format!("{:?}", identity.has_admin().await?));
         all.push(format!("{:?}", identity.list_signing_keys(self.now).await?));
         let mut snapshot = identity.snapshot("https://issuer.example", self.now).await?;

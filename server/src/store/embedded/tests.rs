@@ -6,10 +6,13 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    domain::audit::Action,
+    domain::{audit::Action, authorization::RequestKind},
     store::{
         IdentityStore, SessionStore,
-        conformance::samples::{at, create, cut_off, event, family, hash, secs, session, user},
+        conformance::samples::{
+            at, authorization, authorization_code, create, cut_off, device_grant, event, family,
+            hash, secs, session, user,
+        },
     },
 };
 
@@ -198,6 +201,12 @@ async fn what_is_over_is_swept_away_bit_by_bit() {
     store.open_session(&living, Some(&family("token")), 1000).await.unwrap();
     store.count_try("key", 1, secs(60), at(0)).await.unwrap();
     store.begin_request(&hash("key"), at(0).plus(secs(60)), at(0)).await.unwrap();
+    store.keep_request(RequestKind::Flow, &hash("flow"), &authorization()).await.unwrap();
+    assert!(store.issue_code(&hash("code"), &authorization_code(&living, "shop")).await.unwrap());
+    assert!(store.begin_device(&device_grant("device", "BCDFGHJK")).await.unwrap());
+    store.mark_once(&hash("mark"), at(0), at(0).plus(secs(60)), at(0)).await.unwrap();
+    let kept = ["authorization_requests", "codes", "device_grants", "marks"];
+    assert_eq!(kept.map(|table| folder.count(table)), [1; 4]);
     assert_eq!(folder.count("sessions"), opened + 1);
 
     let mut left = Vec::new();
@@ -209,6 +218,7 @@ async fn what_is_over_is_swept_away_bit_by_bit() {
     assert_eq!(left, [251, 51, 1, 1]);
     assert_eq!(folder.count("refresh_families"), 1);
     assert_eq!((folder.count("tries"), folder.count("requests")), (0, 0));
+    assert_eq!(kept.map(|table| folder.count(table)), [0; 4]);
 }
 
 #[tokio::test]
@@ -257,6 +267,7 @@ async fn a_data_folder_of_the_first_schema_is_brought_up_to_date() {
     assert_eq!(subject.memberships, []);
     let held = store.find_session(person.id, opened.sid, at(0)).await.unwrap().unwrap();
     assert_eq!((held.client_id.as_str(), held.proof.device_at), ("rail", None));
+    assert_eq!((held.browser, held.clients), (None, Vec::new()));
     let tenants = store.list_tenants().await.unwrap();
     assert_eq!(tenants.iter().map(|tenant| tenant.id.as_str()).collect::<Vec<_>>(), ["default"]);
     assert_eq!(folder.count("refresh_families"), 1);

@@ -11,6 +11,7 @@ mod codes;
 mod device_errors;
 mod device_grant;
 mod discovery;
+mod examiners;
 mod introspection;
 mod logout;
 mod no_redirect;

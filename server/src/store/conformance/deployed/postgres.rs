@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{database::Database, relay::Looks};
 use crate::{
     domain::audit::{Action, Event},
-    store::{IdentityStore, StoreError, postgres::Postgres},
+    store::{IdentityStore, StoreError, conformance::samples, postgres::Postgres},
 };
 
 const NOW: Time = Time::from_secs(1_800_000_000);
@@ -194,6 +194,27 @@ async fn a_replica_hears_of_what_another_one_wrote() {
         writer.cut_off(&[ending("app")], &event()).await.unwrap();
         hears_of(&follower, seq).await;
     }
+}
+
+#[tokio::test]
+async fn a_replica_hears_of_a_client_that_another_one_changed() {
+    let (writer, database) = Database::with_store().await;
+    let follower = Postgres::new(&database.url()).unwrap();
+    // The first head it sees counts as growth; from then on it listens, and the head stays.
+    let mut changes = follower.feed_changes();
+    timeout(Duration::from_secs(10), changes.changed()).await.unwrap().unwrap();
+    let mut client = samples::client("shop");
+    assert!(writer.create_client(&client, &event()).await.unwrap());
+    for _ in 0..3 {
+        changes.mark_unchanged();
+        writer.replace_client(&client, client.updated_at, &[], &event()).await.unwrap();
+        timeout(Duration::from_secs(10), changes.changed()).await.unwrap().unwrap();
+        client = follower.find_client("shop").await.unwrap().unwrap();
+    }
+    changes.mark_unchanged();
+    writer.remove_client("shop", &[], &event()).await.unwrap();
+    timeout(Duration::from_secs(10), changes.changed()).await.unwrap().unwrap();
+    assert_eq!(follower.find_client("shop").await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -18,12 +18,14 @@ use super::{
 };
 use crate::{
     domain::{
+        authorization::{AuthorizationRequest, Code, RequestKind},
+        device_grant::DeviceGrant,
         login::{Outstanding, PendingLogin},
         one_time::{OneTime, Purpose},
         secret::SecretHash,
         session::{NewFamily, Proof, Session},
     },
-    store::{SessionStore, StoreError, redis::Redis},
+    store::{SessionStore, StoreError, conformance::samples, redis::Redis, sessions::Marked},
 };
 
 const NOW: Time = Time::from_secs(1_800_000_000);
@@ -166,6 +168,33 @@ async fn every_key_goes_by_itself() {
     store.begin_request(&begun, until, NOW).await.unwrap();
     store.finish_request(&done, &hash, "answer", until).await.unwrap();
     store.count_try(&mark, 5, Duration::from_secs(60), NOW).await.unwrap();
+    let request = AuthorizationRequest {
+        created_at: NOW,
+        expires_at: NOW.plus(Duration::from_secs(600)),
+        ..samples::authorization()
+    };
+    for kind in [RequestKind::Pushed, RequestKind::Flow] {
+        store.keep_request(kind, &hash, &request).await.unwrap();
+    }
+    let code = Code {
+        issued_at: NOW,
+        expires_at: NOW.plus(Duration::from_secs(60)),
+        ..samples::authorization_code(&session, "shop")
+    };
+    for (code_hash, redeemed) in [(begun, false), (done, true)] {
+        assert!(store.issue_code(&code_hash, &code).await.unwrap());
+        if redeemed {
+            store.redeem_code(&code_hash, until, NOW).await.unwrap();
+        }
+    }
+    let device = DeviceGrant {
+        created_at: NOW,
+        expires_at: NOW.plus(Duration::from_secs(600)),
+        ..samples::device_grant(&mark, &mark)
+    };
+    assert!(store.begin_device(&device).await.unwrap());
+    store.poll_device(&device.hash, "tv", Duration::from_secs(5), NOW).await.unwrap();
+    assert_eq!(store.mark_once(&hash, NOW, until, NOW).await.unwrap(), Marked::First);
 
     let keys = [
         format!("{space}:s:{{{mark}}}:{}", session.sid),
@@ -179,6 +208,14 @@ async fn every_key_goes_by_itself() {
         format!("{space}:r:{{{}}}", begun.to_text()),
         format!("{space}:r:{{{}}}", done.to_text()),
         format!("{space}:t:{{{mark}}}"),
+        format!("{space}:a:{{{}}}:pushed", hash.to_text()),
+        format!("{space}:a:{{{}}}:flow", hash.to_text()),
+        format!("{space}:c:{{{}}}", begun.to_text()),
+        format!("{space}:c:{{{}}}", done.to_text()),
+        format!("{space}:d:{{{}}}", hash.to_text()),
+        format!("{space}:e:{{{}}}", device.hash.to_text()),
+        format!("{space}:m:{{m{}}}:{}", hash.as_bytes()[0] % 16, hash.to_text()),
+        format!("{space}:b:{{m{}}}", hash.as_bytes()[0] % 16),
     ];
     let seeds: Vec<&str> = url.split(',').filter(|seed| !seed.is_empty()).collect();
     let mut ttls = Vec::new();
@@ -193,12 +230,58 @@ async fn every_key_goes_by_itself() {
         for key in &keys {
             ttls.push(node.pttl::<_, i64>(key).unwrap());
         }
-        let named: Vec<String> = node.scan_match(format!("*{mark}*")).unwrap().flatten().collect();
-        assert!(named.iter().all(|key| keys.contains(key)), "{named:?}");
+        let named: Vec<String> = node.scan_match(format!("{space}:*")).unwrap().flatten().collect();
+        let memory = format!("{space}:b:");
+        let known = |key: &String| keys.contains(key) || key.starts_with(&memory);
+        assert!(named.iter().all(known), "{named:?}");
+        assert!(named.iter().all(|key| node.pttl::<_, i64>(key).unwrap() > 0), "{named:?}");
     }
     assert!(ttls.iter().all(|ttl| *ttl > 0), "{keys:?} {ttls:?}");
     // The session's row outlives the session, by not much.
     assert!((3_600_000..3_700_000).contains(&ttls[0]), "{ttls:?}");
+}
+
+/// Forgets whatever is in a key space, as a server that lost its data.
+fn forget(space: &str) {
+    let url = redis_url();
+    let mut forgotten = 0;
+    // Each node of a cluster knows its own keys.
+    for node in url.split(',').filter(|seed| !seed.is_empty()) {
+        let mut node = redis::Client::open(node).unwrap().get_connection().unwrap();
+        let keys: Vec<String> = node.scan_match(format!("{space}:*")).unwrap().flatten().collect();
+        for key in keys {
+            forgotten += node.del::<_, u32>(&key).unwrap();
+        }
+    }
+    assert!(forgotten > 0);
+}
+
+#[tokio::test]
+async fn what_was_made_before_the_memory_began_counts_as_come() {
+    let (url, space) = (redis_url(), fresh_space());
+    let store = Redis::in_space(&url, &space).unwrap();
+    let now = |secs| NOW.plus(Duration::from_secs(secs));
+    let mark = async |key: &str, issued_at, at| {
+        store.mark_once(&SecretHash::of(key), now(issued_at), now(900), now(at)).await.unwrap()
+    };
+    // Since the connection was made, and not since the first mark.
+    assert_eq!(mark("first", 1, 2).await, Marked::First);
+    let long_ago = Time::from_secs(1_600_000_000);
+    let old = store.mark_once(&SecretHash::of("old"), long_ago, now(900), now(3)).await.unwrap();
+    assert_eq!(old, Marked::BeforeMemory);
+
+    forget(&space);
+    // The same that came before the loss, and what was made as early.
+    assert_eq!(mark("first", 1, 10).await, Marked::BeforeMemory);
+    for issued_at in [9, 10] {
+        assert_eq!(mark("first", issued_at, 11).await, Marked::BeforeMemory);
+    }
+    assert_eq!(mark("first", 11, 12).await, Marked::First);
+    assert_eq!(mark("first", 11, 12).await, Marked::Again);
+    // Another server finds the memory as it is.
+    let other = Redis::in_space(&url, &space).unwrap();
+    let again = other.mark_once(&SecretHash::of("first"), now(11), now(900), now(13)).await;
+    assert_eq!(again.unwrap(), Marked::Again);
 }
 
 #[tokio::test]
