@@ -95,6 +95,7 @@ impl Window {
             tab.line.call(domain, json!({})).await;
         }
         tab.size(1280, 900).await;
+        tab.scheme("light").await;
         tab
     }
 }
@@ -289,10 +290,14 @@ impl Tab {
         self.line.call("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// Prefers a colour scheme, `light` or `dark`.
+    /// Prefers a colour scheme, `light` or `dark`; and that nothing moves: half a change of colour
+    /// is judged by nobody.
     pub async fn scheme(&mut self, scheme: &str) {
-        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
-        self.line.call("Emulation.setEmulatedMedia", json!({ "features": [feature] })).await;
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.line.call("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
     /// Prefers languages (`Accept-Language`).

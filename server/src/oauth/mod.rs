@@ -14,7 +14,6 @@ pub mod end_session;
 pub mod engine;
 pub mod error;
 pub mod grant_end;
-pub mod grant_types;
 pub mod grants;
 pub mod id_token_hint;
 pub mod introspection;

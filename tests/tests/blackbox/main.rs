@@ -12,6 +12,7 @@ mod edge;
 mod libraries;
 mod oauth;
 mod operations;
+mod pages;
 mod rail;
 mod tour;
 

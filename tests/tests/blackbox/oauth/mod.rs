@@ -14,6 +14,7 @@ mod discovery;
 mod examiners;
 mod introspection;
 mod logout;
+mod metadata;
 mod no_redirect;
 mod pkce;
 mod pushed_requests;
