@@ -152,7 +152,7 @@ mod tests {
         let uri = home.uri.clone();
         let client = ground.client("app", |client| client.metadata.jwks_uri = Some(uri)).await;
         let keys = [(); 3].map(|()| SigningKey::generate(Algorithm::ES256).unwrap());
-        let at = |secs| Time::from_secs(1_000_000 + secs);
+        let at = |secs: i64| Time::from_secs(1_000_000 + secs);
         let found = async |anew, secs| find(&ground.app, &client, anew, at(secs)).await;
 
         home.has(&keys[0]);
