@@ -127,6 +127,8 @@ async fn person_with(world: &World, claims: &Value) -> Person {
 
 /// How many random bytes these characters can hold at most (base64url: six bits each).
 fn bytes_in(secret: &str) -> usize {
-    let named = secret.rsplit(['_', ':']).next().unwrap_or(secret);
-    named.len() * 6 / 8
+    // Behind a prefix; what is random may hold the same character.
+    let named = secret.rsplit(':').next().unwrap_or(secret);
+    let random = named.split_once('_').map_or(named, |(_, random)| random);
+    random.len() * 6 / 8
 }
