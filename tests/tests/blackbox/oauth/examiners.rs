@@ -649,7 +649,7 @@ async fn oidcc_refresh_token_rp_key_rotation() {
     });
     let client = registered(&world, metadata).await;
     let mut browser = Browser::new(&world);
-    let code = client.ask(&mut browser, &person, &[("code_challenge", "")]).await["code"].clone();
+    let code = client.ask(&mut browser, &person, &[]).await["code"].clone();
     let tokens = Tokens::of(&redeem_by(&world, &client, &old, &code).await);
     *said.lock().unwrap() = json!({ "keys": [new.public()] });
     // An unknown `kid` costs at most one fetch in thirty seconds (rule 9).

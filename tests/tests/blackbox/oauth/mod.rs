@@ -57,6 +57,7 @@ async fn sent_back(
 ) -> BTreeMap<String, String> {
     let mut browser = Browser::new(world);
     browser.get(&client.url(changes)).await;
+    assert!(browser.left().is_some(), "nothing came back of {changes:?}");
     browser.arrived()
 }
 
@@ -123,8 +124,10 @@ async fn person_with(world: &World, claims: &Value) -> Person {
     person
 }
 
-/// How many random bytes these characters can hold at most (base64url: six bits each).
+/// How many random bytes these characters can hold at most (base64url: six bits each), without the
+/// name of what it is.
 fn bytes_in(secret: &str) -> usize {
-    let named = secret.rsplit(['_', ':']).next().unwrap_or(secret);
-    named.len() * 6 / 8
+    let secret = secret.rsplit(':').next().unwrap_or(secret);
+    let secret = secret.split_once('_').map_or(secret, |(_, rest)| rest);
+    secret.len() * 6 / 8
 }
