@@ -706,7 +706,7 @@ async fn oidcc_server_rotate_keys() {
         kids.map(|key| (key["kty"].clone(), key["kid"].clone())).collect::<Vec<_>>()
     };
     let old = kids().await;
-    assert_eq!(world.signalbox(&["keys", "rotate"]).await.code, 0);
+    assert_eq!(world.signalbox(&["keys", "rotate", "--algorithm", "RS256"]).await.code, 0);
     tests::process::until("the new keys are published", Duration::from_secs(10), async || {
         let now = kids().await;
         let fresh = now.iter().filter(|key| !old.contains(key));
