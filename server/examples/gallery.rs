@@ -8,7 +8,7 @@ use jwks::policy::Method;
 use server::http::pages::views::{
     Account, ChooseAccount, ClientCard, Consent, DeviceCode, DeviceConfirm, DeviceDone, Enrol,
     EnrolDone, ErrorPage, FlowOver, Form, FormPost, Look, Message, Person, Problem, Reason,
-    Reauthenticate, ResetPassword, SecondFactor, SignIn, SignOut, SignedOut, VerifyEmail, View,
+    ResetPassword, SecondFactor, SignIn, SignOut, SignedOut, VerifyEmail, View,
 };
 
 const CLIENT: ClientCard<'_> = ClientCard {
@@ -89,10 +89,6 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         &factor(Method::EmailOtp, Reason::SignIn, Some(Problem::WrongCode)),
     )?;
     save("step-up", &factor(Method::BackupCode, Reason::StepUp, None))?;
-    save(
-        "reauthenticate",
-        &Reauthenticate { look, form: form(), client: Some(CLIENT), who: ADA, problem: None },
-    )?;
     let enrol = Enrol {
         look,
         form: form(),

@@ -30,4 +30,7 @@ pub mod scope;
 pub mod session_state;
 pub mod userinfo;
 
+#[cfg(test)]
+mod ground;
+
 pub use error::{OAuthError, OAuthResult};

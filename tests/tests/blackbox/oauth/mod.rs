@@ -20,6 +20,7 @@ mod pkce;
 mod pushed_requests;
 mod registration;
 mod revocation;
+mod token_endpoint;
 mod token_errors;
 
 use std::collections::BTreeMap;

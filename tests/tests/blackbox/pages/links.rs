@@ -1,24 +1,12 @@
 //! Pages behind mailed links.
 
-use tests::{
-    Person, World,
-    chromium::{Tab, Window},
-};
+use tests::{Person, World, chromium::Window};
+
+use super::look_at;
 
 async fn mailed_link(world: &World, person: &Person, page: &str) -> String {
     let token = world.mailed_token(&person.email).await;
     format!("{}/{page}?token={token}", world.issuer())
-}
-
-/// Looks at the page in both schemes, on a laptop and on the smallest telephone.
-async fn look_at(tab: &mut Tab) {
-    for (width, height) in [(1280, 900), (320, 568)] {
-        tab.size(width, height).await;
-        for scheme in ["light", "dark"] {
-            tab.scheme(scheme).await;
-            tab.is_accessible().await;
-        }
-    }
 }
 
 #[tokio::test]

@@ -95,6 +95,25 @@ fn every_text_that_a_page_asks_for_is_there_and_gets_what_it_takes() {
 }
 
 #[test]
+fn every_page_that_says_one_thing_has_both_its_texts() {
+    let (written, mut pages) = (written("en"), 0);
+    for file in files(&here().join("src/http"), ".rs") {
+        let source = std::fs::read_to_string(&file).unwrap();
+        let words: Vec<&str> = source.split('"').collect();
+        for (before, key) in words.iter().zip(&words[1..]) {
+            let call = before.rfind(['{', ';', '>']).map_or(*before, |at| &before[at..]);
+            if call.contains("::message(") || call.contains("(S::") {
+                for part in ["title", "text"] {
+                    assert!(written.contains_key(&format!("{key}-{part}")), "{key}-{part}");
+                }
+                pages += 1;
+            }
+        }
+    }
+    assert!(pages > 8, "{pages}");
+}
+
+#[test]
 fn every_text_can_be_written_out_in_every_language() {
     for (key, variables) in written("en") {
         for language in LANGUAGES {

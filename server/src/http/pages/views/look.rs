@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use jwks::site::Site;
 
-use crate::{app::App, http::pages::texts::Texts};
+use crate::http::pages::texts::Texts;
 
 /// What every page has: its language, and whose it looks like.
 #[derive(Clone, Debug)]
@@ -31,20 +31,6 @@ impl Look {
     #[must_use]
     pub fn of(headers: &HeaderMap, ui_locales: &[String]) -> Self {
         Self { texts: Texts::choose(ui_locales, headers), brand: None }
-    }
-
-    /// That of the site whose tokens the client asks for: the first one whose address is among
-    /// `audiences`. Where the sites cannot be read it looks like Signalbox: nobody is kept from
-    /// signing in by a colour.
-    pub async fn branded_for(self, app: &App, audiences: &[String]) -> Self {
-        if audiences.is_empty() {
-            return self;
-        }
-        let sites = app.identity.list_sites().await.unwrap_or_default();
-        match sites.iter().find(|site| audiences.contains(&site.base_url)) {
-            Some(site) => self.branded(site),
-            None => self,
-        }
     }
 
     /// That of a site.

@@ -13,7 +13,6 @@ mod link_pages;
 mod look;
 mod policy;
 mod problem;
-mod reauthenticate;
 mod second_factor;
 mod sign_in;
 mod sign_out;
@@ -33,7 +32,6 @@ pub use self::{
     look::{Brand, Look},
     policy::Policy,
     problem::Problem,
-    reauthenticate::Reauthenticate,
     second_factor::{Reason, SecondFactor},
     sign_in::SignIn,
     sign_out::{SignOut, SignedOut},
