@@ -106,7 +106,7 @@ async fn invalid_grant_where_the_code_is_unknown_or_anothers() {
     }
     let code = client.ask(&mut Browser::new(&world), &person, &[]).await["code"].clone();
     error(&other.redeem(&code).await, 400, "invalid_grant");
-    // It was seen by somebody it was not for: its own client gets nothing for it either.
+    // It is spent by that: who has a code and not what goes with it does not try again.
     error(&client.redeem(&code).await, 400, "invalid_grant");
 }
 
@@ -194,10 +194,8 @@ async fn invalid_scope_where_it_exceeds_what_was_granted() {
 #[tokio::test]
 async fn invalid_scope_where_a_client_asks_for_itself_what_is_not_registered() {
     let world = World::shared().await;
-    let grants = json!({
-        "grant_types": ["client_credentials"], "response_types": [], "redirect_uris": [],
-        "scope": "read",
-    });
+    let grants =
+        json!({ "grant_types": ["client_credentials"], "scope": "read", "redirect_uris": [] });
     let client = world.confidential(grants).await;
     let asked = |scope| [("grant_type", "client_credentials"), ("scope", scope)];
     error(&client.token(&asked("write")).await, 400, "invalid_scope");
