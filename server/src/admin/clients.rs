@@ -102,11 +102,11 @@ fn judge_client_id(client_id: &str) -> AdminResult<&str> {
     Ok(client_id)
 }
 
-/// What can be sent as a secret (RFC 6749 appendix A.2).
+/// What can be sent as a secret: of RFC 6749 appendix A.2, and beyond it what its percent-encoding
+/// carries.
 fn judge_secret(secret: &str) -> AdminResult<&str> {
-    let visible = secret.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    if secret.is_empty() || secret.len() > SECRET_LIMIT || !visible {
-        let what = format!("1 to {SECRET_LIMIT} printable ASCII characters");
+    if secret.is_empty() || secret.len() > SECRET_LIMIT || secret.chars().any(char::is_control) {
+        let what = format!("1 to {SECRET_LIMIT} bytes without control characters");
         return Err(AdminError::invalid("client_secret", what));
     }
     Ok(secret)
