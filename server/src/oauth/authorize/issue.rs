@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use jwks::Time;
-use uuid::Uuid;
 
 use crate::{
     app::App,
     auth::browser::{Browser, BrowserSession},
-    clock::random,
+    clock::{new_id, random},
     domain::{
         authorization::{AuthorizationRequest, Code, Granted, RequestKind, ResponseMode},
         secret::{OpaqueToken, TokenKind},
@@ -79,7 +78,8 @@ pub async fn issue(
         nonce: request.nonce.clone(),
         pkce: request.pkce.clone(),
         granted: Granted {
-            grant_id: Uuid::from_bytes(random()),
+            // Its name says when it was given: what is older than an ending is told by that.
+            grant_id: new_id(now),
             proof: held.session.proof.clone(),
             resource: request.resource.clone(),
             claims: request.claims.clone(),

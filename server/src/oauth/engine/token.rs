@@ -182,8 +182,17 @@ fn verify(pkce: &Pkce, kept: Option<Value>, verifier: Option<&str>) -> OAuthResu
     if kept.is_none() && verifier.is_some() {
         return Err(OAuthError::grant("code_verifier came, but no code_challenge before it"));
     }
+    if verifier.is_some_and(|verifier| !is_verifier(verifier)) {
+        return Err(OAuthError::grant("code_verifier is not 43 to 128 unreserved characters"));
+    }
     pkce.verify(kept, verifier.map(Cow::Borrowed))
         .map_err(|()| OAuthError::grant("code_verifier is missing or does not fit the challenge"))
+}
+
+/// RFC 7636 section 4.1.
+fn is_verifier(text: &str) -> bool {
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    (43..=128).contains(&text.len()) && text.bytes().all(is_unreserved)
 }
 
 /// PURE: the scope that a refresh gives, of a family that has `granted`: what is asked for, or all

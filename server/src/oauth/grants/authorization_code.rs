@@ -44,7 +44,11 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
         }
         Redeemed::Unknown => return Err(unknown()),
     };
-    engine::token::redeem(params, client, &code, *now)?;
+    if let Err(refused) = engine::token::redeem(params, client, &code, *now) {
+        let (issued_to, by) = (&code.client_id, &client.client_id);
+        tracing::warn!(issued_to, by, %refused, "a code was spent without what goes with it");
+        return Err(refused);
+    }
     let opening = Opening {
         user_id: code.user_id,
         sid: code.sid,

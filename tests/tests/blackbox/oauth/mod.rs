@@ -127,8 +127,8 @@ async fn person_with(world: &World, claims: &Value) -> Person {
 
 /// How many random bytes these characters can hold at most (base64url: six bits each).
 fn bytes_in(secret: &str) -> usize {
-    // Behind a prefix; what is random may hold the same character.
     let named = secret.rsplit(':').next().unwrap_or(secret);
+    // What comes before the first `_` is the prefix; the rest may hold another one.
     let random = named.split_once('_').map_or(named, |(_, random)| random);
     random.len() * 6 / 8
 }

@@ -38,7 +38,7 @@ fn refused(answer: &Answer, status: u16, code: &str) {
 async fn a_client_that_speaks_for_itself_gets_a_token_that_lives_until_it_is_given_back() {
     let world = World::shared().await;
     for method in ["client_secret_basic", "client_secret_post"] {
-        let client = machine(&world, &format!("machine: {method}"), method).await;
+        let client = machine(&world, &format!("machine-{method}").replace('_', "-"), method).await;
         let answer = client.token(&[GRANT, ("scope", "api")]).await;
         let body = answer.expect(200).json();
         assert_eq!(answer.header("cache-control"), "no-store");

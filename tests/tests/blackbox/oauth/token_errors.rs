@@ -106,8 +106,8 @@ async fn invalid_grant_where_the_code_is_unknown_or_anothers() {
     }
     let code = client.ask(&mut Browser::new(&world), &person, &[]).await["code"].clone();
     error(&other.redeem(&code).await, 400, "invalid_grant");
-    // Somebody else's try is no use of it.
-    client.redeem(&code).await.expect(200);
+    // It is spent by that: who has a code and not what goes with it does not try again.
+    error(&client.redeem(&code).await, 400, "invalid_grant");
 }
 
 #[tokio::test]

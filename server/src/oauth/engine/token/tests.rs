@@ -107,6 +107,14 @@ fn if_the_values_are_not_equal_an_error_response_indicating_invalid_grant_is_ret
 }
 
 #[test]
+fn a_verifier_has_43_to_128_unreserved_characters() {
+    let good = ["a".repeat(43), "-._~".repeat(32)];
+    assert!(good.iter().all(|verifier| is_verifier(verifier)));
+    let bad = ["a".repeat(42), "a".repeat(129), format!("{}+", "a".repeat(43))];
+    assert!(!bad.iter().any(|verifier| is_verifier(verifier)));
+}
+
+#[test]
 fn a_verifier_without_a_challenge_is_an_error() {
     assert_eq!(kind(redeem(&with("", ""), &confidential(), &code(None), NOW)), "invalid_grant");
     let bare = with("code_verifier", "");
