@@ -416,7 +416,8 @@ impl Admin {
             Self::CreateTenant { id, name } => AdminCommand::CreateTenant { id, name },
             Self::ListTenants => AdminCommand::ListTenants,
             Self::CreateClient(arguments) => {
-                AdminCommand::CreateClient { members: arguments.into_members()? }
+                let by_flags = arguments.from_json.is_none();
+                AdminCommand::CreateClient { members: arguments.into_members()?, by_flags }
             }
             Self::ListClients => AdminCommand::ListClients,
             Self::RemoveClient { client_id } => AdminCommand::RemoveClient { client_id },

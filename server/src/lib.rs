@@ -31,4 +31,5 @@ pub mod seal;
 pub mod store;
 #[cfg(feature = "otel")]
 pub mod telemetry;
+pub mod tls;
 pub mod tokens;

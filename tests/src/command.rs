@@ -4,6 +4,7 @@ use std::{
     io::Write,
     path::PathBuf,
     process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use serde_json::Value;
@@ -102,6 +103,17 @@ impl World {
             args.iter().map(|arg| (*arg).to_owned()).chain(["--data".into(), data]).collect();
         let log = self.dir().join(format!("{name}.log"));
         Process::start(&binary(), &args, &self.settings(), self.dir(), &log)
+    }
+
+    /// Registers a client from its metadata, and gives what was printed.
+    pub async fn create_client(&self, metadata: &Value) -> Value {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let file = self.dir().join(format!("client-{number}.json"));
+        std::fs::write(&file, metadata.to_string()).unwrap();
+        self.signalbox(&["admin", "create-client", "--from-json", file.to_str().unwrap()])
+            .await
+            .json()
     }
 
     /// Makes a site from its whole description.

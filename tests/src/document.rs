@@ -50,7 +50,9 @@ pub fn declared(document: &Value, method: &str, path: &str, answer: &Answer) -> 
     };
     // HEAD is GET without the body.
     let Some(operation) = item.get(method.to_lowercase()) else {
-        return if method == "HEAD" || !path.starts_with(BASE) {
+        // The OAuth endpoints do not speak in the envelope.
+        let is_oauth = path.starts_with("/api/v1/oauth2/") && answer.text.is_empty();
+        return if method == "HEAD" || !path.starts_with(BASE) || is_oauth && answer.status == 405 {
             Ok(())
         } else {
             refused(document, answer, 405)

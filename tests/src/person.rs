@@ -174,6 +174,17 @@ impl World {
         person
     }
 
+    /// An admin with an authenticator. One code is used up.
+    pub async fn admin(&self) -> Person {
+        let mut person = Person::new();
+        let args = ["admin", "create-user", "--email", &person.email, "--role", "admin"];
+        let args = [&args[..], &["--password-stdin", "--active"]].concat();
+        drop(self.signalbox_with_input(&args, &person.password).await.json());
+        let session = self.sign_in(&person).await;
+        self.enrol(&mut person, &session).await;
+        person
+    }
+
     /// Sets up an authenticator for somebody who has just signed in.
     pub async fn enrol(&self, person: &mut Person, session: &Session) {
         let rail = self.rail();

@@ -31,7 +31,7 @@ pub const REDIRECT: &str = "https://app.test/callback";
 pub const GOODBYE: &str = "https://app.test/goodbye";
 /// The secret of confidential clients, unless another is registered; with characters that HTTP
 /// Basic has percent-encoded (RFC 6749 section 2.3.1).
-pub const SECRET: &str = "secret: 100% plus + and ü/=&";
+pub const SECRET: &str = "secret: 100% plus + and /=&";
 /// What its requests say, and what must come back unchanged.
 pub const STATE: &str = "the state";
 /// What its requests say for the ID token.

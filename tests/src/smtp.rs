@@ -184,7 +184,7 @@ pub fn header_of<'m>(mail: &'m Value, name: &str) -> &'m str {
 
 /// Writes a certificate for `localhost`, its key, and the certificate of the authority that issued
 /// it.
-fn issue(authority: &Path, cert: &Path, key: &Path) {
+pub fn issue(authority: &Path, cert: &Path, key: &Path) {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();

@@ -141,9 +141,40 @@ pub async fn list_clients(app: &App, skipped: usize, limit: usize) -> AdminResul
     Ok(found)
 }
 
+/// The flags that say what a member says.
+const FLAGS: [(&str, &str); 7] = [
+    ("client_id", "--client-id"),
+    ("client_name", "--name"),
+    ("redirect_uris", "--redirect-uri"),
+    ("post_logout_redirect_uris", "--post-logout-redirect-uri"),
+    ("grant_types", "--grant"),
+    ("scope", "--scope"),
+    ("audiences", "--audience"),
+];
+
+fn by_flag(error: AdminError) -> AdminError {
+    let flag = |member: &'static str| {
+        FLAGS.iter().find(|(said, _)| *said == member).map_or(member, |(_, flag)| *flag)
+    };
+    match error {
+        AdminError::Invalid { argument, what } => {
+            AdminError::Invalid { argument: flag(argument), what }
+        }
+        AdminError::Taken { argument, name } => {
+            AdminError::Taken { argument: flag(argument), name }
+        }
+        other => other,
+    }
+}
+
 /// `create-client`.
-pub(super) async fn create(app: &Arc<App>, members: &Map<String, Value>) -> AdminResult<Value> {
-    let (client, secret) = create_client(app, members, |client| created(client)).await?;
+pub(super) async fn create(
+    app: &Arc<App>,
+    members: &Map<String, Value>,
+    by_flags: bool,
+) -> AdminResult<Value> {
+    let made = create_client(app, members, created).await;
+    let (client, secret) = made.map_err(|e| if by_flags { by_flag(e) } else { e })?;
     Ok(described(&client, secret.as_deref()))
 }
 

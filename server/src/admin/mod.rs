@@ -65,6 +65,8 @@ pub enum AdminCommand {
     CreateClient {
         /// RFC 7591 section 2, and what operators alone may say.
         members: Map<String, Value>,
+        /// Whether flags said so, and are to be named where they are wrong.
+        by_flags: bool,
     },
     /// Every client.
     ListClients,
@@ -103,7 +105,9 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::CreateTenant { id, name } => tenants::create(app, &id, &name).await,
         AdminCommand::ListTenants => tenants::list(app).await,
         AdminCommand::Invite(invitation) => tenants::send_invitation(app, *invitation).await,
-        AdminCommand::CreateClient { members } => clients::create(app, &members).await,
+        AdminCommand::CreateClient { members, by_flags } => {
+            clients::create(app, &members, by_flags).await
+        }
         AdminCommand::ListClients => clients::list(app).await,
         AdminCommand::RemoveClient { client_id } => clients::remove(app, &client_id).await,
         AdminCommand::CreateInitialAccess { name, days } => {

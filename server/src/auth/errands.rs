@@ -56,6 +56,7 @@ async fn keep(
     let row = ErrandRow { id, sealed, queued_at: now, due_at, attempts: 0, expires_at, waits_for };
     app.identity.queue_errand(&row).await?;
     metrics::counter!("signalbox_errands_queued_total").increment(1);
+    app.mailer.wake();
     Ok(())
 }
 

@@ -9,12 +9,12 @@ use std::{
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::{Config, Problem, TelemetrySection};
+use super::{Config, Problem, ServerSection, TelemetrySection, load::readable_by_others};
 use crate::{
     data_dir,
     domain::secret::{OpaqueToken, TokenKind},
     keyring::{GRACE, LEAST_LEAD},
-    mailer, outgoing,
+    mailer, outgoing, tls,
 };
 
 /// Passwords that examples and images use.
@@ -106,6 +106,46 @@ impl Judge {
         }
     }
 
+    fn tls(&mut self, server: &ServerSection) {
+        let (cert, key) = match (&server.tls_cert, &server.tls_key) {
+            (Some(cert), Some(key)) => (cert, key),
+            (None, None) => return,
+            (Some(_), None) => {
+                return self.add(
+                    "server.tls_key",
+                    "is not set, and server.tls_cert is",
+                    "set both",
+                );
+            }
+            (None, Some(_)) => {
+                return self.add(
+                    "server.tls_cert",
+                    "is not set, and server.tls_key is",
+                    "set both",
+                );
+            }
+        };
+        if let Some(url) = &server.public_url
+            && url.scheme() != "https"
+        {
+            self.add(
+                "server.public_url",
+                "is plain http, and server.tls_cert is set",
+                "begin it with https://",
+            );
+        }
+        if readable_by_others(key) {
+            self.add(
+                "server.tls_key",
+                format!("{} can be read by everybody on this machine", key.display()),
+                "chmod 600",
+            );
+        }
+        if let Err(problem) = tls::load(cert, key) {
+            self.add(problem.setting, problem.what, "name PEM files that belong together");
+        }
+    }
+
     fn server(&mut self, config: &Config) {
         let server = &config.server;
         if let Some(url) = &server.public_url {
@@ -131,6 +171,7 @@ impl Judge {
                  or say server.published_on_loopback where a container's port is published there",
             );
         }
+        self.tls(server);
         self.proxies("server.trusted_proxies", &server.trusted_proxies);
         match &server.sealing_key {
             Some(text) => {

@@ -120,7 +120,7 @@ fn judge_readers(file: &Path, values: &Dict, problems: &mut Vec<Problem>) {
 
 /// Whether everybody on this machine may read `file`. The group is not asked about: where a
 /// service manager hands a secret over by an access control list, the mode shows it as the group's.
-fn readable_by_others(file: &Path) -> bool {
+pub(super) fn readable_by_others(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o007 != 0)
 }
 

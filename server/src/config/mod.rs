@@ -69,15 +69,18 @@ pub struct Config {
 }
 
 impl Config {
-    /// Where people and clients reach the server: `server.public_url`, or `http://localhost` with
-    /// the port it listens on.
+    /// Where people and clients reach the server: `server.public_url`, or `localhost` with the port it
+    /// listens on.
     #[must_use]
     pub fn public_url(&self) -> Url {
-        self.server.public_url.clone().unwrap_or_else(|| local_url(self.server.listen.port()))
+        self.server.public_url.clone().unwrap_or_else(|| {
+            let scheme = if self.server.tls_cert.is_some() { "https" } else { "http" };
+            local_url(scheme, self.server.listen.port())
+        })
     }
 }
 
 #[allow(clippy::expect_used, reason = "a port is a number")]
-fn local_url(port: u16) -> Url {
-    format!("http://localhost:{port}").parse().expect("a host and a port make an address")
+fn local_url(scheme: &str, port: u16) -> Url {
+    format!("{scheme}://localhost:{port}").parse().expect("a host and a port make an address")
 }

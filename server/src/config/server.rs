@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,11 @@ pub struct ServerSection {
     /// Says that `listen`, though not a loopback address, is reached from this machine alone, as in
     /// a container whose port is published on 127.0.0.1. Lets `public_url` be `http://localhost`.
     pub published_on_loopback: bool,
+    /// The certificate with which the server speaks TLS itself, and those that vouch for it: a PEM file,
+    /// read anew when it changes. Unset: plain http, for this machine or a proxy before it.
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of `tls_cert`: a PEM file that not everybody on the machine may read.
+    pub tls_key: Option<PathBuf>,
     /// Networks of the proxies whose `X-Forwarded-For` is believed, such as `10.1.2.0/24`.
     pub trusted_proxies: Vec<IpNet>,
     /// The key that seals TOTP secrets and signing keys: 32 bytes, base64url. Unset: a key made at
@@ -30,6 +35,8 @@ impl Default for ServerSection {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
             published_on_loopback: false,
+            tls_cert: None,
+            tls_key: None,
             trusted_proxies: Vec::new(),
             sealing_key: None,
         }

@@ -6,11 +6,13 @@ use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 /// Request line and headers together, bytes (rule 34).
@@ -20,10 +22,14 @@ const HEADER_FIELDS: usize = 64;
 /// How long the header of a request may take (rule 34).
 const HEADER_TIME: Duration = Duration::from_secs(10);
 
-/// Serves `router` on `listener` until `shutdown` is ready; then answers what has been asked
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// Serves `router` on `listener`, by TLS where `tls` is given, until `shutdown` is ready; then answers what has been asked
 /// already, for at most `grace`. Handlers find the caller's address as `ConnectInfo<SocketAddr>`.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     router: Router,
     shutdown: impl Future<Output = ()>,
     grace: Duration,
@@ -36,7 +42,13 @@ pub async fn serve(
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(converse(stream, peer, router.clone(), ended.clone()));
+                    connections.spawn(welcome(
+                        stream,
+                        tls.clone(),
+                        peer,
+                        router.clone(),
+                        ended.clone(),
+                    ));
                 }
                 // Out of descriptors, mostly: some will be free soon.
                 Err(error) => {
@@ -55,14 +67,29 @@ pub async fn serve(
     }
 }
 
-async fn converse(
+async fn welcome(
     stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    peer: SocketAddr,
+    router: Router,
+    ended: watch::Receiver<bool>,
+) {
+    // Small answers leave at once. A socket that refuses the option still works.
+    drop(stream.set_nodelay(true));
+    let Some(tls) = tls else { return converse(stream, peer, router, ended).await };
+    match timeout(HANDSHAKE_TIME, tls.accept(stream)).await {
+        Ok(Ok(stream)) => converse(stream, peer, router, ended).await,
+        Ok(Err(error)) => tracing::debug!(%error, "no TLS connection came about"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     router: Router,
     mut ended: watch::Receiver<bool>,
 ) {
-    // Small answers leave at once. A socket that refuses the option still works.
-    drop(stream.set_nodelay(true));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().oneshot(request.map(Body::new));
@@ -110,6 +137,7 @@ mod tests {
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(serve(
             listener,
+            None,
             router,
             async move { drop(stopped.await) },
             Duration::from_secs(20),

@@ -85,3 +85,94 @@ async fn fetch(app: &App, client: &Client, uri: &str) -> Option<ForeignKeys> {
     }
     keys
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use jwks::{Algorithm, signing_key::SigningKey};
+    use serde_json::json;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::oauth::ground::Ground;
+
+    /// A client's own server, which gives its keys away.
+    struct Home {
+        uri: String,
+        document: Arc<Mutex<String>>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Home {
+        async fn new() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let uri = format!("http://{}/jwks", listener.local_addr().unwrap());
+            let document = Arc::new(Mutex::new(String::new()));
+            let asked = Arc::new(AtomicUsize::new(0));
+            let (answer, count) = (document.clone(), asked.clone());
+            tokio::spawn(async move {
+                while let Ok((mut link, _)) = listener.accept().await {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    let body = answer.lock().unwrap().clone();
+                    let mut request = [0; 2048];
+                    drop(link.read(&mut request).await);
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                        body.len()
+                    );
+                    drop(link.write_all(format!("{head}{body}").as_bytes()).await);
+                }
+            });
+            Self { uri, document, asked }
+        }
+
+        fn has(&self, key: &SigningKey) {
+            let document = json!({ "keys": [key.public_jwk()] });
+            *self.document.lock().unwrap() = document.to_string();
+        }
+
+        fn asked(&self) -> usize {
+            self.asked.load(Ordering::SeqCst)
+        }
+    }
+
+    fn verifies(keys: Option<&ForeignKeys>, key: &SigningKey) -> bool {
+        let token = key.sign("JWT", &json!({})).unwrap();
+        keys.is_some_and(|keys| keys.verify::<Value>(&["JWT"], None, &token).is_ok())
+    }
+
+    #[tokio::test]
+    async fn an_unknown_key_costs_at_most_one_fetch_per_thirty_seconds() {
+        let home = Home::new().await;
+        let ground = Ground::allowing_loopback().await;
+        let uri = home.uri.clone();
+        let client = ground.client("app", |client| client.metadata.jwks_uri = Some(uri)).await;
+        let keys = [(); 3].map(|()| SigningKey::generate(Algorithm::ES256).unwrap());
+        let at = |secs: i64| Time::from_secs(1_000_000 + secs);
+        let found = async |anew, secs| find(&ground.app, &client, anew, at(secs)).await;
+
+        home.has(&keys[0]);
+        let all = futures_util::future::join_all((0..8).map(|_| found(false, 0))).await;
+        assert!(all.iter().all(|one| verifies(one.as_deref(), &keys[0])));
+        assert_eq!(home.asked(), 1);
+
+        home.has(&keys[1]);
+        assert!(!verifies(found(true, 29).await.as_deref(), &keys[1]));
+        assert_eq!(home.asked(), 1);
+        assert!(verifies(found(true, 30).await.as_deref(), &keys[1]));
+        assert_eq!(home.asked(), 2);
+
+        // What a client takes away is dead when the keys are asked for anew.
+        home.has(&keys[2]);
+        assert!(verifies(found(false, 629).await.as_deref(), &keys[1]));
+        assert!(verifies(found(false, 630).await.as_deref(), &keys[2]));
+        assert_eq!(home.asked(), 3);
+        *home.document.lock().unwrap() = "nonsense".to_owned();
+        assert!(verifies(found(true, 660).await.as_deref(), &keys[2]));
+        assert!(found(false, 1300).await.is_none());
+    }
+}

@@ -6,7 +6,9 @@ use std::{sync::Arc, time::Duration};
 use jwks::Time;
 use serde_json::json;
 
-use super::{OAuthError, OAuthResult, audience, clients, grants::device_code, params::Params};
+use super::{
+    OAuthError, OAuthResult, audience, clients, grants::device_code, params::Params, scope,
+};
 use crate::{
     app::App,
     auth::{browser::BrowserSession, origin::Origin, throttle},
@@ -73,7 +75,12 @@ pub async fn begin(
     if !client.may_use(device_code::TYPE) {
         return Err(OAuthError::UnauthorizedClient("it is not registered for this grant".into()));
     }
-    let scope = allowed_scope(client, params.get("scope"))?;
+    let asked = params.get("scope").unwrap_or_default();
+    let scope = scope::allowed(client, asked);
+    if scope.is_empty() && !asked.is_empty() {
+        let text = "none of these scopes is one that this client may ask for";
+        return Err(OAuthError::InvalidScope(text.into()));
+    }
     let resource = allowed_resources(app, client, params)?;
     throttle::count_device(app, origin, now).await?;
     let device_code = OpaqueToken::new(TokenKind::DeviceCode, &[], random());
@@ -165,19 +172,6 @@ pub async fn decide(
         app.identity.append_event(&event).await?;
     }
     Ok(app.sessions.decide_device(&grant.user_code, &decision, now).await?)
-}
-
-/// PURE: the scope that is granted, where `asked` was asked for: all that is registered, where
-/// nothing was.
-fn allowed_scope(client: &Client, asked: Option<&str>) -> OAuthResult<String> {
-    let registered = client.metadata.scope.as_deref().unwrap_or_default();
-    let Some(asked) = asked else { return Ok(registered.to_owned()) };
-    let is_registered = |scope: &&str| registered.split(' ').any(|one| one == *scope);
-    if let Some(scope) = asked.split(' ').find(|scope| !is_registered(scope)) {
-        let scope: String = scope.chars().filter(char::is_ascii_alphanumeric).collect();
-        return Err(OAuthError::InvalidScope(format!("{scope} is not registered").into()));
-    }
-    Ok(asked.to_owned())
 }
 
 /// Where access tokens are to be good (RFC 8707).

@@ -4,7 +4,7 @@
 use jwks::{Algorithm, policy::Level};
 use serde_json::{Value, json};
 
-use super::{grant_types, scope};
+use super::{claims, grants, scope};
 use crate::{
     config::{Config, RegistrationMode},
     domain::{authorization::ResponseMode, client::ClientAuthMethod},
@@ -12,30 +12,6 @@ use crate::{
 
 /// Claims of tokens and userinfo that are no standard claims of a person.
 const OF_TOKENS: [&str; 8] = ["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr"];
-/// Those of a person (OpenID Connect Core section 5.1), and ours.
-const OF_PERSONS: [&str; 21] = [
-    "name",
-    "family_name",
-    "given_name",
-    "middle_name",
-    "nickname",
-    "preferred_username",
-    "profile",
-    "picture",
-    "website",
-    "gender",
-    "birthdate",
-    "zoneinfo",
-    "locale",
-    "updated_at",
-    "tenant_id",
-    "roles",
-    "email",
-    "email_verified",
-    "address",
-    "phone_number",
-    "phone_number_verified",
-];
 /// Levels that can be reached.
 const LEVELS: [Level; 2] = [Level::OneFactor, Level::TwoFactor];
 
@@ -51,7 +27,7 @@ pub fn document(issuer: &str, config: &Config) -> Value {
         .filter(|method| *method != ClientAuthMethod::None)
         .collect();
     let algorithms = Algorithm::ALL.map(Algorithm::as_str);
-    let claims: Vec<&str> = OF_TOKENS.into_iter().chain(OF_PERSONS).collect();
+    let claims: Vec<&str> = OF_TOKENS.into_iter().chain(claims::all()).collect();
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
@@ -68,7 +44,7 @@ pub fn document(issuer: &str, config: &Config) -> Value {
         "service_documentation": at("/docs"),
         "response_types_supported": ["code"],
         "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
-        "grant_types_supported": grant_types::ALL,
+        "grant_types_supported": grants::names().collect::<Vec<_>>(),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "scopes_supported": scope::STANDARD,

@@ -7,7 +7,8 @@ use jwks::{Algorithm, foreign::ForeignKeys};
 use serde_json::{Map, Value};
 
 use super::{
-    OAuthError, grant_types,
+    OAuthError,
+    grants::{self, authorization_code, client_credentials, refresh_token},
     registered_uri::{judge_audience, judge_redirect, judge_web},
     scope,
 };
@@ -161,20 +162,23 @@ fn take_grants(members: &Members<'_>, metadata: &mut Metadata) -> Judged<()> {
     const RESPONSES: &str = "response_types";
     let grants = match members.list(GRANTS)? {
         Some(grants) if !grants.is_empty() => grants,
-        _ => vec![grant_types::AUTHORIZATION_CODE.to_owned()],
+        _ => vec![authorization_code::TYPE.to_owned()],
     };
     let has = |grant: &str| grants.iter().any(|named| named == grant);
-    if grants.iter().any(|grant| !grant_types::ALL.contains(&grant.as_str())) {
-        return wrong(GRANTS, format!("must be of {}", grant_types::ALL.join(", ")));
+    if !grants.iter().all(|grant| grants::names().any(|known| known == grant)) {
+        let names = grants::names().collect::<Vec<_>>().join(", ");
+        return wrong(GRANTS, format!("must be of {names}"));
     }
-    if has(grant_types::CLIENT_CREDENTIALS)
+    if has(client_credentials::TYPE)
         && metadata.token_endpoint_auth_method == ClientAuthMethod::None
     {
         return wrong(GRANTS, "client_credentials is for clients that authenticate");
     }
-    let has_code = has(grant_types::AUTHORIZATION_CODE);
-    if has(grant_types::REFRESH_TOKEN) && !has_code && !has(grant_types::DEVICE_CODE) {
-        return wrong(GRANTS, "refresh_token goes with authorization_code or the device code");
+    let has_code = has(authorization_code::TYPE);
+    // A client that speaks for itself asks anew.
+    let gives_none = [refresh_token::TYPE, client_credentials::TYPE];
+    if has(refresh_token::TYPE) && grants.iter().all(|grant| gives_none.contains(&grant.as_str())) {
+        return wrong(GRANTS, "refresh_token goes with a grant that gives refresh tokens");
     }
     metadata.response_types = match (members.list(RESPONSES)?, has_code) {
         (None, true) => vec!["code".to_owned()],
@@ -207,7 +211,7 @@ fn take_redirects(members: &Members<'_>, metadata: &mut Metadata) -> Judged<()> 
     };
     metadata.redirect_uris = read("redirect_uris")?;
     metadata.post_logout_redirect_uris = read("post_logout_redirect_uris")?;
-    let needed = metadata.grant_types.iter().any(|g| g == grant_types::AUTHORIZATION_CODE);
+    let needed = metadata.grant_types.iter().any(|g| g == authorization_code::TYPE);
     if needed && metadata.redirect_uris.is_empty() {
         return wrong("redirect_uris", "must hold at least one, for the grant authorization_code");
     }

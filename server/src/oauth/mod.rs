@@ -14,7 +14,6 @@ pub mod end_session;
 pub mod engine;
 pub mod error;
 pub mod grant_end;
-pub mod grant_types;
 pub mod grants;
 pub mod id_token_hint;
 pub mod introspection;
@@ -30,5 +29,8 @@ pub mod revocation;
 pub mod scope;
 pub mod session_state;
 pub mod userinfo;
+
+#[cfg(test)]
+mod ground;
 
 pub use error::{OAuthError, OAuthResult};

@@ -10,6 +10,6 @@ pub async fn demo_alone(listen: SocketAddr) -> Outcome {
     let ending = Ending::listen().map_err(Failure::failed)?;
     let listener = bind("demo", "--listen", listen).await?;
     say(format!("demo    {}", local_address(listener.local_addr().map_err(Failure::failed)?)))?;
-    listener::serve(listener, demo::router(), ending.asked(), GRACE).await;
+    listener::serve(listener, None, demo::router(), ending.asked(), GRACE).await;
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::{
 
 use server::{
     admin, app::App, config::Config, control, courier, data_dir::DataDir, figures, http::listener,
-    router::router,
+    router::router, tls,
 };
 use tokio::{task::JoinHandle, time::sleep};
 
@@ -54,9 +54,16 @@ impl Server {
                 async move { admin::execute(&app, command).await.into() }
             }));
         }
+        let tls = match (&app.config.server.tls_cert, &app.config.server.tls_key) {
+            (Some(cert), Some(key)) => Some(tls::acceptor(cert, key).map_err(|problem| {
+                Failure::failed(format!("{}: {}", problem.setting, problem.what))
+            })?),
+            _ => None,
+        };
         tokio::spawn(figures::keep_up());
         let serving = tokio::spawn(listener::serve(
             listener,
+            tls,
             router(app.clone()),
             ending.clone().asked(),
             GRACE,

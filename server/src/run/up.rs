@@ -40,7 +40,8 @@ pub async fn up(mut config: Config, data: &Path) -> Outcome {
     }
     let demo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Failure::failed)?;
     let upstream = format!("http://{}", demo.local_addr().map_err(Failure::failed)?);
-    let demo = tokio::spawn(listener::serve(demo, demo::router(), ending.clone().asked(), GRACE));
+    let demo =
+        tokio::spawn(listener::serve(demo, None, demo::router(), ending.clone().asked(), GRACE));
 
     let app = &server.app;
     let site = admin::put_demo_site(app, &upstream).await.map_err(Failure::failed)?;
@@ -54,6 +55,8 @@ pub async fn up(mut config: Config, data: &Path) -> Outcome {
     };
     let server_url = match &section.server_url {
         Some(url) => url.clone(),
+        // Its certificate is for the name that everybody calls it by.
+        None if app.config.server.tls_cert.is_some() => app.config.public_url(),
         None => inside_address(app.config.server.listen)?,
     };
     let edge = start_edge(&app.config, &data, server_url, credential)?;

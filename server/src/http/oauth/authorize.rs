@@ -1,7 +1,7 @@
 //! /authorize (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2) and /par (RFC 9126).
 
 use axum::response::{IntoResponse, Redirect, Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use url::form_urlencoded;
 
@@ -45,8 +45,8 @@ async fn show(call: Call) -> Response {
     respond(&call, &params).await
 }
 
-/// POST /authorize: sent on as a GET, since browsers send no cookie of ours with a form of another
-/// site.
+/// POST /authorize. From another site it is sent on as a GET: browsers send no cookie of ours with
+/// such a form.
 async fn submit(call: Call) -> Response {
     let params = match call.form() {
         Ok(params) => params,
@@ -54,10 +54,15 @@ async fn submit(call: Call) -> Response {
     };
     let query =
         form_urlencoded::Serializer::new(String::new()).extend_pairs(params.iter()).finish();
-    if query.len() > QUERY_LIMIT {
+    if query.len() > QUERY_LIMIT || !is_from_elsewhere(&call) {
         return respond(&call, &params).await;
     }
     Redirect::to(&format!("{PATH}?{query}")).into_response()
+}
+
+fn is_from_elsewhere(call: &Call) -> bool {
+    let site = call.headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    !matches!(site, None | Some(b"same-origin" | b"none"))
 }
 
 async fn respond(call: &Call, params: &Params) -> Response {

@@ -5,19 +5,18 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{StatusCode, header};
 use url::form_urlencoded;
 
-use super::{answer, call::Call};
+use super::call::Call;
 use crate::{
-    auth::browser::{self, Browser},
     http::{
         cookies,
         pages::{
             answer as page,
             views::{ClientCard, Form, Look, Person, SignOut, SignedOut},
+            visit::{Paged, Visit, end},
         },
         route::{Credential, Route, get, post},
     },
     oauth::{
-        OAuthError, OAuthResult,
         end_session::{self, Ends, Judged, PARAMETERS},
         params::Params,
     },
@@ -42,77 +41,79 @@ pub fn routes() -> Vec<Route> {
 
 /// GET /end_session
 async fn show(call: Call) -> Response {
-    let params = Params::parse(&call.query);
-    respond(&call, &params, end(&call, &params, false).await)
+    end(Visit::shown(call).await, shown).await
+}
+
+async fn shown(visit: Visit) -> Paged {
+    sign_out(visit, false).await
 }
 
 /// POST /end_session: the answer to the question; or the request of a client, which may come this
 /// way too. That is sent on as a GET: browsers send no cookie of ours with a form of another site.
 async fn submit(call: Call) -> Response {
-    let params = match call.params() {
-        Ok(params) => params,
-        Err(reason) => return respond(&call, &Params::default(), Err(reason)),
-    };
-    let result = match params.get("decision") {
-        None => Ok(Redirect::to(&format!("{PATH}?{}", query(&params))).into_response()),
-        Some(_) if !page::is_same_origin(&call.app, &call.headers) => {
-            Err(OAuthError::request("the form was sent from elsewhere"))
-        }
-        Some("logout") => end(&call, &params, true).await,
-        Some(_) => Ok(page::message(&look(&call, &params), StatusCode::OK, "sign-out-stayed")),
-    };
-    respond(&call, &params, result)
+    let params = call.form().unwrap_or_default();
+    if params.get("decision").is_none() {
+        return Redirect::to(&format!("{PATH}?{}", query(&params))).into_response();
+    }
+    end(Visit::submitted(call).await, submitted).await
 }
 
-fn respond(call: &Call, params: &Params, result: OAuthResult<Response>) -> Response {
-    result.unwrap_or_else(|reason| {
-        answer::error_page(&look(call, params), &call.origin.request_id, &reason)
-    })
+async fn submitted(mut visit: Visit) -> Paged {
+    if visit.params.get("decision") == Some("logout") {
+        return sign_out(visit, true).await;
+    }
+    speak(&mut visit);
+    let page = page::message(&visit.look, StatusCode::OK, "sign-out-stayed");
+    Ok(visit.finish(page))
 }
 
-fn look(call: &Call, params: &Params) -> Look {
-    let locales = params.get("ui_locales").unwrap_or_default().split_whitespace();
-    Look::of(&call.headers, &locales.map(ToOwned::to_owned).collect::<Vec<_>>())
+/// In the language that the request asks for.
+fn speak(visit: &mut Visit) {
+    let locales = visit.params.get("ui_locales").unwrap_or_default().split_whitespace();
+    let locales: Vec<String> = locales.map(ToOwned::to_owned).collect();
+    visit.look = Look::of(&visit.call.headers, &locales);
 }
 
 /// Asks where that is needed and was not done yet; else signs out, and goes on.
-async fn end(call: &Call, params: &Params, is_confirmed: bool) -> OAuthResult<Response> {
-    let app = &call.app;
-    let look = look(call, params);
-    let browser = browser::read(app, cookies::read(app, &call.headers, cookies::SESSION)).await?;
-    let judged = end_session::judge(app, params, &browser).await?;
+async fn sign_out(mut visit: Visit, is_confirmed: bool) -> Paged {
+    speak(&mut visit);
+    let app = visit.call.app.clone();
+    let judged = end_session::judge(&app, &visit.params, &visit.browser).await?;
     if judged.ends == Ends::OnceConfirmed && !is_confirmed {
-        return Ok(question(&look, params, &browser, &judged));
+        return Ok(question(&visit, &judged));
     }
-    let (left, frames) = end_session::sign_out(app, &call.origin, browser, judged.ends).await?;
+    let browser = std::mem::take(&mut visit.browser);
+    let ended = end_session::sign_out(&app, &visit.call.origin, browser, judged.ends).await?;
+    let (left, frames) = ended;
     let mut response = match &judged.onward {
         Some(onward) if frames.is_empty() => Redirect::to(onward).into_response(),
         onward => {
             let client = judged.client.as_deref().map_or("", |client| client.name());
             let continue_to = onward.as_deref().map(|onward| (onward, client));
-            page::page(StatusCode::OK, &SignedOut { look: &look, frames, continue_to })
+            page::page(StatusCode::OK, &SignedOut { look: &visit.look, frames, continue_to })
         }
     };
     let (now, headers) = (app.clock.now(), response.headers_mut());
-    for cookie in [cookies::set_session(app, &left, now), cookies::set_state(app, &left, now)] {
+    for cookie in [cookies::set_session(&app, &left, now), cookies::set_state(&app, &left, now)] {
         headers.extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     }
-    Ok(response)
+    Ok(visit.finish(response))
 }
 
-fn question(look: &Look, params: &Params, browser: &Browser, judged: &Judged) -> Response {
-    let hidden = PARAMETERS.iter().filter_map(|name| Some((*name, params.get(name)?)));
+fn question(visit: &Visit, judged: &Judged) -> Response {
+    let hidden = PARAMETERS.iter().filter_map(|name| Some((*name, visit.params.get(name)?)));
+    let (csrf, hidden) = (visit.csrf(), hidden.collect::<Vec<_>>());
     let view = SignOut {
-        look,
-        form: Form { action: PATH, hidden: hidden.collect(), leads_to: judged.onward.as_deref() },
+        look: &visit.look,
+        form: Form { leads_to: judged.onward.as_deref(), ..visit.form(PATH, &csrf, &hidden) },
         client: judged.client.as_deref().map(|client| ClientCard::of(client, None)),
-        who: browser.current().map(|held| Person {
+        who: visit.browser.current().map(|held| Person {
             name: &held.user.name,
             address: &held.user.email,
             not_you: None,
         }),
     };
-    page::page(StatusCode::OK, &view)
+    visit.finish(page::page(StatusCode::OK, &view))
 }
 
 /// Our parameters of a request, as a query.

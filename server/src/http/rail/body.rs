@@ -76,7 +76,7 @@ impl Body {
     /// A string that must be there.
     pub fn string(&mut self, name: &str) -> String {
         self.optional_string(name).unwrap_or_else(|| {
-            if !self.is_broken() && !self.problems.iter().any(|(field, _)| field == name) {
+            if !self.is_broken() {
                 self.problem(name, "is missing");
             }
             String::new()
@@ -130,9 +130,11 @@ impl Body {
         texts
     }
 
-    /// Notes a problem of a field.
+    /// Notes a problem of a field, unless it has one already.
     pub fn problem(&mut self, name: &str, message: &str) {
-        self.problems.push((name.to_owned(), message.to_owned()));
+        if !self.problems.iter().any(|(field, _)| field == name) {
+            self.problems.push((name.to_owned(), message.to_owned()));
+        }
     }
 
     /// Ends the reading: what was not asked for is unknown.

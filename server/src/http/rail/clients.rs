@@ -29,7 +29,7 @@ use crate::{
         Credential::Admin, Field, Shape, Surface, always, delete, get, instant, list, object,
         one_of, post, shape, text,
     },
-    oauth::grant_types,
+    oauth::grants,
 };
 
 /// The surface.
@@ -109,7 +109,8 @@ fn allowed_scopes() -> Field {
 }
 
 fn grants() -> Field {
-    let item = one_of("", &grant_types::ALL, "").like(grant_types::AUTHORIZATION_CODE);
+    let names: Vec<&str> = grants::names().collect();
+    let item = one_of("", &names, "");
     list("grantTypes", item, "The grants it may use.")
 }
 
@@ -183,8 +184,6 @@ async fn try_create(call: &Call) -> Result<Response, RailError> {
     let method = match kind.as_str() {
         "CONFIDENTIAL" => "client_secret_basic",
         "PUBLIC" => "none",
-        // What is missing is told already.
-        "" => "",
         _ => {
             body.problem("type", "must be CONFIDENTIAL or PUBLIC");
             ""

@@ -21,7 +21,7 @@ use crate::{
     oauth::{
         OAuthError, OAuthResult, clients,
         params::Params,
-        scope::{OFFLINE_ACCESS, OPENID, STANDARD},
+        scope::{self, OPENID},
     },
 };
 
@@ -114,7 +114,7 @@ impl Bound<'_> {
             Output::Negotiate { scope, .. } => scope,
             _ => return Err(out_of_order()),
         };
-        let scope = allowed(&self.client, self.params.get("scope").unwrap_or_default());
+        let scope = scope::allowed(&self.client, self.params.get("scope").unwrap_or_default());
         if scope.is_empty() && asked.is_some_and(|asked| asked.iter().next().is_some()) {
             let text = "none of these scopes is one that this client may ask for";
             return Err(OAuthError::InvalidScope(text.into()));
@@ -257,29 +257,6 @@ fn challenge(params: &Params, client: &Client) -> OAuthResult<Option<String>> {
     }
 }
 
-/// Of the scopes that are asked for those that this client may have: those it registered, or, where
-/// it registered none, the standard ones. Others are left out, as though they were unknown (OpenID
-/// Connect Core section 3.1.2.1). `offline_access` is left out besides where it could lead to
-/// nothing: without `openid`, or where the client may not refresh (section 11). Nobody gets it
-/// unasked: whoever is not a first party has it only by consent.
-fn allowed(client: &Client, asked: &str) -> String {
-    let registered = client.metadata.scope.as_deref();
-    let may = |scope: &str| match registered {
-        Some(registered) => registered.split(' ').any(|own| own == scope),
-        None => STANDARD.contains(&scope),
-    };
-    let is_openid = asked.split(' ').any(|scope| scope == OPENID);
-    let leads_somewhere =
-        |scope: &str| scope != OFFLINE_ACCESS || (is_openid && client.may_use("refresh_token"));
-    let mut scopes: Vec<&str> = Vec::new();
-    for scope in asked.split(' ').filter(|scope| !scope.is_empty()) {
-        if may(scope) && leads_somewhere(scope) && !scopes.contains(&scope) {
-            scopes.push(scope);
-        }
-    }
-    scopes.join(" ")
-}
-
 fn asks(params: &Params, scope: &str) -> bool {
     params.get("scope").is_some_and(|scopes| scopes.split(' ').any(|asked| asked == scope))
 }
@@ -410,19 +387,19 @@ mod tests {
     #[test]
     fn scopes_are_those_that_the_client_may_ask_for_in_the_order_asked() {
         let open = client(Metadata::default());
-        assert_eq!(allowed(&open, "email openid  other email"), "email openid");
+        assert_eq!(scope::allowed(&open, "email openid  other email"), "email openid");
         let bounded =
             client(Metadata { scope: Some("openid orders".into()), ..Metadata::default() });
-        assert_eq!(allowed(&bounded, "orders email openid"), "orders openid");
+        assert_eq!(scope::allowed(&bounded, "orders email openid"), "orders openid");
     }
 
     #[test]
     fn offline_access_is_for_clients_that_may_refresh_and_speak_openid() {
         let grant_types = vec!["authorization_code".to_owned(), "refresh_token".to_owned()];
         let refreshing = client(Metadata { grant_types, ..Metadata::default() });
-        assert_eq!(allowed(&refreshing, "openid offline_access"), "openid offline_access");
-        assert_eq!(allowed(&refreshing, "email offline_access"), "email");
+        assert_eq!(scope::allowed(&refreshing, "openid offline_access"), "openid offline_access");
+        assert_eq!(scope::allowed(&refreshing, "email offline_access"), "email");
         let other = client(Metadata::default());
-        assert_eq!(allowed(&other, "openid offline_access"), "openid");
+        assert_eq!(scope::allowed(&other, "openid offline_access"), "openid");
     }
 }

@@ -1,1 +1,573 @@
+use std::time::Duration;
 
+use futures_util::future::join_all;
+use jwks::cutoff::{CutOff, CutOffKind};
+use serde_json::json;
+
+use crate::{
+    auth::{errands, sessions::session_end},
+    domain::{
+        audit::Action,
+        client::{Client, ClientAuthMethod},
+        errand::Errand,
+        secret::{OpaqueToken, TokenKind},
+        session::Session,
+    },
+    oauth::{
+        OAuthError, OAuthResult,
+        grants::Issued,
+        ground::{Ground, claims, id, redemption, signed},
+        revocation,
+        userinfo::{Told, userinfo},
+    },
+    store::identity::NewPassword,
+};
+
+const ALL: &str = "openid profile email api";
+
+fn is_refused(answer: OAuthResult<Issued>) -> bool {
+    matches!(answer, Err(OAuthError::InvalidGrant(_)))
+}
+
+/// Ends a session as signing out does.
+async fn sign_out(ground: &Ground, session: &Session) {
+    let app = &ground.app;
+    let now = app.clock.now();
+    let event = ground.origin.event(Action::Logout, None, now, json!({}));
+    app.identity.cut_off(&[session_end(app, session.sid, now)], &event).await.unwrap();
+    app.sessions.close_session(session.user_id, session.sid).await.unwrap();
+}
+
+async fn revoke(ground: &Ground, client: &Client, token: &str) -> OAuthResult<()> {
+    let params = signed(client, &[("token", token)]);
+    revocation::revoke(&ground.app, &ground.origin, None, &params, "/revoke").await
+}
+
+#[tokio::test]
+async fn a_code_gives_tokens_that_say_what_was_granted() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let user = ground.person().await;
+    let session = ground.session(&user).await;
+    let (token, code) = ground.code(&client, &session, ALL, |_| {}).await;
+    let issued = ground.redeem(&client, &token).await.unwrap();
+    assert_eq!((issued.scope.as_str(), issued.expires_in), (ALL, 3600));
+
+    let access = claims(&issued.access_token);
+    assert_eq!(access["aud"], json!(ground.app.issuer));
+    assert_eq!(access["client_id"], "app");
+    assert_eq!(access["scope"], ALL);
+    assert_eq!(id(&access["sub"]), user.id);
+    assert_eq!(id(&access["sid"]), session.sid);
+    assert_eq!(id(&access["grant_id"]), code.granted.grant_id);
+    assert_eq!((&access["email"], &access["name"]), (&json!("ada@example.com"), &json!("Ada")));
+
+    let told = claims(issued.id_token.as_deref().unwrap());
+    assert_eq!(told["aud"], "app");
+    assert_eq!(told["nonce"], "n-0S6_WzA2Mj");
+    assert_eq!(id(&told["sid"]), session.sid);
+    // No claims of the profile where an access token is issued (OpenID Connect Core section 5.4).
+    assert!(told.get("name").is_none() && told.get("email").is_none());
+}
+
+#[tokio::test]
+async fn a_client_is_told_by_a_token_what_it_has_scopes_for() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    let (token, _) = ground.code(&client, &session, "api", |_| {}).await;
+    let issued = ground.redeem(&client, &token).await.unwrap();
+    let access = claims(&issued.access_token);
+    assert!(access.get("email").is_none() && access.get("name").is_none());
+    assert!(issued.id_token.is_none());
+}
+
+#[tokio::test]
+async fn of_many_redemptions_of_a_code_one_succeeds_and_the_others_end_its_tokens() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    let (token, _) = ground.code(&client, &session, ALL, |_| {}).await;
+    let answers = join_all((0..16).map(|_| ground.redeem(&client, &token))).await;
+    let won: Vec<Issued> = answers.into_iter().filter_map(Result::ok).collect();
+    assert!(won.len() <= 1);
+    for issued in won {
+        assert!(!ground.is_active(&client, &issued.access_token).await);
+        let refresh = issued.refresh_token.unwrap();
+        assert!(is_refused(ground.refresh(&client, &refresh).await));
+    }
+    // The person stays signed in.
+    let now = ground.app.clock.now();
+    let found = ground.app.sessions.find_session(session.user_id, session.sid, now).await;
+    assert!(found.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_code_presented_twice_ends_its_tokens_and_is_logged_once() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    for scope in [ALL, "openid offline_access"] {
+        let (token, code) = ground.code(&client, &session, scope, |_| {}).await;
+        let issued = ground.redeem(&client, &token).await.unwrap();
+        assert!(ground.is_active(&client, &issued.access_token).await);
+        for _ in 0..3 {
+            assert!(is_refused(ground.redeem(&client, &token).await));
+        }
+        assert!(!ground.is_active(&client, &issued.access_token).await, "{scope}");
+        let refresh = issued.refresh_token.unwrap();
+        assert!(!ground.is_active(&client, &refresh).await);
+        assert!(is_refused(ground.refresh(&client, &refresh).await));
+        let told = userinfo(&ground.app, &issued.access_token).await;
+        assert!(matches!(told, Err(OAuthError::InvalidToken(Some(_)))));
+        let log = ground.app.identity.list_audit(0, 100).await.unwrap();
+        let reused = log.iter().filter(|row| {
+            row.event.action == Action::CodeReused
+                && row.event.details["grant_id"] == json!(code.granted.grant_id)
+        });
+        assert_eq!(reused.count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_spent_by_the_first_who_shows_it_whatever_else_they_show() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let other = ground.client("other", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    let (token, _) = ground.code(&client, &session, ALL, |_| {}).await;
+    assert!(is_refused(ground.redeem(&other, &token).await));
+    assert!(is_refused(ground.redeem(&client, &token).await));
+    let (token, _) = ground.code(&client, &session, ALL, |_| {}).await;
+    let mut wrong = redemption(token.as_str());
+    wrong[3].1 = "a-verifier-of-somebody-else-who-saw-the-code-pass";
+    assert!(is_refused(ground.ask(&client, &wrong).await));
+    assert!(is_refused(ground.redeem(&client, &token).await));
+}
+
+#[tokio::test]
+async fn no_tokens_come_of_a_session_or_a_person_that_was_ended_meanwhile() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let user = ground.person().await;
+    for scope in [ALL, "openid offline_access"] {
+        let session = ground.session(&user).await;
+        let (token, _) = ground.code(&client, &session, scope, |_| {}).await;
+        sign_out(&ground, &session).await;
+        assert!(is_refused(ground.redeem(&client, &token).await));
+    }
+    let session = ground.session(&user).await;
+    let (token, _) = ground.code(&client, &session, ALL, |_| {}).await;
+    let now = ground.app.clock.now();
+    let end = CutOff { kind: CutOffKind::User, id: user.id.to_string(), at: now, until: now };
+    let event = ground.origin.event(Action::SessionRevoked, None, now, json!({}));
+    ground.app.identity.cut_off(&[end], &event).await.unwrap();
+    assert!(is_refused(ground.redeem(&client, &token).await));
+}
+
+#[tokio::test]
+async fn without_offline_access_a_refresh_token_dies_with_the_browsers_session() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let user = ground.person().await;
+    let session = ground.session(&user).await;
+    let (token, _) = ground.code(&client, &session, ALL, |_| {}).await;
+    let issued = ground.redeem(&client, &token).await.unwrap();
+    let refresh = issued.refresh_token.unwrap();
+    let next = ground.refresh(&client, &refresh).await.unwrap();
+    sign_out(&ground, &session).await;
+    assert!(is_refused(ground.refresh(&client, &next.refresh_token.unwrap()).await));
+    for access in [issued.access_token, next.access_token] {
+        assert!(!ground.is_active(&client, &access).await);
+    }
+}
+
+#[tokio::test]
+async fn with_offline_access_a_grant_has_a_session_of_its_own_that_outlives_the_browsers() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let user = ground.person().await;
+    let session = ground.session(&user).await;
+    let (token, code) = ground.code(&client, &session, "openid offline_access", |_| {}).await;
+    let issued = ground.redeem(&client, &token).await.unwrap();
+    sign_out(&ground, &session).await;
+    let next = ground.refresh(&client, &issued.refresh_token.unwrap()).await.unwrap();
+    assert!(ground.is_active(&client, &next.access_token).await);
+    // It is listed, as the client's, and named by ID tokens as before.
+    let now = ground.app.clock.now();
+    let listed = ground.app.sessions.list_sessions(user.id, now).await.unwrap();
+    let own: Vec<&Session> = listed.iter().filter(|one| one.client_id == "app").collect();
+    assert_eq!(own.len(), 1);
+    assert_eq!(own[0].sid, code.granted.grant_id);
+    assert_eq!(own[0].clients, ["app"]);
+    assert!(own[0].browser.is_none());
+    assert_eq!(id(&claims(next.id_token.as_deref().unwrap())["sid"]), session.sid);
+    assert_eq!(id(&claims(&next.access_token)["sid"]), own[0].sid);
+    // Ending that ends them all.
+    sign_out(&ground, own[0]).await;
+    assert!(!ground.is_active(&client, &next.access_token).await);
+    assert!(is_refused(ground.refresh(&client, &next.refresh_token.unwrap()).await));
+}
+
+#[tokio::test]
+async fn a_spent_refresh_token_ends_its_grant_and_nothing_else() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let other = ground.client("other", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    let (token, _) = ground.code(&other, &session, ALL, |_| {}).await;
+    let neighbour = ground.redeem(&other, &token).await.unwrap();
+    for scope in [ALL, "openid offline_access"] {
+        let (token, _) = ground.code(&client, &session, scope, |_| {}).await;
+        let first = ground.redeem(&client, &token).await.unwrap();
+        let spent = first.refresh_token.unwrap();
+        let second = ground.refresh(&client, &spent).await.unwrap();
+        let third = ground.refresh(&client, &second.refresh_token.unwrap()).await.unwrap();
+        assert!(is_refused(ground.refresh(&client, &spent).await));
+        assert!(is_refused(ground.refresh(&client, &third.refresh_token.unwrap()).await));
+        for access in [first.access_token, second.access_token, third.access_token] {
+            assert!(!ground.is_active(&client, &access).await, "{scope}");
+        }
+    }
+    assert!(ground.is_active(&other, &neighbour.access_token).await);
+    ground.refresh(&other, &neighbour.refresh_token.unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_client_that_lost_the_answer_asks_once_more() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    let (token, _) = ground.code(&client, &session, ALL, |_| {}).await;
+    let first = ground.redeem(&client, &token).await.unwrap().refresh_token.unwrap();
+    let lost = ground.refresh(&client, &first).await.unwrap();
+    let again = ground.refresh(&client, &first).await.unwrap();
+    // The one that was lost is dead; to show it now is what a thief would do.
+    assert!(is_refused(ground.refresh(&client, &lost.refresh_token.unwrap()).await));
+    assert!(is_refused(ground.refresh(&client, &again.refresh_token.unwrap()).await));
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_good_only_for_the_client_it_was_issued_to() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let other = ground.client("other", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    let (token, _) = ground.code(&client, &session, ALL, |_| {}).await;
+    let refresh = ground.redeem(&client, &token).await.unwrap().refresh_token.unwrap();
+    assert!(is_refused(ground.refresh(&other, &refresh).await));
+    assert!(!ground.is_active(&other, &refresh).await);
+    revoke(&ground, &other, &refresh).await.unwrap();
+    assert!(ground.is_active(&client, &refresh).await);
+    assert!(ground.refresh(&client, &refresh).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_refresh_may_ask_for_less_and_the_next_one_has_it_all_again() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    let (token, _) = ground.code(&client, &session, ALL, |_| {}).await;
+    let first = ground.redeem(&client, &token).await.unwrap().refresh_token.unwrap();
+    let ask = async |token: &str, name: &str, value: &str| {
+        let params = [("grant_type", "refresh_token"), ("refresh_token", token), (name, value)];
+        ground.ask(&client, &params).await
+    };
+    // Asking for more spends nothing.
+    let more = ask(&first, "scope", "openid admin").await;
+    assert!(matches!(more, Err(OAuthError::InvalidScope(_))));
+    let elsewhere = ask(&first, "resource", "https://else.example").await;
+    assert!(matches!(elsewhere, Err(OAuthError::InvalidTarget(_))));
+    let less = ask(&first, "scope", "api").await.unwrap();
+    assert_eq!(less.scope, "api");
+    assert!(less.id_token.is_none());
+    assert_eq!(claims(&less.access_token)["scope"], "api");
+    let all = ground.refresh(&client, &less.refresh_token.unwrap()).await.unwrap();
+    assert_eq!(all.scope, ALL);
+    // OpenID Connect Core section 12.2.
+    assert!(claims(&all.id_token.unwrap()).get("nonce").is_none());
+}
+
+#[tokio::test]
+async fn a_refresh_does_not_raise_what_the_person_had_proved_when_it_was_granted() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    let (token, code) = ground
+        .code(&client, &session, ALL, |code| {
+            code.granted.proof.auth_time = code.issued_at.minus(Duration::from_secs(3600));
+        })
+        .await;
+    let issued = ground.redeem(&client, &token).await.unwrap();
+    let next = ground.refresh(&client, &issued.refresh_token.unwrap()).await.unwrap();
+    for token in [&issued.access_token, &next.access_token, next.id_token.as_ref().unwrap()] {
+        assert_eq!(claims(token)["auth_time"], json!(code.granted.proof.auth_time.secs()));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_may_not_refresh_gets_no_refresh_token() {
+    let ground = Ground::new().await;
+    let client = ground
+        .client("app", |client| client.metadata.grant_types = vec!["authorization_code".into()])
+        .await;
+    let session = ground.session(&ground.person().await).await;
+    let (token, _) = ground.code(&client, &session, "openid offline_access", |_| {}).await;
+    assert!(ground.redeem(&client, &token).await.unwrap().refresh_token.is_none());
+    let refused = ground.refresh(&client, "sbr_x").await;
+    assert!(matches!(refused, Err(OAuthError::UnauthorizedClient(_))));
+    let refused = ground.ask(&client, &[("grant_type", "password")]).await;
+    assert!(matches!(refused, Err(OAuthError::UnsupportedGrantType(_))));
+}
+
+#[tokio::test]
+async fn lives_of_a_clients_own_are_no_longer_than_the_installations_nor_the_sessions() {
+    let ground = Ground::new().await;
+    let client = ground
+        .client("app", |client| {
+            client.metadata.access_token_ttl = Some(60);
+            client.metadata.id_token_ttl = Some(1_000_000);
+        })
+        .await;
+    let session = ground.session(&ground.person().await).await;
+    let (token, _) = ground.code(&client, &session, ALL, |_| {}).await;
+    let issued = ground.redeem(&client, &token).await.unwrap();
+    assert_eq!(issued.expires_in, 60);
+    let life = |token: &str| {
+        let claims = claims(token);
+        claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap()
+    };
+    assert_eq!(life(&issued.access_token), 60);
+    assert_eq!(life(&issued.id_token.unwrap()), 3600);
+}
+
+#[tokio::test]
+async fn the_audience_is_a_subset_of_the_resources_that_were_granted() {
+    let ground = Ground::new().await;
+    let (one, two) = ("https://one.example", "https://two.example");
+    let client = ground
+        .client("app", |client| client.metadata.audiences = [one, two].map(Into::into).to_vec())
+        .await;
+    let session = ground.session(&ground.person().await).await;
+    let code = async |granted: &[&str]| {
+        let resource = granted.iter().map(|one| (*one).to_owned()).collect();
+        ground.code(&client, &session, "openid", |code| code.granted.resource = resource).await.0
+    };
+    let ask = async |code: &OpaqueToken, resources: &[&str]| {
+        let mut params = redemption(code.as_str()).to_vec();
+        params.extend(resources.iter().map(|resource| ("resource", *resource)));
+        let issued = ground.ask(&client, &params).await?;
+        Ok::<_, OAuthError>(claims(&issued.access_token)["aud"].clone())
+    };
+    assert_eq!(ask(&code(&[]).await, &[]).await.unwrap(), json!(one));
+    assert_eq!(ask(&code(&[one, two]).await, &[]).await.unwrap(), json!([one, two]));
+    assert_eq!(ask(&code(&[one, two]).await, &[two]).await.unwrap(), json!(two));
+    let more = ask(&code(&[one]).await, &[one, two]).await;
+    assert!(matches!(more, Err(OAuthError::InvalidTarget(_))));
+    let unknown = ask(&code(&[]).await, &["https://else.example"]).await;
+    assert!(matches!(unknown, Err(OAuthError::InvalidTarget(_))));
+}
+
+#[tokio::test]
+async fn a_client_speaks_for_itself_without_person_session_or_refresh_token() {
+    let ground = Ground::new().await;
+    let client =
+        ground.client("app", |client| client.metadata.audiences = vec!["urn:bench".into()]).await;
+    let grant = ("grant_type", "client_credentials");
+    let issued = ground.ask(&client, &[grant]).await.unwrap();
+    assert_eq!(issued.scope, "api admin");
+    assert!(issued.refresh_token.is_none() && issued.id_token.is_none());
+    let access = claims(&issued.access_token);
+    assert_eq!((&access["sub"], &access["client_id"]), (&json!("app"), &json!("app")));
+    assert_eq!(access["aud"], "urn:bench");
+    for absent in ["sid", "acr", "auth_time", "grant_id", "email", "roles"] {
+        assert!(access.get(absent).is_none(), "{absent}");
+    }
+    assert!(ground.is_active(&client, &issued.access_token).await);
+    for (name, value) in [("scope", "openid"), ("scope", "root")] {
+        let refused = ground.ask(&client, &[grant, (name, value)]).await;
+        assert!(matches!(refused, Err(OAuthError::InvalidScope(_))), "{value}");
+    }
+    let refused = ground.ask(&client, &[grant, ("resource", "urn:else")]).await;
+    assert!(matches!(refused, Err(OAuthError::InvalidTarget(_))));
+}
+
+#[tokio::test]
+async fn the_client_credentials_grant_is_only_for_confidential_clients() {
+    let ground = Ground::new().await;
+    let public = |client: &mut Client| {
+        client.metadata.token_endpoint_auth_method = ClientAuthMethod::None;
+    };
+    let client = ground.client("app", public).await;
+    let refused = ground.ask(&client, &[("grant_type", "client_credentials")]).await;
+    assert!(matches!(refused, Err(OAuthError::UnauthorizedClient(_))));
+}
+
+#[tokio::test]
+async fn a_revoked_refresh_token_ends_its_access_tokens_and_an_access_token_ends_alone() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    for scope in [ALL, "openid offline_access"] {
+        let (token, _) = ground.code(&client, &session, scope, |_| {}).await;
+        let issued = ground.redeem(&client, &token).await.unwrap();
+        let refresh = issued.refresh_token.unwrap();
+        revoke(&ground, &client, &issued.access_token).await.unwrap();
+        assert!(!ground.is_active(&client, &issued.access_token).await);
+        let next = ground.refresh(&client, &refresh).await.unwrap();
+        assert!(ground.is_active(&client, &next.access_token).await);
+        let refresh = next.refresh_token.unwrap();
+        revoke(&ground, &client, &refresh).await.unwrap();
+        assert!(!ground.is_active(&client, &next.access_token).await);
+        assert!(!ground.is_active(&client, &refresh).await);
+        assert!(is_refused(ground.refresh(&client, &refresh).await));
+    }
+    // Invalid tokens do not cause an error response (RFC 7009 section 2.2).
+    let unknown = OpaqueToken::new(TokenKind::Refresh, &[session.sid; 3], [1; 32]);
+    for token in ["nonsense", "a.b.c", unknown.as_str()] {
+        revoke(&ground, &client, token).await.unwrap();
+    }
+    let now = ground.app.clock.now();
+    let found = ground.app.sessions.find_session(session.user_id, session.sid, now).await;
+    assert!(found.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn of_a_token_that_is_good_for_nothing_only_that_is_told() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    for token in ["nonsense", "a.b.c", "sbr_x"] {
+        assert_eq!(ground.introspect(&client, token).await, json!({ "active": false }));
+    }
+    let public = |client: &mut Client| {
+        client.metadata.token_endpoint_auth_method = ClientAuthMethod::None;
+    };
+    let public = ground.client("public", public).await;
+    let params = signed(&public, &[("token", "nonsense")]);
+    let refused = crate::oauth::introspection::introspect(
+        &ground.app,
+        &ground.origin,
+        None,
+        &params,
+        "/introspect",
+    );
+    assert!(matches!(refused.await, Err(OAuthError::InvalidClient { .. })));
+}
+
+#[tokio::test]
+async fn userinfo_tells_what_the_scopes_and_the_request_ask_for() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let user = ground.person().await;
+    let session = ground.session(&user).await;
+    let (token, _) = ground
+        .code(&client, &session, "openid email", |code| {
+            code.granted.claims.userinfo.insert("name".into(), None);
+            code.granted.claims.id_token.insert("email".into(), None);
+        })
+        .await;
+    let issued = ground.redeem(&client, &token).await.unwrap();
+    let Told::Plain(told) = userinfo(&ground.app, &issued.access_token).await.unwrap() else {
+        panic!("it is signed");
+    };
+    let wanted = json!({
+        "sub": user.id, "email": "ada@example.com", "email_verified": false, "name": "Ada",
+    });
+    assert_eq!(json!(told), wanted);
+    assert_eq!(claims(&issued.id_token.unwrap())["email"], "ada@example.com");
+    // A refresh knows still what was asked for by name.
+    let next = ground.refresh(&client, &issued.refresh_token.unwrap()).await.unwrap();
+    let Told::Plain(told) = userinfo(&ground.app, &next.access_token).await.unwrap() else {
+        panic!("it is signed");
+    };
+    assert_eq!(json!(told), wanted);
+}
+
+#[tokio::test]
+async fn userinfo_is_signed_for_those_who_are_registered_so() {
+    let ground = Ground::new().await;
+    let signed = |client: &mut Client| {
+        client.metadata.userinfo_signed_response_alg = Some(jwks::Algorithm::EdDSA);
+    };
+    let client = ground.client("app", signed).await;
+    let session = ground.session(&ground.person().await).await;
+    let (token, _) = ground.code(&client, &session, "openid", |_| {}).await;
+    let issued = ground.redeem(&client, &token).await.unwrap();
+    let Told::Signed(jwt) = userinfo(&ground.app, &issued.access_token).await.unwrap() else {
+        panic!("it is not signed");
+    };
+    let told = claims(&jwt);
+    assert_eq!((&told["iss"], &told["aud"]), (&json!(ground.app.issuer), &json!("app")));
+    // Nobody takes it for an access token.
+    let taken = userinfo(&ground.app, &jwt).await;
+    assert!(matches!(taken, Err(OAuthError::InvalidToken(Some(_)))));
+}
+
+#[tokio::test]
+async fn userinfo_asks_for_openid_and_for_a_token_meant_for_this_server() {
+    let ground = Ground::new().await;
+    let client = ground
+        .client("app", |client| client.metadata.audiences = vec!["https://one.example".into()])
+        .await;
+    let session = ground.session(&ground.person().await).await;
+    let issuer = ground.app.issuer.clone();
+    let (token, _) = ground
+        .code(&client, &session, "api", |code| {
+            code.granted.resource = vec![issuer];
+        })
+        .await;
+    let without = ground.redeem(&client, &token).await.unwrap().access_token;
+    let told = userinfo(&ground.app, &without).await;
+    assert!(matches!(told, Err(OAuthError::InsufficientScope("openid"))));
+    let (token, _) = ground.code(&client, &session, "openid", |_| {}).await;
+    let issued = ground.redeem(&client, &token).await.unwrap();
+    for token in [issued.access_token, issued.id_token.unwrap()] {
+        let told = userinfo(&ground.app, &token).await;
+        assert!(matches!(told, Err(OAuthError::InvalidToken(Some(_)))));
+    }
+}
+
+#[tokio::test]
+async fn a_client_hears_of_the_end_of_a_session_it_took_part_in_and_hears_it_once() {
+    let ground = Ground::new().await;
+    let hears = |client: &mut Client| {
+        client.metadata.backchannel_logout_uri = Some("https://app.example/out".into());
+    };
+    let client = ground.client("app", hears).await;
+    let session = ground.session(&ground.person().await).await;
+    for scope in [ALL, "openid offline_access"] {
+        let (token, _) = ground.code(&client, &session, scope, |_| {}).await;
+        ground.redeem(&client, &token).await.unwrap();
+    }
+    let (app, later) = (&ground.app, ground.app.clock.now().plus(Duration::from_secs(60)));
+    let claim = async || app.identity.claim_errands(later, later, 10).await.unwrap();
+    assert!(claim().await.is_empty());
+    sign_out(&ground, &session).await;
+    let due = claim().await;
+    assert_eq!(due.len(), 1);
+    let errand = errands::open(app, &due[0]).unwrap();
+    assert!(matches!(errand, Errand::Logout { sid, .. } if sid == session.sid));
+}
+
+#[tokio::test]
+async fn a_grant_that_rests_on_a_session_of_its_own_does_not_outlive_a_change_of_password() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let user = ground.person().await;
+    let session = ground.session(&user).await;
+    let (token, _) = ground.code(&client, &session, "openid offline_access", |_| {}).await;
+    let now = ground.app.clock.now();
+    let password = NewPassword {
+        user_id: user.id,
+        hash: "$argon2id$".into(),
+        expected_epoch: user.factor_epoch,
+        proves_address: None,
+        invited: None,
+    };
+    let ends = [session_end(&ground.app, session.sid, now)];
+    let event = ground.origin.event(Action::PasswordChanged, None, now, json!({}));
+    assert!(ground.app.identity.change_password(&password, &ends, now, &event).await.unwrap());
+    assert!(is_refused(ground.redeem(&client, &token).await));
+    let left = ground.app.sessions.list_sessions(user.id, now).await.unwrap();
+    assert!(left.iter().all(|one| one.client_id != "app"));
+}

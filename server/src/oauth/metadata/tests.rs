@@ -99,11 +99,6 @@ fn redirect_uris_are_required_for_codes_and_for_nothing_else() {
     let machine = json!({ "grant_types": ["client_credentials"] });
     let metadata = judged(&machine, Registrar::Itself).unwrap();
     assert!(metadata.response_types.is_empty() && metadata.redirect_uris.is_empty());
-    let device = json!({
-        "grant_types": [grant_types::DEVICE_CODE, "refresh_token"],
-        "token_endpoint_auth_method": "none",
-    });
-    judged(&device, Registrar::Itself).unwrap();
 }
 
 #[test]
@@ -138,6 +133,7 @@ fn grants_and_response_types_are_those_there_are_and_fit() {
         json!({ "grant_types": ["password"] }),
         json!({ "grant_types": ["authorization_code", "implicit"] }),
         json!({ "grant_types": ["refresh_token"] }),
+        json!({ "grant_types": ["refresh_token", "client_credentials"] }),
         json!({ "grant_types": "authorization_code" }),
         json!({ "grant_types": ["client_credentials"], "token_endpoint_auth_method": "none" }),
     ] {

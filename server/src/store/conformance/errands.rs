@@ -239,7 +239,7 @@ pub(super) async fn an_errand_that_waits_is_due_at_its_own_time_too(pair: &Pair)
     assert_eq!(claim(store, 49, 100).await, []);
     // Whoever claims it has it: it waits for nothing from then on.
     let mine = ErrandRow { waits_for: None, ..claimed(&errand, 100) };
-    assert_eq!(claim(store, 50, 100).await, [mine.clone()]);
+    assert_eq!(claim(store, 50, 100).await, std::slice::from_ref(&mine));
     assert_eq!(store.errand_backlog().await.unwrap(), Backlog { waiting: 1, oldest: Some(at(1)) });
     end(store, &[sid], 60).await;
     assert_eq!(claim(store, 99, 200).await, []);

@@ -215,20 +215,12 @@ pub(super) async fn find_refresh(
     hash: &SecretHash,
     now: Time,
 ) -> StoreResult<Option<LiveRefresh>> {
+    type Text = Option<String>;
+    type Found = (Text, Text, Option<i64>, Text, Text, Text, Text, Text, Option<i64>, Text);
     let mut ask = cmd("HMGET");
     ask.arg(store.keys.session(user_id, sid)).arg(&FIELDS).arg(&family_fields(family_id)[..5]);
-    let (data, proof, last_active_at, browser, clients, client_id, scope, live, ends, granted): (
-        _,
-        _,
-        _,
-        _,
-        _,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-        Option<i64>,
-        Option<String>,
-    ) = store.link.query(&ask).await?;
+    let (data, proof, last_active_at, browser, clients, client_id, scope, live, ends, granted): Found =
+        store.link.query(&ask).await?;
     let (Some(client_id), Some(scope), Some(live), Some(ends)) = (client_id, scope, live, ends)
     else {
         return Ok(None);

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tests::{
     Answer, Person, World,
-    browser::Browser,
+    browser::{Browser, Form, encoded},
     forge::claims,
     rail::send,
-    relying_party::{RelyingParty, Tokens, form, has},
+    relying_party::{RelyingParty, Tokens, has},
 };
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -187,7 +188,7 @@ async fn only_what_a_client_is_registered_for_is_begun() {
     let world = World::shared().await;
     let client = device_client(&world).await;
     let ask = async |fields: &[(&str, &str)]| client.post("/device_authorization", fields).await;
-    says(&ask(&[("scope", "openid admin")]).await, "invalid_scope");
+    says(&ask(&[("scope", "admin")]).await, "invalid_scope");
     says(
         &ask(&[("scope", "openid"), ("resource", "https://evil.example")]).await,
         "invalid_target",
@@ -230,10 +231,11 @@ async fn codes_that_lead_to_nothing_are_counted() {
     browser.get(&complete_path(&world, &device)).await.answer.expect(429);
     assert!(!has(&browser, "decision"));
     // Nor may what was guessed be decided without being shown.
-    let cookie = format!("sb_session={}", browser.cookie("sb_session").unwrap().value);
-    let fields = [("user_code", device["user_code"].as_str().unwrap()), ("decision", "allow")];
-    let request = client.form_request("/device").body(form(&fields)).header("cookie", cookie);
-    send(request).await.expect(429);
+    browser.get("/device").await;
+    let user_code = device["user_code"].as_str().unwrap().to_owned();
+    let mut form = browser.forms().remove(0);
+    form.fields.extend([("user_code".into(), user_code), ("decision".into(), "allow".into())]);
+    send(posted(&world, &browser, &form)).await.expect(429);
     says(&poll(&client, &device).await, "authorization_pending");
 }
 
@@ -250,23 +252,55 @@ async fn right_codes_use_up_no_budget() {
     }
 }
 
+/// A form as this browser sends it from a page of ours.
+fn posted(world: &World, browser: &Browser, form: &Form) -> RequestBuilder {
+    let cookies: Vec<String> = browser
+        .cookie_names()
+        .iter()
+        .map(|name| format!("{name}={}", browser.cookie(name).unwrap().value))
+        .collect();
+    let request = world.rail().request_root("POST", "/device");
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    request.header("cookie", cookies.join("; ")).body(encoded(&form.fields))
+}
+
 #[tokio::test]
 async fn nobody_lets_a_device_in_by_a_form_from_elsewhere_or_without_signing_in() {
     let world = World::shared().await;
     let client = device_client(&world).await;
     let device = begin(&client, &[("scope", "openid")]).await;
     let person = world.person().await;
-    let browser = sign_in(&world, &person, "/device").await;
-    let cookie = format!("sb_session={}", browser.cookie("sb_session").unwrap().value);
-    let fields = [("user_code", device["user_code"].as_str().unwrap()), ("decision", "allow")];
-    for (origin, site) in [("https://evil.example", "cross-site"), ("null", "cross-site")] {
-        let request = client.form_request("/device").body(form(&fields));
-        let request = request.header("cookie", &cookie).header("origin", origin);
-        send(request.header("sec-fetch-site", site)).await.expect(400);
+    let browser = sign_in(&world, &person, &complete_path(&world, &device)).await;
+    let form = browser.forms().into_iter().find(|form| has_field(form, "account")).unwrap();
+    let mut allowing = form.clone();
+    allowing.fields.push(("decision".into(), "allow".into()));
+    for (origin, site) in
+        [("https://evil.example", "cross-site"), ("null", "cross-site"), ("null", "same-site")]
+    {
+        let request = posted(&world, &browser, &allowing).header("origin", origin);
+        send(request.header("sec-fetch-site", site)).await.expect(403);
     }
-    let nobody = send(client.form_request("/device").body(form(&fields))).await;
-    assert!(nobody.expect(303).header("location").starts_with("/login?to="), "{nobody:?}");
+    // Without what binds the form to the browser, or in another browser.
+    let mut unbound = allowing.clone();
+    unbound.fields.retain(|(name, _)| name != "csrf");
+    send(posted(&world, &browser, &unbound)).await.expect(403);
+    send(posted(&world, &Browser::new(&world), &allowing)).await.expect(403);
+    // Nobody is signed in: whoever comes is sent to sign in.
+    let mut nobody = browser.tab();
+    nobody.set_cookie("sb_session", "");
+    let answer = send(posted(&world, &nobody, &allowing)).await;
+    assert!(answer.expect(303).header("location").starts_with("/login?to="), "{answer:?}");
+    // Somebody else signed in meanwhile: they are shown what they would allow.
+    let mut other = allowing.clone();
+    other.fields.retain(|(name, _)| name != "account");
+    other.fields.push(("account".into(), "0199ffff-0000-7000-8000-000000000000".into()));
+    let answer = send(posted(&world, &browser, &other)).await;
+    assert!(answer.expect(200).text.contains("name=\"decision\""), "{}", answer.text);
     says(&poll(&client, &device).await, "authorization_pending");
+}
+
+fn has_field(form: &Form, wanted: &str) -> bool {
+    form.fields.iter().any(|(name, _)| name == wanted)
 }
 
 #[tokio::test]

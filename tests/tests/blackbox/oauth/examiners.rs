@@ -1,6 +1,6 @@
 //! What the OpenID Foundation's suite does to a provider, module by module, as far as a machine can
 //! judge it: the plans config, basic, formpost-basic, dynamic (for codes), 3rd-party-init and
-//! RP-initiated logout. Config is `discovery`; back-channel and front-channel logout and session
+//! RP-initiated logout. Config is `metadata`; back-channel and front-channel logout and session
 //! management are `backchannel` and `logout`.
 
 use std::{

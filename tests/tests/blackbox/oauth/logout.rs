@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 use tests::{
     World,
-    browser::Browser,
+    browser::{Browser, encoded},
     forge::{claims, foreign_es256, header, token},
     rail::send,
     relying_party::{GOODBYE, REDIRECT, RelyingParty, Tokens, form},
@@ -285,16 +285,29 @@ async fn a_client_may_post_its_request_and_a_form_from_elsewhere_signs_nobody_ou
     assert_eq!(browser.left().unwrap().url, GOODBYE);
     assert!(!is_signed_in(&browser, &client).await);
 
-    let (client, browser, _) = signed_in(&world).await;
-    let cookie = format!("sb_session={}", browser.cookie("sb_session").unwrap().value);
+    let (client, mut browser, _) = signed_in(&world).await;
+    browser.get("/end_session").await;
+    let cookies: Vec<String> = browser
+        .cookie_names()
+        .iter()
+        .map(|name| format!("{name}={}", browser.cookie(name).unwrap().value))
+        .collect();
+    let mut fields = browser.forms().remove(0).fields;
+    fields.push(("decision".into(), "logout".into()));
+    let post = |fields: &[(String, String)]| {
+        let request = client.form_request("/end_session").body(encoded(fields));
+        request.header("cookie", cookies.join("; "))
+    };
     for (origin, site) in
         [("https://evil.example", "cross-site"), ("null", "cross-site"), ("null", "same-site")]
     {
-        let request = client.form_request("/end_session").body("decision=logout");
-        let request = request.header("origin", origin).header("sec-fetch-site", site);
-        send(request.header("cookie", &cookie)).await.expect(400);
+        let request = post(&fields).header("origin", origin).header("sec-fetch-site", site);
+        send(request).await.expect(403);
     }
+    send(post(&[("decision".into(), "logout".into())])).await.expect(403);
     assert!(is_signed_in(&browser, &client).await);
+    send(post(&fields)).await.expect(200);
+    assert!(!is_signed_in(&browser, &client).await);
 }
 
 #[tokio::test]

@@ -14,4 +14,5 @@ mod reference;
 mod refusals;
 mod settings;
 mod setup;
+mod tls;
 mod units;

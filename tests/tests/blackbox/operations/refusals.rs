@@ -107,6 +107,19 @@ const CASES: &[Case] = &[
         remedy: "chmod 600",
         of_edge: true,
     },
+    case(
+        Environment(&[("server.tls_cert", "/nonexistent/cert.pem")]),
+        "server.tls_key",
+        "set both",
+    ),
+    case(
+        Environment(&[
+            ("server.tls_cert", "/nonexistent/cert.pem"),
+            ("server.tls_key", "/nonexistent/key.pem"),
+        ]),
+        "server.tls_cert",
+        "PEM files",
+    ),
     // The issuer and its listener.
     case(
         Environment(&[("server.public_url", "http://login.example.com")]),
