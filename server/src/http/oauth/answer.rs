@@ -170,7 +170,12 @@ pub fn error(error: &OAuthError) -> Response {
 pub fn error_page(look: &Look, request_id: &str, error: &OAuthError) -> Response {
     let row = logged(error);
     let view = ErrorPage { look, code: row.code, details: &row.text, request_id, back: None };
-    row.finish(page::page(row.status, &view))
+    // No browser is asked for credentials here, so 401 would say too much (RFC 9110 section 15.5.2).
+    let status = match row.status {
+        StatusCode::UNAUTHORIZED => StatusCode::BAD_REQUEST,
+        other => other,
+    };
+    row.finish(page::page(status, &view))
 }
 
 /// The row of a reason, which is logged.

@@ -240,7 +240,9 @@ fn read_claims(text: &str) -> OAuthResult<ClaimsRequest> {
         #[serde(default)]
         id_token: Option<BTreeMap<String, Option<ClaimRequest>>>,
     }
-    let sent: Sent = serde_json::from_str(text)
+    // A struct would be read from an array too.
+    let sent: Sent = serde_json::from_str::<serde_json::Map<_, _>>(text)
+        .and_then(|members| serde_json::from_value(members.into()))
         .map_err(|_| OAuthError::request("claims is not the JSON of OpenID Connect Core 5.5"))?;
     Ok(ClaimsRequest {
         userinfo: sent.userinfo.unwrap_or_default(),

@@ -217,7 +217,14 @@ async fn a_request_may_be_posted() {
     let fields = client.asked_with(&[("prompt", "none")]);
     let fields: Vec<(&str, &str)> =
         fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    // It goes on by GET: a form of another site brings no cookies along.
     let answer = client.post_bare("/authorize", &fields).await;
     answer.expect(303);
-    assert!(answer.header("location").starts_with(&format!("{REDIRECT}?error=login_required")));
+    let mut browser = Browser::new(&world);
+    browser.get(answer.header("location")).await;
+    refused_with(&world, &browser.arrived(), "login_required");
+    // Beyond what an address holds it is refused, and not cut.
+    let long = [fields, vec![("nonce", &*"n".repeat(17_000))]].concat();
+    let answer = client.post_bare("/authorize", &long).await;
+    assert!([400, 413].contains(&answer.status), "{}", answer.status);
 }
