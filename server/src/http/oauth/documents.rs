@@ -57,14 +57,6 @@ pub fn documented(route: Route) -> Route {
             .takes_form([token("What is given back."), hint()])
             .answers(200, object([]))
             .refuses([refusal(503, "temporarily_unavailable", BUSY)]),
-        ("POST", "device_authorization") => by_client(route)
-            .does("Begin on a device without a browser", "RFC 8628 section 3.1.")
-            .takes_form([client_id(), scope()])
-            .answers(200, device_authorization())
-            .refuses([
-                refusal(400, "unauthorized_client", "This grant is not registered for it."),
-                refusal(400, "invalid_scope", "A scope is not registered for it."),
-            ]),
         ("GET", "userinfo") => userinfo(route),
         ("POST", "userinfo") => {
             let about = "The access token, where it is not in the header.";
@@ -271,17 +263,6 @@ fn introspected() -> Shape {
             list("roles", text("", "").like("clerk"), "Roles there.").optional(),
         ],
     )
-}
-
-fn device_authorization() -> Shape {
-    object([
-        text("device_code", "For the device.").like("sbdc_…"),
-        text("user_code", "For the person.").like("WDJB-MJHT"),
-        text("verification_uri", "Where they type it."),
-        text("verification_uri_complete", "The same with the code."),
-        number("expires_in", "The life of both, seconds.").like(600),
-        number("interval", "How long to wait between two polls, seconds.").like(5),
-    ])
 }
 
 fn userinfo_response() -> Shape {
