@@ -228,7 +228,7 @@ async fn a_request_may_be_posted() {
     let there = answer.header("location");
     assert!(there.starts_with(&format!("{REDIRECT}?")), "{there}");
     assert!(there.contains("error=login_required"), "{there}");
-    let of_another = client.form_request("/authorize").header("origin", "https://app.test");
+    let of_another = client.form_request("/authorize").header("sec-fetch-site", "cross-site");
     let answer = send(of_another.body(form(&fields))).await;
     answer.expect(303);
     let mut browser = Browser::new(&world);
