@@ -284,6 +284,13 @@ fn refused(surface: &Surface, status: u16, refusals: &[&Refusal]) -> Value {
             { "$ref": "#/components/schemas/OAuthError" },
             { "properties": { "error": { "enum": codes } } },
         ] });
+        // Who showed no token is told nothing but that (RFC 6750 section 3.1).
+        let nothing = json!({ "type": "object", "additionalProperties": false });
+        let plain = if codes.contains(&"invalid_token") {
+            json!({ "anyOf": [plain, nothing] })
+        } else {
+            plain
+        };
         let schema = if surface.envelope { enveloped } else { plain };
         response["content"] = json!({ "application/json": { "schema": schema } });
     }

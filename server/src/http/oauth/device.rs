@@ -173,7 +173,7 @@ fn confirm(visit: &Visit, person: &BrowserSession, asked: &Asked) -> Response {
     let view = DeviceConfirm {
         look: &visit.look,
         form: visit.form(PATH, &csrf, &[("user_code", &user_code), ("account", &sid)]),
-        client: ClientCard::of(&asked.client, None),
+        client: ClientCard::of(&asked.client),
         who: Person {
             name: &person.user.name,
             address: &person.user.email,

@@ -380,6 +380,10 @@ async fn no_token_counts_in_a_body_as_one_of_another_kind() {
             tried += 1;
             let rail = worlds[0].rail();
             if route.credential == "form" {
+                // Forms of the flows hold no token: what they go by is a cookie.
+                if route.surface == "OAuth" {
+                    continue;
+                }
                 let answer = rail.form(&route.path, &[("token", &token)]).await;
                 assert!((400..500).contains(&answer.status), "{}: {presented:?}", route.path);
                 continue;
