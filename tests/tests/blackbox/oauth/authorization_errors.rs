@@ -224,7 +224,8 @@ async fn a_request_may_be_posted() {
     browser.get(answer.header("location")).await;
     refused_with(&world, &browser.arrived(), "login_required");
     // Beyond what an address holds it is refused, and not cut.
-    let long = [fields, vec![("nonce", &*"n".repeat(17_000))]].concat();
+    let nonce = "n".repeat(17_000);
+    let long = [fields, vec![("nonce", nonce.as_str())]].concat();
     let answer = client.post_bare("/authorize", &long).await;
     assert!([400, 413].contains(&answer.status), "{}", answer.status);
 }
