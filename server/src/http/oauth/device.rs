@@ -15,7 +15,7 @@ use crate::{
             views::{ClientCard, DeviceCode, DeviceConfirm, DeviceDone, Person, Problem},
             visit::{Paged, Visit, end},
         },
-        route::{Credential, Refusal, Route, get, number, object, post, text},
+        route::{Credential, Route, get, post},
     },
     oauth::{
         OAuthError, OAuthResult, client_auth,
@@ -24,45 +24,10 @@ use crate::{
 };
 
 const PATH: &str = "/device";
-/// RFC 6749 section 5.2.
-const REFUSALS: [Refusal; 8] = {
-    const fn refusal(status: u16, code: &'static str, about: &'static str) -> Refusal {
-        Refusal { status, code, about }
-    }
-    [
-        refusal(400, "invalid_request", "A parameter is malformed, or comes twice."),
-        refusal(400, "invalid_scope", "None of the scopes is one the client may ask for."),
-        refusal(400, "invalid_target", "A resource is not one the client may ask for."),
-        refusal(400, "unauthorized_client", "The client may not use this grant."),
-        refusal(401, "invalid_client", "It is unknown, or has not proved itself as registered."),
-        refusal(429, "temporarily_unavailable", "Too many tries from this network."),
-        refusal(500, "server_error", "Something went wrong."),
-        refusal(503, "temporarily_unavailable", "Busy, or waiting for a store."),
-    ]
-};
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
-    let begin = |path| {
-        let client_id = text("client_id", "The client, where it proves itself in no header.");
-        let scope = text("scope", "What is asked for, space-separated.");
-        let resource = text("resource", "Where the access token is to be good (RFC 8707).");
-        let device_code = text("device_code", "With which the device polls `/token`.");
-        let user_code = text("user_code", "What the device shows.").like("WDJB-MJHT");
-        let page = text("verification_uri", "Where somebody types it.");
-        let whole = text("verification_uri_complete", "The same with the code, for a QR code.");
-        let life = number("expires_in", "Life of both, seconds.").like(600);
-        let interval = number("interval", "Seconds between two polls.").like(5);
-        let told = [device_code, user_code, page, whole, life, interval];
-        post(path, Credential::Client, authorize)
-            .does(
-                "Let a device ask",
-                "RFC 8628 section 3.1, with the client authentication of `/token`.",
-            )
-            .takes_form([client_id.optional(), scope.optional(), resource.optional()])
-            .answers(200, object(told))
-            .refuses(REFUSALS)
-    };
+    let begin = |path| post(path, Credential::Client, authorize);
     vec![
         begin("/device_authorization"),
         begin("/api/v1/oauth2/device_authorization"),
