@@ -57,6 +57,15 @@ pub fn documented(route: Route) -> Route {
             .takes_form([token("What is given back."), hint()])
             .answers(200, object([]))
             .refuses([refusal(503, "temporarily_unavailable", BUSY)]),
+        ("POST", "device_authorization") => by_client(route)
+            .does("Begin on a device without a browser", "RFC 8628 section 3.1.")
+            .takes_form([client_id(), scope(), resource()])
+            .answers(200, device_authorization())
+            .refuses([
+                refusal(400, "unauthorized_client", "This grant is not registered for it."),
+                refusal(400, "invalid_scope", "A scope is not registered for it."),
+                refusal(400, "invalid_target", "A resource is not registered for it."),
+            ]),
         ("GET", "userinfo") => userinfo(route),
         ("POST", "userinfo") => {
             let about = "The access token, where it is not in the header.";
@@ -263,6 +272,17 @@ fn introspected() -> Shape {
             list("roles", text("", "").like("clerk"), "Roles there.").optional(),
         ],
     )
+}
+
+fn device_authorization() -> Shape {
+    object([
+        text("device_code", "With which the device polls `/token`.").like("sbdc_…"),
+        text("user_code", "What the device shows.").like("WDJB-MJHT"),
+        text("verification_uri", "Where somebody types it."),
+        text("verification_uri_complete", "The same with the code, for a QR code."),
+        number("expires_in", "The life of both, seconds.").like(600),
+        number("interval", "Seconds between two polls.").like(5),
+    ])
 }
 
 fn userinfo_response() -> Shape {
