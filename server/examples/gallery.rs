@@ -13,7 +13,7 @@ use server::http::pages::views::{
 
 const CLIENT: ClientCard<'_> = ClientCard {
     name: "Harbour Planner",
-    logo_url: None,
+    logo: None,
     uri: Some("https://planner.example"),
     policy_uri: Some("https://planner.example/privacy"),
     tos_uri: Some("https://planner.example/terms"),

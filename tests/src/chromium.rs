@@ -269,12 +269,20 @@ impl Tab {
         panic!("the keyboard does not reach `{selector}`");
     }
 
-    /// Presses the back button.
+    /// Presses the back button, and waits until the page is left.
+    ///
+    /// # Panics
+    /// When there is nothing to go back to.
     pub async fn back(&mut self) {
         let history = self.line.call("Page.getNavigationHistory", json!({})).await;
         let current = usize::try_from(history["currentIndex"].as_u64().unwrap()).unwrap();
         let entry = &history["entries"][current - 1]["id"];
         self.line.call("Page.navigateToHistoryEntry", json!({ "entryId": entry })).await;
+        until("the page is left", PATIENCE, async || {
+            let history = self.line.call("Page.getNavigationHistory", json!({})).await;
+            (history["currentIndex"] == current - 1).then_some(())
+        })
+        .await;
     }
 
     /// Loads the page once more.

@@ -46,6 +46,8 @@ pub struct RelyingParty {
     pub secret: Option<String>,
     /// What was answered when it was made.
     pub made: Value,
+    /// Whether its requests show a code challenge.
+    pub challenges: bool,
     method: String,
     redirect: String,
     scope: String,
@@ -173,6 +175,7 @@ impl RelyingParty {
         let id = made["client_id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
         Self {
             id,
+            challenges: method == "none",
             secret,
             method,
             redirect,
@@ -201,8 +204,8 @@ impl RelyingParty {
         Self { method: method.to_owned(), ..self.clone() }
     }
 
-    /// The parameters of a request as this client sends them: with a code challenge where it has
-    /// no secret.
+    /// The parameters of a request as this client sends them: with a code challenge where it
+    /// shows one.
     #[must_use]
     pub fn asked(&self) -> Vec<(String, String)> {
         let mut asked = vec![
@@ -214,7 +217,7 @@ impl RelyingParty {
             ("nonce", NONCE),
         ];
         let challenge = challenge(VERIFIER);
-        if self.secret.is_none() {
+        if self.challenges {
             asked.push(("code_challenge", &challenge));
             asked.push(("code_challenge_method", "S256"));
         }
@@ -297,7 +300,7 @@ impl RelyingParty {
             ("code", code),
             ("redirect_uri", &self.redirect),
         ];
-        if self.secret.is_none() {
+        if self.challenges {
             fields.push(("code_verifier", VERIFIER));
         }
         fields.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));

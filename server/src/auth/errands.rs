@@ -22,38 +22,18 @@ use crate::{
 /// # Errors
 /// When the store fails.
 pub async fn queue(app: &App, errand: &Errand, now: Time) -> AuthResult<()> {
-    keep(app, new_id(now), errand, now, None, now).await?;
-    app.mailer.wake();
-    Ok(())
-}
-
-/// Keeps an errand that is carried out when the session `sid` has ended, or at `due_at` if it has
-/// not by then. One of the same id that is kept already stays as it is.
-///
-/// # Errors
-/// When the store fails.
-pub async fn queue_for_end(
-    app: &App,
-    id: Uuid,
-    errand: &Errand,
-    sid: Uuid,
-    due_at: Time,
-    now: Time,
-) -> AuthResult<()> {
-    keep(app, id, errand, due_at, Some(sid), now).await
-}
-
-async fn keep(
-    app: &App,
-    id: Uuid,
-    errand: &Errand,
-    due_at: Time,
-    waits_for: Option<Uuid>,
-    now: Time,
-) -> AuthResult<()> {
+    let id = new_id(now);
     let sealed = seal(app, id, errand)?;
     let expires_at = errand.expires_at(now);
-    let row = ErrandRow { id, sealed, queued_at: now, due_at, attempts: 0, expires_at, waits_for };
+    let row = ErrandRow {
+        id,
+        sealed,
+        queued_at: now,
+        due_at: now,
+        attempts: 0,
+        expires_at,
+        waits_for: None,
+    };
     app.identity.queue_errand(&row).await?;
     metrics::counter!("signalbox_errands_queued_total").increment(1);
     app.mailer.wake();

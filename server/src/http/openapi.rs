@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -138,7 +138,7 @@ fn operation(surface: &Surface, route: &Route) -> Value {
         "responses": responses(surface, route),
         "security": security(route.credential),
     });
-    if !route.takes.is_empty() {
+    if !route.takes.is_empty() && route.method != Method::GET {
         let mut schema = members(&route.takes, true);
         if route.form {
             // What is not known there is ignored (RFC 6749 section 3.2).
@@ -186,7 +186,15 @@ fn parameters(route: &Route) -> Vec<Value> {
     let headers = route.headers.iter().map(|(name, about)| {
         json!({ "name": name, "in": "header", "description": about, "schema": text })
     });
-    path.chain(pages.into_iter().filter(|_| route.list)).chain(headers).collect()
+    let query = route.takes.iter().filter(|_| route.method == Method::GET).map(|field| {
+        let schema = held(&field.kind, false);
+        let (name, about, required) = (field.name, field.about, !field.optional);
+        json!({
+            "name": name, "in": "query", "description": about, "required": required,
+            "schema": schema,
+        })
+    });
+    path.chain(query).chain(pages.into_iter().filter(|_| route.list)).chain(headers).collect()
 }
 
 fn responses(surface: &Surface, route: &Route) -> Value {
@@ -200,6 +208,17 @@ fn responses(surface: &Surface, route: &Route) -> Value {
         let refusals: Vec<&Refusal> =
             route.refuses.iter().filter(|refusal| refusal.status == *status).collect();
         responses.insert(status.to_string(), refused(surface, *status, &refusals));
+    }
+    for (status, media, about) in &route.gives {
+        let response = responses.entry(status.to_string()).or_insert_with(|| json!({}));
+        let described = match response["description"].as_str() {
+            Some(before) => format!("{before}\n\n{about}"),
+            None => (*about).to_owned(),
+        };
+        response["description"] = described.into();
+        if !media.is_empty() {
+            response["content"][*media] = json!({ "schema": { "type": "string" } });
+        }
     }
     responses.into()
 }
@@ -265,6 +284,13 @@ fn refused(surface: &Surface, status: u16, refusals: &[&Refusal]) -> Value {
             { "$ref": "#/components/schemas/OAuthError" },
             { "properties": { "error": { "enum": codes } } },
         ] });
+        // Who showed no token is told nothing but that (RFC 6750 section 3.1).
+        let nothing = json!({ "type": "object", "additionalProperties": false });
+        let plain = if codes.contains(&"invalid_token") {
+            json!({ "anyOf": [plain, nothing] })
+        } else {
+            plain
+        };
         let schema = if surface.envelope { enveloped } else { plain };
         response["content"] = json!({ "application/json": { "schema": schema } });
     }
@@ -394,5 +420,6 @@ fn held(kind: &Kind, nullable: bool) -> Value {
             json!({ "type": typed("array"), "items": held(&item.kind, item.nullable) })
         }
         Kind::Foreign => json!({ "type": typed("object") }),
+        Kind::Any => json!({}),
     }
 }

@@ -139,6 +139,9 @@ pub struct Route {
     /// What it answers: the status, and the members of the answer. Several of one status are
     /// alternatives.
     pub answers: Vec<(u16, Shape)>,
+    /// What else it answers that is no JSON: the status, the media type ("" without a body), and what
+    /// that is.
+    pub gives: Vec<(u16, &'static str, &'static str)>,
     /// How else it may answer.
     pub refuses: Vec<Refusal>,
     handler: MethodRouter<Arc<App>>,
@@ -169,6 +172,7 @@ impl Route {
             headers: Vec::new(),
             takes: Vec::new(),
             answers: Vec::new(),
+            gives: Vec::new(),
             refuses: Vec::new(),
             handler: on(filter, handler),
         }
@@ -220,6 +224,13 @@ impl Route {
     #[must_use]
     pub fn answers(mut self, status: u16, shape: Shape) -> Self {
         self.answers.push((status, shape));
+        self
+    }
+
+    /// Also answers something that is no JSON, or nothing.
+    #[must_use]
+    pub fn gives(mut self, status: u16, media: &'static str, about: &'static str) -> Self {
+        self.gives.push((status, media, about));
         self
     }
 
@@ -358,6 +369,8 @@ pub enum Kind {
     List(Box<Field>),
     /// An object whose members are described elsewhere.
     Foreign,
+    /// What is described in words alone.
+    Any,
 }
 
 impl Field {
@@ -448,4 +461,10 @@ pub fn list(name: &'static str, item: Field, about: &'static str) -> Field {
 #[must_use]
 pub fn foreign(name: &'static str, about: &'static str, example: Value) -> Field {
     Field::new(name, Kind::Foreign, about, example)
+}
+
+/// What is described in words alone.
+#[must_use]
+pub fn any(name: &'static str, about: &'static str, example: Value) -> Field {
+    Field::new(name, Kind::Any, about, example)
 }

@@ -11,11 +11,16 @@ use super::OAuthResult;
 use crate::{
     app::App,
     auth::errands,
-    domain::{client::Client, errand::Errand, secret::SecretHash},
+    domain::{
+        client::Client,
+        errand::{Errand, ErrandRow},
+        secret::SecretHash,
+    },
 };
 
-/// How long after the session would have ended by itself its client is still worth telling.
-const WORTH_TELLING: Duration = Duration::from_secs(60 * 60);
+/// How long after the session would have ended by itself its client is still worth telling: servers
+/// and clients may be away for a night.
+const WORTH_TELLING: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Queues the errand that tells `client` when the session `sid` of this person is over: the one that
 /// the client's ID tokens name (`Granted::id_sid`), by whatever act it ends, or by itself at
@@ -38,7 +43,16 @@ pub async fn await_end(
     let (client_id, until) = (client.client_id.clone(), ends_at.plus(WORTH_TELLING));
     let id = errand_id(sid, &client_id);
     let errand = Errand::Logout { client_id, user_id, sid, until };
-    Ok(errands::queue_for_end(app, id, &errand, sid, ends_at, now).await?)
+    let row = ErrandRow {
+        id,
+        sealed: errands::seal(app, id, &errand)?,
+        queued_at: now,
+        due_at: ends_at,
+        attempts: 0,
+        expires_at: until,
+        waits_for: Some(sid),
+    };
+    Ok(app.identity.queue_errand(&row).await?)
 }
 
 /// One errand for each session and client.

@@ -189,10 +189,9 @@ fn take_grants(members: &Members<'_>, metadata: &mut Metadata) -> Judged<()> {
         (Some(types), true) if types.is_empty() => {
             return wrong(RESPONSES, "must hold code, which goes with authorization_code");
         }
-        (Some(types), false) if !types.is_empty() => {
-            return wrong(RESPONSES, "code goes with the grant authorization_code");
-        }
-        (Some(types), _) => types,
+        // What is asked for beyond the grants is not registered (RFC 7591 section 2.1).
+        (Some(_), false) => Vec::new(),
+        (Some(types), true) => types,
     };
     metadata.grant_types = grants;
     Ok(())

@@ -222,6 +222,8 @@ pub struct Subject {
     pub session_cut_off: Option<CutOff>,
     /// The newest ending of everything of this person, if any.
     pub user_cut_off: Option<CutOff>,
+    /// Those of the other endings that were asked for and were written, in the order they were named.
+    pub ended: Vec<CutOff>,
 }
 
 /// Users, factors, sites, keys, errands, edges, endings, the feed and the audit log.
@@ -257,7 +259,18 @@ pub trait IdentityStore: Send + Sync {
     async fn find_user_by_login(&self, key: &str) -> StoreResult<Option<User>>;
 
     /// The person of this id, and whether the session or everything of theirs was ended.
-    async fn find_subject(&self, id: Uuid, sid: Uuid) -> StoreResult<Option<Subject>>;
+    async fn find_subject(&self, id: Uuid, sid: Uuid) -> StoreResult<Option<Subject>> {
+        self.find_subject_and_ends(id, sid, &[]).await
+    }
+
+    /// As [`Self::find_subject`], and in the same read those of these other endings that were
+    /// written, as [`Self::find_cut_offs`].
+    async fn find_subject_and_ends(
+        &self,
+        id: Uuid,
+        sid: Uuid,
+        named: &[(CutOffKind, String)],
+    ) -> StoreResult<Option<Subject>>;
 
     /// Marks the address proved and a pending account active (and so changed at `now`), if its
     /// `email_key` and `password_changed_at` are still these. `false`: they are not, or the account is not

@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 use tests::{
     Person, World,
-    relying_party::{GOODBYE, REDIRECT, RelyingParty},
+    relying_party::{GOODBYE, REDIRECT, RelyingParty, SECRET},
 };
 
 /// Names the folder in which the programs are prepared.
@@ -102,7 +102,10 @@ fn good(world: &World, client: &RelyingParty, person: &Person, seen: &Value) {
 /// A confidential client of the operator's own, and somebody without a second factor.
 async fn confidential(language: &'static str) {
     let world = World::shared().await;
-    let client = world.confidential(json!({ "require_pkce": true })).await;
+    // Authlib encodes nothing in HTTP Basic (RFC 6749 section 2.3.1 asks for it).
+    let secret = if language == "python" { "a-secret-of-its-own" } else { SECRET };
+    let metadata = json!({ "require_pkce": true, "client_secret": secret });
+    let client = world.confidential(metadata).await;
     let person = world.person().await;
     let seen = walk(&world, language, &client, &person, &[]).await;
     good(&world, &client, &person, &seen);

@@ -170,10 +170,10 @@ pub fn error(error: &OAuthError) -> Response {
 pub fn error_page(look: &Look, request_id: &str, error: &OAuthError) -> Response {
     let row = logged(error);
     let view = ErrorPage { look, code: row.code, details: &row.text, request_id, back: None };
-    // Nobody could prove anything here, so nobody is asked to.
+    // No browser is asked for credentials here, so 401 would say too much (RFC 9110 section 15.5.2).
     let status = match row.status {
         StatusCode::UNAUTHORIZED => StatusCode::BAD_REQUEST,
-        status => status,
+        other => other,
     };
     row.finish(page::page(status, &view))
 }

@@ -68,10 +68,11 @@ async fn show(call: Call) -> Response {
 }
 
 async fn shown(visit: Visit) -> Paged {
-    let Some(person) = visit.browser.current() else { return Ok(sign_in(&visit)) };
+    // Whether a code is one is told to nobody who is not signed in.
     if typed(&visit).is_empty() {
         return Ok(ask(&visit, None));
     }
+    let Some(person) = visit.browser.current() else { return Ok(sign_in(&visit)) };
     let asked = match find(&visit, person).await? {
         Ok(asked) => asked,
         Err(problem) => return Ok(ask(&visit, Some(problem))),
@@ -137,7 +138,7 @@ fn confirm(visit: &Visit, person: &BrowserSession, asked: &Asked) -> Response {
     let view = DeviceConfirm {
         look: &visit.look,
         form: visit.form(PATH, &csrf, &[("user_code", &user_code), ("account", &sid)]),
-        client: ClientCard::of(&asked.client, None),
+        client: ClientCard::of(&asked.client),
         who: Person {
             name: &person.user.name,
             address: &person.user.email,

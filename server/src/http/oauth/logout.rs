@@ -33,7 +33,8 @@ const CHECK_SESSION_POLICY: &str =
 pub fn routes() -> Vec<Route> {
     vec![
         get(PATH, Credential::Anybody, show),
-        post(PATH, Credential::Form, submit),
+        // A client may post its request; the answer to the question is a form of ours all the same.
+        post(PATH, Credential::Anybody, submit),
         get("/check_session", Credential::Anybody, async || check_session()),
         get("/assets/check-session.js", Credential::Anybody, async || check_session_script()),
     ]
@@ -106,7 +107,7 @@ fn question(visit: &Visit, judged: &Judged) -> Response {
     let view = SignOut {
         look: &visit.look,
         form: Form { leads_to: judged.onward.as_deref(), ..visit.form(PATH, &csrf, &hidden) },
-        client: judged.client.as_deref().map(|client| ClientCard::of(client, None)),
+        client: judged.client.as_deref().map(|client| ClientCard::of(client)),
         who: visit.browser.current().map(|held| Person {
             name: &held.user.name,
             address: &held.user.email,

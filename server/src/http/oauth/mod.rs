@@ -8,6 +8,7 @@ pub mod authorize;
 pub mod call;
 pub mod device;
 pub mod discovery;
+mod documents;
 pub mod logout;
 pub mod registration;
 pub mod response_mode;
@@ -25,5 +26,5 @@ pub fn surface() -> Surface {
         device::routes(),
         logout::routes(),
     ];
-    Surface::new("OAuth", rows.into_iter().flatten().collect())
+    Surface::new("OAuth", rows.into_iter().flatten().map(documents::documented).collect())
 }

@@ -47,7 +47,7 @@ async fn shown(mut visit: Visit) -> Paged {
     let view = Consent {
         look: &visit.look,
         form: visit.form(PATH, &csrf, &[("account", &sid)]),
-        client: ClientCard::of(&flow.client, None),
+        client: ClientCard::of(&flow.client),
         who: Person { name: &held.user.name, address: &held.user.email, not_you: Some(&not_you) },
         scopes: scopes.iter().map(String::as_str).collect(),
         claims: claims.iter().map(String::as_str).collect(),

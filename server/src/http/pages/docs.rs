@@ -106,7 +106,12 @@ fn endpoint(issuer: &str, surface: &Surface, route: &Route) -> Endpoint {
         list: route.list,
         headers: route.headers.clone(),
         takes: members(&route.takes),
-        answers: route.answers.iter().map(|(status, shape)| answered(*status, shape)).collect(),
+        answers: route
+            .answers
+            .iter()
+            .map(|(status, shape)| answered(*status, shape))
+            .chain(route.gives.iter().map(|(status, _, about)| given(*status, about)))
+            .collect(),
         refuses: route.refuses.iter().map(|one| (*one, pieces(one.about))).collect(),
         shown: shown(surface, route),
     }
@@ -114,6 +119,18 @@ fn endpoint(issuer: &str, surface: &Surface, route: &Route) -> Endpoint {
 
 fn answered(status: u16, shape: &Shape) -> Answer {
     Answer { status, reason: reason(status), members: members(&shape.fields) }
+}
+
+/// What is no JSON, in a word.
+fn given(status: u16, about: &'static str) -> Answer {
+    let kind = if status < 400 { "answer" } else { "page" };
+    let member = Member {
+        name: kind.to_owned(),
+        kind: String::new(),
+        optional: false,
+        about: pieces(about),
+    };
+    Answer { status, reason: reason(status), members: vec![member] }
 }
 
 fn asks(credential: Credential) -> &'static str {
@@ -172,6 +189,7 @@ fn kind(kind: &Kind) -> String {
         Kind::Flag => "true | false".to_owned(),
         Kind::Always(value) => value.to_string(),
         Kind::Object(_) | Kind::Foreign => "object".to_owned(),
+        Kind::Any => "see there".to_owned(),
         Kind::List(item) => format!("list of {}", self::kind(&item.kind)),
     }
 }
@@ -179,7 +197,8 @@ fn kind(kind: &Kind) -> String {
 /// A call that can be pasted into a shell.
 fn call(issuer: &str, path: &str, route: &Route) -> String {
     let mut lines = vec![match route.method {
-        Method::GET => format!("curl {issuer}{path}"),
+        Method::GET if route.takes.is_empty() => format!("curl {issuer}{path}"),
+        Method::GET => return format!("curl '{issuer}{path}?{}'", form_example(route)),
         _ => format!("curl -X {} {issuer}{path}", route.method),
     }];
     if route.credential.takes_bearer() {

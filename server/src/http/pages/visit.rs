@@ -202,7 +202,7 @@ impl Visit {
     /// The client that asks, as people see it.
     #[must_use]
     pub fn client(&self) -> Option<ClientCard<'_>> {
-        self.flow().map(|flow| ClientCard::of(&flow.client, None))
+        self.flow().map(|flow| ClientCard::of(&flow.client))
     }
 
     /// The address of a page on the same way.

@@ -84,9 +84,7 @@ pub fn surface() -> Surface {
         base: "/api/v1/oauth2",
         envelope: true,
         routes: routes.into_iter().map(with_what_follows).collect(),
-        finish: |router| {
-            router.fallback(answer::no_such_route).method_not_allowed_fallback(answer::wrong_method)
-        },
+        finish: super::finish,
     }
 }
 

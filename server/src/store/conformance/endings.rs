@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::{
     Pair,
-    samples::{at, create, cut_off, event, user, whole_log},
+    samples::{at, create, cut_off, event, membership, tenant, user, whole_log},
 };
-use crate::domain::audit::Action;
+use crate::{domain::audit::Action, store::identity::Subject};
 
 pub(super) async fn a_person_comes_with_the_endings_of_the_session_and_of_everything(pair: &Pair) {
     let store = &*pair.identity;
@@ -103,4 +103,38 @@ pub(super) async fn the_endings_that_were_written_are_found_as_they_are_named(pa
     assert_eq!(store.find_cut_offs(&named).await.unwrap(), cuts);
     assert_eq!(store.find_cut_offs(&named[..2]).await.unwrap(), cuts[..1]);
     assert_eq!(store.find_cut_offs(&[]).await.unwrap(), []);
+}
+
+pub(super) async fn a_person_comes_with_other_endings_in_the_same_read(pair: &Pair) {
+    let (store, person, sid) = (&*pair.identity, user("ada"), Uuid::now_v7());
+    create(store, &person).await;
+    for tenant_id in ["one", "other"] {
+        store.create_tenant(&tenant(tenant_id), &event(Action::TenantCreated)).await.unwrap();
+        let place = membership(person.id, tenant_id);
+        store.join_tenant(&place, &event(Action::TenantJoined)).await.unwrap();
+    }
+    let ends = [
+        cut_off(CutOffKind::Session, &sid.to_string(), at(1), at(101)),
+        cut_off(CutOffKind::Grant, "a grant \"ü\"", at(2), at(102)),
+        cut_off(CutOffKind::Token, "a token", at(3), at(103)),
+        cut_off(CutOffKind::Client, "shop", at(4), at(104)),
+    ];
+    let [session, grant, token, client] = ends.clone();
+    store.cut_off(&ends, &event(Action::TokenRevoked)).await.unwrap();
+    let find = async |sid, named: &[(CutOffKind, &str)]| {
+        let named: Vec<_> = named.iter().map(|(kind, id)| (*kind, (*id).to_owned())).collect();
+        store.find_subject_and_ends(person.id, sid, &named).await.unwrap().unwrap()
+    };
+    let (a_token, a_grant) = ((CutOffKind::Token, "a token"), (CutOffKind::Grant, "a grant \"ü\""));
+    let found = find(sid, &[a_token, (CutOffKind::Grant, "a token"), a_grant]).await;
+    let plain = store.find_subject(person.id, sid).await.unwrap().unwrap();
+    assert_eq!((plain.session_cut_off.clone(), plain.ended.len()), (Some(session), 0));
+    assert_eq!(plain.memberships.len(), 2);
+    assert_eq!(found, Subject { ended: vec![token, grant], ..plain });
+    let found = find(Uuid::now_v7(), &[(CutOffKind::Client, "shop")]).await;
+    assert_eq!((found.session_cut_off, found.ended), (None, vec![client]));
+    assert_eq!(find(sid, &[(CutOffKind::User, "nobody")]).await.ended, []);
+    let named = [(CutOffKind::Client, "shop".to_owned())];
+    let nobody = store.find_subject_and_ends(Uuid::new_v4(), sid, &named).await.unwrap();
+    assert_eq!(nobody, None);
 }

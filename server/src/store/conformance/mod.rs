@@ -170,6 +170,7 @@ macro_rules! instantiate {
                 an_ending_takes_the_later_instants_and_the_feed_says_so,
                 every_kind_of_ending_is_in_the_snapshot_until_a_day_after_it_matters,
                 the_endings_that_were_written_are_found_as_they_are_named,
+                a_person_comes_with_other_endings_in_the_same_read,
             ],
             log: [
                 events_come_back_whole_in_order_and_chained,

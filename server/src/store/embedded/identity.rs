@@ -65,8 +65,13 @@ impl IdentityStore for Embedded {
         self.find(IDENTITY, |connection| users::find_by_login(connection, key))
     }
 
-    async fn find_subject(&self, id: Uuid, sid: Uuid) -> StoreResult<Option<Subject>> {
-        self.find(IDENTITY, |connection| users::find_subject(connection, id, sid))
+    async fn find_subject_and_ends(
+        &self,
+        id: Uuid,
+        sid: Uuid,
+        named: &[(CutOffKind, String)],
+    ) -> StoreResult<Option<Subject>> {
+        self.find(IDENTITY, |connection| users::find_subject(connection, id, sid, named))
     }
 
     async fn activate_user(

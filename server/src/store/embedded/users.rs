@@ -119,6 +119,7 @@ pub(super) fn find_subject(
     connection: &Connection,
     id: Uuid,
     sid: Uuid,
+    named: &[(CutOffKind, String)],
 ) -> Result<Option<Subject>, Fault> {
     const MEMBERSHIP: usize = COLUMNS + 4;
     let sql = concat!(
@@ -140,6 +141,7 @@ pub(super) fn find_subject(
                 memberships: Vec::new(),
                 session_cut_off: ending(row, COLUMNS, CutOffKind::Session, &session)?,
                 user_cut_off: ending(row, COLUMNS + 2, CutOffKind::User, &person)?,
+                ended: Vec::new(),
             }),
         };
         if row.get_ref(MEMBERSHIP)? != ValueRef::Null {
@@ -147,6 +149,9 @@ pub(super) fn find_subject(
         }
         Ok(())
     })?;
+    if let Some(subject) = &mut subject {
+        subject.ended = cut_offs::find(connection, named)?;
+    }
     Ok(subject)
 }
 

@@ -1,6 +1,7 @@
 //! One act: a connection, a deadline, and at most one transaction.
 
 use deadpool_postgres::Object;
+use futures_util::future::join;
 use tokio::time::{Instant, error::Elapsed, timeout_at};
 use tokio_postgres::{Row, types::ToSql};
 
@@ -64,6 +65,25 @@ impl Act {
         let answer = timeout_at(self.deadline, async {
             let statement = client.prepare_cached(sql).await?;
             client.query(&statement, params).await
+        })
+        .await;
+        self.settle(answer)
+    }
+
+    /// The rows of two statements that are sent in the same breath: it costs one journey.
+    pub(super) async fn both_rows(
+        &mut self,
+        one: (&str, Params<'_>),
+        other: (&str, Params<'_>),
+    ) -> StoreResult<(Vec<Row>, Vec<Row>)> {
+        let Some(client) = &self.client else { return Err(given_up()) };
+        self.in_flight = true;
+        let answer = timeout_at(self.deadline, async {
+            let first = client.prepare_cached(one.0).await?;
+            let second = client.prepare_cached(other.0).await?;
+            let (first, second) =
+                join(client.query(&first, one.1), client.query(&second, other.1)).await;
+            Ok((first?, second?))
         })
         .await;
         self.settle(answer)

@@ -5,6 +5,7 @@ use jwks::{
     cutoff::{CutOff, CutOffKind},
     feed::{Change, Entry, Snapshot},
 };
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
@@ -66,19 +67,54 @@ pub(super) async fn find_cut_offs(
     store: &Postgres,
     named: &[(CutOffKind, String)],
 ) -> StoreResult<Vec<CutOff>> {
-    let (kinds, ids): (Vec<_>, Vec<_>) =
-        named.iter().map(|(kind, id)| (kind.as_str(), id.as_str())).unzip();
-    let rows = store
-        .act()
-        .await?
-        .rows(
-            "SELECT kind, id, at, until_at
-             FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS named (kind, id, place)
-             JOIN cut_offs USING (kind, id) ORDER BY place",
-            &[&kinds, &ids],
-        )
-        .await?;
-    rows.iter().map(|row| read_cut_off(&Cells(row))).collect()
+    let mut act = store.act().await?;
+    let mut found = Vec::new();
+    for named in named.chunks(NAMED_AT_ONCE) {
+        let asking = Named::of(named);
+        found.extend(asking.read(&act.rows(&asking.sql, &asking.params()).await?)?);
+    }
+    Ok(found)
+}
+
+/// The most endings that one statement asks for.
+const NAMED_AT_ONCE: usize = 8;
+
+/// A statement for the endings of these names: an arm for each, because what is asked for by an array
+/// is planned anew each time, or read from end to end.
+pub(super) struct Named<'n> {
+    named: &'n [(CutOffKind, String)],
+    kinds: Vec<&'static str>,
+    pub(super) sql: String,
+}
+
+impl<'n> Named<'n> {
+    pub(super) fn of(named: &'n [(CutOffKind, String)]) -> Self {
+        let arm = |place: usize| {
+            format!(
+                "SELECT kind, id, at, until_at FROM cut_offs WHERE kind = ${} AND id = ${}",
+                2 * place + 1,
+                2 * place + 2
+            )
+        };
+        let arms: Vec<String> = (0..named.len()).map(arm).collect();
+        let kinds = named.iter().map(|(kind, _)| kind.as_str()).collect();
+        Self { named, kinds, sql: arms.join(" UNION ALL ") }
+    }
+
+    pub(super) fn params(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let both = self.kinds.iter().zip(self.named);
+        both.flat_map(|(kind, (_, id))| [kind as &(dyn ToSql + Sync), id]).collect()
+    }
+
+    /// What was found, in the order it is named.
+    pub(super) fn read(&self, rows: &[Row]) -> StoreResult<Vec<CutOff>> {
+        let found: Vec<CutOff> =
+            rows.iter().map(|row| read_cut_off(&Cells(row))).collect::<StoreResult<_>>()?;
+        let of = |(kind, id): &(CutOffKind, String)| {
+            found.iter().find(|cut_off| cut_off.kind == *kind && cut_off.id == *id).cloned()
+        };
+        Ok(self.named.iter().filter_map(of).collect())
+    }
 }
 
 pub(super) async fn snapshot(store: &Postgres, issuer: &str, now: Time) -> StoreResult<Snapshot> {

@@ -228,8 +228,13 @@ impl IdentityStore for Postgres {
         users::find_by_login(self, key).await
     }
 
-    async fn find_subject(&self, id: Uuid, sid: Uuid) -> StoreResult<Option<Subject>> {
-        users::find_subject(self, id, sid).await
+    async fn find_subject_and_ends(
+        &self,
+        id: Uuid,
+        sid: Uuid,
+        named: &[(CutOffKind, String)],
+    ) -> StoreResult<Option<Subject>> {
+        users::find_subject(self, id, sid, named).await
     }
 
     async fn activate_user(

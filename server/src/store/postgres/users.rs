@@ -4,7 +4,7 @@ use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
 };
-use tokio_postgres::types::Json;
+use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
 use super::{
@@ -189,11 +189,13 @@ pub(super) async fn find_by_login(store: &Postgres, key: &str) -> StoreResult<Op
     row.map(|row| read(&Cells(&row))).transpose()
 }
 
-/// The memberships come in the same rows: one for each, or one without.
+/// The memberships come in the same rows: one for each, or one without. Other endings come from a
+/// statement of their own, sent in the same breath.
 pub(super) async fn find_subject(
     store: &Postgres,
     id: Uuid,
     sid: Uuid,
+    named: &[(CutOffKind, String)],
 ) -> StoreResult<Option<Subject>> {
     let sql = concat!(
         "SELECT ",
@@ -208,20 +210,18 @@ pub(super) async fn find_subject(
              FROM memberships WHERE user_id = $1) places ON TRUE
          WHERE users.id = $1"
     );
-    let rows = store
-        .act()
-        .await?
-        .rows(
-            sql,
-            &[
-                &id,
-                &CutOffKind::Session.as_str(),
-                &sid.to_string(),
-                &CutOffKind::User.as_str(),
-                &id.to_string(),
-            ],
-        )
-        .await?;
+    let (session, user) = (CutOffKind::Session.as_str(), CutOffKind::User.as_str());
+    let (sid_text, id_text) = (sid.to_string(), id.to_string());
+    let params: [&(dyn ToSql + Sync); 5] = [&id, &session, &sid_text, &user, &id_text];
+    let mut act = store.act().await?;
+    let (rows, ended) = if named.is_empty() {
+        (act.rows(sql, &params).await?, Vec::new())
+    } else {
+        let asking = feed::Named::of(named);
+        let ends = (asking.sql.as_str(), &*asking.params());
+        let (rows, ends) = act.both_rows((sql, &params), ends).await?;
+        (rows, asking.read(&ends)?)
+    };
     let Some(first) = rows.first() else { return Ok(None) };
     let cells = Cells(first);
     let ending = |kind, id: Uuid, at, until| -> StoreResult<Option<CutOff>> {
@@ -243,6 +243,7 @@ pub(super) async fn find_subject(
         memberships,
         session_cut_off: ending(CutOffKind::Session, sid, "session_at", "session_until_at")?,
         user_cut_off: ending(CutOffKind::User, id, "person_at", "person_until_at")?,
+        ended,
     }))
 }
 

@@ -380,6 +380,10 @@ async fn no_token_counts_in_a_body_as_one_of_another_kind() {
             tried += 1;
             let rail = worlds[0].rail();
             if route.credential == "form" {
+                // Forms of the flows hold no token: what they go by is a cookie.
+                if route.surface == "OAuth" {
+                    continue;
+                }
                 let answer = rail.form(&route.path, &[("token", &token)]).await;
                 assert!((400..500).contains(&answer.status), "{}: {presented:?}", route.path);
                 continue;
@@ -465,7 +469,8 @@ async fn the_routes_that_are_documented_are_those_that_are_there() {
     let there: BTreeSet<_> =
         routes.iter().map(|route| (route.method.clone(), route.path.clone())).collect();
     assert!(documented.is_subset(&there));
-    for route in routes.iter().filter(|route| route.is_enveloped()) {
+    let api = routes.iter().filter(|r| r.path.starts_with("/api/") && r.method != "OPTIONS");
+    for route in api {
         let Route { method, path, .. } = route;
         assert!(documented.contains(&(method.clone(), path.clone())), "{method} {path}");
     }

@@ -2,7 +2,12 @@
 //! the client.
 
 use serde_json::json;
-use tests::{World, browser::Browser, relying_party::REDIRECT};
+use tests::{
+    World,
+    browser::Browser,
+    rail::send,
+    relying_party::{REDIRECT, form},
+};
 
 use super::{refused_with, sent_back};
 use crate::minutes;
@@ -217,7 +222,21 @@ async fn a_request_may_be_posted() {
     let fields = client.asked_with(&[("prompt", "none")]);
     let fields: Vec<(&str, &str)> =
         fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    // Of no other site, it is answered at once.
     let answer = client.post_bare("/authorize", &fields).await;
     answer.expect(303);
-    assert!(answer.header("location").starts_with(&format!("{REDIRECT}?error=login_required")));
+    let there = answer.header("location");
+    assert!(there.starts_with(&format!("{REDIRECT}?")), "{there}");
+    assert!(there.contains("error=login_required"), "{there}");
+    let of_another = client.form_request("/authorize").header("sec-fetch-site", "cross-site");
+    let answer = send(of_another.body(form(&fields))).await;
+    answer.expect(303);
+    let mut browser = Browser::new(&world);
+    browser.get(answer.header("location")).await;
+    refused_with(&world, &browser.arrived(), "login_required");
+    // What no address holds is refused, and not cut.
+    let long = "n".repeat(17_000);
+    let fields = [fields, vec![("nonce", &*long)]].concat();
+    let answer = client.post_bare("/authorize", &fields).await;
+    assert!([400, 413].contains(&answer.status), "{}", answer.status);
 }

@@ -35,11 +35,12 @@ async fn poll(client: &RelyingParty, grant: &Value) -> Answer {
 async fn decide(world: &World, person: &Person, grant: &Value, decision: &str) {
     let mut browser = Browser::new(world);
     browser.get("/device").await;
-    browser.submit(&[("user_code", grant["user_code"].as_str().unwrap())]).await;
     for _ in 0..4 {
         if has(&browser, "password") {
             let fields = [("username", person.email.as_str()), ("password", &person.password)];
             browser.submit(&fields).await;
+        } else if has(&browser, "user_code") {
+            browser.submit(&[("user_code", grant["user_code"].as_str().unwrap())]).await;
         } else if has(&browser, "decision") {
             browser.submit(&[("decision", decision)]).await;
             return;

@@ -46,6 +46,7 @@ fn says(answer: &Answer, error: &str) {
 /// Signs somebody in on the page for devices, which they open by themselves or by the whole link.
 async fn sign_in(world: &World, person: &Person, path: &str) -> Browser {
     let mut browser = Browser::new(world);
+    let path = if path == "/device" { "/login?to=/device" } else { path };
     browser.get(path).await;
     assert_eq!(browser.path(), "/login");
     let fields = [("username", person.email.as_str()), ("password", &person.password)];
@@ -85,11 +86,15 @@ async fn a_device_is_let_in_by_somebody_elsewhere() {
     assert!(device["device_code"].as_str().unwrap().len() >= 43);
     says(&poll(&client, &device).await, "authorization_pending");
 
-    // The person types the code, however they like to write it, and sees who asks for what.
+    // The person types the code, however they like to write it, signs in, and sees who asks for
+    // what.
     let person = world.person().await;
-    let mut browser = sign_in(&world, &person, "/device").await;
+    let mut browser = Browser::new(&world);
+    browser.get("/device").await;
     assert!(has(&browser, "user_code") && !has(&browser, "decision"));
     browser.submit(&[("user_code", &format!(" {}{} ", first.to_lowercase(), rest))]).await;
+    assert_eq!(browser.path(), "/login");
+    browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
     assert!(has(&browser, "decision"), "{}", browser.answer().text);
     assert_eq!(browser.element("user-code").as_deref(), Some(code));
     assert!(browser.answer().text.contains(&format!("Client {}", client.id)));

@@ -13,6 +13,7 @@ mod device_grant;
 mod discovery;
 mod examiners;
 mod introspection;
+mod logos;
 mod logout;
 mod metadata;
 mod no_redirect;

@@ -122,6 +122,7 @@ async fn what_is_shown_of_a_request_is_inert() {
         browser.get(&client.url(&[(name, attack)])).await;
         assert!(!browser.answer().text.contains("<script>alert"), "{name}");
         let is_page = browser.left().is_none();
-        assert!(!is_page || !browser.answer().header("content-security-policy").is_empty());
+        let policy = browser.answer().header("content-security-policy");
+        assert_eq!(!policy.is_empty(), is_page, "{name}: {policy}");
     }
 }

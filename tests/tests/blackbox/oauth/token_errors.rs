@@ -194,8 +194,10 @@ async fn invalid_scope_where_it_exceeds_what_was_granted() {
 #[tokio::test]
 async fn invalid_scope_where_a_client_asks_for_itself_what_is_not_registered() {
     let world = World::shared().await;
-    let grants =
-        json!({ "grant_types": ["client_credentials"], "scope": "read", "redirect_uris": [] });
+    let grants = json!({
+        "grant_types": ["client_credentials"], "response_types": [], "redirect_uris": [],
+        "scope": "read",
+    });
     let client = world.confidential(grants).await;
     let asked = |scope| [("grant_type", "client_credentials"), ("scope", scope)];
     error(&client.token(&asked("write")).await, 400, "invalid_scope");

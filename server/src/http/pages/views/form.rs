@@ -1,5 +1,6 @@
 //! What several pages have in common: where a form goes, who asks, and who is asked.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use crate::domain::client::Client;
@@ -20,8 +21,8 @@ pub struct Form<'v> {
 pub struct ClientCard<'v> {
     /// Its name.
     pub name: &'v str,
-    /// Its picture, served by us.
-    pub logo_url: Option<&'v str>,
+    /// Where this server serves its picture.
+    pub logo: Option<String>,
     /// Its home page.
     pub uri: Option<&'v str>,
     /// Its privacy policy.
@@ -31,13 +32,14 @@ pub struct ClientCard<'v> {
 }
 
 impl<'v> ClientCard<'v> {
-    /// What is registered of a client. `logo_url`: where this server serves its picture.
+    /// What is registered of a client.
     #[must_use]
-    pub fn of(client: &'v Client, logo_url: Option<&'v str>) -> Self {
+    pub fn of(client: &'v Client) -> Self {
         let metadata = &client.metadata;
+        let id = utf8_percent_encode(&client.client_id, NON_ALPHANUMERIC);
         Self {
             name: client.name(),
-            logo_url,
+            logo: metadata.logo_uri.as_ref().map(|_| format!("/clients/{id}/logo")),
             uri: link(metadata.client_uri.as_deref()),
             policy_uri: link(metadata.policy_uri.as_deref()),
             tos_uri: link(metadata.tos_uri.as_deref()),

@@ -26,9 +26,10 @@ final class Browser {
     private static final Pattern BUTTON = pattern("<button\\b([^>]*)>");
     private static final Pattern ATTRIBUTE = pattern("\\s([a-z-]+)=\"([^\"]*)\"");
 
+    private final CookieManager cookies = new CookieManager(null, CookiePolicy.ACCEPT_ALL);
     private final HttpClient http =
             HttpClient.newBuilder()
-                    .cookieHandler(new CookieManager(null, CookiePolicy.ACCEPT_ALL))
+                    .cookieHandler(cookies)
                     .followRedirects(HttpClient.Redirect.NEVER)
                     .build();
     private final String username;
@@ -78,9 +79,13 @@ final class Browser {
     }
 
     private HttpResponse<String> call(HttpRequest.Builder request) throws Exception {
-        return http.send(
-                request.header("accept", "text/html").build(),
-                HttpResponse.BodyHandlers.ofString());
+        HttpResponse<String> answer =
+                http.send(
+                        request.header("accept", "text/html").build(),
+                        HttpResponse.BodyHandlers.ofString());
+        // Java takes a cookie with an age for one of RFC 2965 and quotes it; no browser does.
+        cookies.getCookieStore().getCookies().forEach(cookie -> cookie.setVersion(0));
+        return answer;
     }
 
     /** The form that can be sent: its action and its fields, filled in. */
