@@ -107,7 +107,7 @@ fn question(visit: &Visit, judged: &Judged) -> Response {
     let view = SignOut {
         look: &visit.look,
         form: Form { leads_to: judged.onward.as_deref(), ..visit.form(PATH, &csrf, &hidden) },
-        client: judged.client.as_deref().map(|client| ClientCard::of(client)),
+        client: judged.client.as_deref().map(ClientCard::of),
         who: visit.browser.current().map(|held| Person {
             name: &held.user.name,
             address: &held.user.email,
