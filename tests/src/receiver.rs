@@ -186,5 +186,5 @@ fn length(head: &str) -> usize {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
     });
-    lengths.last().unwrap_or(0)
+    lengths.max().unwrap_or(0)
 }

@@ -7,6 +7,7 @@ use url::form_urlencoded;
 
 use super::call::Call;
 use crate::{
+    domain::client::Client,
     http::{
         cookies,
         pages::{
@@ -89,7 +90,7 @@ async fn sign_out(mut visit: Visit, is_confirmed: bool) -> Paged {
     let mut response = match &judged.onward {
         Some(onward) if frames.is_empty() => Redirect::to(onward).into_response(),
         onward => {
-            let client = judged.client.as_deref().map_or("", |client| client.name());
+            let client = judged.client.as_deref().map_or("", Client::name);
             let continue_to = onward.as_deref().map(|onward| (onward, client));
             page::page(StatusCode::OK, &SignedOut { look: &visit.look, frames, continue_to })
         }

@@ -98,7 +98,7 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
         }
     } else {
         let subject = app.identity.find_subject(user_id, sid).await?;
-        if !subject.is_some_and(|subject| standing(&subject, &session, issued_at).is_some()) {
+        if subject.is_none_or(|subject| standing(&subject, &session, issued_at).is_none()) {
             app.sessions.remove_family(user_id, sid, granted.grant_id).await?;
             return Err(gone());
         }
