@@ -182,9 +182,9 @@ async fn serve(
 }
 
 fn length(head: &str) -> usize {
-    let lengths = head.lines().filter_map(|line| {
+    let mut lengths = head.lines().filter_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
     });
-    lengths.last().unwrap_or(0)
+    lengths.next_back().unwrap_or(0)
 }
