@@ -333,6 +333,7 @@ async fn a_registration_access_token_opens_its_own_client_and_no_other() {
         }
     }
     challenged(&send(world.rail().request_root("GET", &one.path)).await);
+    challenged(&one.call("GET", "", None).await);
     one.call("GET", &one.token, None).await.expect(200);
 }
 
