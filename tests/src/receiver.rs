@@ -182,7 +182,7 @@ async fn serve(
 }
 
 fn length(head: &str) -> usize {
-    let mut lengths = head.lines().filter_map(|line| {
+    let lengths = head.lines().filter_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
     });

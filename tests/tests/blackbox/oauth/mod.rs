@@ -21,6 +21,7 @@ mod pkce;
 mod pushed_requests;
 mod registration;
 mod revocation;
+mod sign_in_pages;
 mod token_endpoint;
 mod token_errors;
 
