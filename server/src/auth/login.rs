@@ -408,35 +408,36 @@ pub async fn complete(
     let mut event = origin.event_of(sid, Action::LoginSuccess, Some(user.id), now, details);
     event.site_key.clone_from(&session.site_key);
     let opened = match held {
-        Some(token) => {
-            Opened::Browser(Box::new(BrowserSession { user: user.clone(), session, token }))
-        }
+        Some(token) => Opened::Browser(token),
         None => {
             let (refresh_token, family) = new_family(app, &session, &origin.client_id, now);
             let minted = mint_for(app, &user, &session, site, &origin.client_id, now).await?;
-            Opened::Tokens { session: Box::new(session), refresh_token, family, minted }
+            Opened::Tokens(Box::new((refresh_token, family, minted)))
         }
     };
-    let (session, family) = match &opened {
-        Opened::Browser(held) => (&held.session, None),
-        Opened::Tokens { session, family, .. } => (&**session, Some(family)),
+    let family = match &opened {
+        Opened::Browser(_) => None,
+        Opened::Tokens(tokens) => Some(&tokens.1),
     };
     app.identity.record_login(user.id, now, &event).await?;
-    let closed = app.sessions.open_session(session, family, SESSIONS_KEPT).await?;
-    make_room(app, origin, session, &closed, now).await?;
-    look_again(app, origin, &user, session, now).await?;
+    let closed = app.sessions.open_session(&session, family, SESSIONS_KEPT).await?;
+    make_room(app, origin, &session, &closed, now).await?;
+    look_again(app, origin, &user, &session, now).await?;
     Ok(match opened {
-        Opened::Browser(held) => Held::Browser(held),
-        Opened::Tokens { refresh_token, minted, .. } => {
+        Opened::Browser(token) => Held::Browser(Box::new(BrowserSession { user, session, token })),
+        Opened::Tokens(tokens) => {
+            let (refresh_token, _, minted) = *tokens;
             Held::Tokens(Box::new(TokenSet::of(user, refresh_token, minted)))
         }
     })
 }
 
-/// What will be handed out once the session is there.
+/// What will be handed out once the session is there: made before it, since making it may fail.
 enum Opened {
-    Browser(Box<BrowserSession>),
-    Tokens { session: Box<Session>, refresh_token: OpaqueToken, family: NewFamily, minted: Minted },
+    /// What the browser will hold.
+    Browser(OpaqueToken),
+    /// The refresh token with its family, and the other tokens.
+    Tokens(Box<(OpaqueToken, NewFamily, Minted)>),
 }
 
 impl TokenSet {

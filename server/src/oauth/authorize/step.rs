@@ -225,9 +225,8 @@ impl Situation<'_> {
         let is_hinted = |candidate: &&Candidate| {
             self.hinted.is_some_and(|hint| candidate.names.iter().any(|name| name == hint))
         };
-        let takes_part = |candidate: &&Candidate| {
-            candidate.session.clients.iter().any(|client| *client == self.client.client_id)
-        };
+        let takes_part =
+            |candidate: &&Candidate| candidate.session.clients.contains(&self.client.client_id);
         only(fitting().filter(is_hinted))
             .or_else(|| only(fitting()))
             .or_else(|| only(fitting().filter(takes_part)))
