@@ -56,7 +56,7 @@ impl Prepared {
 
     /// What the browser carries of it.
     fn read(visit: &Visit, user_id: Uuid) -> Option<Self> {
-        let sealed = URL_SAFE_NO_PAD.decode(visit.cookie(PREPARED)?).ok()?;
+        let sealed = URL_SAFE_NO_PAD.decode(visit.cookie(&visit.own(PREPARED))?).ok()?;
         let opened = visit.call.app.sealer.open(&Self::name(user_id), &sealed).ok()?;
         serde_json::from_slice(&opened).ok()
     }
@@ -65,8 +65,14 @@ impl Prepared {
         let json =
             serde_json::to_vec(self).map_err(|error| AuthError::Internal(error.to_string()))?;
         let sealed = visit.call.app.sealer.seal(&Self::name(user_id), &json)?;
-        visit.set_cookie(PREPARED, &URL_SAFE_NO_PAD.encode(sealed), PREPARED_TTL);
+        let name = visit.own(PREPARED);
+        visit.set_cookie(&name, &URL_SAFE_NO_PAD.encode(sealed), PREPARED_TTL);
         Ok(())
+    }
+
+    fn forget(visit: &mut Visit) {
+        let name = visit.own(PREPARED);
+        visit.set_cookie(&name, "", Duration::ZERO);
     }
 
     fn page(
@@ -155,7 +161,7 @@ async fn submitted(mut visit: Visit) -> Paged {
             if let Some(held) = enrolled.held {
                 visit.sign_in(held.browser()?, None).await?;
             }
-            visit.set_cookie(PREPARED, "", Duration::ZERO);
+            Prepared::forget(&mut visit);
             if prepared.backup_codes.is_empty() {
                 return visit.go_on().await;
             }
@@ -169,7 +175,7 @@ async fn submitted(mut visit: Visit) -> Paged {
         }
         // Sent twice, or from another tab: what was to be done is done, or begins anew.
         Err(AuthError::InvalidToken | AuthError::NotFound | AuthError::Conflict(_)) => {
-            visit.set_cookie(PREPARED, "", Duration::ZERO);
+            Prepared::forget(&mut visit);
             visit.go_on().await
         }
         Err(reason) => match Problem::of(&reason) {

@@ -27,7 +27,8 @@ use crate::{
 };
 
 const PATH: &str = "/mfa";
-/// Where a code was mailed to, and for what: loading the page again sends no other one.
+/// Where a code was mailed to, by what it is for: whoever loads the page again, or is led to another
+/// one like it, sends no other code.
 const SENT: &str = "sb_sent";
 
 /// The rows.
@@ -79,17 +80,15 @@ impl Asked {
         chosen.or(self.methods.first()).copied()
     }
 
-    /// Whether a code that was mailed before is one for this.
+    /// Where a code for this was mailed before.
     fn sent_before(&self, visit: &Visit) -> Option<String> {
-        let sent = visit.cookie(SENT)?;
-        let (challenge, address) = sent.split_once('.')?;
-        let is_of_this = challenge == self.challenge();
-        let address = form_urlencoded::parse(address.as_bytes()).next()?.0.into_owned();
-        is_of_this.then_some(address)
+        let sent = visit.cookie(&self.sent_cookie())?;
+        Some(form_urlencoded::parse(sent.as_bytes()).next()?.0.into_owned())
     }
 
-    fn challenge(&self) -> String {
-        SecretHash::of(&self.standing.challenge()).to_text()[..16].to_owned()
+    fn sent_cookie(&self) -> String {
+        let challenge = SecretHash::of(&self.standing.challenge()).to_text();
+        format!("{SENT}_{}", &challenge[..16])
     }
 
     /// Mails a code.
@@ -98,8 +97,7 @@ impl Asked {
         let sent = challenge(&call.app, &call.origin, &self.standing, Method::EmailOtp).await?;
         let Some(sent) = sent else { return Ok(None) };
         let address: String = form_urlencoded::byte_serialize(sent.sent_to.as_bytes()).collect();
-        let value = format!("{}.{address}", self.challenge());
-        visit.set_cookie(SENT, &value, email::LIFE);
+        visit.set_cookie(&self.sent_cookie(), &address, email::LIFE);
         Ok(Some(sent.sent_to))
     }
 
@@ -211,7 +209,7 @@ async fn prove(mut visit: Visit, asked: Asked, code: &str) -> Paged {
         Ok(proved) => match proved.signed_in {
             SignedIn::Whole(held) => {
                 visit.sign_in(held.browser()?, proved.device.as_ref()).await?;
-                visit.set_cookie(SENT, "", Duration::ZERO);
+                visit.set_cookie(&again.sent_cookie(), "", Duration::ZERO);
                 visit.go_on().await
             }
             SignedIn::Half(half) => Ok(visit.go_on_half(&half)),

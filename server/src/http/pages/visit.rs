@@ -265,22 +265,26 @@ impl Visit {
         SecretHash::of(name).to_text()[..16].to_owned()
     }
 
-    /// A cookie of this way alone.
+    /// What a cookie of this way alone is called.
     #[must_use]
-    pub fn cookie(&self, name: &str) -> Option<&str> {
-        let name = format!("{name}_{}", self.key());
-        cookies::read(&self.call.app, &self.call.headers, &name)
+    pub fn own(&self, name: &str) -> String {
+        format!("{name}_{}", self.key())
     }
 
-    /// Sets a cookie of this way alone.
+    /// A cookie.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        cookies::read(&self.call.app, &self.call.headers, name)
+    }
+
+    /// Sets a cookie.
     pub fn set_cookie(&mut self, name: &str, value: &str, life: Duration) {
-        let name = format!("{name}_{}", self.key());
-        self.cookies.extend(cookies::set(&self.call.app, &name, value, life));
+        self.cookies.extend(cookies::set(&self.call.app, name, value, life));
     }
 
     /// Half a sign-in of this browser on this way, with just that outstanding.
     pub async fn half(&self, outstanding: Outstanding) -> Result<Option<Standing>, AuthError> {
-        let Some(token) = self.cookie(HALF) else { return Ok(None) };
+        let Some(token) = self.cookie(&self.own(HALF)) else { return Ok(None) };
         match mfa::half_signed_in(&self.call.app, token, PAGES, Some(outstanding)).await {
             Ok(standing) => Ok(Some(standing)),
             Err(AuthError::InvalidToken) => Ok(None),
@@ -290,7 +294,8 @@ impl Visit {
 
     /// Goes on with half a sign-in: the page where its other half is.
     pub fn go_on_half(mut self, half: &HalfSignedIn) -> Response {
-        self.set_cookie(HALF, half.token.as_str(), Duration::from_secs(half.expires_in));
+        let name = self.own(HALF);
+        self.set_cookie(&name, half.token.as_str(), Duration::from_secs(half.expires_in));
         let path = if half.methods.is_empty() { "/mfa/enrol" } else { "/mfa" };
         let link = self.link(path);
         self.redirect(&link)
@@ -311,8 +316,9 @@ impl Visit {
             let token = device.as_str();
             self.cookies.extend(cookies::set(&app, cookies::DEVICE, token, devices::LIFE));
         }
-        if self.cookie(HALF).is_some() {
-            self.set_cookie(HALF, "", Duration::ZERO);
+        let half = self.own(HALF);
+        if self.cookie(&half).is_some() {
+            self.set_cookie(&half, "", Duration::ZERO);
         }
         let sid = held.session.sid;
         // What was chosen before somebody signed in is not what they want now.

@@ -148,6 +148,45 @@ async fn a_code_is_mailed_once_and_again_only_when_asked() {
 }
 
 #[tokio::test]
+async fn no_page_elsewhere_has_codes_mailed_one_after_another() {
+    let world = World::shared().await;
+    let client = world.relying_party(json!({})).await;
+    let mut person = world.person().await;
+    let mut browser = Browser::new(&world);
+    let _ = client.sign_in(&mut browser, &person, "openid").await;
+    let session = world.sign_in(&person).await;
+    world.enrol_by_mail(&mut person, &session).await;
+    world.mail_has_left().await;
+    let before = world.mails(&person.email).await.len();
+    for _ in 0..4 {
+        browser.get(&client.url(&[("acr_values", "urn:signalbox:2fa")])).await;
+        at(&browser, "/mfa");
+    }
+    world.mail_has_left().await;
+    assert_eq!(world.mails(&person.email).await.len(), before + 1);
+    browser.submit(&[("code", &world.mailed_code(&person.email).await)]).await;
+    assert_eq!(id_token(&client, &browser).await["acr"], "urn:signalbox:2fa");
+}
+
+#[tokio::test]
+async fn a_code_for_half_a_sign_in_that_is_over_leads_back_to_the_password() {
+    let mut world = World::start().await;
+    let client = world.relying_party(json!({})).await;
+    let person = world.enrolled().await;
+    let mut browser = Browser::new(&world);
+    browser.get(&client.url(&[])).await;
+    sign_in(&mut browser, &person).await;
+    at(&browser, "/mfa");
+    world.advance(minutes(11));
+    browser.submit(&[("code", &person.code(&world))]).await;
+    at(&browser, "/login");
+    assert!(browser.page().url.query().unwrap().ends_with("&over=1"));
+    sign_in(&mut browser, &person).await;
+    browser.submit(&[("code", &person.code(&world))]).await;
+    assert!(browser.arrived().contains_key("code"));
+}
+
+#[tokio::test]
 async fn a_device_that_is_trusted_here_is_trusted_at_the_next_sign_in_and_on_the_rail() {
     let world = World::shared().await;
     let client = world.relying_party(json!({})).await;
