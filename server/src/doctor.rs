@@ -216,7 +216,7 @@ async fn look(identity: &dyn IdentityStore, now: Time) -> StoreResult<Vec<Proble
             found.push(Problem::new(
                 "keys",
                 format!("the newest signing key for {algorithm} is {days} days old"),
-                &format!("signalbox keys rotate --algorithm {algorithm}"),
+                format!("signalbox keys rotate --algorithm {algorithm}"),
             ));
         }
     }

@@ -9,7 +9,10 @@ use tests::{
     relying_party::{REDIRECT, RelyingParty, SECRET, basic},
 };
 
-const GRANT: (&str, &str) = ("grant_type", "client_credentials");
+/// A parameter of a form.
+type Field<'a> = (&'a str, &'a str);
+
+const GRANT: Field<'_> = ("grant_type", "client_credentials");
 
 /// A client that speaks for itself, and proves itself by `method`.
 async fn machine(world: &World, id: &str, method: &str) -> RelyingParty {
@@ -80,7 +83,7 @@ async fn the_token_endpoint_of_the_json_api_takes_json_too() {
 async fn each_error_of_the_token_endpoint_has_its_own_code() {
     let world = World::shared().await;
     let client = machine(&world, "machine-errors", "client_secret_basic").await;
-    let table: [(&[(&str, &str)], u16, &str); 9] = [
+    let table: [(&[Field<'_>], u16, &str); 9] = [
         (&[], 400, "invalid_request"),
         (&[("grant_type", "password")], 400, "unsupported_grant_type"),
         (&[("grant_type", "refresh_token"), ("refresh_token", "x")], 400, "unauthorized_client"),
