@@ -101,7 +101,7 @@ async fn an_old_key_and_clocks_that_differ_are_found() {
     let mut world = World::plan().apart().start().await;
     world.advance(Duration::from_secs(200 * 24 * 3600));
     let ran = doctor(&world, sound(&world)).await;
-    assert!(ran.out.contains("200 days old (signalbox keys rotate)"), "{ran:?}");
+    assert!(ran.out.contains("200 days old (signalbox keys rotate --algorithm ES256)"), "{ran:?}");
     if world.kind() == Kind::Deployed {
         for name in ["the clock of Redis", "the clock of Postgres"] {
             assert!(ran.out.contains(name), "{ran:?}");

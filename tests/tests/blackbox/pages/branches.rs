@@ -118,11 +118,12 @@ async fn a_device_is_let_in_after_its_code_was_compared() {
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
     tab.open(begun["verification_uri"].as_str().unwrap()).await;
-    sign_in(&mut tab, &person).await;
     tab.see("#user_code").await;
     look_at(&mut tab).await;
     tab.fill("#user_code", "bbbb-bbbb").await;
     tab.press("Enter").await;
+    // Nobody hears whether a code is one before they have signed in.
+    sign_in(&mut tab, &person).await;
     tab.see("#user_code[aria-invalid=true]").await;
     look_at(&mut tab).await;
     // However a person types it.
