@@ -231,7 +231,8 @@ impl App {
         match self.keys.signing(algorithm, now) {
             Err(KeyError::Missing) => {
                 self.make_key(algorithm).await?;
-                self.keys.signing(algorithm, now)
+                // It is younger than the request that waited for it.
+                self.keys.signing(algorithm, self.clock.now())
             }
             found => found,
         }

@@ -17,6 +17,7 @@ use super::{
     error::{AuthError, AuthResult, FieldProblem},
     known_device::KnownDevice,
     origin::Origin,
+    refresh_token::FamilyName,
     sessions::{look_again, make_room},
     tenants, throttle,
 };
@@ -458,7 +459,8 @@ pub fn new_family(
     now: Time,
 ) -> (OpaqueToken, NewFamily) {
     let id = Uuid::from_bytes(random());
-    let token = OpaqueToken::new(TokenKind::Refresh, &[session.user_id, session.sid, id], random());
+    let name = FamilyName { user_id: session.user_id, sid: session.sid, family_id: id };
+    let token = name.new_token(app);
     let ttl = Duration::from_secs(app.config.tokens.refresh_ttl);
     let family = NewFamily {
         id,

@@ -16,6 +16,7 @@ pub mod origin;
 pub mod password;
 pub mod recovery;
 pub mod refresh;
+pub mod refresh_token;
 pub mod registration;
 pub mod repeats;
 pub mod sessions;

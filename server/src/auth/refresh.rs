@@ -11,14 +11,13 @@ use super::{
     error::{AuthError, AuthResult},
     login::{TokenSet, find_open_site, mint_for, policy_for},
     origin::Origin,
+    refresh_token::{self, FamilyName},
     sessions::{end_stale, session_end, standing},
 };
 use crate::{
     app::App,
-    clock::random,
     domain::{
         audit::{Action, Event},
-        secret::{OpaqueToken, TokenKind},
         session::{Rotated, Rotation},
     },
 };
@@ -39,11 +38,8 @@ pub async fn refresh(
     tenant_id: Option<&str>,
 ) -> AuthResult<TokenSet> {
     let now = app.clock.now();
-    let presented =
-        OpaqueToken::parse(TokenKind::Refresh, presented).ok_or(AuthError::InvalidToken)?;
-    let &[user_id, sid, family_id] = presented.names() else {
-        return Err(AuthError::InvalidToken);
-    };
+    let (presented, family) = refresh_token::read(app, presented).ok_or(AuthError::InvalidToken)?;
+    let FamilyName { user_id, sid, family_id } = family;
     let site = find_open_site(app, site_key).await?;
     if let Some(session) = app.sessions.find_session(user_id, sid, now).await? {
         if tenant_id.is_some_and(|tenant_id| session.tenant_id != tenant_id) {
@@ -57,7 +53,7 @@ pub async fn refresh(
         }
     }
     let tokens = &app.config.tokens;
-    let successor = OpaqueToken::new(TokenKind::Refresh, &[user_id, sid, family_id], random());
+    let successor = family.new_token(app);
     let rotation = Rotation {
         user_id,
         sid,

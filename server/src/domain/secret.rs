@@ -98,7 +98,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// The kinds of opaque token, each with a prefix that leak scanners know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// A refresh token; names a person, a session and a family.
+    /// A refresh token; names a person, a session, a family, and what vouches for those three.
     Refresh,
     /// A half-signed-in state.
     Mfa,
@@ -147,7 +147,7 @@ impl TokenKind {
 
     const fn names(self) -> usize {
         match self {
-            Self::Refresh => 3,
+            Self::Refresh => 4,
             Self::OneTime | Self::Device => 1,
             Self::Browser => 2,
             Self::Mfa

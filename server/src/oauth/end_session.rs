@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use jwks::{
-    claims::{ID_TOKEN_TYPE, IdClaims},
-    verify::{TokenError, verify_signed},
-};
 use url::{Url, form_urlencoded};
 use uuid::Uuid;
 
-use super::{OAuthError, OAuthResult, clients, params::Params};
+use super::{
+    OAuthError, OAuthResult, clients,
+    id_token_hint::{self, NoHint},
+    params::Params,
+};
 use crate::{
     app::App,
     auth::{
@@ -131,17 +131,18 @@ fn with_query(uri: &str, pairs: &[(&str, &str)]) -> String {
     format!("{before}{joint}{more}{fragment}")
 }
 
-/// The hint, if it was signed by us. One whose key is gone says nothing: it is older than any token
-/// that is alive, and can be asked about but not believed.
+/// The hint, if it is an ID token of ours. One whose key is gone says nothing: it is older than any
+/// token that is alive, and can be asked about but not believed.
 fn read_hint(app: &App, token: Option<&str>) -> OAuthResult<Option<Hint>> {
     let Some(token) = token else { return Ok(None) };
-    let foreign = || OAuthError::request("id_token_hint is no ID token of this issuer");
-    match verify_signed::<IdClaims>(&app.keys.published(), ID_TOKEN_TYPE, token) {
-        Ok(claims) if claims.iss == app.issuer => {
+    match id_token_hint::read(app, token) {
+        Ok(claims) => {
             Ok(Some(Hint { client_id: claims.aud, sid: Uuid::parse_str(&claims.sid).ok() }))
         }
-        Err(TokenError::UnknownKey) => Ok(None),
-        Ok(_) | Err(_) => Err(foreign()),
+        Err(NoHint::Outlived) => Ok(None),
+        Err(NoHint::Foreign) => {
+            Err(OAuthError::request("id_token_hint is no ID token of this issuer"))
+        }
     }
 }
 

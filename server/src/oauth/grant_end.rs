@@ -64,16 +64,18 @@ pub async fn close(app: &App, user_id: Uuid, sid: Uuid, grant_id: Uuid) -> Store
     Ok(())
 }
 
-/// Whether a grant to a client was ended, or everything of that client after it was given.
-///
-/// # Errors
-/// When the store fails.
-pub async fn is_over(app: &App, client_id: &str, grant_id: Uuid) -> StoreResult<bool> {
-    let named =
-        [(CutOffKind::Grant, grant_id.to_string()), (CutOffKind::Client, client_id.to_owned())];
-    let ends = app.identity.find_cut_offs(&named).await?;
+/// What ends a grant to a client and is no session or person: its own ending, and that of everything
+/// of the client.
+#[must_use]
+pub fn endings(client_id: &str, grant_id: Uuid) -> [(CutOffKind, String); 2] {
+    [(CutOffKind::Grant, grant_id.to_string()), (CutOffKind::Client, client_id.to_owned())]
+}
+
+/// PURE: whether one of these [`endings`] fell after the grant was given.
+#[must_use]
+pub fn is_over(grant_id: Uuid, ended: &[CutOff]) -> bool {
     let given_at = given_at(grant_id);
-    Ok(ends.iter().any(|end| given_at <= end.at))
+    ended.iter().any(|end| given_at <= end.at)
 }
 
 /// When a grant was given, as its name says; any ending kills one whose name does not.

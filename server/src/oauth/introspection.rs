@@ -8,11 +8,12 @@ use serde_json::{Map, Value, json};
 use super::{OAuthError, OAuthResult, client_auth, grant_end, liveness, params::Params};
 use crate::{
     app::App,
-    auth::{origin::Origin, sessions::standing},
-    domain::{
-        client::Client,
-        secret::{OpaqueToken, TokenKind},
+    auth::{
+        origin::Origin,
+        refresh_token::{self, FamilyName},
+        sessions::standing,
     },
+    domain::{client::Client, secret::OpaqueToken},
 };
 
 /// Tells a client what a token is good for at this moment; of one that is good for nothing, only that
@@ -39,8 +40,8 @@ pub async fn introspect(
     }
     let token = params.get("token").ok_or_else(|| OAuthError::request("token is missing"))?;
     // The form says what it is; `token_type_hint` cannot know better.
-    let told = match OpaqueToken::parse(TokenKind::Refresh, token) {
-        Some(token) => refresh_token(app, &client, &token).await?,
+    let told = match refresh_token::read(app, token) {
+        Some((token, family)) => refresh_token(app, &client, &token, family).await?,
         None => access_token(app, token).await?,
     };
     Ok(told.unwrap_or_else(|| Map::from_iter([("active".to_owned(), false.into())])))
@@ -89,18 +90,21 @@ async fn refresh_token(
     app: &App,
     client: &Client,
     token: &OpaqueToken,
+    family: FamilyName,
 ) -> OAuthResult<Option<Map<String, Value>>> {
     let now = app.clock.now();
-    let &[user_id, sid, family_id] = token.names() else { return Ok(None) };
+    let FamilyName { user_id, sid, family_id } = family;
     let live = app.sessions.find_refresh(user_id, sid, family_id, &token.hash(), now).await?;
     let Some(live) = live.filter(|live| live.client_id == client.client_id) else {
         return Ok(None);
     };
-    let subject = app.identity.find_subject(user_id, sid).await?;
+    let endings = grant_end::endings(&client.client_id, family_id);
+    let subject = app.identity.find_subject_and_ends(user_id, sid, &endings).await?;
     let stands = subject.is_some_and(|subject| {
         standing(&subject, &live.session, live.session.created_at).is_some()
+            && !grant_end::is_over(family_id, &subject.ended)
     });
-    if !stands || grant_end::is_over(app, &client.client_id, family_id).await? {
+    if !stands {
         return Ok(None);
     }
     let left = live.expires_at.since(now).max(Duration::from_secs(1));

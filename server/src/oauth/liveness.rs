@@ -1,6 +1,9 @@
 //! Whether a token that was signed here is still good: what only the stores know of it.
 
-use jwks::{cutoff::CutOffKind, verify::VerifiedToken};
+use jwks::{
+    cutoff::{CutOff, CutOffKind},
+    verify::VerifiedToken,
+};
 use uuid::Uuid;
 
 use super::{OAuthResult, clients};
@@ -26,32 +29,44 @@ pub enum Bearer {
 /// When a store fails.
 pub async fn bearer(app: &App, token: &VerifiedToken) -> OAuthResult<Option<Bearer>> {
     let now = app.clock.now();
-    let bearer = if token.is_client() {
-        clients::find(app, token.client_id()).await?.map(|_| Bearer::Client)
-    } else {
-        person(app, token, now).await?
-    };
-    if bearer.is_none() || is_cut_off(app, token).await? { Ok(None) } else { Ok(bearer) }
+    if token.is_client() { client(app, token).await } else { Ok(person(app, token, now).await?) }
 }
 
+async fn client(app: &App, token: &VerifiedToken) -> OAuthResult<Option<Bearer>> {
+    if clients::find(app, token.client_id()).await?.is_none() {
+        return Ok(None);
+    }
+    let ends = app.identity.find_cut_offs(&endings(token)).await?;
+    Ok((!is_ended(token, &ends)).then_some(Bearer::Client))
+}
+
+/// The two stores are asked side by side: most tokens that come are alive.
 async fn person(app: &App, token: &VerifiedToken, now: jwks::Time) -> StoreResult<Option<Bearer>> {
     let sid = token.sid().and_then(|sid| Uuid::parse_str(sid).ok());
     let (Ok(user_id), Some(sid)) = (Uuid::parse_str(token.sub()), sid) else { return Ok(None) };
-    let Some(session) = app.sessions.find_session(user_id, sid, now).await? else {
+    let endings = endings(token);
+    let (session, subject) = tokio::try_join!(
+        app.sessions.find_session(user_id, sid, now),
+        app.identity.find_subject_and_ends(user_id, sid, &endings),
+    )?;
+    let (Some(session), Some(subject)) = (session, subject) else { return Ok(None) };
+    if is_ended(token, &subject.ended) {
         return Ok(None);
-    };
-    let subject = app.identity.find_subject(user_id, sid).await?;
-    let user = subject.and_then(|subject| standing(&subject, &session, token.issued_at()));
+    }
+    let user = standing(&subject, &session, token.issued_at());
     Ok(user.map(|user| Bearer::Person(Box::new((user, session)))))
 }
 
-/// Whether the token itself was ended, its grant, or everything of its client.
-async fn is_cut_off(app: &App, token: &VerifiedToken) -> StoreResult<bool> {
+/// What ends a token and is no session or person: itself, its grant, everything of its client.
+fn endings(token: &VerifiedToken) -> Vec<(CutOffKind, String)> {
     let mut named = vec![
         (CutOffKind::Token, token.jti().to_owned()),
         (CutOffKind::Client, token.client_id().to_owned()),
     ];
     named.extend(token.grant_id().map(|id| (CutOffKind::Grant, id.to_owned())));
-    let ends = app.identity.find_cut_offs(&named).await?;
-    Ok(ends.iter().any(|end| token.issued_at() <= end.at))
+    named
+}
+
+fn is_ended(token: &VerifiedToken, ends: &[CutOff]) -> bool {
+    ends.iter().any(|end| token.issued_at() <= end.at)
 }

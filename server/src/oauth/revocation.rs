@@ -11,11 +11,15 @@ use serde_json::json;
 use super::{OAuthError, OAuthResult, client_auth, grant_end, params::Params};
 use crate::{
     app::App,
-    auth::{origin::Origin, sessions::GRACE},
+    auth::{
+        origin::Origin,
+        refresh_token::{self, FamilyName},
+        sessions::GRACE,
+    },
     domain::{
         audit::Action,
         client::Client,
-        secret::{OpaqueToken, SecretHash, TokenKind},
+        secret::{OpaqueToken, SecretHash},
     },
 };
 
@@ -36,8 +40,8 @@ pub async fn revoke(
     let origin = &Origin { client_id: client.client_id.clone(), ..origin.clone() };
     let token = params.get("token").ok_or_else(|| OAuthError::request("token is missing"))?;
     // The form says what it is; `token_type_hint` cannot know better.
-    match OpaqueToken::parse(TokenKind::Refresh, token) {
-        Some(token) => refresh_token(app, origin, &client, &token).await,
+    match refresh_token::read(app, token) {
+        Some((token, family)) => refresh_token(app, origin, &client, &token, family).await,
         None => access_token(app, origin, &client, token).await,
     }
 }
@@ -47,9 +51,10 @@ async fn refresh_token(
     origin: &Origin,
     client: &Client,
     token: &OpaqueToken,
+    family: FamilyName,
 ) -> OAuthResult<()> {
     let now = app.clock.now();
-    let &[user_id, sid, family_id] = token.names() else { return Ok(()) };
+    let FamilyName { user_id, sid, family_id } = family;
     let live = app.sessions.find_refresh(user_id, sid, family_id, &token.hash(), now).await?;
     if live.is_none_or(|live| live.client_id != client.client_id) {
         return Ok(());

@@ -259,7 +259,7 @@ fn read_claim(asked: Value) -> Option<Option<ClaimRequest>> {
 /// The subject of an ID token that this client was given.
 fn read_hint(app: &App, hint: &str, client: &Client) -> OAuthResult<Uuid> {
     let foreign = || OAuthError::request("id_token_hint is no ID token that this client was given");
-    let claims = id_token_hint::read(app, hint).ok_or_else(foreign)?;
+    let claims = id_token_hint::read(app, hint).map_err(|_| foreign())?;
     let subject = Uuid::parse_str(&claims.sub).ok();
     subject.filter(|_| claims.aud == client.client_id).ok_or_else(foreign)
 }

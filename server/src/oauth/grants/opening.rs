@@ -8,14 +8,13 @@ use uuid::Uuid;
 use super::{Issued, TokenRequest, refresh_token};
 use crate::{
     auth::{
-        AuthError, devices,
+        devices,
         login::SESSIONS_KEPT,
-        sessions::{look_again, make_room, standing},
+        refresh_token::FamilyName,
+        sessions::{make_room, standing},
     },
-    clock::random,
     domain::{
         authorization::Granted,
-        secret::{OpaqueToken, TokenKind},
         session::{NewFamily, Session},
         user::User,
     },
@@ -54,18 +53,15 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
     let audience = audience::of(app, client, &granted.resource, params)?;
     let gone = || OAuthError::grant("what was granted is over");
     let session = app.sessions.find_session(user_id, sid, now).await?.ok_or_else(gone)?;
-    let subject = app.identity.find_subject(user_id, sid).await?;
-    let user = subject.and_then(|subject| standing(&subject, &session, issued_at));
-    let user = user.ok_or_else(gone)?;
 
     let refreshes = client.may_use(refresh_token::TYPE);
     let is_named = grant_end::is_own_session(granted.id_sid, granted.grant_id);
     let offline = scope.split(' ').any(|one| one == scope::OFFLINE_ACCESS);
     let own = is_named || refreshes && offline;
-    let given_until = session.expires_at;
-    let session = if own { own_session(request, session, &granted) } else { session };
-    let names = [user_id, session.sid, granted.grant_id];
-    let token = refreshes.then(|| OpaqueToken::new(TokenKind::Refresh, &names, random()));
+    let given_in = session;
+    let session = if own { own_session(request, &given_in, &granted) } else { given_in.clone() };
+    let family = FamilyName { user_id, sid: session.sid, family_id: granted.grant_id };
+    let token = refreshes.then(|| family.new_token(app));
     let family = token.as_ref().map(|token| {
         let most = app.config.tokens.refresh_ttl;
         let ttl = lifetime(client.metadata.refresh_token_ttl, most);
@@ -86,27 +82,19 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
     {
         return Err(gone());
     }
-    let ends_at = if is_named { session.expires_at } else { given_until };
+    let ends_at = if is_named { session.expires_at } else { given_in.expires_at };
     logout::await_end(app, client, user_id, granted.id_sid, ends_at, now).await?;
     // Whoever ends something writes that down first and closes what it had afterwards; here what is
     // to be closed is opened first, and then looked whether that was written down. So nothing of
     // this outlives an ending that fell in between.
-    if own {
-        match look_again(app, origin, &user, &session, now).await {
-            Err(AuthError::InvalidToken) => return Err(gone()),
-            looked => looked?,
-        }
-    } else {
-        let subject = app.identity.find_subject(user_id, sid).await?;
-        if subject.is_none_or(|subject| standing(&subject, &session, issued_at).is_none()) {
-            app.sessions.remove_family(user_id, sid, granted.grant_id).await?;
-            return Err(gone());
-        }
-    }
-    if grant_end::is_over(app, &client.client_id, granted.grant_id).await? {
+    let endings = grant_end::endings(&client.client_id, granted.grant_id);
+    let subject = app.identity.find_subject_and_ends(user_id, sid, &endings).await?;
+    let subject = subject.filter(|subject| !grant_end::is_over(granted.grant_id, &subject.ended));
+    let user = subject.and_then(|subject| standing(&subject, &given_in, issued_at));
+    let Some(user) = user else {
         grant_end::close(app, user_id, session.sid, granted.grant_id).await?;
         return Err(gone());
-    }
+    };
     let person = Person { user: &user, session, granted: &granted };
     let minted = issue(request, person, audience, &scope, nonce).await?;
     Ok(Issued {
@@ -119,7 +107,7 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
 }
 
 /// A session of a grant's own: it begins now, in the tenant and from where the grant was given.
-fn own_session(request: &TokenRequest<'_>, given_in: Session, granted: &Granted) -> Session {
+fn own_session(request: &TokenRequest<'_>, given_in: &Session, granted: &Granted) -> Session {
     let TokenRequest { app, client, now, .. } = request;
     Session {
         sid: granted.grant_id,
@@ -132,7 +120,7 @@ fn own_session(request: &TokenRequest<'_>, given_in: Session, granted: &Granted)
         expires_at: now.plus(Duration::from_secs(app.config.tokens.session_ttl)),
         browser: None,
         clients: vec![client.client_id.clone()],
-        ..given_in
+        ..given_in.clone()
     }
 }
 

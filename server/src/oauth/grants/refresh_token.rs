@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::{Issued, TokenRequest, opening};
 use crate::{
-    auth::sessions::{end_stale, standing},
-    clock::random,
+    auth::{
+        refresh_token::{self, FamilyName},
+        sessions::{end_stale, standing},
+    },
     domain::{
         audit::{Action, Event},
-        secret::{OpaqueToken, TokenKind},
         session::{Rotated, Rotation},
     },
     oauth::{OAuthError, OAuthResult, audience, engine, grant_end},
@@ -33,8 +34,8 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
     let said = params.get("refresh_token");
     let said = said.ok_or_else(|| OAuthError::request("refresh_token is missing"))?;
     let unknown = || OAuthError::grant("the refresh token is unknown, spent, expired or revoked");
-    let presented = OpaqueToken::parse(TokenKind::Refresh, said).ok_or_else(unknown)?;
-    let &[user_id, sid, family_id] = presented.names() else { return Err(unknown()) };
+    let (presented, family) = refresh_token::read(app, said).ok_or_else(unknown)?;
+    let FamilyName { user_id, sid, family_id } = family;
     tokens::await_keys(app, client, now).await?;
     // What asks for less is judged before anything is spent.
     if params.get("scope").is_some() || params.get("resource").is_some() {
@@ -46,7 +47,7 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
             audience::of(app, client, &granted, params)?;
         }
     }
-    let successor = OpaqueToken::new(TokenKind::Refresh, &[user_id, sid, family_id], random());
+    let successor = family.new_token(app);
     let settings = &app.config.tokens;
     let rotation = Rotation {
         user_id,
@@ -78,13 +79,14 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
     let granted = refreshed.granted.ok_or_else(unknown)?;
     // Read after the rotation: whoever ends something commits that first and closes afterwards what
     // rests on it, so either this read sees the ending, or the closing takes the new token with it.
-    let subject = app.identity.find_subject(user_id, sid).await?;
-    let user = subject.and_then(|subject| standing(&subject, &session, session.created_at));
+    let endings = grant_end::endings(&client.client_id, granted.grant_id);
+    let subject = app.identity.find_subject_and_ends(user_id, sid, &endings).await?;
+    let user = subject.as_ref().and_then(|it| standing(it, &session, session.created_at));
     let Some(user) = user else {
         end_stale(app, origin, user_id, sid, now).await?;
         return Err(unknown());
     };
-    if grant_end::is_over(app, &client.client_id, granted.grant_id).await? {
+    if subject.is_some_and(|subject| grant_end::is_over(granted.grant_id, &subject.ended)) {
         grant_end::close(app, user_id, sid, family_id).await?;
         return Err(unknown());
     }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jwks::cutoff::{CutOff, CutOffKind};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::{
     auth::{errands, sessions::session_end},
@@ -234,6 +235,26 @@ async fn a_spent_refresh_token_ends_its_grant_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn whoever_reads_an_access_token_cannot_make_up_a_refresh_token_that_ends_its_grant() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    for scope in [ALL, "openid offline_access"] {
+        let (token, _) = ground.code(&client, &session, scope, |_| {}).await;
+        let issued = ground.redeem(&client, &token).await.unwrap();
+        let told = claims(&issued.access_token);
+        let [sub, sid, grant] = ["sub", "sid", "grant_id"].map(|name| id(&told[name]));
+        for voucher in [Uuid::nil(), grant, Uuid::new_v4()] {
+            let names = [sub, sid, grant, voucher];
+            let forged = OpaqueToken::new(TokenKind::Refresh, &names, [1; 32]);
+            assert!(is_refused(ground.refresh(&client, forged.as_str()).await));
+        }
+        assert!(ground.is_active(&client, &issued.access_token).await);
+        ground.refresh(&client, &issued.refresh_token.unwrap()).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_client_that_lost_the_answer_asks_once_more() {
     let ground = Ground::new().await;
     let client = ground.client("app", |_| {}).await;
@@ -423,7 +444,7 @@ async fn a_revoked_refresh_token_ends_its_access_tokens_and_an_access_token_ends
         assert!(is_refused(ground.refresh(&client, &refresh).await));
     }
     // Invalid tokens do not cause an error response (RFC 7009 section 2.2).
-    let unknown = OpaqueToken::new(TokenKind::Refresh, &[session.sid; 3], [1; 32]);
+    let unknown = OpaqueToken::new(TokenKind::Refresh, &[session.sid; 4], [1; 32]);
     for token in ["nonsense", "a.b.c", unknown.as_str()] {
         revoke(&ground, &client, token).await.unwrap();
     }
