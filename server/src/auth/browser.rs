@@ -82,13 +82,14 @@ impl Browser {
     }
 
     /// The same browser, with `held` as the one used last, in the place of what it held of that
-    /// session before.
+    /// session before; and the session that it pushed out, which nobody holds any more.
     #[must_use]
-    pub fn with(mut self, held: BrowserSession) -> Self {
+    pub fn with(mut self, held: BrowserSession) -> (Self, Option<BrowserSession>) {
         self = self.without(held.session.sid);
         self.sessions.insert(0, held);
-        self.sessions.truncate(SESSIONS_IN_A_BROWSER);
-        self
+        let is_full = self.sessions.len() > SESSIONS_IN_A_BROWSER;
+        let pushed_out = if is_full { self.sessions.pop() } else { None };
+        (self, pushed_out)
     }
 
     /// The same browser without that session.

@@ -107,10 +107,7 @@ impl Call {
             let text = "send the parameters as application/x-www-form-urlencoded";
             return Err(OAuthError::request(text));
         };
-        // No text of ours holds one, and a store may not take it.
-        if params.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
-            return Err(OAuthError::request("a parameter holds NUL"));
-        }
+        let params = without_nul(params)?;
         match params.repeated() {
             // Names come from the caller: told, but not at any length.
             Some(name) => {
@@ -132,7 +129,16 @@ impl Call {
             return Err(OAuthError::request(text));
         }
         let text = std::str::from_utf8(body);
-        Ok(Params::parse(text.map_err(|_| OAuthError::request("the form is not UTF-8"))?))
+        let text = text.map_err(|_| OAuthError::request("the form is not UTF-8"))?;
+        without_nul(Params::parse(text))
+    }
+
+    /// The parameters of the query, as often as they come.
+    ///
+    /// # Errors
+    /// When one cannot be text of ours.
+    pub fn queried(&self) -> OAuthResult<Params> {
+        without_nul(Params::parse(&self.query))
     }
 
     /// Whether the body is declared as a form.
@@ -163,6 +169,14 @@ impl Call {
         let declared = declared.unwrap_or_default().split(';').next().unwrap_or_default();
         declared.trim().eq_ignore_ascii_case(media)
     }
+}
+
+/// No text of ours holds NUL, and a store may not take it.
+fn without_nul(params: Params) -> OAuthResult<Params> {
+    if params.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        return Err(OAuthError::request("a parameter holds NUL"));
+    }
+    Ok(params)
 }
 
 /// The source of this API shows JSON bodies beside forms.

@@ -70,7 +70,7 @@ async fn submitted(mut visit: Visit) -> Paged {
         if let Way::Flow(flow) = &mut visit.way {
             flow.choose(&visit.call.app, held.session.sid).await?;
         }
-        visit.hold(held);
+        visit.hold(held).await?;
     }
     visit.go_on().await
 }

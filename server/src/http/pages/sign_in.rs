@@ -1,7 +1,6 @@
 //! `/login`: user name and password.
 
 use axum::response::Response;
-use http::StatusCode;
 
 use super::{
     answer,
@@ -45,7 +44,8 @@ async fn shown(mut visit: Visit) -> Paged {
 
 /// POST /login
 async fn submit(call: Call) -> Response {
-    end(Visit::submitted(call).await, submitted).await
+    // A password says more than a token of a form could: scripts that know one need no page first.
+    end(Visit::posted(call).await, submitted).await
 }
 
 async fn submitted(mut visit: Visit) -> Paged {
@@ -87,6 +87,5 @@ fn form(visit: &Visit, username: &str, problem: Option<Problem>) -> Response {
         problem,
         forgot: None,
     };
-    let status = problem.map_or(StatusCode::OK, Problem::status);
-    visit.finish(answer::page(status, &view))
+    visit.finish(answer::form(problem, &view))
 }
