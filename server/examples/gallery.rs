@@ -67,6 +67,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         client: Some(CLIENT),
         username,
         offers_remember: true,
+        remembers: false,
         problem,
         forgot: None,
     };

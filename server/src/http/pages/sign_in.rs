@@ -84,6 +84,10 @@ fn form(visit: &Visit, username: &str, problem: Option<Problem>) -> Response {
         client: visit.client(),
         username,
         offers_remember: true,
+        remembers: match visit.params.get("username") {
+            Some(_) => visit.params.get("remember").is_some(),
+            None => visit.browser.remembered_until().is_some(),
+        },
         problem,
         forgot: None,
     };

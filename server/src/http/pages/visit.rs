@@ -365,13 +365,12 @@ impl Visit {
         self.hold(held).await
     }
 
-    /// Puts a session first among those that the browser holds. One that it pushes out ends: nobody
-    /// could reach it any more.
+    /// Puts a session first among those that the browser holds. What it pushes out ends.
     pub async fn hold(&mut self, held: BrowserSession) -> Result<(), Stop> {
         let (browser, pushed_out) = std::mem::take(&mut self.browser).with(held);
         self.holds(browser);
-        if let Some(pushed_out) = pushed_out {
-            browser::end(&self.call.app, &self.call.origin, &pushed_out).await?;
+        for held in pushed_out {
+            browser::let_go(&self.call.app, &self.call.origin, &held).await?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use tests::{
     Person, World,
     browser::Browser,
     rail::send,
-    relying_party::{RelyingParty, form, has},
+    relying_party::{RelyingParty, Tokens, form, has, through},
 };
 
 use super::logout::fits;
@@ -100,8 +100,8 @@ async fn a_session_that_another_one_pushes_out_of_the_browser_is_ended() {
     let second = {
         browser.get(&client.url(&[("prompt", "login")])).await;
         let person = world.person().await;
-        let arrived = tests::relying_party::through(&mut browser, &person).await;
-        tests::relying_party::Tokens::of(&client.redeem(&arrived["code"]).await)
+        let arrived = through(&mut browser, &person).await;
+        Tokens::of(&client.redeem(&arrived["code"]).await)
     };
     for _ in 0..3 {
         browser.get("/login").await;
@@ -267,4 +267,39 @@ async fn everybody_who_is_signed_out_is_named_and_so_is_everybody_who_is_not() {
     assert!(!browser.answer().text.contains(&ada.email));
     browser.submit(&[("decision", "logout")]).await;
     assert_eq!(browser.element("signed-out").unwrap(), "You are signed out");
+}
+
+#[tokio::test]
+async fn a_new_sign_in_says_anew_whether_it_lasts() {
+    let mut world = World::start().await;
+    let client = world.relying_party(json!({})).await;
+    let person = world.person().await;
+    let mut browser = Browser::new(&world);
+    let credentials = [("username", person.email.as_str()), ("password", &person.password)];
+    let mut before: Option<Tokens> = None;
+    for lasts in [false, true, false, true] {
+        browser.get(&client.url(&[("prompt", "login")])).await;
+        at(&browser, "/login");
+        // The box is as it was left.
+        let is_ticked = browser.answer().text.contains("value=\"on\" checked");
+        assert_eq!(is_ticked, !lasts && before.is_some());
+        let mut fields = credentials.to_vec();
+        fields.push(("remember", if lasts { "on" } else { "" }));
+        browser.submit(&fields).await;
+        let tokens = Tokens::of(&client.redeem(&browser.arrived()["code"]).await);
+        let cookie = browser.cookie("sb_session").unwrap();
+        assert_eq!(cookie.attributes.contains("Max-Age"), lasts, "{cookie:?}");
+        assert_eq!(cookie.value.split('~').count(), 1);
+        if let Some(before) = before.replace(tokens) {
+            client.userinfo(&before.access).await.expect(401);
+        }
+    }
+    // Said as before, it is the session of before.
+    browser.get(&client.url(&[("prompt", "login")])).await;
+    browser.submit(&credentials).await;
+    let again = Tokens::of(&client.redeem(&browser.arrived()["code"]).await);
+    assert_eq!(again.sid(), before.unwrap().sid());
+    world.advance(crate::hours(13));
+    browser.get(&client.url(&[("prompt", "none")])).await;
+    assert!(browser.arrived().contains_key("code"));
 }
