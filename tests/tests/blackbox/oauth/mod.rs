@@ -81,8 +81,8 @@ fn error(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.header("cache-control"), "no-store");
     // RFC 9110 section 15.5.2: each 401 has a challenge; section 10.2.3: when to come again.
-    assert_eq!(status == 401, !answer.header("www-authenticate").is_empty());
-    assert_eq!(status == 429, !answer.header("retry-after").is_empty());
+    assert!(status != 401 || !answer.header("www-authenticate").is_empty());
+    assert!(status != 429 || !answer.header("retry-after").is_empty());
     let body = answer.json();
     assert_eq!(body["error"], code, "{body}");
     assert!(is_plain(body["error_description"].as_str().unwrap_or_else(|| panic!("{body}"))));
