@@ -167,9 +167,12 @@ fn token_is_not_ended(view: &View, token: &VerifiedToken) -> Result<(), Challeng
     Ok(())
 }
 
-/// A token for one site opens no other; a token for the issuer opens those that say so.
+/// A token for one site opens no other; a token that somebody got from the issuer for itself opens
+/// those that say so. What a client was granted is for the issuer's userinfo alone, wherever it
+/// names the issuer: anybody may register a client.
 fn token_is_for(site: &Site, issuer: &str, token: &VerifiedToken) -> Result<(), ChallengeReason> {
-    let is_first_party = site.policy.first_party && token.has_audience(issuer);
+    let is_of_client = token.is_client() || token.grant_id().is_some();
+    let is_first_party = site.policy.first_party && !is_of_client && token.has_audience(issuer);
     if is_first_party || token.has_audience(&site.base_url) {
         Ok(())
     } else {

@@ -81,7 +81,7 @@ pub enum Command {
     /// The settings
     #[command(subcommand, name = "config", after_help = "Example:\n  signalbox config reference")]
     Settings(Settings),
-    /// Make accounts, sites and edges; works on a running system too
+    /// Make accounts, clients, sites and edges; works on a running system too
     #[command(subcommand, after_help = "Example:\n  signalbox admin setup-link")]
     Admin(Admin),
     /// Signing keys

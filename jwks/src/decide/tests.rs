@@ -285,11 +285,17 @@ fn a_token_for_one_site_opens_no_other() {
 
 #[test]
 fn a_token_for_the_issuer_opens_only_sites_of_the_first_party() {
-    let request = Request::good().claim("aud", ISSUER);
+    let request = Request::good().claim("grant_id", Value::Null).claim("aud", ISSUER);
     assert_eq!(request.answer(), "401 wrong_audience");
     let first_party = request.policy("first_party", true);
     assert_eq!(first_party.answer(), "200 allow");
     assert_eq!(first_party.claim("aud", SITE).answer(), "200 allow");
+    let granted = Request::good().policy("first_party", true);
+    assert_eq!(granted.clone().claim("aud", ISSUER).answer(), "401 wrong_audience");
+    assert_eq!(granted.claim("aud", json!([ISSUER, SITE])).answer(), "200 allow");
+    let client = Request::of_client().policy("first_party", true);
+    assert_eq!(client.answer(), "200 allow");
+    assert_eq!(client.claim("aud", ISSUER).answer(), "401 wrong_audience");
     let other = Request::good().policy("first_party", true).claim("aud", "https://else.example");
     assert_eq!(other.answer(), "401 wrong_audience");
 }
@@ -771,7 +777,9 @@ proptest! {
             && let Some(token) = permit.token()
         {
             let first_party = request.site["policy"]["first_party"] == json!(true);
-            prop_assert!(token.has_audience(SITE) || (first_party && token.has_audience(ISSUER)));
+            let is_granted = token.grant_id().is_some() || token.is_client();
+            let by_issuer = first_party && !is_granted && token.has_audience(ISSUER);
+            prop_assert!(token.has_audience(SITE) || by_issuer);
         }
     }
 }

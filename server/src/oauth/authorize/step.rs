@@ -14,7 +14,7 @@ use crate::{
     auth::bearer::FRESH,
     domain::{
         authorization::{AuthorizationRequest, Prompt},
-        client::{ApplicationType, Client},
+        client::Client,
         consent::Consent,
         session::{Proof, Session},
     },
@@ -327,12 +327,10 @@ impl Situation<'_> {
 
 /// Whether a consent to this request is remembered. Anybody's app may listen at a loopback address,
 /// or claim a scheme: that it is this client's is for the person to say, every time (RFC 8252 section
-/// 8.6).
+/// 8.6), whatever the client calls itself.
 #[must_use]
 pub fn is_remembered(client: &Client, request: &AuthorizationRequest) -> bool {
-    !client.is_public()
-        || client.metadata.application_type != ApplicationType::Native
-        || request.redirect_uri.starts_with("https://")
+    !client.is_public() || request.redirect_uri.starts_with("https://")
 }
 
 /// Whether a proof is enough where this is asked, but for its age.

@@ -15,7 +15,6 @@ mod examiners;
 mod introspection;
 mod logos;
 mod logout;
-mod metadata;
 mod no_redirect;
 mod pkce;
 mod pushed_requests;
