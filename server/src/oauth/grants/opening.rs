@@ -71,8 +71,7 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
     let family = FamilyName { user_id, sid: rests_on, family_id: granted.grant_id };
     let token = refreshes.then(|| family.new_token(app));
     let family = token.as_ref().map(|token| {
-        // A session of its own is as long as any.
-        let most = app.config.tokens.refresh_ttl.min(app.config.tokens.session_ttl);
+        let most = app.config.tokens.refresh_ttl;
         let ttl = lifetime(client.metadata.refresh_token_ttl, most);
         NewFamily {
             id: granted.grant_id,

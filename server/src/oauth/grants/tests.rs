@@ -571,11 +571,7 @@ async fn no_tokens_are_issued_for_what_a_client_is_not_registered_for_any_more()
         app.metadata.scope = Some("openid offline_access api".into());
     };
     change(&ground, &client, less).await;
-    let asked = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", &*refresh),
-        ("resource", one),
-    ];
+    let asked = [("grant_type", "refresh_token"), ("refresh_token", &*refresh), ("resource", one)];
     let refused = ground.ask(&client, &asked).await;
     assert!(matches!(refused, Err(OAuthError::InvalidTarget(_))));
     let issued = ground.redeem(&client, &code).await.unwrap();

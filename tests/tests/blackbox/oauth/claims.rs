@@ -242,8 +242,8 @@ async fn userinfo_is_for_who_signs_people_in_also_where_tokens_are_good_at_an_ap
     let world = World::shared().await;
     let (api, person) = ("https://api.test", world.person().await);
     let client = world.confidential(json!({ "audiences": [api, "https://more.test"] })).await;
-    let issuer = world.rail().document("/.well-known/openid-configuration").await["issuer"].clone();
-    let issuer = issuer.as_str().unwrap();
+    let told = world.rail().root("GET", "/.well-known/openid-configuration").await.json();
+    let issuer = told["issuer"].as_str().unwrap();
     let browser = &mut Browser::new(&world);
     let named = client.tokens(browser, &person, &[("resource", issuer)]).await;
     assert_eq!(forge::claims(&named.access)["aud"], issuer);
