@@ -81,7 +81,7 @@ pub async fn begin(
         let text = "none of these scopes is one that this client may ask for";
         return Err(OAuthError::InvalidScope(text.into()));
     }
-    let resource = allowed_resources(app, client, params)?;
+    let resource = audience::asked(&app.issuer, client, &scope, params)?;
     throttle::count_device(app, origin, now).await?;
     let device_code = OpaqueToken::new(TokenKind::DeviceCode, &[], random());
     let mut device = DeviceGrant {
@@ -172,16 +172,6 @@ pub async fn decide(
         app.identity.append_event(&event).await?;
     }
     Ok(app.sessions.decide_device(&grant.user_code, &decision, now).await?)
-}
-
-/// Where access tokens are to be good (RFC 8707).
-fn allowed_resources(app: &App, client: &Client, params: &Params) -> OAuthResult<Vec<String>> {
-    let asked: Vec<String> = params.all("resource").map(ToOwned::to_owned).collect();
-    if asked.iter().all(|resource| audience::may_ask_for(&app.issuer, client, resource)) {
-        Ok(asked)
-    } else {
-        Err(OAuthError::InvalidTarget("resource is not one that is registered".into()))
-    }
 }
 
 /// A new code, as it is compared.

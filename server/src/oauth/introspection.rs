@@ -13,7 +13,7 @@ use crate::{
         refresh_token::{self, FamilyName},
         sessions::standing,
     },
-    domain::{client::Client, secret::OpaqueToken},
+    domain::{client::Client, secret::OpaqueToken, session::FoundRefresh},
 };
 
 /// Tells a client what a token is good for at this moment; of one that is good for nothing, only that
@@ -33,10 +33,8 @@ pub async fn introspect(
 ) -> OAuthResult<Map<String, Value>> {
     let client = client_auth::authenticate(app, origin, authorization, params, endpoint).await?;
     if client.is_public() {
-        return Err(OAuthError::InvalidClient {
-            text: "a client without credentials is not told about tokens".into(),
-            challenge: authorization.is_some(),
-        });
+        let text = "a client without credentials is not told about tokens";
+        return Err(OAuthError::InvalidClient(text.into()));
     }
     let token = params.get("token").ok_or_else(|| OAuthError::request("token is missing"))?;
     // The form says what it is; `token_type_hint` cannot know better.
@@ -95,7 +93,8 @@ async fn refresh_token(
     let now = app.clock.now();
     let FamilyName { user_id, sid, family_id } = family;
     let live = app.sessions.find_refresh(user_id, sid, family_id, &token.hash(), now).await?;
-    let Some(live) = live.filter(|live| live.client_id == client.client_id) else {
+    let is_theirs = |live: &FoundRefresh| live.client_id == client.client_id;
+    let Some(live) = live.filter(|live| live.spent_at.is_none() && is_theirs(live)) else {
         return Ok(None);
     };
     let endings = grant_end::endings(&client.client_id, family_id);

@@ -138,7 +138,7 @@ pub type Paged = Result<Response, Stop>;
 impl Visit {
     /// A visit by a link.
     pub async fn shown(call: Call) -> Result<Self, Response> {
-        let params = call.queried().map_err(|_| refused(&call, &no_text()))?;
+        let params = call.asked().map_err(|reason| oauth_answer::refused_page(&call, &reason))?;
         Self::open(call, params).await
     }
 
@@ -147,9 +147,9 @@ impl Visit {
         if !answer::is_same_origin(&call.app, &call.headers) {
             return Err(refused(&call, &AuthError::Forbidden));
         }
-        let (Ok(form), Ok(query)) = (call.form(), call.queried()) else {
-            return Err(refused(&call, &no_text()));
-        };
+        let unread = |reason: OAuthError| oauth_answer::refused_page(&call, &reason);
+        let form = call.form().map_err(unread)?;
+        let query = call.asked().map_err(unread)?;
         let beside =
             query.iter().filter(|(name, _)| ADDRESS.contains(name) && form.get(name).is_none());
         let pairs =
@@ -400,7 +400,7 @@ impl Visit {
         if let (Step::Issue(sid), Way::Flow(flow)) = (&step, &mut self.way)
             && let Some(held) = self.browser.find(*sid)
         {
-            match flow.answer(&app, &self.browser, held).await {
+            match flow.answer(&app, &self.call.origin, &self.browser, held).await {
                 Ok(Some(answer)) => {
                     let response = response_mode::answered(&app, &self.look, &answer);
                     return Ok(self.finish(response));
@@ -466,11 +466,6 @@ impl Visit {
 /// The page of a request that cannot even be visited.
 fn refused(call: &Call, reason: &AuthError) -> Response {
     answer::error(&Look::of(&call.headers, &[]), &call.origin.request_id, reason)
-}
-
-/// What was sent is no text that anybody typed.
-const fn no_text() -> AuthError {
-    AuthError::Invalid(Vec::new())
 }
 
 /// Answers a visit, whatever came of it.

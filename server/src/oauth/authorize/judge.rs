@@ -1,5 +1,6 @@
 //! Gathers what decides about the next step, and asks for it.
 
+use futures_util::future::try_join_all;
 use jwks::{Time, effective::Effective, policy::Method, site::Site};
 
 use super::{
@@ -8,8 +9,13 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{browser::Browser, login::usable_methods},
-    domain::{authorization::AuthorizationRequest, client::Client, login::login_key},
+    auth::{
+        browser::{Browser, BrowserSession},
+        login::usable_methods,
+    },
+    domain::{
+        authorization::AuthorizationRequest, client::Client, consent::Consent, login::login_key,
+    },
     oauth::OAuthResult,
 };
 
@@ -35,25 +41,23 @@ pub async fn judge(
     browser: &Browser,
     now: Time,
 ) -> OAuthResult<Judgement> {
-    let places = policy::places(app, request, client).await?;
+    let (places, consents) =
+        tokio::try_join!(policy::places(app, request), consents(app, client, &browser.sessions),)?;
     let policies: Vec<Effective<'_>> =
         places.policies.iter().map(|policy| policy.without_rules()).collect();
     let hinted = request.login_hint.as_deref().map(login_key);
     let mut situation = Situation {
         request,
         client,
+        issuer: &app.issuer,
         policies: &policies,
         candidates: &[],
         hinted: hinted.as_deref(),
         now,
     };
     let mut candidates = Vec::with_capacity(browser.sessions.len());
-    for held in &browser.sessions {
+    for (held, consent) in browser.sessions.iter().zip(consents) {
         let user = &held.user;
-        let consent = match client.metadata.first_party {
-            true => None,
-            false => app.identity.find_consent(user.id, &client.client_id).await?,
-        };
         let methods = match situation.depends_on_factors(&held.session.proof) {
             true => usable_methods(&app.identity.list_factors(user.id).await?),
             false => Vec::new(),
@@ -69,4 +73,17 @@ pub async fn judge(
     let enough: Vec<Method> = methods.iter().filter(counts).copied().collect();
     let methods = if enough.is_empty() { methods } else { enough };
     Ok(Judgement { step, site: places.site, methods })
+}
+
+/// What the owner of each session allowed the client; a first party is not asked about.
+async fn consents(
+    app: &App,
+    client: &Client,
+    sessions: &[BrowserSession],
+) -> OAuthResult<Vec<Option<Consent>>> {
+    if client.metadata.first_party {
+        return Ok(vec![None; sessions.len()]);
+    }
+    let find = |held: &BrowserSession| app.identity.find_consent(held.user.id, &client.client_id);
+    Ok(try_join_all(sessions.iter().map(find)).await?)
 }

@@ -5,23 +5,21 @@ use jwks::{
     site::{Site, SiteStatus},
 };
 
-use crate::{
-    app::App,
-    domain::{authorization::AuthorizationRequest, client::Client},
-    oauth::OAuthResult,
-};
+use crate::{app::App, domain::authorization::AuthorizationRequest, oauth::OAuthResult};
 
-/// The sites that these places are, each in its place.
+/// The sites that these places are, each in its place. This server itself is left out: what a token
+/// of a client opens there is userinfo, which says no more than the client was granted.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn sites(app: &App, resources: &[String]) -> OAuthResult<Vec<Option<Site>>> {
-    if resources.is_empty() {
+    let places = || resources.iter().filter(|resource| **resource != app.issuer);
+    if places().next().is_none() {
         return Ok(Vec::new());
     }
     let sites = app.identity.list_sites().await?;
     let find = |resource: &String| sites.iter().find(|site| site.base_url == *resource).cloned();
-    Ok(resources.iter().map(find).collect())
+    Ok(places().map(find).collect())
 }
 
 /// What a request's tokens will open.
@@ -36,17 +34,9 @@ pub struct Places {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn places(
-    app: &App,
-    request: &AuthorizationRequest,
-    client: &Client,
-) -> OAuthResult<Places> {
+pub async fn places(app: &App, request: &AuthorizationRequest) -> OAuthResult<Places> {
     let default = &app.config.policy.default;
-    let resources = match request.resource.as_slice() {
-        [] => &client.metadata.audiences[..client.metadata.audiences.len().min(1)],
-        asked => asked,
-    };
-    let sites = sites(app, resources).await?;
+    let sites = sites(app, &request.resource).await?;
     let mut policies: Vec<Policy> = Vec::new();
     for site in &sites {
         policies.push(site.as_ref().map_or(default, |site| &site.policy).clone());

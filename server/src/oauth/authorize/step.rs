@@ -44,6 +44,8 @@ pub struct Situation<'s> {
     pub request: &'s AuthorizationRequest,
     /// By whom.
     pub client: &'s Client,
+    /// This server's name.
+    pub issuer: &'s str,
     /// What is asked where the tokens will be good; never empty.
     pub policies: &'s [Effective<'s>],
     /// The live sessions of the browser, the one used last first.
@@ -306,7 +308,7 @@ impl Situation<'_> {
             return None;
         }
         let consent = candidate.consent.as_ref();
-        let asks = Asks::of(self.request);
+        let asks = Asks::of(self.request, self.issuer);
         let new = asks.beyond(consent);
         let is_of_now =
             consent.is_some_and(|consent| consent.granted_at >= self.request.created_at);

@@ -22,6 +22,7 @@ use crate::domain::{
     session::{Proof, Session},
 };
 
+const ISSUER: &str = "https://id.example";
 const BEGAN: Time = Time::from_secs(1_800_000_000);
 
 fn after(seconds: u64) -> Time {
@@ -111,6 +112,7 @@ impl Case {
         ask(&Situation {
             request: &self.request,
             client: &self.client,
+            issuer: ISSUER,
             policies: &policies,
             candidates: &self.candidates,
             hinted: self.hinted.as_deref(),
@@ -315,7 +317,7 @@ fn every_place_is_asked() {
 #[test]
 fn consent_is_asked_for_what_is_new_and_again_where_that_is_demanded() {
     let case = Case::new().signed_in(50).of(|case| case.client.metadata.first_party = false);
-    let all = Asks::of(&case.request);
+    let all = Asks::of(&case.request, ISSUER);
     assert_eq!(all.scopes, ["openid", "email"]);
     assert_eq!(case.step(), Step::Consent(sid(1), all.clone()));
     let given = |scopes: &[&str], at| {
@@ -341,7 +343,8 @@ fn claims_by_name_and_places_are_consented_to_as_well() {
         for claim in ["email", "sub", "auth_time", "phone_number"] {
             case.request.claims.userinfo.insert(claim.into(), None);
         }
-        case.request.resource = vec!["https://api.example".into()];
+        // What is asked of this server is asked by scopes and claims.
+        case.request.resource = vec!["https://api.example".into(), ISSUER.into()];
         case.candidates[0].consent = Some(consent(&["openid", "email"], before(5)));
     });
     let new = Asks {
@@ -581,6 +584,7 @@ proptest! {
             let situation = Situation {
                 request: &request,
                 client: &client,
+                issuer: ISSUER,
                 policies: &policies,
                 candidates: &[],
                 hinted: None,
