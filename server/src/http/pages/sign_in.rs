@@ -53,10 +53,14 @@ async fn submitted(mut visit: Visit) -> Paged {
     visit.brand(judgement.as_ref());
     let app = visit.call.app.clone();
     let given = |name: &str| visit.params.get(name).unwrap_or_default().to_owned();
-    let (username, headers) = (given("username"), &visit.call.headers);
+    let (username, password) = (given("username"), given("password"));
+    if username.is_empty() || password.is_empty() {
+        return Ok(form(&visit, &username, Some(Problem::WrongCredentials)));
+    }
+    let headers = &visit.call.headers;
     let request = login::SignIn {
         login: username.clone(),
-        password: given("password"),
+        password,
         remember: visit.params.get("remember").is_some(),
         site_key: judgement.and_then(|judgement| judgement.site).map(|site| site.site_key),
         device_token: cookies::read(&app, headers, cookies::DEVICE).map(str::to_owned),
