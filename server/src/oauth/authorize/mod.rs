@@ -17,7 +17,8 @@ pub use self::{
     asks::Asks,
     flow::{Begun, FLOW_TTL, Flow, begin, resume},
     issue::{Answer, Destination},
-    judge::Judgement,
+    judge::{Judgement, judge_device},
+    policy::refuse_inactive,
     step::{Step, Why, is_remembered},
     validate::{Refusal, validate},
 };

@@ -7,8 +7,8 @@ use jwks::{
 
 use crate::{
     app::App,
-    domain::{authorization::AuthorizationRequest, client::Client},
-    oauth::OAuthResult,
+    domain::client::Client,
+    oauth::{OAuthError, OAuthResult},
 };
 
 /// The sites that these places are, each in its place.
@@ -24,6 +24,18 @@ pub async fn sites(app: &App, resources: &[String]) -> OAuthResult<Vec<Option<Si
     Ok(resources.iter().map(find).collect())
 }
 
+/// Refuses a site that is switched off.
+///
+/// # Errors
+/// [`OAuthError::InvalidTarget`]; when the store fails.
+pub async fn refuse_inactive(app: &App, resources: &[String]) -> OAuthResult<()> {
+    let sites = sites(app, resources).await?;
+    match sites.iter().flatten().any(|site| site.status == SiteStatus::Inactive) {
+        true => Err(OAuthError::InvalidTarget("resource is switched off".into())),
+        false => Ok(()),
+    }
+}
+
 /// What a request's tokens will open.
 pub struct Places {
     /// What is asked there: the policies of sites, the default one for everything else.
@@ -32,17 +44,13 @@ pub struct Places {
     pub site: Option<Site>,
 }
 
-/// The places where the tokens of `request` will be good.
+/// The places where the tokens of `client` will be good that asked for these `resources`.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn places(
-    app: &App,
-    request: &AuthorizationRequest,
-    client: &Client,
-) -> OAuthResult<Places> {
+pub async fn places(app: &App, resources: &[String], client: &Client) -> OAuthResult<Places> {
     let default = &app.config.policy.default;
-    let resources = match request.resource.as_slice() {
+    let resources = match resources {
         [] => &client.metadata.audiences[..client.metadata.audiences.len().min(1)],
         asked => asked,
     };

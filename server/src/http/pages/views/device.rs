@@ -37,6 +37,8 @@ pub struct DeviceConfirm<'v> {
     pub user_code: &'v str,
     /// The scopes asked for.
     pub scopes: Vec<&'v str>,
+    /// Where the device will act for the person (RFC 8707), beyond this server.
+    pub audiences: Vec<&'v str>,
 }
 
 impl DeviceConfirm<'_> {
