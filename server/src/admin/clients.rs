@@ -97,10 +97,8 @@ fn judge_client_id(client_id: &str) -> AdminResult<&str> {
     }
     let begins = client_id.split(':').next().unwrap_or_default().to_ascii_lowercase();
     if RESERVED.contains(&begins.as_str()) || uuid::Uuid::parse_str(client_id).is_ok() {
-        return Err(AdminError::invalid(
-            "client_id",
-            "is kept for the server's own; choose another",
-        ));
+        let what = format!("{} and UUIDs are kept for the server's own", RESERVED.join(", "));
+        return Err(AdminError::invalid("client_id", what));
     }
     Ok(client_id)
 }

@@ -3,47 +3,18 @@
 
 use serde_json::{Map, Value};
 
+use super::scope;
 use crate::domain::{authorization::ClaimsRequest, user::User};
-
-/// A scope, and the claims it asks for. `tenant_id` and `roles` are ours.
-pub const BY_SCOPE: [(&str, &[&str]); 4] = [
-    (
-        "profile",
-        &[
-            "name",
-            "family_name",
-            "given_name",
-            "middle_name",
-            "nickname",
-            "preferred_username",
-            "profile",
-            "picture",
-            "website",
-            "gender",
-            "birthdate",
-            "zoneinfo",
-            "locale",
-            "updated_at",
-            "tenant_id",
-            "roles",
-        ],
-    ),
-    ("email", &["email", "email_verified"]),
-    ("address", &["address"]),
-    ("phone", &["phone_number", "phone_number_verified"]),
-];
 
 /// Every claim of a person that can be asked for by name.
 pub fn all() -> impl Iterator<Item = &'static str> {
-    BY_SCOPE.into_iter().flat_map(|(_, claims)| claims.iter().copied())
+    scope::STANDARD.into_iter().flat_map(scope::claims).copied()
 }
 
 /// What the scopes of `scope` (space-separated) ask for, as far as it is known of the person.
 #[must_use]
 pub fn by_scope(user: &User, scope: &str) -> Map<String, Value> {
-    let asks = |wanted: &str| scope.split(' ').any(|one| one == wanted);
-    let names = BY_SCOPE.into_iter().filter(|(scope, _)| asks(scope));
-    pick(user, names.flat_map(|(_, claims)| claims.iter().copied()))
+    pick(user, scope.split(' ').flat_map(scope::claims).copied())
 }
 
 /// The claims of these names, as far as they are a person's and known. Whatever else is asked for is
@@ -143,7 +114,7 @@ mod tests {
 
     #[test]
     fn each_scope_asks_for_its_own_claims_and_no_others() {
-        for (scope, claims) in BY_SCOPE {
+        for (scope, claims) in scope::STANDARD.map(|scope| (scope, scope::claims(scope))) {
             let told = by_scope(&full(), scope);
             let mut names: Vec<&str> = told.keys().map(String::as_str).collect();
             let mut wanted = claims.to_vec();
