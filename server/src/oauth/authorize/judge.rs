@@ -70,7 +70,7 @@ pub async fn judge(
     let step = next_step(&situation);
     let about = step.session().and_then(|sid| candidates.iter().find(|one| one.session.sid == sid));
     let methods = about.map(|candidate| candidate.methods.clone()).unwrap_or_default();
-    Ok(judgement(step, methods, &policies, places.site.clone(), now))
+    Ok(judgement(step, methods, &policies, places.site, now))
 }
 
 /// Judges what is missing before the owner of `held` can let a device of `client` in to these
@@ -96,7 +96,7 @@ pub async fn judge_device(
         methods: methods.clone(),
     };
     let step = next_for_device(&policies, &candidate, now);
-    Ok(judgement(step, methods, &policies, places.site.clone(), now))
+    Ok(judgement(step, methods, &policies, places.site, now))
 }
 
 /// `methods`: those of the person it is about.
