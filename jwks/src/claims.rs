@@ -29,6 +29,15 @@ impl Audience {
             Self::Many(many) => many.iter().any(|one| one == wanted),
         }
     }
+
+    /// Whether there is one, and none that is not among `accepted`, compared byte for byte.
+    #[must_use]
+    pub fn is_within(&self, accepted: &[String]) -> bool {
+        match self {
+            Self::One(one) => accepted.contains(one),
+            Self::Many(many) => !many.is_empty() && many.iter().all(|one| accepted.contains(one)),
+        }
+    }
 }
 
 /// The claims of an access token (RFC 9068 section 2.2). `exp`, `iat` and `auth_time` are seconds

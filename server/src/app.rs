@@ -68,7 +68,7 @@ pub struct App {
     /// What the authorization server says of itself, as it is sent.
     pub discovery: Bytes,
     /// What is fetched from, and posted to, addresses that clients registered.
-    pub outgoing: Outgoing,
+    pub outgoing: Arc<Outgoing>,
     /// Tokens already verified.
     pub verdicts: VerdictCache,
     /// The feed for edges.
@@ -106,7 +106,7 @@ impl App {
             logos: Logos::default(),
             discovery: discovery.into(),
             clients: ClientCache::new(identity.feed_changes()),
-            outgoing: Outgoing::new(&config.outgoing)?,
+            outgoing: Arc::new(Outgoing::new(&config.outgoing)?),
             verdicts: VerdictCache::new(VERDICTS),
             feed: Arc::new(Hub::new(identity.clone())),
             identity,

@@ -189,7 +189,7 @@ pub enum Admin {
     ListTenants,
     /// Register an OAuth client, and print it with its secret
     #[command(
-        after_help = "Examples:\n  signalbox admin create-client --name Wiki --redirect-uri https://wiki.example.com/cb\n  signalbox admin create-client --from-json client.json\n\nThe file holds metadata of RFC 7591, and may hold first_party, audiences, require_pkce,\naccess_token_ttl, id_token_ttl, refresh_token_ttl, client_id and client_secret.\n\nExample:\n  {\"client_name\": \"Wiki\", \"redirect_uris\": [\"https://wiki.example.com/cb\"], \"first_party\": true}"
+        after_help = "Examples:\n  signalbox admin create-client --name Wiki --redirect-uri https://wiki.example.com/cb\n  signalbox admin create-client --from-json client.json\n\nThe file holds metadata of RFC 7591, and may hold first_party, audiences, require_pkce,\nrequire_issuer_audience (false: assertions may name the token endpoint as their audience),\naccess_token_ttl, id_token_ttl, refresh_token_ttl, client_id and client_secret.\n\nExample:\n  {\"client_name\": \"Wiki\", \"redirect_uris\": [\"https://wiki.example.com/cb\"], \"first_party\": true}"
     )]
     CreateClient(CreateClient),
     /// List the OAuth clients

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{secret::sha256_hex, user::User},
+    domain::{client::Client, secret::sha256_hex, user::User},
 };
 
 /// The span that budgets are counted in.
@@ -23,7 +23,16 @@ pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 const DEVICES_TOGETHER: u32 = 5;
 
 /// How many wrong secrets of one client may come from one network.
-const CLIENT_SECRETS: u32 = 20;
+pub const CLIENT_SECRETS: u32 = 20;
+/// How many clients may be registered with the initial access tokens of one name.
+const CLIENTS_PER_TOKEN: u32 = 300;
+/// How often a client may change what is registered of it: each time every server reads all its
+/// clients anew.
+const CLIENT_CHANGES: u32 = 60;
+/// The span that those are counted in.
+const CHANGES_WINDOW: Duration = Duration::from_secs(60 * 60);
+/// The span that requests and revocations are counted in, of which there are many.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// A counted try, which can be given back.
 pub struct Counted {
@@ -119,6 +128,24 @@ pub async fn count_client_registration(app: &App, origin: &Origin, now: Time) ->
     count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
 }
 
+/// Counts one client that is registered with an initial access token of this name.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_initial_access(app: &App, name: &str, now: Time) -> AuthResult<()> {
+    let key = format!("client-token:{}", sha256_hex(name.as_bytes()));
+    count(app, key, CLIENTS_PER_TOKEN, WINDOW, now).await.map(drop)
+}
+
+/// Counts one change of what is registered of a client, by itself.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_client_change(app: &App, client_id: &str, now: Time) -> AuthResult<()> {
+    let key = format!("client-change:{}", sha256_hex(client_id.as_bytes()));
+    count(app, key, CLIENT_CHANGES, CHANGES_WINDOW, now).await.map(drop)
+}
+
 /// Counts one password that is chosen by a mailed link, from this network: weighing and hashing
 /// one is dear.
 ///
@@ -168,7 +195,7 @@ pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<
 /// What the budget of a client's secret is called, for callers from this network.
 #[must_use]
 pub fn client_secret_key(client_id: &str, origin: &Origin) -> String {
-    format!("client:{}:{}", sha256_hex(client_id.as_bytes()), origin.network())
+    of_client("client", client_id, origin)
 }
 
 /// Counts one secret at the budget of this name: see [`client_secret_key`].
@@ -205,6 +232,61 @@ pub async fn count_user_code(
 pub async fn count_device(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
     let key = format!("device-net:{}", origin.network());
     count(app, key, app.config.limits.register_per_network, WINDOW, now).await.map(drop)
+}
+
+fn requests_key(origin: &Origin) -> String {
+    format!("request-net:{}", origin.network())
+}
+
+/// Counts one authorization request from this network, which is kept while somebody signs in.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_request(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
+    let limit = app.config.limits.requests_per_network;
+    count(app, requests_key(origin), limit, MINUTE, now).await.map(drop)
+}
+
+/// Gives a request back that was counted at `at`: somebody signed in for it. From elsewhere than it
+/// came from, it stays counted.
+///
+/// # Errors
+/// When the store fails.
+pub async fn forgive_request(app: &App, origin: &Origin, at: Time) -> AuthResult<()> {
+    Counted { key: requests_key(origin), at }.forgive(app).await
+}
+
+/// Counts one request that `client` pushes, which is kept until it is used: of a public client, as
+/// one of this network, since it may be anybody.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_push(app: &App, origin: &Origin, client: &Client, now: Time) -> AuthResult<()> {
+    if client.is_public() {
+        return count_request(app, origin, now).await;
+    }
+    let key = of_client("request", &client.client_id, origin);
+    count(app, key, app.config.limits.requests_per_client, MINUTE, now).await.map(drop)
+}
+
+/// Counts one token of this client that is revoked from this network: each is remembered by every
+/// server and edge.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_revocation(
+    app: &App,
+    origin: &Origin,
+    client_id: &str,
+    now: Time,
+) -> AuthResult<()> {
+    let key = of_client("revoked", client_id, origin);
+    count(app, key, app.config.limits.revocations_per_client, MINUTE, now).await.map(drop)
+}
+
+/// What a budget of a client is called, for callers from this network.
+fn of_client(what: &str, client_id: &str, origin: &Origin) -> String {
+    format!("{what}:{}:{}", sha256_hex(client_id.as_bytes()), origin.network())
 }
 
 async fn count(

@@ -362,6 +362,9 @@ impl Judge {
             ("limits.mail_per_address", limits.mail_per_address, u32::MAX),
             ("limits.codes_sent_per_person", limits.codes_sent_per_person, u32::MAX),
             ("limits.codes_sent_per_network", limits.codes_sent_per_network, u32::MAX),
+            ("limits.requests_per_network", limits.requests_per_network, u32::MAX),
+            ("limits.requests_per_client", limits.requests_per_client, u32::MAX),
+            ("limits.revocations_per_client", limits.revocations_per_client, u32::MAX),
         ] {
             self.within(setting, value.into(), 1..=most.into());
         }

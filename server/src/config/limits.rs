@@ -20,6 +20,13 @@ pub struct LimitsSection {
     pub codes_sent_per_person: u32,
     /// Codes sent for callers from one network.
     pub codes_sent_per_network: u32,
+    /// Within a minute: authorization requests from one network, pushed by public clients or on
+    /// their way through the pages; answered ones of the pages are given back.
+    pub requests_per_network: u32,
+    /// Within a minute: authorization requests that one confidential client pushes from one network.
+    pub requests_per_client: u32,
+    /// Within a minute: tokens of one client that are revoked from one network.
+    pub revocations_per_client: u32,
 }
 
 impl Default for LimitsSection {
@@ -33,6 +40,9 @@ impl Default for LimitsSection {
             mail_per_address: 5,
             codes_sent_per_person: 10,
             codes_sent_per_network: 100,
+            requests_per_network: 1200,
+            requests_per_client: 3000,
+            revocations_per_client: 1200,
         }
     }
 }

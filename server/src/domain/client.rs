@@ -137,6 +137,9 @@ pub struct Metadata {
     pub require_pushed_authorization_requests: bool,
     /// Whether its requests must show a code challenge. A public client's always must.
     pub require_pkce: bool,
+    /// Whether its assertions must name the issuer as their audience. Those of others may name the
+    /// token endpoint, or the endpoint they are sent to (rule 16).
+    pub require_issuer_audience: bool,
     /// Whether it is the operator's own: nobody is asked for consent.
     pub first_party: bool,
     /// Audiences (RFC 8707 resources) it may ask for. The first is that of its access tokens where

@@ -87,8 +87,7 @@ pub async fn authenticate(
         // Which of two would count is not for us to choose.
         return Err(OAuthError::request(format!("{} came twice", clip(name))));
     }
-    let challenge = authorization.is_some();
-    let refused = |text: &'static str| OAuthError::InvalidClient { text: text.into(), challenge };
+    let refused = |text: &'static str| OAuthError::InvalidClient(text.into());
     let shown = read(authorization, params)?;
     let said = params.get("client_id");
     let client_id: Cow<'_, str> = match (&shown, said) {
@@ -131,9 +130,9 @@ pub async fn authenticate(
 fn read<'r>(authorization: Option<&str>, params: &'r Params) -> OAuthResult<Shown<'r>> {
     let header = match authorization {
         None => None,
-        Some(value) => Some(basic(value).ok_or_else(|| OAuthError::InvalidClient {
-            text: "the Authorization header is not HTTP Basic of a client".into(),
-            challenge: true,
+        Some(value) => Some(basic(value).ok_or_else(|| {
+            let text = "the Authorization header is not HTTP Basic of a client";
+            OAuthError::InvalidClient(text.into())
         })?),
     };
     let secret = params.get("client_secret");
@@ -205,7 +204,10 @@ async fn judge_assertion(
         Ok(claims) => claims,
         Err(error) => return Ok(Err(error.as_str())),
     };
-    let audiences = [app.issuer.clone(), app.link("/token"), app.link(endpoint)];
+    let mut audiences = vec![app.issuer.clone()];
+    if !client.metadata.require_issuer_audience {
+        audiences.extend([app.link("/token"), app.link(endpoint)]);
+    }
     let times = match judge(&claims, &client.client_id, &audiences, now) {
         Ok(times) => times,
         Err(text) => return Ok(Err(text)),
@@ -237,8 +239,14 @@ fn judge(
     if claims.iss != client_id || claims.sub != client_id {
         return Err("iss and sub of the assertion are not the client");
     }
-    if !audiences.iter().any(|audience| claims.aud.contains(audience)) {
-        return Err("the assertion is not meant for this server");
+    // One that is meant for others too could be used here by any of them.
+    if !claims.aud.is_within(audiences) {
+        return Err(if audiences.len() > 1 {
+            "aud of the assertion must be the issuer alone, or the token endpoint"
+        } else {
+            "aud of the assertion must be the issuer alone; for the token endpoint register the \
+             client with require_issuer_audience = false"
+        });
     }
     if claims.jti.is_empty() || claims.jti.len() > JTI_LIMIT {
         return Err("jti of the assertion is missing or too long");

@@ -10,13 +10,15 @@ use jwks::{Time, foreign::ForeignKeys};
 use serde_json::Value;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::{app::App, domain::client::Client};
+use crate::{app::App, domain::client::Client, outgoing::Outgoing};
 
 /// The shortest time between two fetches for one client, whatever came meanwhile (rule 9).
 const FETCH_INTERVAL: Duration = Duration::from_secs(30);
 /// How long fetched keys are used without asking again: a key that a client took away is dead by
-/// then.
+/// then, if its home answers.
 const FRESH: Duration = Duration::from_secs(600);
+/// How long they are used while their home gives none: nobody is shut out because it was away once.
+const STALE: Duration = Duration::from_secs(60 * 60);
 /// The most clients whose keys are held.
 const CLIENTS: usize = 10_000;
 
@@ -31,6 +33,13 @@ struct Fetched {
     keys: Option<Arc<ForeignKeys>>,
     fetched_at: Option<Time>,
     tried_at: Option<Time>,
+}
+
+impl Fetched {
+    /// What may be used of it at `now`.
+    fn keys_at(&self, now: Time) -> Option<Arc<ForeignKeys>> {
+        self.keys.clone().filter(|_| self.fetched_at.is_some_and(|at| now.since(at) < STALE))
+    }
 }
 
 impl ClientKeys {
@@ -52,36 +61,41 @@ pub async fn find(app: &App, client: &Client, anew: bool, now: Time) -> Option<A
     };
     let entry = app.client_keys.of(&client.client_id);
     // Whoever comes while somebody fetches waits here, and has what was fetched.
-    let mut held = entry.lock().await;
+    let mut held = entry.lock_owned().await;
     if held.uri != *uri {
         *held = Fetched { uri: uri.clone(), ..Fetched::default() };
     }
     let is_fresh = held.fetched_at.is_some_and(|at| now.since(at) < FRESH);
     let may_try = held.tried_at.is_none_or(|at| now.since(at) >= FETCH_INTERVAL);
-    if (anew || !is_fresh) && may_try {
-        held.tried_at = Some(now);
-        if let Some(keys) = fetch(app, client, uri).await {
+    if !((anew || !is_fresh) && may_try) {
+        return held.keys_at(now);
+    }
+    held.tried_at = Some(now);
+    let (outgoing, client_id) = (app.outgoing.clone(), client.client_id.clone());
+    // A task of its own: whoever asked first may hang up, and others have need of the answer, whose
+    // next fetch would be a while off.
+    let fetched = tokio::spawn(async move {
+        if let Some(keys) = fetch(&outgoing, &client_id, &held.uri).await {
             held.keys = Some(Arc::new(keys));
             held.fetched_at = Some(now);
-        } else if !is_fresh {
-            held.keys = None;
         }
-    }
-    held.keys.clone()
+        held.keys_at(now)
+    });
+    fetched.await.ok().flatten()
 }
 
-async fn fetch(app: &App, client: &Client, uri: &str) -> Option<ForeignKeys> {
-    let document = match app.outgoing.get(uri).await {
+async fn fetch(outgoing: &Outgoing, client_id: &str, uri: &str) -> Option<ForeignKeys> {
+    let document = match outgoing.get(uri).await {
         Ok(document) => document,
         Err(error) => {
-            tracing::warn!(client_id = client.client_id, %error, "a client's keys cannot be had");
+            tracing::warn!(client_id, %error, "a client's keys cannot be had");
             return None;
         }
     };
     let keys = serde_json::from_slice::<Value>(&document).ok();
     let keys = keys.as_ref().and_then(ForeignKeys::from_document);
     if keys.is_none() {
-        tracing::warn!(client_id = client.client_id, "a client's jwks_uri gives no key set");
+        tracing::warn!(client_id, "a client's jwks_uri gives no key set");
     }
     keys
 }
@@ -104,6 +118,8 @@ mod tests {
     struct Home {
         uri: String,
         document: Arc<Mutex<String>>,
+        /// Held by whoever lets it wait with its answers.
+        answers: Arc<AsyncMutex<()>>,
         asked: Arc<AtomicUsize>,
     }
 
@@ -112,11 +128,13 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let uri = format!("http://{}/jwks", listener.local_addr().unwrap());
             let document = Arc::new(Mutex::new(String::new()));
+            let answers = Arc::new(AsyncMutex::new(()));
             let asked = Arc::new(AtomicUsize::new(0));
-            let (answer, count) = (document.clone(), asked.clone());
+            let (answer, count, may_answer) = (document.clone(), asked.clone(), answers.clone());
             tokio::spawn(async move {
                 while let Ok((mut link, _)) = listener.accept().await {
                     count.fetch_add(1, Ordering::SeqCst);
+                    drop(may_answer.lock().await);
                     let body = answer.lock().unwrap().clone();
                     let mut request = [0; 2048];
                     drop(link.read(&mut request).await);
@@ -127,7 +145,7 @@ mod tests {
                     drop(link.write_all(format!("{head}{body}").as_bytes()).await);
                 }
             });
-            Self { uri, document, asked }
+            Self { uri, document, answers, asked }
         }
 
         fn has(&self, key: &SigningKey) {
@@ -173,6 +191,53 @@ mod tests {
         assert_eq!(home.asked(), 3);
         *home.document.lock().unwrap() = "nonsense".to_owned();
         assert!(verifies(found(true, 660).await.as_deref(), &keys[2]));
-        assert!(found(false, 1300).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn keys_outlive_the_failures_of_their_home_for_an_hour() {
+        let home = Home::new().await;
+        let ground = Ground::allowing_loopback().await;
+        let uri = home.uri.clone();
+        let client = ground.client("app", |client| client.metadata.jwks_uri = Some(uri)).await;
+        let key = SigningKey::generate(Algorithm::ES256).unwrap();
+        let at = |secs: i64| Time::from_secs(1_000_000 + secs);
+        let found = async |anew, secs| find(&ground.app, &client, anew, at(secs)).await;
+
+        home.has(&key);
+        assert!(verifies(found(false, 0).await.as_deref(), &key));
+        *home.document.lock().unwrap() = "nonsense".to_owned();
+        for secs in [600, 601, 1200, 3599] {
+            assert!(verifies(found(false, secs).await.as_deref(), &key), "{secs}");
+        }
+        assert_eq!(home.asked(), 4);
+        assert!(found(false, 3600).await.is_none());
+        assert!(found(false, 3630).await.is_none());
+        home.has(&key);
+        assert!(verifies(found(false, 3660).await.as_deref(), &key));
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_first_and_hangs_up_leaves_the_keys_to_the_next() {
+        let home = Home::new().await;
+        let ground = Ground::allowing_loopback().await;
+        let uri = home.uri.clone();
+        let client = ground.client("app", |client| client.metadata.jwks_uri = Some(uri)).await;
+        let key = SigningKey::generate(Algorithm::ES256).unwrap();
+        home.has(&key);
+        let waits = home.answers.clone().lock_owned().await;
+        let now = Time::from_secs(1_000_000);
+        let (app, named) = (ground.app.clone(), client.clone());
+        let first = tokio::spawn(async move { find(&app, &named, false, now).await });
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while home.asked() == 0 {
+            assert!(std::time::Instant::now() < deadline);
+            tokio::task::yield_now().await;
+        }
+        first.abort();
+        assert!(first.await.unwrap_err().is_cancelled());
+        drop(waits);
+        let later = now.plus(Duration::from_secs(1));
+        assert!(verifies(find(&ground.app, &client, false, later).await.as_deref(), &key));
+        assert_eq!(home.asked(), 1);
     }
 }

@@ -11,15 +11,9 @@ pub enum OAuthError {
     /// RFC 6749 sections 4.1.2.1 and 5.2.
     #[error("invalid_request: {0}")]
     InvalidRequest(Cow<'static, str>),
-    /// RFC 6749 section 5.2. `challenge`: the client used the `Authorization` header, and hears
-    /// 401 with a challenge.
-    #[error("invalid_client: {text}")]
-    InvalidClient {
-        /// What is wrong.
-        text: Cow<'static, str>,
-        /// Whether it tried by HTTP Basic.
-        challenge: bool,
-    },
+    /// RFC 6749 section 5.2.
+    #[error("invalid_client: {0}")]
+    InvalidClient(Cow<'static, str>),
     /// RFC 6749 section 5.2.
     #[error("invalid_grant: {0}")]
     InvalidGrant(Cow<'static, str>),

@@ -33,10 +33,8 @@ pub async fn introspect(
 ) -> OAuthResult<Map<String, Value>> {
     let client = client_auth::authenticate(app, origin, authorization, params, endpoint).await?;
     if client.is_public() {
-        return Err(OAuthError::InvalidClient {
-            text: "a client without credentials is not told about tokens".into(),
-            challenge: authorization.is_some(),
-        });
+        let text = "a client without credentials is not told about tokens";
+        return Err(OAuthError::InvalidClient(text.into()));
     }
     let token = params.get("token").ok_or_else(|| OAuthError::request("token is missing"))?;
     // The form says what it is; `token_type_hint` cannot know better.

@@ -299,6 +299,7 @@ fn take_what_operators_say(members: &Members<'_>, metadata: &mut Metadata) -> Ju
     metadata.first_party = members.flag("first_party")?.unwrap_or_default();
     // Public clients always must.
     metadata.require_pkce = members.flag("require_pkce")?.unwrap_or(true);
+    metadata.require_issuer_audience = members.flag("require_issuer_audience")?.unwrap_or(true);
     metadata.audiences = members.list("audiences")?.unwrap_or_default();
     match metadata.audiences.iter().find_map(|audience| judge_audience(audience).err()) {
         Some(what) => wrong("audiences", what),

@@ -7,6 +7,7 @@ use jwks::Time;
 use super::{OAuthError, OAuthResult, authorize::validate, engine, params::Params};
 use crate::{
     app::App,
+    auth::{origin::Origin, throttle},
     clock::random,
     domain::{
         authorization::{AuthorizationRequest, RequestKind},
@@ -33,8 +34,13 @@ pub struct Pushed {
 ///
 /// # Errors
 /// As an authorization request's; `invalid_request` where it names a `request_uri` itself (section
-/// 2.1).
-pub async fn push(app: &App, client: &Client, params: &Params) -> OAuthResult<Pushed> {
+/// 2.1); [`OAuthError::TooMany`].
+pub async fn push(
+    app: &App,
+    origin: &Origin,
+    client: &Client,
+    params: &Params,
+) -> OAuthResult<Pushed> {
     if params.get("request_uri").is_some() {
         return Err(OAuthError::request("request_uri may not be pushed"));
     }
@@ -47,6 +53,7 @@ pub async fn push(app: &App, client: &Client, params: &Params) -> OAuthResult<Pu
     }
     let params = Params::new(pairs);
     let request = validate(app, &params, Some(client), now).await.map_err(|r| r.reason())?;
+    throttle::count_push(app, origin, client, now).await?;
     let token = OpaqueToken::new(TokenKind::Pushed, &[], random());
     let request = AuthorizationRequest {
         pushed: Some(token.hash()),

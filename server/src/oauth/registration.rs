@@ -116,7 +116,9 @@ async fn admit(
             let unknown = || OAuthError::InvalidToken(Some("not an initial access token".into()));
             let token = OpaqueToken::parse(TokenKind::InitialAccess, token).ok_or_else(unknown)?;
             let known = app.identity.find_initial_access(&token.hash(), now).await?;
-            Ok(Some(known.ok_or_else(unknown)?.name))
+            let name = known.ok_or_else(unknown)?.name;
+            throttle::count_initial_access(app, &name, now).await?;
+            Ok(Some(name))
         }
     }
 }
@@ -133,7 +135,7 @@ pub async fn read(app: &App, client_id: &str, bearer: Option<&str>) -> OAuthResu
 /// Puts other metadata in the place of what is registered (RFC 7592 section 2.2).
 ///
 /// # Errors
-/// [`OAuthError::InvalidToken`], and what is wrong with the metadata.
+/// [`OAuthError::InvalidToken`], [`OAuthError::TooMany`], and what is wrong with the metadata.
 pub async fn replace(
     app: &App,
     origin: &Origin,
@@ -146,6 +148,7 @@ pub async fn replace(
     judge_names(app, &held, &members)?;
     let metadata = metadata::judge(&members, Registrar::Itself)?;
     let now = app.clock.now();
+    throttle::count_client_change(app, client_id, now).await?;
     // A secret stays while one is needed.
     let secret =
         (has_secret(metadata.token_endpoint_auth_method) && held.secret.is_none()).then(new_secret);
@@ -244,6 +247,7 @@ pub fn described(client: &Client, secret: Option<&str>) -> Value {
     {
         members.remove("first_party");
         members.remove("require_pkce");
+        members.remove("require_issuer_audience");
     }
     shown["client_id"] = json!(client.client_id);
     shown["client_id_issued_at"] = json!(client.created_at.secs());

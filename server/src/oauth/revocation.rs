@@ -15,6 +15,7 @@ use crate::{
         origin::Origin,
         refresh_token::{self, FamilyName},
         sessions::GRACE,
+        throttle,
     },
     domain::{
         audit::Action,
@@ -28,7 +29,8 @@ use crate::{
 /// for one of another client, which hears no more of it than of any other (section 2.2).
 ///
 /// # Errors
-/// [`OAuthError::InvalidClient`], [`OAuthError::InvalidRequest`] without a token.
+/// [`OAuthError::InvalidClient`], [`OAuthError::InvalidRequest`] without a token,
+/// [`OAuthError::TooMany`].
 pub async fn revoke(
     app: &App,
     origin: &Origin,
@@ -60,6 +62,7 @@ async fn refresh_token(
     if found.is_none_or(|found| found.client_id != client.client_id) {
         return Ok(());
     }
+    throttle::count_revocation(app, origin, &client.client_id, now).await?;
     let details = json!({ "grant_id": family_id, "kind": "refresh_token" });
     let act = SecretHash::of(&format!("revoked\n{family_id}")).to_id();
     let event = origin.event_of(act, Action::TokenRevoked, Some(user_id), now, details);
@@ -75,6 +78,7 @@ async fn access_token(app: &App, origin: &Origin, client: &Client, token: &str) 
     if token.client_id() != client.client_id {
         return Ok(());
     }
+    throttle::count_revocation(app, origin, &client.client_id, now).await?;
     let until: Time = token.expires_at().plus(GRACE).max(now.plus(Duration::from_secs(1)));
     let end = CutOff { kind: CutOffKind::Token, id: token.jti().to_owned(), at: until, until };
     let user_id = (!token.is_client()).then(|| token.sub().parse().ok()).flatten();

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
+use super::call::Call;
 use crate::{
     http::pages::{
         answer as page,
@@ -75,9 +76,10 @@ pub fn row(error: &OAuthError) -> Row {
     use OAuthError as E;
     match error {
         E::InvalidRequest(text) => Row::bad("invalid_request", text),
-        E::InvalidClient { text, challenge } => {
-            let row = Row::new(StatusCode::UNAUTHORIZED, "invalid_client", text.as_ref());
-            if *challenge { row.challenging("Basic realm=\"signalbox\"") } else { row }
+        // Each 401 says how to do better (RFC 9110 section 15.5.2), whatever was tried.
+        E::InvalidClient(text) => {
+            Row::new(StatusCode::UNAUTHORIZED, "invalid_client", text.as_ref())
+                .challenging("Basic realm=\"signalbox\"")
         }
         E::InvalidGrant(text) => Row::bad("invalid_grant", text),
         E::UnauthorizedClient(text) => Row::bad("unauthorized_client", text),
@@ -168,14 +170,19 @@ pub fn error(error: &OAuthError) -> Response {
 /// The same as a page, where nobody may be sent anywhere (rule 11).
 #[must_use]
 pub fn error_page(look: &Look, request_id: &str, error: &OAuthError) -> Response {
-    let row = logged(error);
-    let view = ErrorPage { look, code: row.code, details: &row.text, request_id, back: None };
+    let mut row = logged(error);
     // No browser is asked for credentials here, so 401 would say too much (RFC 9110 section 15.5.2).
-    let status = match row.status {
-        StatusCode::UNAUTHORIZED => StatusCode::BAD_REQUEST,
-        other => other,
-    };
-    row.finish(page::page(status, &view))
+    if row.status == StatusCode::UNAUTHORIZED {
+        (row.status, row.challenge) = (StatusCode::BAD_REQUEST, None);
+    }
+    let view = ErrorPage { look, code: row.code, details: &row.text, request_id, back: None };
+    row.finish(page::page(row.status, &view))
+}
+
+/// The same for a request of which nothing could be read.
+#[must_use]
+pub fn refused_page(call: &Call, error: &OAuthError) -> Response {
+    error_page(&Look::of(&call.headers, &[]), &call.origin.request_id, error)
 }
 
 /// The row of a reason, which is logged.
@@ -208,6 +215,8 @@ mod tests {
     fn who_shows_no_token_is_challenged_without_an_error_code() {
         let challenge = |error| row(&error).challenge.unwrap();
         assert_eq!(challenge(OAuthError::InvalidToken(None)), "Bearer");
+        let client = OAuthError::InvalidClient("no client authentication came".into());
+        assert_eq!(challenge(client), "Basic realm=\"signalbox\"");
         assert_eq!(
             challenge(OAuthError::InvalidToken(Some("it is \"spent\"".into()))),
             "Bearer error=\"invalid_token\", error_description=\"it is ?spent?\""

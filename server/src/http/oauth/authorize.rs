@@ -23,7 +23,6 @@ use crate::{
 
 const PATH: &str = "/authorize";
 const RAIL_PATH: &str = "/api/v1/oauth2/authorize";
-const PAR_PATH: &str = "/par";
 /// The longest query that a browser is sent on with.
 const QUERY_LIMIT: usize = 8 * 1024;
 
@@ -34,15 +33,17 @@ pub fn routes() -> Vec<Route> {
         post(PATH, Credential::Anybody, submit),
         get(RAIL_PATH, Credential::Anybody, show),
         post(RAIL_PATH, Credential::Anybody, submit),
-        post(PAR_PATH, Credential::Anybody, push),
+        post("/par", Credential::Anybody, push),
         post("/api/v1/oauth2/par", Credential::Anybody, push),
     ]
 }
 
 /// GET /authorize
 async fn show(call: Call) -> Response {
-    let params = Params::parse(&call.query);
-    respond(&call, &params).await
+    match call.asked() {
+        Ok(params) => respond(&call, &params).await,
+        Err(reason) => answer::refused_page(&call, &reason),
+    }
 }
 
 /// POST /authorize. From another site it is sent on as a GET: browsers send no cookie of ours with
@@ -50,7 +51,7 @@ async fn show(call: Call) -> Response {
 async fn submit(call: Call) -> Response {
     let params = match call.form() {
         Ok(params) => params,
-        Err(reason) => return on_page(&call, &Params::default(), &reason),
+        Err(reason) => return answer::refused_page(&call, &reason),
     };
     let query =
         form_urlencoded::Serializer::new(String::new()).extend_pairs(params.iter()).finish();
@@ -70,7 +71,7 @@ async fn respond(call: &Call, params: &Params) -> Response {
     let begun = async {
         let held = cookies::read(app, &call.headers, cookies::SESSION);
         let browser = browser::read(app, held).await.map_err(|e| Refusal::Page(e.into()))?;
-        authorize::begin(app, params, &browser).await
+        authorize::begin(app, &call.origin, params, &browser).await
     };
     match begun.await {
         Ok(Begun::Answered(answer)) => response_mode::answered(app, &look(call, params), &answer),
@@ -97,11 +98,11 @@ async fn push(call: Call) -> Response {
 }
 
 async fn try_push(call: &Call) -> OAuthResult<Response> {
-    let Call { app, origin, .. } = call;
+    let Call { app, origin, path, .. } = call;
     let params = call.params()?;
     let authorization = call.authorization()?;
-    let client = client_auth::authenticate(app, origin, authorization, &params, PAR_PATH).await?;
-    let pushed = par::push(app, &client, &params).await?;
+    let client = client_auth::authenticate(app, origin, authorization, &params, path).await?;
+    let pushed = par::push(app, origin, &client, &params).await?;
     let body = json!({
         "request_uri": pushed.request_uri,
         "expires_in": pushed.expires_in.as_secs(),

@@ -1,6 +1,6 @@
 //! One request to an OAuth endpoint: its origin, its credential, its parameters.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{
     body::to_bytes,
@@ -9,6 +9,10 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, header};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
@@ -98,7 +102,7 @@ impl Call {
         let body = self.body()?;
         let params = if self.is_form() {
             let text = std::str::from_utf8(body);
-            Params::parse(text.map_err(|_| OAuthError::request("the form is not UTF-8"))?)
+            Params::parse(text.map_err(|_| OAuthError::request("the form is not UTF-8"))?)?
         } else if self.is_declared("application/json") {
             from_json(self.json()?)?
         } else if body.is_empty() {
@@ -112,13 +116,17 @@ impl Call {
             return Err(OAuthError::request("a parameter holds NUL"));
         }
         match params.repeated() {
-            // Names come from the caller: told, but not at any length.
-            Some(name) => {
-                let name: String = name.chars().take(64).collect();
-                Err(OAuthError::request(format!("the parameter {name} comes twice")))
-            }
+            Some(name) => Err(twice(name)),
             None => Ok(params),
         }
+    }
+
+    /// The parameters of the query, as often as they come.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn asked(&self) -> OAuthResult<Params> {
+        Params::parse(&self.query)
     }
 
     /// The parameters of a form, as often as they come.
@@ -132,7 +140,7 @@ impl Call {
             return Err(OAuthError::request(text));
         }
         let text = std::str::from_utf8(body);
-        Ok(Params::parse(text.map_err(|_| OAuthError::request("the form is not UTF-8"))?))
+        Params::parse(text.map_err(|_| OAuthError::request("the form is not UTF-8"))?)
     }
 
     /// Whether the body is declared as a form.
@@ -144,14 +152,24 @@ impl Call {
     /// The members of a JSON body.
     ///
     /// # Errors
-    /// When it is no JSON object, or not declared as JSON.
+    /// When it is no JSON object, or not declared as JSON, or has a member twice: which of the two
+    /// would count is not for us to choose.
     pub fn json(&self) -> OAuthResult<Map<String, Value>> {
         let body = self.body()?;
         if !self.is_declared("application/json") {
             return Err(OAuthError::request("send the body as application/json"));
         }
         let read = serde_json::from_slice(body);
-        read.map_err(|_| OAuthError::request("the body is not a JSON object"))
+        let Members(pairs) =
+            read.map_err(|_| OAuthError::request("the body is not a JSON object"))?;
+        let mut members = Map::new();
+        for (name, value) in pairs {
+            if members.contains_key(&name) {
+                return Err(twice(&name));
+            }
+            members.insert(name, value);
+        }
+        Ok(members)
     }
 
     fn body(&self) -> OAuthResult<&Bytes> {
@@ -162,6 +180,39 @@ impl Call {
         let declared = self.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let declared = declared.unwrap_or_default().split(';').next().unwrap_or_default();
         declared.trim().eq_ignore_ascii_case(media)
+    }
+}
+
+/// Names come from the caller: told, but not at any length.
+fn twice(name: &str) -> OAuthError {
+    let name: String = name.chars().take(64).collect();
+    OAuthError::request(format!("the parameter {name} comes twice"))
+}
+
+/// The members of a JSON object, as often as they come.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Members, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = object.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Members(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
     }
 }
 
@@ -185,5 +236,5 @@ fn from_json(members: Map<String, Value>) -> OAuthResult<Params> {
             _ => return Err(OAuthError::request("a member of the body is no text")),
         }
     }
-    Ok(Params::new(pairs))
+    Params::sent(pairs.into_iter())
 }

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{StatusCode, header};
 use url::form_urlencoded;
 
-use super::call::Call;
+use super::{answer as oauth_answer, call::Call};
 use crate::{
     domain::client::Client,
     http::{
@@ -53,7 +53,10 @@ async fn shown(visit: Visit) -> Paged {
 /// POST /end_session: the answer to the question; or the request of a client, which may come this
 /// way too. That is sent on as a GET: browsers send no cookie of ours with a form of another site.
 async fn submit(call: Call) -> Response {
-    let params = call.form().unwrap_or_default();
+    let params = match call.form() {
+        Ok(params) => params,
+        Err(reason) => return oauth_answer::refused_page(&call, &reason),
+    };
     if params.get("decision").is_none() {
         return Redirect::to(&format!("{PATH}?{}", query(&params))).into_response();
     }

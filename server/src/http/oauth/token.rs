@@ -23,8 +23,9 @@ pub fn routes() -> Vec<Route> {
     });
     let introspection = at("/introspect", "/api/v1/oauth2/introspect")
         .map(|path| post(path, Credential::Client, introspect));
-    let revocation =
-        at("/revoke", "/api/v1/oauth2/revoke").map(|path| post(path, Credential::Client, revoke));
+    let revocation = at("/revoke", "/api/v1/oauth2/revoke").flat_map(|path| {
+        [post(path, Credential::Client, revoke), options(path, Credential::Anybody, preflight)]
+    });
     let userinfo = at("/userinfo", "/api/v1/oauth2/userinfo").flat_map(|path| {
         [
             get(path, Credential::OpenIdToken, userinfo),
@@ -76,7 +77,8 @@ async fn revoke(call: Call) -> Response {
         let (params, authorization) = (call.params()?, call.authorization()?);
         revocation::revoke(app, origin, authorization, &params, path).await
     };
-    answer::end(done.await.map(|()| answer::json(StatusCode::OK, &Map::new().into())))
+    let done = done.await.map(|()| answer::json(StatusCode::OK, &Map::new().into()));
+    any_origin(answer::end(done))
 }
 
 /// GET and POST /userinfo

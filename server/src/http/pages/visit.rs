@@ -124,13 +124,13 @@ pub type Paged = Result<Response, Stop>;
 impl Visit {
     /// A visit by a link.
     pub async fn shown(call: Call) -> Result<Self, Response> {
-        let params = Params::parse(&call.query);
+        let params = call.asked().map_err(|reason| oauth_answer::refused_page(&call, &reason))?;
         Self::open(call, params).await
     }
 
     /// A visit by a form, which must be one that this browser was given.
     pub async fn submitted(call: Call) -> Result<Self, Response> {
-        let params = call.form().unwrap_or_default();
+        let params = call.form().map_err(|reason| oauth_answer::refused_page(&call, &reason))?;
         let visit = Self::open(call, params).await?;
         let Call { app, headers, origin, .. } = &visit.call;
         let is_ours = visit.params.get("csrf") == Some(visit.csrf().as_str());
@@ -359,7 +359,7 @@ impl Visit {
         if let (Step::Issue(sid), Way::Flow(flow)) = (&step, &mut self.way)
             && let Some(held) = self.browser.find(*sid)
         {
-            match flow.answer(&app, &self.browser, held).await {
+            match flow.answer(&app, &self.call.origin, &self.browser, held).await {
                 Ok(Some(answer)) => {
                     let response = response_mode::answered(&app, &self.look, &answer);
                     return Ok(self.finish(response));

@@ -18,6 +18,7 @@ use crate::{
     auth::{
         browser::{Browser, BrowserSession},
         origin::Origin,
+        throttle,
     },
     clock::random,
     domain::{
@@ -56,18 +57,24 @@ pub enum Begun {
 ///
 /// # Errors
 /// [`Refusal`]; with `prompt=none` for everything that somebody would have to be asked.
-pub async fn begin(app: &App, params: &Params, browser: &Browser) -> Result<Begun, Refusal> {
+pub async fn begin(
+    app: &App,
+    origin: &Origin,
+    params: &Params,
+    browser: &Browser,
+) -> Result<Begun, Refusal> {
     let now = app.clock.now();
     let request = match par::named(params) {
         Some(_) => par::find(app, params, now).await.map_err(Refusal::Page)?,
         None => validate(app, params, None, now).await?,
     };
     let told = |reason| Refusal::Told(Box::new(Destination::of(&request)), reason);
-    start(app, request.clone(), browser, now).await.map_err(told)
+    start(app, origin, request.clone(), browser, now).await.map_err(told)
 }
 
 async fn start(
     app: &App,
+    origin: &Origin,
     mut request: AuthorizationRequest,
     browser: &Browser,
     now: Time,
@@ -93,6 +100,7 @@ async fn start(
             return Err(OAuthError::LoginRequired("the session has ended".into()));
         }
     }
+    throttle::count_request(app, origin, now).await?;
     let token = OpaqueToken::new(TokenKind::Flow, &[], random());
     app.sessions.keep_request(RequestKind::Flow, &token.hash(), &request).await?;
     Ok(Begun::Asks(Box::new(Flow { token, request, client }), step))
@@ -132,6 +140,7 @@ impl Flow {
     pub async fn answer(
         &mut self,
         app: &App,
+        origin: &Origin,
         browser: &Browser,
         held: &BrowserSession,
     ) -> OAuthResult<Option<Answer>> {
@@ -144,6 +153,7 @@ impl Flow {
             }
             self.request.is_done = true;
             self.keep(app).await?;
+            throttle::forgive_request(app, origin, self.request.created_at).await?;
         }
         issue(app, &self.request, browser, held, now).await
     }

@@ -7,6 +7,7 @@ mod asks;
 mod flow;
 mod issue;
 mod judge;
+mod lengths;
 mod policy;
 mod step;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use url::Url;
 use uuid::Uuid;
 
-use super::{FLOW_TTL, issue::Destination, policy};
+use super::{FLOW_TTL, issue::Destination, lengths, policy};
 use crate::{
     app::App,
     domain::{
@@ -115,6 +115,7 @@ async fn rest(
     now: Time,
 ) -> OAuthResult<AuthorizationRequest> {
     refuse_objects(params)?;
+    lengths::judge(params)?;
     let client = bound.client.clone();
     let (redirect_uri, names_redirect_uri) = (bound.redirect_uri.clone(), bound.names_redirect_uri);
     if client.metadata.require_pushed_authorization_requests && !is_pushed {

@@ -5,7 +5,11 @@ use jwks::{Algorithm, signing_key::SigningKey};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::oauth::ground::{Ground, SECRET};
+use crate::oauth::{
+    client_secret::secret_mac,
+    ground::{Ground, SECRET},
+    registration::new_secret,
+};
 
 const NOW: Time = Time::from_secs(1_800_000_000);
 
@@ -22,8 +26,8 @@ async fn ask(ground: &Ground, authorization: Option<&str>, params: &Params) -> O
     Ok(client.client_id.clone())
 }
 
-fn is_refused<T>(result: OAuthResult<T>, challenged: bool) -> bool {
-    matches!(result, Err(OAuthError::InvalidClient { challenge, .. }) if challenge == challenged)
+fn is_refused<T>(result: OAuthResult<T>) -> bool {
+    matches!(result, Err(OAuthError::InvalidClient(_)))
 }
 
 fn is_bad<T>(result: OAuthResult<T>) -> bool {
@@ -66,11 +70,10 @@ async fn each_method_counts_for_the_clients_that_are_registered_for_it_and_no_ot
             ask(&ground, None, &posted).await,
         ];
         for (shown, answer) in methods.into_iter().zip(answers) {
-            let basic = shown == ClientAuthMethod::ClientSecretBasic;
             if shown == registered {
                 assert_eq!(answer.unwrap(), id);
             } else {
-                assert!(is_refused(answer, basic), "{shown:?} for {registered:?}");
+                assert!(is_refused(answer), "{shown:?} for {registered:?}");
             }
         }
     }
@@ -115,8 +118,8 @@ async fn unknown_clients_and_wrong_secrets_hear_the_same() {
         texts.insert(ask(&ground, None, &shown).await.unwrap_err().to_string());
     }
     assert_eq!(texts.len(), 1);
-    assert!(is_refused(ask(&ground, None, &Params::default()).await, false));
-    assert!(is_refused(ask(&ground, Some("Bearer x"), &Params::default()).await, true));
+    assert!(is_refused(ask(&ground, None, &Params::default()).await));
+    assert!(is_refused(ask(&ground, Some("Bearer x"), &Params::default()).await));
 }
 
 #[tokio::test]
@@ -130,7 +133,7 @@ async fn guesses_at_a_secret_are_counted_and_the_right_one_waits_with_them() {
         .collect();
     let answers = join_all(guesses.iter().map(|guess| ask(&ground, None, guess))).await;
     let judged =
-        answers.iter().filter(|answer| matches!(answer, Err(OAuthError::InvalidClient { .. })));
+        answers.iter().filter(|answer| matches!(answer, Err(OAuthError::InvalidClient(_))));
     assert!(judged.count() <= 21);
     assert!(matches!(ask(&ground, None, &right).await, Err(OAuthError::TooMany { .. })));
     // Whoever comes from elsewhere does not suffer from that.
@@ -138,6 +141,23 @@ async fn guesses_at_a_secret_are_counted_and_the_right_one_waits_with_them() {
     elsewhere.ip = [198, 51, 100, 7].into();
     let answer = authenticate(&ground.app, &elsewhere, None, &right, "/token").await;
     assert!(answer.is_ok());
+}
+
+#[tokio::test]
+async fn a_secret_of_ours_is_shut_out_by_no_guesses() {
+    let ground = Ground::new().await;
+    let secret = new_secret();
+    let mac = secret_mac(&ground.app, "app", &secret);
+    ground.client("app", |client| client.secret = Some(mac)).await;
+    let shown = |secret: &str| params(&[("client_id", "app"), ("client_secret", secret)]);
+    for guess in 0..100 {
+        let refused = ask(&ground, None, &shown(&guess.to_string())).await;
+        assert!(guess < 20 && is_refused(refused) || guess >= 20);
+    }
+    assert!(ask(&ground, None, &shown(&secret)).await.is_ok());
+    // Another one of that form is as wrong as any.
+    assert!(is_refused(ask(&ground, None, &shown(&new_secret())).await));
+    assert!(matches!(ask(&ground, None, &shown("one")).await, Err(OAuthError::TooMany { .. })));
 }
 
 fn assertion(change: Value) -> Result<Times, &'static str> {
@@ -157,9 +177,8 @@ fn assertion(change: Value) -> Result<Times, &'static str> {
 fn an_assertion_says_who_made_it_for_whom_and_for_how_long() {
     let now = NOW.secs();
     assert!(assertion(json!({})).is_ok());
-    assert!(
-        assertion(json!({ "aud": ["https://else.example", "https://id.example/token"] })).is_ok()
-    );
+    let both = ["https://id.example", "https://id.example/token"];
+    assert!(assertion(json!({ "aud": both })).is_ok());
     assert!(assertion(json!({ "exp": now + 300, "nbf": now })).is_ok());
     assert!(assertion(json!({ "exp": now as f64 + 60.5 })).is_ok());
     for bad in [
@@ -167,6 +186,8 @@ fn an_assertion_says_who_made_it_for_whom_and_for_how_long() {
         json!({ "sub": "other" }),
         json!({ "aud": "https://id.example/" }),
         json!({ "aud": [] }),
+        json!({ "aud": ["https://else.example", "https://id.example/token"] }),
+        json!({ "aud": ["https://id.example", "https://else.example"] }),
         json!({ "exp": now - 10 }),
         json!({ "exp": now + 311 }),
         json!({ "exp": null }),
@@ -209,9 +230,9 @@ async fn an_assertion_counts_once_however_many_come_at_the_same_time() {
     assert_eq!(tries.iter().filter(|answer| answer.is_ok()).count(), 1);
     // Another name, another assertion; another audience, none; another key, none.
     assert!(ask(&ground, None, &sign(&key, &format!("{issuer}/token"), "twice")).await.is_ok());
-    assert!(is_refused(ask(&ground, None, &sign(&key, "https://else", "three")).await, false));
+    assert!(is_refused(ask(&ground, None, &sign(&key, "https://else", "three")).await));
     let stranger = SigningKey::generate(Algorithm::ES256).unwrap();
-    assert!(is_refused(ask(&ground, None, &sign(&stranger, &issuer, "four")).await, false));
+    assert!(is_refused(ask(&ground, None, &sign(&stranger, &issuer, "four")).await));
     // The name beside it is the client's, or nothing counts.
     let mut beside = sign(&key, &issuer, "five");
     beside = Params::new(
@@ -221,5 +242,48 @@ async fn an_assertion_counts_once_however_many_come_at_the_same_time() {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
     );
-    assert!(is_refused(ask(&ground, None, &beside).await, false));
+    assert!(is_refused(ask(&ground, None, &beside).await));
+}
+
+#[tokio::test]
+async fn the_endpoint_is_an_audience_for_clients_that_are_registered_so() {
+    let ground = Ground::new().await;
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    for (id, strict) in [("strict", true), ("lenient", false)] {
+        let registered = json!({ "keys": [key.public_jwk()] });
+        ground
+            .client(id, |client| {
+                client.metadata.token_endpoint_auth_method = ClientAuthMethod::PrivateKeyJwt;
+                client.metadata.jwks = Some(registered);
+                client.metadata.require_issuer_audience = strict;
+            })
+            .await;
+    }
+    let now = ground.app.clock.now().secs();
+    let app = &ground.app;
+    let mut number = 0;
+    let mut show = async |id: &str, aud: Value, endpoint: &str| {
+        number += 1;
+        let claims = json!({
+            "iss": id, "sub": id, "aud": aud, "jti": number.to_string(), "iat": now + 1,
+            "exp": now + 60,
+        });
+        let token = key.sign("JWT", &claims).unwrap();
+        let shown =
+            params(&[("client_assertion_type", ASSERTION_TYPE), ("client_assertion", &token)]);
+        authenticate(app, &ground.origin, None, &shown, endpoint).await
+    };
+    for endpoint in ["/token", "/par", "/api/v1/oauth2/par"] {
+        for aud in [json!(app.link("/token")), json!([app.link(endpoint), app.issuer])] {
+            assert!(show("lenient", aud.clone(), endpoint).await.is_ok(), "{aud} at {endpoint}");
+            let refused = show("strict", aud, endpoint).await.unwrap_err().to_string();
+            assert!(refused.contains("require_issuer_audience = false"), "{refused}");
+        }
+        assert!(show("strict", json!(app.issuer), endpoint).await.is_ok());
+        let both = json!([app.issuer, "https://else.example"]);
+        assert!(is_refused(show("strict", both.clone(), endpoint).await));
+        assert!(is_refused(show("lenient", both, endpoint).await));
+    }
+    let elsewhere = json!(app.link("/par"));
+    assert!(is_refused(show("lenient", elsewhere, "/token").await));
 }

@@ -70,9 +70,8 @@ pub async fn bind<'p>(app: &App, params: &'p Params) -> OAuthResult<Bound<'p>> {
         Output::Err(_) => return Err(OAuthError::request("redirect_uri is no absolute URI")),
         _ => return Err(out_of_order()),
     };
-    let client = clients::find(app, &client_id).await?.ok_or_else(|| {
-        OAuthError::InvalidClient { text: "there is no such client".into(), challenge: false }
-    })?;
+    let unknown = || OAuthError::InvalidClient("there is no such client".into());
+    let client = clients::find(app, &client_id).await?.ok_or_else(unknown)?;
     let named = params.get("redirect_uri");
     let redirect_uri = redirect_uri(&client, named, asks(params, OPENID))?.to_owned();
     Ok(Bound { machine, params, client, redirect_uri, names_redirect_uri: named.is_some() })

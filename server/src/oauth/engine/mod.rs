@@ -31,7 +31,7 @@ fn refusal(kind: AccessTokenErrorType) -> OAuthError {
             OAuthError::UnauthorizedClient("the client may not use this grant".into())
         }
         AccessTokenErrorType::InvalidClient => {
-            OAuthError::InvalidClient { text: "the client is not known".into(), challenge: false }
+            OAuthError::InvalidClient("the client is not known".into())
         }
     }
 }

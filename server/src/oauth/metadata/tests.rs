@@ -264,6 +264,11 @@ fn who_registers_itself_says_nothing_of_what_operators_say() {
     assert_eq!((metadata.id_token_ttl, metadata.refresh_token_ttl), (Some(60), Some(60)));
     // An operator's client shows a challenge unless it is said otherwise.
     assert!(judged(&with(json!({})), Registrar::Operator).unwrap().require_pkce);
+    assert!(judged(&with(json!({})), Registrar::Operator).unwrap().require_issuer_audience);
+    let lenient = with(json!({ "require_issuer_audience": false }));
+    assert!(!judged(&lenient, Registrar::Operator).unwrap().require_issuer_audience);
+    let itself = with(json!({ "require_issuer_audience": true }));
+    assert!(!judged(&itself, Registrar::Itself).unwrap().require_issuer_audience);
     let without = with(json!({ "require_pkce": false }));
     assert!(!judged(&without, Registrar::Operator).unwrap().require_pkce);
     for (member, bad) in [

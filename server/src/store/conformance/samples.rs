@@ -433,6 +433,7 @@ pub(crate) fn client(client_id: &str) -> Client {
             frontchannel_logout_session_required: true,
             require_pushed_authorization_requests: true,
             require_pkce: true,
+            require_issuer_audience: true,
             first_party: true,
             audiences: texts("https://api.example", "urn:other"),
             access_token_ttl: Some(60),

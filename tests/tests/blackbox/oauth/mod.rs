@@ -4,6 +4,7 @@
 mod answers;
 mod authorization_errors;
 mod backchannel;
+mod budgets;
 mod claims;
 mod client_secrets;
 mod clients_command;
@@ -79,6 +80,9 @@ fn error(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status, "{}", answer.text);
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.header("cache-control"), "no-store");
+    // RFC 9110 section 15.5.2: each 401 has a challenge; section 10.2.3: when to come again.
+    assert!(status != 401 || !answer.header("www-authenticate").is_empty());
+    assert!(status != 429 || !answer.header("retry-after").is_empty());
     let body = answer.json();
     assert_eq!(body["error"], code, "{body}");
     assert!(is_plain(body["error_description"].as_str().unwrap_or_else(|| panic!("{body}"))));

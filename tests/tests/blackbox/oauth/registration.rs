@@ -126,7 +126,9 @@ async fn the_response_holds_the_identifier_the_secret_and_all_registered_metadat
     // With the defaults of what was left out.
     assert_eq!(client["response_types"], json!(["code"]));
     assert_eq!(client["application_type"], "web");
-    for own in ["first_party", "require_pkce", "audiences", "access_token_ttl"] {
+    for own in
+        ["first_party", "require_pkce", "require_issuer_audience", "audiences", "access_token_ttl"]
+    {
         assert_eq!(client[own], Value::Null, "{own}");
     }
     let again = register(&world, Some(&token), &metadata).await.expect(201).json();
@@ -393,4 +395,35 @@ async fn where_registration_is_off_nobody_registers_and_it_is_not_announced() {
     assert_eq!(document["registration_endpoint"], Value::Null);
     // Who is registered stays so.
     send(world.rail().request_root("GET", &path).bearer_auth(&own)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_client_changes_what_is_registered_of_it_sixty_times_an_hour() {
+    let world = World::shared().await;
+    let client = Managed::new(&world, &least()).await;
+    for _ in 0..60 {
+        client.replace(json!({})).await.expect(200);
+    }
+    let answer = client.replace(json!({})).await;
+    refused(&answer, 429, "temporarily_unavailable");
+    assert!(!answer.header("retry-after").is_empty());
+    // Others change, and it may still go.
+    Managed::new(&world, &least()).await.replace(json!({})).await.expect(200);
+    client.call("DELETE", &client.token, None).await.expect(204);
+}
+
+#[tokio::test]
+async fn registrations_with_an_initial_access_token_are_counted_by_its_name() {
+    let world = World::shared().await;
+    let args = ["admin", "create-initial-access-token", "--name", "crowd"];
+    let made = world.signalbox(&args).await.json();
+    let token = made["token"].as_str().unwrap();
+    for _ in 0..300 {
+        refused(&register(&world, Some(token), &json!({})).await, 400, "invalid_redirect_uri");
+    }
+    let answer = register(&world, Some(token), &least()).await;
+    refused(&answer, 429, "temporarily_unavailable");
+    assert!(!answer.header("retry-after").is_empty());
+    let another = initial_access(&world).await;
+    register(&world, Some(&another), &least()).await.expect(201);
 }

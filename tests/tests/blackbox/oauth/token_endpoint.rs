@@ -212,7 +212,9 @@ async fn userinfo_asks_for_a_token_and_says_what_is_wrong_with_it() {
 #[tokio::test]
 async fn pages_of_any_origin_may_ask_where_no_cookie_counts() {
     let world = World::shared().await;
-    for path in ["/token", "/userinfo", "/api/v1/oauth2/token", "/api/v1/oauth2/userinfo"] {
+    let paths = ["/token", "/userinfo", "/revoke"];
+    let rail = paths.map(|path| format!("/api/v1/oauth2{path}"));
+    for path in paths.into_iter().chain(rail.iter().map(String::as_str)) {
         let request = world.rail().request_root("OPTIONS", path);
         let request = request
             .header("origin", "https://spa.example")
@@ -224,8 +226,10 @@ async fn pages_of_any_origin_may_ask_where_no_cookie_counts() {
         assert!(answer.header("access-control-allow-headers").contains("authorization"));
         assert!(answer.headers.get("access-control-allow-credentials").is_none());
     }
-    let answer = send(world.rail().request_root("POST", "/token")).await;
-    assert_eq!(answer.header("access-control-allow-origin"), "*");
-    let told: Value = answer.json();
-    assert_eq!(told["error"], "invalid_client");
+    for path in ["/token", "/revoke"] {
+        let answer = send(world.rail().request_root("POST", path)).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+        let told: Value = answer.json();
+        assert_eq!(told["error"], "invalid_client");
+    }
 }

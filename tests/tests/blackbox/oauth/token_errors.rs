@@ -33,6 +33,23 @@ async fn invalid_request_where_a_parameter_is_repeated() {
 }
 
 #[tokio::test]
+async fn invalid_request_where_a_member_is_repeated() {
+    let world = World::shared().await;
+    let client = world.confidential(json!({})).await;
+    for body in [
+        r#"{"grant_type":"refresh_token","refresh_token":"a","refresh_token":"b"}"#,
+        r#"{"grant_type":"refresh_token","refresh_token":"a","refresh_token":null}"#,
+    ] {
+        let request = world.rail().request_root("POST", "/token");
+        let request = request.header("content-type", "application/json");
+        let request = request.header("authorization", basic(&client.id, SECRET));
+        let answer = send(request.body(body)).await;
+        error(&answer, 400, "invalid_request");
+        assert!(answer.text.contains("refresh_token comes twice"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn invalid_request_where_it_is_no_form() {
     let world = World::shared().await;
     let client = world.confidential(json!({})).await;
