@@ -107,6 +107,11 @@ pub async fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted>
     let access_life = life(own(|client| client.metadata.access_token_ttl), tokens.access_ttl);
     // A surface of ours shows people to themselves; a client sees what it has scopes for.
     let tells = |scope| client.is_none_or(|granted| has_scope(granted.scope, scope));
+    // What resource servers decide by (RFC 9068 section 2.2.3) is for them, and for whoever is told
+    // of the person anyway. Not for somebody's app that just signs people in.
+    let shows_roles = tells("profile")
+        || client.is_some_and(|granted| granted.client.metadata.first_party)
+        || grant.audience.iter().any(|place| *place != app.issuer);
     let access = AccessClaims {
         sub: user.id.to_string(),
         client_id: grant.holder.client_id().to_owned(),
@@ -117,8 +122,8 @@ pub async fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted>
         device_time: proof.device_at.map(Time::secs),
         sid: Some(session.sid.to_string()),
         grant_id: client.map(|granted| granted.grant_id.to_string()),
-        tenant_id: Some(session.tenant_id.clone()),
-        roles: user.roles.clone(),
+        tenant_id: shows_roles.then(|| session.tenant_id.clone()),
+        roles: if shows_roles { user.roles.clone() } else { Vec::new() },
         email: tells("email").then(|| user.email.clone()),
         name: (tells("profile") && !user.name.is_empty()).then(|| user.name.clone()),
         userinfo_claims: client.map(|granted| granted.userinfo_claims.clone()).unwrap_or_default(),

@@ -129,12 +129,15 @@ pub async fn read(app: &App, held: Option<&str>) -> AuthResult<Browser> {
         if browser.find(sid).is_some() {
             continue;
         }
-        let session = app.sessions.find_session(user_id, sid, now).await?;
+        // Side by side: most of what browsers hold is alive.
+        let (session, subject) = tokio::try_join!(
+            app.sessions.find_session(user_id, sid, now),
+            app.identity.find_subject(user_id, sid),
+        )?;
         let hash = token.hash();
         let Some(session) = session.filter(|session| session.browser == Some(hash)) else {
             continue;
         };
-        let subject = app.identity.find_subject(user_id, sid).await?;
         let user = subject.and_then(|subject| standing(&subject, &session, session.created_at));
         let Some(user) = user else { continue };
         let session = devices::judge_anew(app, session, &user, now).await?;

@@ -35,7 +35,7 @@ use crate::{
     tokens::{Grant, Holder, Minted, mint},
 };
 
-/// The most live sessions of one person; a further one ends the one begun first.
+/// The most live sessions that one person has of one surface; a further one ends the one begun first.
 pub const SESSIONS_KEPT: u32 = 100;
 
 /// What somebody signs in with.

@@ -23,7 +23,7 @@ pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 const DEVICES_TOGETHER: u32 = 5;
 
 /// How many wrong secrets of one client may come from one network.
-const CLIENT_SECRETS: u32 = 20;
+pub const CLIENT_SECRETS: u32 = 20;
 /// How many clients may be registered with the initial access tokens of one name.
 const CLIENTS_PER_TOKEN: u32 = 300;
 /// How often a client may change what is registered of it: each time every server reads all its

@@ -112,7 +112,7 @@ pub struct AuthorizationRequest {
     pub subject_hint: Option<Uuid>,
     /// Languages for the pages, best first (BCP 47).
     pub ui_locales: Vec<String>,
-    /// Where the access token is to be good (RFC 8707).
+    /// Where the access token is to be good (RFC 8707): as it says, or by default.
     pub resource: Vec<String>,
     /// The request that was pushed and led here: spent when a code is issued.
     pub pushed: Option<SecretHash>,
@@ -199,7 +199,7 @@ pub struct Granted {
     pub grant_id: Uuid,
     /// How the person had signed in.
     pub proof: Proof,
-    /// Where access tokens may be good; empty: as the client's metadata say.
+    /// Where access tokens may be good: at least one place.
     pub resource: Vec<String>,
     /// Claims asked for by name.
     pub claims: ClaimsRequest,

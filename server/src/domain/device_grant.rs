@@ -19,7 +19,7 @@ pub struct DeviceGrant {
     pub client_id: String,
     /// What is asked for, space-separated.
     pub scope: String,
-    /// Where the access token is to be good.
+    /// Where the access token is to be good: as it says, or by default.
     pub resource: Vec<String>,
     /// When it came.
     pub created_at: Time,

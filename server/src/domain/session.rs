@@ -127,9 +127,9 @@ pub struct RefreshedSession {
     pub expires_at: Time,
 }
 
-/// A refresh token that is alive, as it stands (RFC 7662).
+/// A refresh token that is alive, or the one its family spent last, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveRefresh {
+pub struct FoundRefresh {
     /// The session it rests on.
     pub session: Session,
     /// Whose it is.
@@ -138,6 +138,8 @@ pub struct LiveRefresh {
     pub scope: String,
     /// What was granted with them.
     pub granted: Option<Granted>,
-    /// When it dies.
+    /// When the live token dies.
     pub expires_at: Time,
+    /// When it was first spent; `None`: it is the live one.
+    pub spent_at: Option<Time>,
 }

@@ -1,7 +1,7 @@
 //! Where an access token is good (RFC 8707).
 
-use super::{OAuthError, OAuthResult, params::Params};
-use crate::{app::App, domain::client::Client};
+use super::{OAuthError, OAuthResult, params::Params, scope::OPENID};
+use crate::domain::client::Client;
 
 /// PURE: whether `client` may ask for tokens that are good at `resource`: it is registered for it,
 /// or it is this server, whose userinfo anybody may ask who may ask for anything.
@@ -10,38 +10,54 @@ pub fn may_ask_for(issuer: &str, client: &Client, resource: &str) -> bool {
     resource == issuer || client.metadata.audiences.iter().any(|audience| audience == resource)
 }
 
-/// The audience of an access token: the resources that the request names, which must be among those
-/// that were `granted` (none: those the client is registered for); else what was granted; else the
-/// client's first audience; else this server.
+/// PURE: where a client asks that the tokens of a new grant be good: where its request says; else at
+/// its first audience, or at this server where it has none. Who asks for OpenID Connect and names
+/// nothing asks for userinfo too (OpenID Connect Core section 5.3): few libraries know that it is to
+/// be named.
+///
+/// # Errors
+/// [`OAuthError::InvalidTarget`] for what it is not registered for.
+pub fn asked(
+    issuer: &str,
+    client: &Client,
+    scope: &str,
+    params: &Params,
+) -> OAuthResult<Vec<String>> {
+    let named = named(params, |resource| may_ask_for(issuer, client, resource))?;
+    if !named.is_empty() {
+        return Ok(named);
+    }
+    let mut audience: Vec<String> =
+        client.metadata.audiences.first().cloned().into_iter().collect();
+    let at_userinfo = audience.is_empty() || scope.split(' ').any(|one| one == OPENID);
+    if at_userinfo && audience.iter().all(|one| one != issuer) {
+        audience.push(issuer.to_owned());
+    }
+    Ok(audience)
+}
+
+/// PURE: the audience of an access token of a grant: the resources that the token request names,
+/// which must be among those `granted`; else all of them.
 ///
 /// # Errors
 /// [`OAuthError::InvalidTarget`].
-pub fn of(
-    app: &App,
-    client: &Client,
-    granted: &[String],
-    params: &Params,
-) -> OAuthResult<Vec<String>> {
-    let mut asked: Vec<String> = Vec::new();
+pub fn of(granted: &[String], params: &Params) -> OAuthResult<Vec<String>> {
+    let named = named(params, |resource| granted.iter().any(|one| one == resource))?;
+    Ok(if named.is_empty() { granted.to_vec() } else { named })
+}
+
+/// The resources that a request names, each once.
+fn named(params: &Params, may: impl Fn(&str) -> bool) -> OAuthResult<Vec<String>> {
+    let mut named: Vec<String> = Vec::new();
     for resource in params.all("resource") {
-        let may = if granted.is_empty() {
-            may_ask_for(&app.issuer, client, resource)
-        } else {
-            granted.iter().any(|one| one == resource)
-        };
-        if !may {
-            return Err(OAuthError::InvalidTarget("resource is not one that was granted".into()));
+        if !may(resource) {
+            return Err(OAuthError::InvalidTarget(
+                "resource is none that is registered for the client, or that was granted".into(),
+            ));
         }
-        if !asked.iter().any(|one| one == resource) {
-            asked.push(resource.to_owned());
+        if !named.iter().any(|one| one == resource) {
+            named.push(resource.to_owned());
         }
     }
-    if !asked.is_empty() {
-        return Ok(asked);
-    }
-    if !granted.is_empty() {
-        return Ok(granted.to_vec());
-    }
-    let first = client.metadata.audiences.first().cloned();
-    Ok(vec![first.unwrap_or_else(|| app.issuer.clone())])
+    Ok(named)
 }

@@ -10,7 +10,7 @@ use jwks::Time;
 use super::OAuthResult;
 use crate::{
     app::App,
-    auth::{origin::Origin, throttle},
+    auth::{AuthError, origin::Origin, throttle},
     domain::{
         client::Client,
         secret::{OpaqueToken, SecretHash, TokenKind},
@@ -27,31 +27,48 @@ pub fn secret_mac(app: &App, client_id: &str, secret: &str) -> SecretHash {
     app.sealer.digest(&format!("client-secret:{client_id}"), secret.as_bytes())
 }
 
-/// Where a secret was wrong lately. A right secret costs no look at the store; from where one was
-/// wrong within the window, tries are counted before they are judged, by all servers together.
-/// What this server has not seen is at most one guess more than the budget, for each of its threads.
+/// Where chosen secrets were wrong lately, and how often. A right secret costs no look at the store
+/// until as many were wrong here as may be; from then on tries are counted before they are judged, by
+/// all servers together. What this server has not seen of the others' is at most one guess more than
+/// the budget, for each of its threads.
 #[derive(Default)]
-pub struct Failures(Mutex<HashMap<String, Time>>);
+pub struct Failures(Mutex<HashMap<String, Failed>>);
+
+struct Failed {
+    times: u32,
+    until: Time,
+}
 
 impl Failures {
-    fn is_suspected(&self, key: &str, now: Time) -> bool {
+    fn are_too_many(&self, key: &str, now: Time) -> bool {
         let held = self.held();
+        let most = throttle::CLIENT_SECRETS;
         // With no room for a failure, everybody is counted.
-        held.len() >= REMEMBERED || held.get(key).is_some_and(|until| now < *until)
+        held.len() >= REMEMBERED
+            || held.get(key).is_some_and(|failed| now < failed.until && failed.times >= most)
     }
 
-    fn note(&self, key: &str, now: Time) {
+    /// Notes `times` failures at once.
+    fn note(&self, key: &str, times: u32, now: Time) {
         let mut held = self.held();
         if held.len() >= REMEMBERED {
-            held.retain(|_, until| now < *until);
+            held.retain(|_, failed| now < failed.until);
         }
         if held.len() < REMEMBERED {
-            held.insert(key.to_owned(), now.plus(throttle::WINDOW));
+            let failed = held.entry(key.to_owned()).or_insert(Failed { times: 0, until: now });
+            // What the window has left behind counts no more.
+            let before = if now < failed.until { failed.times } else { 0 };
+            failed.times = before.saturating_add(times);
+            failed.until = now.plus(throttle::WINDOW);
         }
+    }
+
+    fn forget(&self, key: &str) {
+        self.held().remove(key);
     }
 
     /// No code of ours panics under the lock; if it did, the map would still be whole.
-    fn held(&self) -> MutexGuard<'_, HashMap<String, Time>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<String, Failed>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,18 +92,25 @@ pub async fn verify(
         return Ok(judge());
     }
     let key = throttle::client_secret_key(&client.client_id, origin);
-    if app.client_failures.is_suspected(&key, now) {
-        let counted = throttle::count_client_secret(app, key, now).await?;
+    let failures = &app.client_failures;
+    if failures.are_too_many(&key, now) {
+        let counted = throttle::count_client_secret(app, key.clone(), now).await?;
         let matches = judge();
         if matches {
             counted.forgive(app).await?;
+            failures.forget(&key);
         }
         return Ok(matches);
     }
     let matches = judge();
     if !matches {
-        app.client_failures.note(&key, now);
-        throttle::count_client_secret(app, key, now).await?;
+        // Before anything is awaited: guesses that come at the same time find it.
+        failures.note(&key, 1, now);
+        let counted = throttle::count_client_secret(app, key.clone(), now).await;
+        if let Err(AuthError::TooMany { .. }) = counted {
+            failures.note(&key, throttle::CLIENT_SECRETS, now);
+        }
+        counted?;
     }
     Ok(matches)
 }
@@ -96,19 +120,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_remembered_for_the_window_and_too_many_make_everybody_counted() {
+    fn failures_are_remembered_for_the_window_and_too_many_make_everybody_counted() {
         let failures = Failures::default();
         let now = Time::from_secs(1_000);
-        failures.note("one", now);
-        assert!(failures.is_suspected("one", now) && !failures.is_suspected("two", now));
-        assert!(!failures.is_suspected("one", now.plus(throttle::WINDOW)));
-        for number in 0..REMEMBERED {
-            failures.note(&number.to_string(), now);
+        for _ in 0..throttle::CLIENT_SECRETS {
+            assert!(!failures.are_too_many("one", now));
+            failures.note("one", 1, now);
         }
-        assert!(failures.is_suspected("never seen", now));
+        assert!(failures.are_too_many("one", now) && !failures.are_too_many("two", now));
+        assert!(!failures.are_too_many("one", now.plus(throttle::WINDOW)));
+        failures.forget("one");
+        assert!(!failures.are_too_many("one", now));
+        for number in 0..REMEMBERED {
+            failures.note(&number.to_string(), 1, now);
+        }
+        assert!(failures.are_too_many("never seen", now));
         let later = now.plus(throttle::WINDOW);
-        failures.note("later", later);
-        assert!(!failures.is_suspected("never seen", later));
-        assert!(failures.is_suspected("later", later));
+        failures.note("later", throttle::CLIENT_SECRETS, later);
+        assert!(!failures.are_too_many("never seen", later));
+        assert!(failures.are_too_many("later", later));
     }
 }

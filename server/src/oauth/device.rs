@@ -65,15 +65,6 @@ impl Asked {
     pub fn user_code(&self) -> String {
         shown(&self.grant.user_code)
     }
-
-    /// Where it will act for the person, beyond this server.
-    pub fn audiences<'a>(&'a self, issuer: &'a str) -> impl Iterator<Item = &'a str> {
-        let asked = match self.grant.resource.as_slice() {
-            [] => &self.client.metadata.audiences[..self.client.metadata.audiences.len().min(1)],
-            asked => asked,
-        };
-        asked.iter().map(String::as_str).filter(move |audience| *audience != issuer)
-    }
 }
 
 /// A device of `client`, which has been authenticated, asks to be let in.
@@ -97,8 +88,10 @@ pub async fn begin(
         let text = "none of these scopes is one that this client may ask for";
         return Err(OAuthError::InvalidScope(text.into()));
     }
-    let resource = allowed_resources(app, client, params)?;
-    refuse_inactive(app, &resource).await?;
+    let resource = audience::asked(&app.issuer, client, &scope, params)?;
+    if params.all("resource").next().is_some() {
+        refuse_inactive(app, &resource).await?;
+    }
     throttle::count_device(app, origin, now).await?;
     let device_code = OpaqueToken::new(TokenKind::DeviceCode, &[], random());
     let mut device = DeviceGrant {
@@ -141,7 +134,7 @@ pub async fn find(
     let Some(grant) = app.sessions.find_device(&user_code, now).await? else { return Ok(None) };
     throttle::forgive_all(app, counted).await?;
     let Some(client) = clients::find(app, &grant.client_id).await? else { return Ok(None) };
-    let judgement = judge_device(app, &grant.resource, &client, person, now).await?;
+    let judgement = judge_device(app, &grant.resource, person, now).await?;
     Ok(Some(Asked { grant, client, judgement }))
 }
 
@@ -194,16 +187,6 @@ pub async fn decide(
         app.identity.append_event(&event).await?;
     }
     Ok(app.sessions.decide_device(&grant.user_code, &decision, now).await?)
-}
-
-/// Where access tokens are to be good (RFC 8707).
-fn allowed_resources(app: &App, client: &Client, params: &Params) -> OAuthResult<Vec<String>> {
-    let asked: Vec<String> = params.all("resource").map(ToOwned::to_owned).collect();
-    if asked.iter().all(|resource| audience::may_ask_for(&app.issuer, client, resource)) {
-        Ok(asked)
-    } else {
-        Err(OAuthError::InvalidTarget("resource is not one that is registered".into()))
-    }
 }
 
 /// A new code, as it is compared.

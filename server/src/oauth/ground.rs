@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    OAuthResult,
+    OAuthResult, audience,
     client_secret::secret_mac,
     grants::{self, Issued},
     params::Params,
@@ -58,7 +58,8 @@ impl Ground {
         Self::with(config).await
     }
 
-    async fn with(config: Config) -> Self {
+    /// With settings of one's own.
+    pub async fn with(config: Config) -> Self {
         let folder = Scratch::new();
         let store = Embedded::open(&folder.0).unwrap();
         let clock = Clock::system();
@@ -158,7 +159,13 @@ impl Ground {
             granted: Granted {
                 grant_id: new_id(now),
                 proof: session.proof.clone(),
-                resource: Vec::new(),
+                resource: audience::asked(
+                    &self.app.issuer,
+                    client,
+                    scope,
+                    &Params::new(Vec::new()),
+                )
+                .unwrap(),
                 claims: Default::default(),
                 id_sid: session.sid,
             },

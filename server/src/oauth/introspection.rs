@@ -13,7 +13,7 @@ use crate::{
         refresh_token::{self, FamilyName},
         sessions::standing,
     },
-    domain::{client::Client, secret::OpaqueToken},
+    domain::{client::Client, secret::OpaqueToken, session::FoundRefresh},
 };
 
 /// Tells a client what a token is good for at this moment; of one that is good for nothing, only that
@@ -93,7 +93,8 @@ async fn refresh_token(
     let now = app.clock.now();
     let FamilyName { user_id, sid, family_id } = family;
     let live = app.sessions.find_refresh(user_id, sid, family_id, &token.hash(), now).await?;
-    let Some(live) = live.filter(|live| live.client_id == client.client_id) else {
+    let is_theirs = |live: &FoundRefresh| live.client_id == client.client_id;
+    let Some(live) = live.filter(|live| live.spent_at.is_none() && is_theirs(live)) else {
         return Ok(None);
     };
     let endings = grant_end::endings(&client.client_id, family_id);

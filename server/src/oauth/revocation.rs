@@ -57,8 +57,9 @@ async fn refresh_token(
 ) -> OAuthResult<()> {
     let now = app.clock.now();
     let FamilyName { user_id, sid, family_id } = family;
-    let live = app.sessions.find_refresh(user_id, sid, family_id, &token.hash(), now).await?;
-    if live.is_none_or(|live| live.client_id != client.client_id) {
+    // The one spent last as well: whoever lost the answer to a refresh has no later one to give back.
+    let found = app.sessions.find_refresh(user_id, sid, family_id, &token.hash(), now).await?;
+    if found.is_none_or(|found| found.client_id != client.client_id) {
         return Ok(());
     }
     throttle::count_revocation(app, origin, &client.client_id, now).await?;

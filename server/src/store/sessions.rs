@@ -13,7 +13,7 @@ use crate::domain::{
     login::PendingLogin,
     one_time::{OneTime, Purpose},
     secret::SecretHash,
-    session::{LiveRefresh, NewFamily, Proof, Rotated, Rotation, Session},
+    session::{FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
 };
 
 /// What a budget has left.
@@ -64,7 +64,8 @@ pub trait SessionStore: Send + Sync {
     // ---- sessions -----------------------------------------------------------------------
 
     /// Opens a session, with its first refresh family where it has one. While the person has more than `keep` live
-    /// ones with this one, the other one begun first is closed; the names of those.
+    /// ones of the same `client_id` with this one, the other one of those begun first is closed; the
+    /// names of those.
     async fn open_session(
         &self,
         session: &Session,
@@ -118,14 +119,15 @@ pub trait SessionStore: Send + Sync {
 
     // ---- refresh families ---------------------------------------------------------------
 
-    /// Adds a family to a session. `false`: there is no such session.
+    /// Adds a family to a session; its token dies no later than that. The session, as it is; `None`:
+    /// there is none.
     async fn add_family(
         &self,
         user_id: Uuid,
         sid: Uuid,
         family: &NewFamily,
         now: Time,
-    ) -> StoreResult<bool>;
+    ) -> StoreResult<Option<Session>>;
 
     /// Rotates a refresh token, as [`Rotated`] tells. A family whose live token has died is over,
     /// whatever is presented. Then the client is judged, then the live token, then the one spent
@@ -134,7 +136,8 @@ pub trait SessionStore: Send + Sync {
     /// `now`, but no later than the session.
     async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated>;
 
-    /// The live refresh token of this hash, family and session.
+    /// The refresh token of this hash, family and session: the live one, or the one spent last. A family
+    /// whose live token has died is over.
     async fn find_refresh(
         &self,
         user_id: Uuid,
@@ -142,7 +145,7 @@ pub trait SessionStore: Send + Sync {
         family_id: Uuid,
         hash: &SecretHash,
         now: Time,
-    ) -> StoreResult<Option<LiveRefresh>>;
+    ) -> StoreResult<Option<FoundRefresh>>;
 
     /// Removes a family. Says whether it was there.
     async fn remove_family(&self, user_id: Uuid, sid: Uuid, family_id: Uuid) -> StoreResult<bool>;

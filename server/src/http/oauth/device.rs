@@ -144,6 +144,8 @@ fn confirm(visit: &Visit, person: &BrowserSession, asked: &Asked) -> Response {
     let (csrf, user_code) = (visit.csrf(), asked.user_code());
     let (sid, elsewhere) =
         (person.session.sid.to_string(), format!("{}&switch=1", login(&user_code)));
+    let issuer = &visit.call.app.issuer;
+    let places = asked.grant.resource.iter().filter(|resource| *resource != issuer);
     let view = DeviceConfirm {
         look: &visit.look,
         form: visit.form(PATH, &csrf, &[("user_code", &user_code), ("account", &sid)]),
@@ -155,7 +157,7 @@ fn confirm(visit: &Visit, person: &BrowserSession, asked: &Asked) -> Response {
         },
         user_code: &user_code,
         scopes: asked.grant.scope.split_whitespace().collect(),
-        audiences: asked.audiences(&visit.call.app.issuer).collect(),
+        audiences: places.map(String::as_str).collect(),
     };
     visit.finish(page::page(StatusCode::OK, &view))
 }

@@ -180,7 +180,9 @@ fn scope() -> Field {
 }
 
 fn resource() -> Field {
-    text("resource", "Where the access token is to be good (RFC 8707); may be repeated.").optional()
+    let about = "Where the access token is to be good (RFC 8707): of the client's audiences or the issuer; \
+                 may be repeated. Else at the first of them, and at the issuer for `openid`.";
+    text("resource", about).optional()
 }
 
 fn token(about: &'static str) -> Field {
@@ -228,7 +230,10 @@ fn token_request() -> Vec<Field> {
         optional("refresh_token", "The newest one."),
         optional("device_code", "RFC 8628."),
         scope(),
-        resource(),
+        optional(
+            "resource",
+            "Where the access token is to be good, of what was granted (RFC 8707).",
+        ),
     ]
 }
 

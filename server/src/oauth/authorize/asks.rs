@@ -31,14 +31,15 @@ pub struct Asks {
     pub scopes: Vec<String>,
     /// Claims by name, beyond those of the scopes.
     pub claims: Vec<String>,
-    /// Places (RFC 8707).
+    /// Places (RFC 8707), beyond this server.
     pub resources: Vec<String>,
 }
 
 impl Asks {
-    /// Everything that `request` asks for.
+    /// Everything that `request` asks for. What a client hears of this server, `issuer`, it asks for
+    /// by scopes and claims.
     #[must_use]
-    pub fn of(request: &AuthorizationRequest) -> Self {
+    pub fn of(request: &AuthorizationRequest, issuer: &str) -> Self {
         let scopes: Vec<String> = request
             .scope
             .split(' ')
@@ -51,10 +52,11 @@ impl Asks {
         };
         let claims = request.claims.userinfo.keys().chain(request.claims.id_token.keys());
         let claims: BTreeSet<&String> = claims.filter(|claim| !covered(claim)).collect();
+        let resources = request.resource.iter().filter(|resource| *resource != issuer);
         Self {
             claims: claims.into_iter().cloned().collect(),
             scopes,
-            resources: request.resource.clone(),
+            resources: resources.cloned().collect(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Gathers what decides about the next step, and asks for it.
 
+use futures_util::future::try_join_all;
 use jwks::{Time, effective::Effective, policy::Method, site::Site};
 
 use super::{
@@ -12,7 +13,9 @@ use crate::{
         browser::{Browser, BrowserSession},
         login::usable_methods,
     },
-    domain::{authorization::AuthorizationRequest, client::Client, login::login_key},
+    domain::{
+        authorization::AuthorizationRequest, client::Client, consent::Consent, login::login_key,
+    },
     oauth::OAuthResult,
 };
 
@@ -40,25 +43,25 @@ pub async fn judge(
     browser: &Browser,
     now: Time,
 ) -> OAuthResult<Judgement> {
-    let places = policy::places(app, &request.resource, client).await?;
+    let (places, consents) = tokio::try_join!(
+        policy::places(app, &request.resource),
+        consents(app, client, &browser.sessions),
+    )?;
     let policies: Vec<Effective<'_>> =
         places.policies.iter().map(|policy| policy.without_rules()).collect();
     let hinted = request.login_hint.as_deref().map(login_key);
     let mut situation = Situation {
         request,
         client,
+        issuer: &app.issuer,
         policies: &policies,
         candidates: &[],
         hinted: hinted.as_deref(),
         now,
     };
     let mut candidates = Vec::with_capacity(browser.sessions.len());
-    for held in &browser.sessions {
+    for (held, consent) in browser.sessions.iter().zip(consents) {
         let user = &held.user;
-        let consent = match client.metadata.first_party {
-            true => None,
-            false => app.identity.find_consent(user.id, &client.client_id).await?,
-        };
         let methods = match situation.depends_on_factors(&held.session.proof) {
             true => usable_methods(&app.identity.list_factors(user.id).await?),
             false => Vec::new(),
@@ -73,19 +76,17 @@ pub async fn judge(
     Ok(judgement(step, methods, &policies, places.site, now))
 }
 
-/// Judges what is missing before the owner of `held` can let a device of `client` in to these
-/// `resources`.
+/// Judges what is missing before the owner of `held` can let a device in to these `resources`.
 ///
 /// # Errors
 /// When a store fails.
 pub async fn judge_device(
     app: &App,
     resources: &[String],
-    client: &Client,
     held: &BrowserSession,
     now: Time,
 ) -> OAuthResult<Judgement> {
-    let places = policy::places(app, resources, client).await?;
+    let places = policy::places(app, resources).await?;
     let policies: Vec<Effective<'_>> =
         places.policies.iter().map(|policy| policy.without_rules()).collect();
     let methods = usable_methods(&app.identity.list_factors(held.user.id).await?);
@@ -112,4 +113,17 @@ fn judgement(
     let methods = if enough.is_empty() { methods } else { enough };
     let counts_devices = policies.iter().all(|policy| policy.counts_device(now, now));
     Judgement { step, site, methods, counts_devices }
+}
+
+/// What the owner of each session allowed the client; a first party is not asked about.
+async fn consents(
+    app: &App,
+    client: &Client,
+    sessions: &[BrowserSession],
+) -> OAuthResult<Vec<Option<Consent>>> {
+    if client.metadata.first_party {
+        return Ok(vec![None; sessions.len()]);
+    }
+    let find = |held: &BrowserSession| app.identity.find_consent(held.user.id, &client.client_id);
+    Ok(try_join_all(sessions.iter().map(find)).await?)
 }

@@ -7,21 +7,22 @@ use jwks::{
 
 use crate::{
     app::App,
-    domain::client::Client,
     oauth::{OAuthError, OAuthResult},
 };
 
-/// The sites that these places are, each in its place.
+/// The sites that these places are, each in its place. This server itself is left out: what a token
+/// of a client opens there is userinfo, which says no more than the client was granted.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn sites(app: &App, resources: &[String]) -> OAuthResult<Vec<Option<Site>>> {
-    if resources.is_empty() {
+    let places = || resources.iter().filter(|resource| **resource != app.issuer);
+    if places().next().is_none() {
         return Ok(Vec::new());
     }
     let sites = app.identity.list_sites().await?;
     let find = |resource: &String| sites.iter().find(|site| site.base_url == *resource).cloned();
-    Ok(resources.iter().map(find).collect())
+    Ok(places().map(find).collect())
 }
 
 /// Refuses a site that is switched off.
@@ -44,16 +45,12 @@ pub struct Places {
     pub site: Option<Site>,
 }
 
-/// The places where the tokens of `client` will be good that asked for these `resources`.
+/// The places where tokens for these `resources` will be good.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn places(app: &App, resources: &[String], client: &Client) -> OAuthResult<Places> {
+pub async fn places(app: &App, resources: &[String]) -> OAuthResult<Places> {
     let default = &app.config.policy.default;
-    let resources = match resources {
-        [] => &client.metadata.audiences[..client.metadata.audiences.len().min(1)],
-        asked => asked,
-    };
     let sites = sites(app, resources).await?;
     let mut policies: Vec<Policy> = Vec::new();
     for site in &sites {

@@ -44,6 +44,8 @@ pub struct Situation<'s> {
     pub request: &'s AuthorizationRequest,
     /// By whom.
     pub client: &'s Client,
+    /// This server's name.
+    pub issuer: &'s str,
     /// What is asked where the tokens will be good; never empty.
     pub policies: &'s [Effective<'s>],
     /// The live sessions of the browser, the one used last first.
@@ -282,7 +284,7 @@ impl Situation<'_> {
     /// consent, unless they ask for it, or it is not sure that it is they who ask.
     fn by_consent(&self, candidate: &Candidate) -> Option<Step> {
         let sid = candidate.session.sid;
-        let asks = Asks::of(self.request);
+        let asks = Asks::of(self.request, self.issuer);
         let asks_again =
             self.request.prompts(Prompt::Consent) || !is_remembered(self.client, self.request);
         if asks_again && self.request.allowed != Some(sid) {

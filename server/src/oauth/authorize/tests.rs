@@ -25,6 +25,7 @@ use crate::domain::{
 };
 use crate::oauth::OAuthError;
 
+const ISSUER: &str = "https://id.example";
 const BEGAN: Time = Time::from_secs(1_800_000_000);
 
 fn after(seconds: u64) -> Time {
@@ -122,6 +123,7 @@ impl Case {
         ask(&Situation {
             request: &self.request,
             client: &self.client,
+            issuer: ISSUER,
             policies: &policies,
             candidates: &self.candidates,
             hinted: self.hinted.as_deref(),
@@ -229,7 +231,7 @@ fn a_consent_or_sign_in_for_one_request_answers_no_other_that_was_begun_before_i
         case.request.redirect_uri = "http://127.0.0.1:4000/cb".into();
     });
     let asking = |prompt| since.clone().of(|case| case.request.prompt = vec![prompt]);
-    let all = Asks::of(&since.request);
+    let all = Asks::of(&since.request, ISSUER);
     assert_eq!(native.step(), Step::Consent(sid(1), all.clone()));
     assert_eq!(asking(Prompt::Consent).step(), Step::Consent(sid(1), all));
     assert_eq!(asking(Prompt::Login).step(), Step::SignIn(Some(sid(1))));
@@ -423,7 +425,7 @@ fn every_place_is_asked() {
 #[test]
 fn consent_is_asked_for_what_is_new_and_again_where_that_is_demanded() {
     let case = Case::new().signed_in(50).of(|case| case.client.metadata.first_party = false);
-    let all = Asks::of(&case.request);
+    let all = Asks::of(&case.request, ISSUER);
     assert_eq!(all.scopes, ["openid", "email"]);
     assert_eq!(case.step(), Step::Consent(sid(1), all.clone()));
     let given = |scopes: &[&str], at| {
@@ -453,7 +455,8 @@ fn claims_by_name_and_places_are_consented_to_as_well() {
         for claim in ["email", "sub", "auth_time", "phone_number"] {
             case.request.claims.userinfo.insert(claim.into(), None);
         }
-        case.request.resource = vec!["https://api.example".into()];
+        // What is asked of this server is asked by scopes and claims.
+        case.request.resource = vec!["https://api.example".into(), ISSUER.into()];
         case.candidates[0].consent = Some(consent(&["openid", "email"], before(5)));
     });
     let new = Asks {
@@ -489,7 +492,7 @@ fn an_app_that_anybody_could_stand_in_for_is_asked_about_every_time() {
 fn a_first_party_that_asks_for_consent_gets_it_asked() {
     let case = Case::new().signed_in(50);
     let case = case.of(|case| case.request.prompt = vec![Prompt::Consent]);
-    assert_eq!(case.step(), Step::Consent(sid(1), Asks::of(&case.request)));
+    assert_eq!(case.step(), Step::Consent(sid(1), Asks::of(&case.request, ISSUER)));
     assert_eq!(case.noted(Done::Allowed(sid(1))).step(), Step::Issue(sid(1)));
 }
 
@@ -749,6 +752,7 @@ proptest! {
             let situation = Situation {
                 request: &request,
                 client: &client,
+                issuer: ISSUER,
                 policies: &policies,
                 candidates: &[],
                 hinted: None,

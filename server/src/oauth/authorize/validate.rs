@@ -15,7 +15,7 @@ use crate::{
         client::Client,
     },
     oauth::{
-        OAuthError, OAuthResult,
+        OAuthError, OAuthResult, audience,
         engine::authorization::{self as engine, Bound},
         id_token_hint,
         params::Params,
@@ -140,7 +140,7 @@ async fn rest(
         Some(hint) => Some(read_hint(app, hint, &client)?),
         None => None,
     };
-    let resource = read_resource(app, params, &client).await?;
+    let resource = read_resource(app, params, &client, &negotiated.scope).await?;
     Ok(AuthorizationRequest {
         client_id: client.client_id.clone(),
         redirect_uri,
@@ -295,22 +295,22 @@ fn subject(hinted: Option<Uuid>, claims: &ClaimsRequest) -> OAuthResult<Option<U
     }
 }
 
-/// Where the access token is to be good (RFC 8707): at places that the client registered, and of
-/// ours only at sites that are switched on.
-async fn read_resource(app: &App, params: &Params, client: &Client) -> OAuthResult<Vec<String>> {
-    let mut resources: Vec<String> = Vec::new();
-    for resource in params.all("resource") {
-        let is_place = Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
-        let is_theirs = client.metadata.audiences.iter().any(|audience| audience == resource);
-        if !is_place || !is_theirs {
-            let text = "resource must be an absolute URI that this client registered";
-            return Err(OAuthError::InvalidTarget(text.into()));
-        }
-        if !resources.iter().any(|known| known == resource) {
-            resources.push(resource.to_owned());
-        }
+/// Where the access token is to be good (RFC 8707). What the request names must be absolute URIs,
+/// and of our sites only those that are switched on.
+async fn read_resource(
+    app: &App,
+    params: &Params,
+    client: &Client,
+    scope: &str,
+) -> OAuthResult<Vec<String>> {
+    let is_place = |text: &str| Url::parse(text).is_ok_and(|url| url.fragment().is_none());
+    if !params.all("resource").all(is_place) {
+        return Err(OAuthError::InvalidTarget("resource must be an absolute URI".into()));
     }
-    policy::refuse_inactive(app, &resources).await?;
+    let resources = audience::asked(&app.issuer, client, scope, params)?;
+    if params.all("resource").next().is_some() {
+        policy::refuse_inactive(app, &resources).await?;
+    }
     Ok(resources)
 }
 

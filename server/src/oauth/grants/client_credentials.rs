@@ -26,7 +26,7 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
     let registered = client.metadata.scope.as_deref().unwrap_or_default().split(' ');
     let own: Vec<&str> = registered.filter(|one| !scope::STANDARD.contains(one)).collect();
     let scope = engine::token::client_credentials(params, client, &own.join(" "))?;
-    let audience = audience::of(app, client, &[], params)?;
+    let audience = audience::asked(&app.issuer, client, &scope, params)?;
     let minted = tokens::mint_for_client(app, client, &scope, &audience, *now).await?;
     Ok(Issued {
         access_token: minted.access_token,

@@ -5,6 +5,7 @@ pub mod client_credentials;
 pub mod device_code;
 pub mod opening;
 pub mod refresh_token;
+mod remaining;
 
 use std::sync::Arc;
 

@@ -5,11 +5,13 @@ use std::time::Duration;
 use jwks::Time;
 use uuid::Uuid;
 
-use super::{Issued, TokenRequest, refresh_token};
+use super::{
+    Issued, TokenRequest, refresh_token,
+    remaining::{Remaining, remaining},
+};
 use crate::{
     auth::{
         devices,
-        login::SESSIONS_KEPT,
         refresh_token::FamilyName,
         sessions::{make_room, standing},
     },
@@ -21,6 +23,11 @@ use crate::{
     oauth::{OAuthError, OAuthResult, audience, claims, grant_end, logout, scope},
     tokens::{ClientGrant, Grant, Holder, IdGrant, Minted, lifetime, mint},
 };
+
+/// The most sessions of its own that a client has of one person; a further one ends the one begun first.
+/// A client may be let in again and again without anybody being asked, and is not to fill the list of
+/// where the person is signed in.
+pub const SESSIONS_KEPT: u32 = 10;
 
 /// What a person granted, before there are tokens.
 pub struct Opening {
@@ -44,23 +51,24 @@ pub struct Opening {
 /// named as the grant is, which outlives that one.
 ///
 /// # Errors
-/// [`OAuthError::InvalidGrant`] when the person, the session or the grant is not what it was,
-/// [`OAuthError::InvalidTarget`].
+/// [`OAuthError::InvalidGrant`] when the person, the session or the grant is not what it was, or the
+/// client may have too little of it any more; [`OAuthError::InvalidTarget`].
 pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<Issued> {
     let TokenRequest { app, origin, client, params, now } = request;
     let (app, now) = (*app, *now);
     let Opening { user_id, sid, scope, nonce, granted, issued_at } = opening;
-    let audience = audience::of(app, client, &granted.resource, params)?;
+    let left = remaining(&app.issuer, client, &scope, &granted.resource);
+    let Remaining { scope, resource } = left.ok_or_else(too_little)?;
+    let granted = Granted { resource, ..granted };
+    let audience = audience::of(&granted.resource, params)?;
     let gone = || OAuthError::grant("what was granted is over");
-    let session = app.sessions.find_session(user_id, sid, now).await?.ok_or_else(gone)?;
 
     let refreshes = client.may_use(refresh_token::TYPE);
     let is_named = grant_end::is_own_session(granted.id_sid, granted.grant_id);
     let offline = scope.split(' ').any(|one| one == scope::OFFLINE_ACCESS);
     let own = is_named || refreshes && offline;
-    let given_in = session;
-    let session = if own { own_session(request, &given_in, &granted) } else { given_in.clone() };
-    let family = FamilyName { user_id, sid: session.sid, family_id: granted.grant_id };
+    let rests_on = if own { granted.grant_id } else { sid };
+    let family = FamilyName { user_id, sid: rests_on, family_id: granted.grant_id };
     let token = refreshes.then(|| family.new_token(app));
     let family = token.as_ref().map(|token| {
         let most = app.config.tokens.refresh_ttl;
@@ -70,17 +78,19 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
             client_id: client.client_id.clone(),
             scope: scope.clone(),
             hash: token.hash(),
-            expires_at: now.plus(ttl).min(session.expires_at),
+            expires_at: now.plus(ttl),
             granted: Some(granted.clone()),
         }
     });
+    let given_in = match &family {
+        Some(family) if !own => app.sessions.add_family(user_id, sid, family, now).await?,
+        _ => app.sessions.find_session(user_id, sid, now).await?,
+    };
+    let given_in = given_in.ok_or_else(gone)?;
+    let session = if own { own_session(request, &given_in, &granted) } else { given_in.clone() };
     if own {
         let closed = app.sessions.open_session(&session, family.as_ref(), SESSIONS_KEPT).await?;
         make_room(app, origin, &session, &closed, now).await?;
-    } else if let Some(family) = &family
-        && !app.sessions.add_family(user_id, session.sid, family, now).await?
-    {
-        return Err(gone());
     }
     let ends_at = if is_named { session.expires_at } else { given_in.expires_at };
     logout::await_end(app, client, user_id, granted.id_sid, ends_at, now).await?;
@@ -104,6 +114,11 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
         refresh_token: token.map(|token| token.as_str().to_owned()),
         id_token: minted.id_token,
     })
+}
+
+/// How a client hears that it may have too little any more of what it was granted: it is to ask anew.
+pub fn too_little() -> OAuthError {
+    OAuthError::grant("what was granted is not what the client is registered for any more")
 }
 
 /// A session of a grant's own: it begins now, in the tenant and from where the grant was given.

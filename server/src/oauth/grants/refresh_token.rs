@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Issued, TokenRequest, opening};
+use super::{
+    Issued, TokenRequest, opening,
+    remaining::{Remaining, remaining},
+};
 use crate::{
     auth::{
         refresh_token::{self, FamilyName},
@@ -12,7 +15,8 @@ use crate::{
     },
     domain::{
         audit::{Action, Event},
-        session::{Rotated, Rotation},
+        authorization::Granted,
+        session::{FoundRefresh, Rotated, Rotation},
     },
     oauth::{OAuthError, OAuthResult, audience, engine, grant_end},
     tokens::{self, lifetime},
@@ -27,7 +31,8 @@ pub const TYPE: &str = "refresh_token";
 /// # Errors
 /// [`OAuthError::InvalidGrant`] for every token that is not the live one of its family (but for the
 /// bounded retry), and for those of a grant, session or person that was ended; a spent one ends the
-/// grant. [`OAuthError::InvalidScope`] and [`OAuthError::InvalidTarget`] spend nothing.
+/// grant. Also where the client may have too little of the grant any more. [`OAuthError::InvalidScope`]
+/// and [`OAuthError::InvalidTarget`] spend nothing.
 pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
     let TokenRequest { app, origin, client, params, now } = request;
     let (app, now) = (*app, *now);
@@ -37,18 +42,22 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
     let (presented, family) = refresh_token::read(app, said).ok_or_else(unknown)?;
     let FamilyName { user_id, sid, family_id } = family;
     tokens::await_keys(app, client, now).await?;
+    let settings = &app.config.tokens;
+    let retry_window = Duration::from_secs(settings.refresh_retry);
     // What asks for less is judged before anything is spent.
-    if params.get("scope").is_some() || params.get("resource").is_some() {
+    if params.get("scope").is_some() || params.all("resource").next().is_some() {
         let hash = presented.hash();
-        let live = app.sessions.find_refresh(user_id, sid, family_id, &hash, now).await?;
-        if let Some(live) = live.filter(|live| live.client_id == client.client_id) {
-            engine::token::refresh(params, client, &live.scope)?;
-            let granted = live.granted.map(|granted| granted.resource).unwrap_or_default();
-            audience::of(app, client, &granted, params)?;
+        let found = app.sessions.find_refresh(user_id, sid, family_id, &hash, now).await?;
+        // One that comes too late is a theft, whatever it asks for.
+        let is_good = |found: &FoundRefresh| {
+            found.client_id == client.client_id
+                && found.spent_at.is_none_or(|spent_at| now < spent_at.plus(retry_window))
+        };
+        if let Some(FoundRefresh { scope, granted: Some(granted), .. }) = found.filter(is_good) {
+            narrowed(request, &scope, &granted)?;
         }
     }
     let successor = family.new_token(app);
-    let settings = &app.config.tokens;
     let rotation = Rotation {
         user_id,
         sid,
@@ -57,7 +66,7 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
         presented: presented.hash(),
         successor: successor.hash(),
         ttl: lifetime(client.metadata.refresh_token_ttl, settings.refresh_ttl),
-        retry_window: Duration::from_secs(settings.refresh_retry),
+        retry_window,
     };
     // The token is a one-time value: it is gathered by consuming it.
     let refreshed = match app.sessions.rotate_refresh(&rotation, now).await? {
@@ -90,8 +99,7 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
         grant_end::close(app, user_id, sid, family_id).await?;
         return Err(unknown());
     }
-    let scope = engine::token::refresh(params, client, &scope)?;
-    let audience = audience::of(app, client, &granted.resource, params)?;
+    let (scope, audience) = narrowed(request, &scope, &granted)?;
     let person = opening::Person { user: &user, session, granted: &granted };
     // OpenID Connect Core section 12.2: an ID token of a refresh says no nonce.
     let minted = opening::issue(request, person, audience, &scope, None).await?;
@@ -102,4 +110,18 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
         refresh_token: Some(successor.as_str().to_owned()),
         id_token: minted.id_token,
     })
+}
+
+/// What the new access token is good for, and where: of what was granted what the client may still
+/// have, and of that what it asks for.
+fn narrowed(
+    request: &TokenRequest<'_>,
+    scope: &str,
+    granted: &Granted,
+) -> OAuthResult<(String, Vec<String>)> {
+    let TokenRequest { app, client, params, .. } = request;
+    let left = remaining(&app.issuer, client, scope, &granted.resource);
+    let Remaining { scope, resource } = left.ok_or_else(opening::too_little)?;
+    let scope = engine::token::refresh(params, client, &scope)?;
+    Ok((scope, audience::of(&resource, params)?))
 }

@@ -6,22 +6,25 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    auth::{errands, sessions::session_end},
+    auth::{errands, login, origin::RAIL, sessions::session_end},
+    clock::new_id,
+    config::Config,
     domain::{
         audit::Action,
-        client::{Client, ClientAuthMethod},
+        authorization::Code,
+        client::{Client, ClientAuthMethod, Metadata},
         errand::Errand,
         secret::{OpaqueToken, TokenKind},
         session::Session,
     },
     oauth::{
         OAuthError, OAuthResult,
-        grants::Issued,
+        grants::{Issued, opening},
         ground::{Ground, claims, id, redemption, signed},
         revocation,
         userinfo::{Told, userinfo},
     },
-    store::identity::NewPassword,
+    store::identity::{ClientChanged, NewPassword},
 };
 
 const ALL: &str = "openid profile email api";
@@ -333,7 +336,7 @@ async fn a_client_that_may_not_refresh_gets_no_refresh_token() {
         .client("app", |client| client.metadata.grant_types = vec!["authorization_code".into()])
         .await;
     let session = ground.session(&ground.person().await).await;
-    let (token, _) = ground.code(&client, &session, "openid offline_access", |_| {}).await;
+    let (token, _) = ground.code(&client, &session, ALL, |_| {}).await;
     assert!(ground.redeem(&client, &token).await.unwrap().refresh_token.is_none());
     let refused = ground.refresh(&client, "sbr_x").await;
     assert!(matches!(refused, Err(OAuthError::UnauthorizedClient(_))));
@@ -380,13 +383,216 @@ async fn the_audience_is_a_subset_of_the_resources_that_were_granted() {
         let issued = ground.ask(&client, &params).await?;
         Ok::<_, OAuthError>(claims(&issued.access_token)["aud"].clone())
     };
-    assert_eq!(ask(&code(&[]).await, &[]).await.unwrap(), json!(one));
     assert_eq!(ask(&code(&[one, two]).await, &[]).await.unwrap(), json!([one, two]));
     assert_eq!(ask(&code(&[one, two]).await, &[two]).await.unwrap(), json!(two));
     let more = ask(&code(&[one]).await, &[one, two]).await;
     assert!(matches!(more, Err(OAuthError::InvalidTarget(_))));
-    let unknown = ask(&code(&[]).await, &["https://else.example"]).await;
+    let unknown = ask(&code(&[one]).await, &["https://else.example"]).await;
     assert!(matches!(unknown, Err(OAuthError::InvalidTarget(_))));
+}
+
+#[tokio::test]
+async fn where_no_resource_was_named_tokens_are_good_by_default_and_nowhere_else() {
+    let ground = Ground::new().await;
+    let (one, two) = ("https://one.example", "https://two.example");
+    let issuer = ground.app.issuer.as_str();
+    let client = ground
+        .client("app", |client| client.metadata.audiences = [one, two].map(Into::into).to_vec())
+        .await;
+    let session = ground.session(&ground.person().await).await;
+    // Whoever signs people in may ask userinfo (OpenID Connect Core section 5.3).
+    for (scope, default) in [("openid", json!([one, issuer])), ("api", json!(one))] {
+        let code = async || ground.code(&client, &session, scope, |_| {}).await.0;
+        let issued = ground.redeem(&client, &code().await).await.unwrap();
+        assert_eq!(claims(&issued.access_token)["aud"], default);
+        assert_eq!(userinfo(&ground.app, &issued.access_token).await.is_ok(), scope == "openid");
+        let refresh = issued.refresh_token.unwrap();
+        let more = [("resource", one), ("resource", two), ("resource", issuer)];
+        let mut asked = redemption(code().await.as_str()).map(|(n, v)| (n, v.to_owned())).to_vec();
+        asked.extend(more.map(|(name, value)| (name, value.to_owned())));
+        let asked: Vec<(&str, &str)> = asked.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let refused = ground.ask(&client, &asked).await;
+        assert!(matches!(refused, Err(OAuthError::InvalidTarget(_))), "{scope}");
+        let mut asked = vec![("grant_type", "refresh_token"), ("refresh_token", &*refresh)];
+        asked.extend(more);
+        let refused = ground.ask(&client, &asked).await;
+        assert!(matches!(refused, Err(OAuthError::InvalidTarget(_))), "{scope}");
+        let next = ground.refresh(&client, &refresh).await.unwrap();
+        assert_eq!(claims(&next.access_token)["aud"], default);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_let_in_again_and_again_ends_its_own_sessions_alone() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let other = ground.client("other", |_| {}).await;
+    let user = ground.person().await;
+    let browser = ground.session(&user).await;
+    let now = ground.app.clock.now();
+    let rail = Session { sid: new_id(now), client_id: RAIL.into(), ..browser.clone() };
+    let kept = login::SESSIONS_KEPT;
+    ground.app.sessions.open_session(&rail, None, kept).await.unwrap();
+    let offline = async |client: &Client| {
+        let (token, _) = ground.code(client, &browser, "openid offline_access", |_| {}).await;
+        ground.redeem(client, &token).await.unwrap()
+    };
+    let neighbour = offline(&other).await;
+    let first = offline(&client).await;
+    for _ in 0..kept {
+        offline(&client).await;
+    }
+    let last = offline(&client).await;
+    let listed = ground.app.sessions.list_sessions(user.id, now).await.unwrap();
+    let of = |client_id: &str| listed.iter().filter(|one| one.client_id == client_id).count();
+    assert_eq!((of("browser"), of(RAIL), of("other")), (1, 1, 1));
+    assert_eq!(of("app"), opening::SESSIONS_KEPT as usize);
+    // What made room is over everywhere.
+    assert!(!ground.is_active(&client, &first.access_token).await);
+    assert!(is_refused(ground.refresh(&client, &first.refresh_token.unwrap()).await));
+    ground.refresh(&client, &last.refresh_token.unwrap()).await.unwrap();
+    ground.refresh(&other, &neighbour.refresh_token.unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn roles_and_tenant_are_for_those_who_decide_by_them_or_were_granted_them() {
+    let ground = Ground::new().await;
+    let site = "https://one.example";
+    let session = ground.session(&ground.person().await).await;
+    let cases: [(&str, bool, &[&str], &str, bool); 6] = [
+        ("signs-in", false, &[], "openid", false),
+        ("with-mail", false, &[], "openid email offline_access", false),
+        ("with-profile", false, &[], "openid profile", true),
+        ("ours", true, &[], "openid", true),
+        ("at-a-site", false, &[site], "api", true),
+        ("at-a-site-too", false, &[site], "openid", true),
+    ];
+    for (name, first_party, audiences, scope, tells) in cases {
+        let client = ground
+            .client(name, |client| {
+                client.metadata.first_party = first_party;
+                client.metadata.audiences = audiences.iter().map(|&one| one.into()).collect();
+            })
+            .await;
+        let (token, _) = ground.code(&client, &session, scope, |_| {}).await;
+        let issued = ground.redeem(&client, &token).await.unwrap();
+        let next = ground.refresh(&client, &issued.refresh_token.unwrap()).await.unwrap();
+        for access in [issued.access_token, next.access_token] {
+            let told = ground.introspect(&client, &access).await;
+            for held in [claims(&access), told] {
+                assert_eq!(held.get("tenant_id").is_some(), tells, "{name}");
+                assert_eq!(held.get("roles").is_some(), tells, "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_lost_the_answer_to_a_refresh_can_still_give_the_grant_back() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let other = ground.client("other", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    for scope in [ALL, "openid offline_access"] {
+        let (token, _) = ground.code(&client, &session, scope, |_| {}).await;
+        let spent = ground.redeem(&client, &token).await.unwrap().refresh_token.unwrap();
+        let lost = ground.refresh(&client, &spent).await.unwrap();
+        assert!(!ground.is_active(&client, &spent).await);
+        revoke(&ground, &other, &spent).await.unwrap();
+        assert!(ground.is_active(&client, &lost.access_token).await);
+        revoke(&ground, &client, &spent).await.unwrap();
+        assert!(!ground.is_active(&client, &lost.access_token).await, "{scope}");
+        assert!(is_refused(ground.refresh(&client, &lost.refresh_token.unwrap()).await));
+    }
+}
+
+#[tokio::test]
+async fn a_retry_that_asks_for_more_spends_nothing_and_one_that_comes_late_is_reuse() {
+    let mut config = Config::default();
+    for retry in [60, 0] {
+        config.tokens.refresh_retry = retry;
+        let ground = Ground::with(config.clone()).await;
+        let client = ground.client("app", |_| {}).await;
+        let session = ground.session(&ground.person().await).await;
+        let (token, _) = ground.code(&client, &session, ALL, |_| {}).await;
+        let spent = ground.redeem(&client, &token).await.unwrap().refresh_token.unwrap();
+        let live = ground.refresh(&client, &spent).await.unwrap().refresh_token.unwrap();
+        let more = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &*spent),
+            ("scope", "openid admin"),
+        ];
+        let refused = ground.ask(&client, &more).await;
+        if retry > 0 {
+            assert!(matches!(refused, Err(OAuthError::InvalidScope(_))));
+            ground.refresh(&client, &live).await.unwrap();
+        } else {
+            assert!(is_refused(refused));
+            assert!(is_refused(ground.refresh(&client, &live).await));
+        }
+    }
+}
+
+/// Changes what a client is registered for.
+async fn change(ground: &Ground, client: &Client, change: impl FnOnce(&mut Client)) {
+    let app = &ground.app;
+    let old = app.identity.find_client(&client.client_id).await.unwrap().unwrap();
+    let mut new = old.clone();
+    change(&mut new);
+    let event = ground.origin.event(Action::ClientUpdated, None, app.clock.now(), json!({}));
+    let changed = app.identity.replace_client(&new, old.updated_at, &[], &event).await.unwrap();
+    assert!(matches!(changed, ClientChanged::Changed));
+    app.clients.forget();
+}
+
+#[tokio::test]
+async fn no_tokens_are_issued_for_what_a_client_is_not_registered_for_any_more() {
+    let ground = Ground::new().await;
+    let (one, two) = ("https://one.example", "https://two.example");
+    let audiences = |all: &[&str]| -> Vec<String> { all.iter().map(|&one| one.into()).collect() };
+    let session = ground.session(&ground.person().await).await;
+    let scope = "openid profile offline_access api";
+    let grant = async |name: &str| {
+        let client = ground.client(name, |app| app.metadata.audiences = audiences(&[one, two]));
+        let client = client.await;
+        let all = audiences(&[one, two]);
+        let code = async || {
+            let all = all.clone();
+            ground.code(&client, &session, scope, |code| code.granted.resource = all).await.0
+        };
+        let refresh = ground.redeem(&client, &code().await).await.unwrap().refresh_token.unwrap();
+        let code = code().await;
+        (client, code, refresh)
+    };
+
+    let (client, code, refresh) = grant("less").await;
+    let less = |app: &mut Client| {
+        app.metadata.audiences = audiences(&[two]);
+        app.metadata.scope = Some("openid offline_access api".into());
+    };
+    change(&ground, &client, less).await;
+    let asked = [("grant_type", "refresh_token"), ("refresh_token", &*refresh), ("resource", one)];
+    let refused = ground.ask(&client, &asked).await;
+    assert!(matches!(refused, Err(OAuthError::InvalidTarget(_))));
+    let issued = ground.redeem(&client, &code).await.unwrap();
+    let next = ground.refresh(&client, &refresh).await.unwrap();
+    for tokens in [issued, next] {
+        assert_eq!(tokens.scope, "openid offline_access api");
+        assert_eq!(claims(&tokens.access_token)["aud"], two);
+        assert_eq!(claims(&tokens.access_token)["scope"], tokens.scope);
+    }
+
+    let shrunk: [(&str, fn(&mut Metadata)); 3] = [
+        ("nowhere", |metadata| metadata.audiences = vec!["https://three.example".into()]),
+        ("nothing", |metadata| metadata.scope = Some("admin".into())),
+        ("not-offline", |metadata| metadata.scope = Some("openid profile api".into())),
+    ];
+    for (name, shrink) in shrunk {
+        let (client, code, refresh) = grant(name).await;
+        change(&ground, &client, |app| shrink(&mut app.metadata)).await;
+        assert!(is_refused(ground.redeem(&client, &code).await), "{name}");
+        assert!(is_refused(ground.refresh(&client, &refresh).await), "{name}");
+    }
 }
 
 #[tokio::test]
@@ -540,7 +746,8 @@ async fn userinfo_asks_for_openid_and_for_a_token_meant_for_this_server() {
     let without = ground.redeem(&client, &token).await.unwrap().access_token;
     let told = userinfo(&ground.app, &without).await;
     assert!(matches!(told, Err(OAuthError::InsufficientScope("openid"))));
-    let (token, _) = ground.code(&client, &session, "openid", |_| {}).await;
+    let elsewhere = |code: &mut Code| code.granted.resource = vec!["https://one.example".into()];
+    let (token, _) = ground.code(&client, &session, "openid", elsewhere).await;
     let issued = ground.redeem(&client, &token).await.unwrap();
     for token in [issued.access_token, issued.id_token.unwrap()] {
         let told = userinfo(&ground.app, &token).await;

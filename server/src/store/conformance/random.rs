@@ -26,7 +26,7 @@ use super::{
 use crate::{
     domain::{
         audit::{Action, Event},
-        authorization::{AuthorizationRequest, Code, RequestKind},
+        authorization::{AuthorizationRequest, Code, Done, RequestKind},
         client::{Client, InitialAccess},
         consent::Consent,
         device::TrustedDevice,
@@ -901,6 +901,7 @@ impl Walk {
             Act::OpenSession { person, life, keep } => {
                 let session = Session {
                     sid: id(3, self.acts),
+                    client_id: ["rail", "pages"][usize::from(*life % 2 == 0)].to_owned(),
                     created_at: now,
                     last_active_at: now,
                     expires_at: now.plus(Duration::from_millis(*life)),

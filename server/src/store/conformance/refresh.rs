@@ -10,7 +10,7 @@ use super::{
     samples::{SESSION_LIFE, TOKEN_LIFE, WINDOW, at, family, hash, rotation, secs, session},
 };
 use crate::{
-    domain::session::{LiveRefresh, NewFamily, RefreshedSession, Rotated, Rotation, Session},
+    domain::session::{FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation, Session},
     store::SessionStore,
 };
 
@@ -161,7 +161,7 @@ pub(super) async fn a_closed_session_takes_every_family_with_it_and_no_other_ses
     let signed = Signed::in_to(pair).await;
     let Session { user_id, sid, .. } = signed.session;
     let second = family("u0");
-    assert!(signed.store.add_family(user_id, sid, &second, at(1)).await.unwrap());
+    assert!(signed.store.add_family(user_id, sid, &second, at(1)).await.unwrap().is_some());
     let elsewhere = session(user_id);
     let third = family("v0");
     signed.store.open_session(&elsewhere, Some(&third), 100).await.unwrap();
@@ -242,7 +242,7 @@ pub(super) async fn the_families_of_a_session_live_side_by_side(pair: &Pair) {
         expires_at: at(0).plus(secs(100)),
         ..family("u0")
     };
-    assert!(signed.store.add_family(user_id, sid, &second, at(1)).await.unwrap());
+    assert!(signed.store.add_family(user_id, sid, &second, at(1)).await.unwrap().is_some());
     let rotate_second = async |presented: &str, successor: &str, now| {
         let rotation = rotation(&signed.session, &second, presented, successor);
         signed.store.rotate_refresh(&rotation, now).await.unwrap()
@@ -260,25 +260,26 @@ pub(super) async fn a_family_needs_a_session(pair: &Pair) {
     let signed = Signed::in_to(pair).await;
     let Session { user_id, sid, .. } = signed.session;
     let lost = family("u0");
-    assert!(!signed.store.add_family(user_id, Uuid::now_v7(), &lost, at(1)).await.unwrap());
+    assert_eq!(signed.store.add_family(user_id, Uuid::now_v7(), &lost, at(1)).await.unwrap(), None);
     signed.store.close_session(user_id, sid).await.unwrap();
-    assert!(!signed.store.add_family(user_id, sid, &lost, at(1)).await.unwrap());
+    assert_eq!(signed.store.add_family(user_id, sid, &lost, at(1)).await.unwrap(), None);
     let of_lost = rotation(&signed.session, &lost, "u0", "u1");
     assert_eq!(signed.store.rotate_refresh(&of_lost, at(2)).await.unwrap(), Rotated::Unknown);
 }
 
-pub(super) async fn a_live_token_is_found_as_it_stands(pair: &Pair) {
+pub(super) async fn the_live_token_and_the_one_spent_last_are_found_as_they_stand(pair: &Pair) {
     let signed = Signed::in_to(pair).await;
     let Session { user_id, sid, .. } = signed.session;
     let find = async |token: &str, now| {
         signed.store.find_refresh(user_id, sid, signed.family.id, &hash(token), now).await.unwrap()
     };
-    let live = |now: Time, expires_at| LiveRefresh {
+    let live = |now: Time, expires_at| FoundRefresh {
         session: Session { last_active_at: now, ..signed.session.clone() },
         client_id: signed.family.client_id.clone(),
         scope: signed.family.scope.clone(),
         granted: signed.family.granted.clone(),
         expires_at,
+        spent_at: None,
     };
     let ends = signed.family.expires_at;
     // To look at it is no activity.
@@ -289,9 +290,11 @@ pub(super) async fn a_live_token_is_found_as_it_stands(pair: &Pair) {
     assert_eq!(find("t0", ends.minus(MILLISECOND)).await, Some(live(at(1), ends)));
     assert_eq!(find("t0", ends).await, None);
     assert!(matches!(signed.rotate("t0", "t1", at(10)).await, Rotated::Fresh(_)));
-    // A spent token may be rotated once more, but it is not live.
-    assert_eq!(find("t0", at(11)).await, None);
-    assert_eq!(find("t1", at(11)).await, Some(live(at(10), at(10).plus(TOKEN_LIFE))));
+    let ends = at(10).plus(TOKEN_LIFE);
+    let spent = |now| Some(FoundRefresh { spent_at: Some(at(10)), ..live(now, ends) });
+    assert_eq!(find("t0", at(11)).await, spent(at(10)));
+    assert_eq!(find("t0", ends).await, None);
+    assert_eq!(find("t1", at(11)).await, Some(live(at(10), ends)));
     let (id, hash) = (signed.family.id, hash("t1"));
     for (user_id, sid, id) in
         [(Uuid::new_v4(), sid, id), (user_id, Uuid::now_v7(), id), (user_id, sid, Uuid::new_v4())]
@@ -299,8 +302,18 @@ pub(super) async fn a_live_token_is_found_as_it_stands(pair: &Pair) {
         let found = signed.store.find_refresh(user_id, sid, id, &hash, at(11)).await.unwrap();
         assert_eq!(found, None);
     }
+    // A retry leaves the instant as it was; the successor that it took the place of is nothing.
+    assert!(matches!(signed.rotate("t0", "t2", at(12)).await, Rotated::Retried(_)));
+    let ends = at(12).plus(TOKEN_LIFE);
+    let spent = Some(FoundRefresh { spent_at: Some(at(10)), ..live(at(12), ends) });
+    assert_eq!(find("t0", at(13)).await, spent);
+    assert_eq!(find("t1", at(13)).await, None);
+    // The one spent before last is nothing either.
+    assert!(matches!(signed.rotate("t2", "t3", at(14)).await, Rotated::Fresh(_)));
+    assert_eq!(find("t0", at(15)).await, None);
+    assert_eq!(find("t2", at(15)).await.and_then(|found| found.spent_at), Some(at(14)));
     signed.store.close_session(user_id, sid).await.unwrap();
-    assert_eq!(find("t1", at(12)).await, None);
+    assert_eq!(find("t3", at(16)).await, None);
 }
 
 pub(super) async fn a_removed_family_is_gone_and_others_stay(pair: &Pair) {
@@ -308,7 +321,7 @@ pub(super) async fn a_removed_family_is_gone_and_others_stay(pair: &Pair) {
     let Session { user_id, sid, .. } = signed.session;
     // Of the same client, without scopes and without a grant.
     let bare = NewFamily { scope: String::new(), granted: None, ..family("u0") };
-    assert!(signed.store.add_family(user_id, sid, &bare, at(1)).await.unwrap());
+    assert!(signed.store.add_family(user_id, sid, &bare, at(1)).await.unwrap().is_some());
     let remove =
         async |user_id, sid, id| signed.store.remove_family(user_id, sid, id).await.unwrap();
     let id = signed.family.id;

@@ -58,7 +58,7 @@ pub(super) async fn a_session_is_found_only_under_its_owner(pair: &Pair) {
     let family = family("x");
     let raised = store.raise_session(stranger, sid, &session.proof, &family, at(2)).await.unwrap();
     assert_eq!(raised, None);
-    assert!(!store.add_family(stranger, sid, &family, at(2)).await.unwrap());
+    assert_eq!(store.add_family(stranger, sid, &family, at(2)).await.unwrap(), None);
     assert!(!store.close_session(stranger, sid).await.unwrap());
     assert_eq!(store.close_sessions(stranger, None).await.unwrap(), Vec::<Uuid>::new());
     assert_eq!(store.find_session(session.user_id, sid, at(2)).await.unwrap(), Some(session));
@@ -120,7 +120,7 @@ pub(super) async fn a_new_proof_replaces_the_families_of_its_client(pair: &Pair)
     let other = NewFamily { client_id: "auth2:shop".to_owned(), ..family("other") };
     store.open_session(&session, Some(&first), 100).await.unwrap();
     for family in [&second, &other] {
-        assert!(store.add_family(user_id, sid, family, at(1)).await.unwrap());
+        assert!(store.add_family(user_id, sid, family, at(1)).await.unwrap().is_some());
     }
     open(store, &elsewhere).await;
     let proof = &session.proof;
@@ -206,7 +206,7 @@ pub(super) async fn a_session_does_not_exist_from_its_end_on(pair: &Pair) {
         assert!(!store.touch_session(owner, sid, now).await.unwrap());
         let raised = store.raise_session(owner, sid, &session.proof, &family, now).await.unwrap();
         assert_eq!(raised, None);
-        assert!(!store.add_family(owner, sid, &family, now).await.unwrap());
+        assert_eq!(store.add_family(owner, sid, &family, now).await.unwrap(), None);
         let refresh = rotation(&session, &family, "token", "next");
         assert_eq!(store.rotate_refresh(&refresh, now).await.unwrap(), Rotated::Unknown);
     }
@@ -253,6 +253,29 @@ pub(super) async fn one_session_too_many_closes_the_one_begun_first(pair: &Pair)
     others.sort();
     assert_eq!(closed, others);
     assert_eq!(living(store, owner, 51).await, [fifth.sid]);
+}
+
+pub(super) async fn sessions_of_one_client_make_room_for_none_of_another(pair: &Pair) {
+    let store = &*pair.sessions;
+    let owner = Uuid::new_v4();
+    let of = |client: &str, moment| {
+        let session = Session { browser: None, ..begun(owner, moment) };
+        Session { client_id: client.to_owned(), ..session }
+    };
+    let [rail, pages, app] = [of("rail", 1), of("pages", 2), of("app", 3)];
+    for session in [&rail, &pages, &app] {
+        assert_eq!(open_of(store, session, 1).await, Vec::<Uuid>::new());
+    }
+    let mut last = app.sid;
+    for moment in 4..20 {
+        let next = of("app", moment);
+        assert_eq!(open_of(store, &next, 1).await, [last]);
+        last = next.sid;
+    }
+    assert_eq!(living(store, owner, 20).await, [last, pages.sid, rail.sid]);
+    let again = of("rail", 20);
+    assert_eq!(open_of(store, &again, 1).await, [rail.sid]);
+    assert_eq!(living(store, owner, 21).await, [again.sid, last, pages.sid]);
 }
 
 pub(super) async fn sessions_that_are_over_or_of_others_are_not_counted(pair: &Pair) {

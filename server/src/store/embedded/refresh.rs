@@ -13,7 +13,7 @@ use super::{
 use crate::domain::{
     authorization::Granted,
     secret::SecretHash,
-    session::{LiveRefresh, NewFamily, RefreshedSession, Rotated, Rotation},
+    session::{FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation, Session},
 };
 
 struct Family {
@@ -51,19 +51,18 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Adds a family to a session, if there is one.
+/// Adds a family to a session, which its token does not outlive; the session, if there is one.
 pub(super) fn add(
     tx: &Tx<'_>,
     user_id: Uuid,
     sid: Uuid,
     family: &NewFamily,
     now: Time,
-) -> Result<bool, Fault> {
-    if sessions::find(tx, user_id, sid, now)?.is_none() {
-        return Ok(false);
-    }
-    insert(tx, user_id, sid, family)?;
-    Ok(true)
+) -> Result<Option<Session>, Fault> {
+    let Some(session) = sessions::find(tx, user_id, sid, now)? else { return Ok(None) };
+    let expires_at = family.expires_at.min(session.expires_at);
+    insert(tx, user_id, sid, &NewFamily { expires_at, ..family.clone() })?;
+    Ok(Some(session))
 }
 
 /// Puts a family in the place of every one of its client.
@@ -122,22 +121,24 @@ pub(super) fn rotate(tx: &Tx<'_>, rotation: &Rotation, now: Time) -> Result<Rota
     Ok(if fresh { Rotated::Fresh(refreshed) } else { Rotated::Retried(refreshed) })
 }
 
-/// The live token of that hash.
-pub(super) fn find_live(
+/// The token of that hash: the live one, or the one spent last.
+pub(super) fn find_token(
     connection: &Connection,
     user_id: Uuid,
     sid: Uuid,
     id: Uuid,
     presented: &SecretHash,
     now: Time,
-) -> Result<Option<LiveRefresh>, Fault> {
+) -> Result<Option<FoundRefresh>, Fault> {
     let Some(family) = find(connection, user_id, sid, id)? else { return Ok(None) };
-    if family.live != *presented || family.expires_at <= now {
+    let is_live = family.live == *presented;
+    if !(is_live || family.spent == Some(*presented)) || family.expires_at <= now {
         return Ok(None);
     }
+    let spent_at = family.spent_at.filter(|_| !is_live);
     let Some(session) = sessions::find(connection, user_id, sid, now)? else { return Ok(None) };
     let Family { client_id, scope, granted, expires_at, .. } = family;
-    Ok(Some(LiveRefresh { session, client_id, scope, granted, expires_at }))
+    Ok(Some(FoundRefresh { session, client_id, scope, granted, expires_at, spent_at }))
 }
 
 /// Removes a family. Says whether it was there.

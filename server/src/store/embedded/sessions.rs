@@ -22,7 +22,7 @@ use crate::{
         login::PendingLogin,
         one_time::{OneTime, Purpose},
         secret::SecretHash,
-        session::{LiveRefresh, NewFamily, Proof, Rotated, Rotation, Session},
+        session::{FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
     },
     store::{
         StoreResult,
@@ -162,14 +162,15 @@ pub(super) fn take_part(
     Ok(tx.run(sql, params![user_id, sid, now.millis(), client_id])? == 1)
 }
 
-/// Closes what is too many beside a session that is being opened, the one begun first before the
-/// others; their names.
+/// Closes what is too many of the same client beside a session that is being opened, the one begun
+/// first before the others; their names.
 fn make_room(tx: &Tx<'_>, session: &Session, keep: u32) -> Result<Vec<Uuid>, Fault> {
     let sql = "DELETE FROM sessions WHERE user_id = ?1 AND sid IN
-             (SELECT sid FROM sessions WHERE user_id = ?1 AND expires_at > ?2
-              ORDER BY created_at DESC, sid DESC LIMIT -1 OFFSET ?3)
+             (SELECT sid FROM sessions WHERE user_id = ?1 AND client_id = ?2 AND expires_at > ?3
+              ORDER BY created_at DESC, sid DESC LIMIT -1 OFFSET ?4)
          RETURNING sid";
-    let params = params![session.user_id, session.created_at.millis(), keep.saturating_sub(1)];
+    let begun = session.created_at.millis();
+    let params = params![session.user_id, session.client_id, begun, keep.saturating_sub(1)];
     Ok(tx.all(sql, params, |row| row.get(0))?)
 }
 
@@ -294,7 +295,7 @@ impl SessionStore for Embedded {
         sid: Uuid,
         family: &NewFamily,
         now: Time,
-    ) -> StoreResult<bool> {
+    ) -> StoreResult<Option<Session>> {
         let family = family.clone();
         self.change_at(now, move |tx| refresh::add(tx, user_id, sid, &family, now)).await
     }
@@ -311,9 +312,9 @@ impl SessionStore for Embedded {
         family_id: Uuid,
         hash: &SecretHash,
         now: Time,
-    ) -> StoreResult<Option<LiveRefresh>> {
+    ) -> StoreResult<Option<FoundRefresh>> {
         self.find(SESSION, |connection| {
-            refresh::find_live(connection, user_id, sid, family_id, hash, now)
+            refresh::find_token(connection, user_id, sid, family_id, hash, now)
         })
     }
 

@@ -36,7 +36,7 @@ use crate::domain::{
     login::PendingLogin,
     one_time::{OneTime, Purpose},
     secret::SecretHash,
-    session::{LiveRefresh, NewFamily, Proof, Rotated, Rotation, Session},
+    session::{FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
 };
 
 /// The session store on Redis, a single node or a cluster.
@@ -235,7 +235,7 @@ impl SessionStore for Redis {
         sid: Uuid,
         family: &NewFamily,
         now: Time,
-    ) -> StoreResult<bool> {
+    ) -> StoreResult<Option<Session>> {
         sessions::add_family(self, user_id, sid, family, now).await
     }
 
@@ -250,7 +250,7 @@ impl SessionStore for Redis {
         family_id: Uuid,
         hash: &SecretHash,
         now: Time,
-    ) -> StoreResult<Option<LiveRefresh>> {
+    ) -> StoreResult<Option<FoundRefresh>> {
         sessions::find_refresh(self, user_id, sid, family_id, hash, now).await
     }
 

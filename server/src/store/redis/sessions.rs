@@ -11,7 +11,7 @@ use crate::{
     domain::{
         authorization::Granted,
         secret::SecretHash,
-        session::{LiveRefresh, NewFamily, Proof, RefreshedSession, Rotated, Rotation, Session},
+        session::{FoundRefresh, NewFamily, Proof, RefreshedSession, Rotated, Rotation, Session},
     },
     store::StoreResult,
 };
@@ -55,7 +55,8 @@ pub(super) async fn open(
         .arg(session.created_at.millis())
         .arg(keep.saturating_sub(1))
         .arg(list_of(&session.clients))
-        .arg(session.browser.as_ref().map(SecretHash::to_text).unwrap_or_default());
+        .arg(session.browser.as_ref().map(SecretHash::to_text).unwrap_or_default())
+        .arg(&session.client_id);
     if let Some(family) = family {
         name_family(&mut act, family)?;
     }
@@ -164,11 +165,11 @@ pub(super) async fn add_family(
     sid: Uuid,
     family: &NewFamily,
     now: Time,
-) -> StoreResult<bool> {
+) -> StoreResult<Option<Session>> {
     let mut act = ADD_FAMILY.prepare_invoke();
     act.key(store.keys.session(user_id, sid)).arg(now.millis());
     name_family(&mut act, family)?;
-    store.link.invoke(&act).await
+    store.link.invoke::<Option<Fields>>(&act).await?.map(read).transpose()
 }
 
 pub(super) async fn rotate(store: &Redis, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {
@@ -214,26 +215,43 @@ pub(super) async fn find_refresh(
     family_id: Uuid,
     hash: &SecretHash,
     now: Time,
-) -> StoreResult<Option<LiveRefresh>> {
+) -> StoreResult<Option<FoundRefresh>> {
     type Text = Option<String>;
-    type Found = (Text, Text, Option<i64>, Text, Text, Text, Text, Text, Option<i64>, Text);
+    type Number = Option<i64>;
+    type Found = (Text, Text, Number, Text, Text, Text, Text, Text, Number, Text, Text, Number);
     let mut ask = cmd("HMGET");
-    ask.arg(store.keys.session(user_id, sid)).arg(&FIELDS).arg(&family_fields(family_id)[..5]);
-    let (data, proof, last_active_at, browser, clients, client_id, scope, live, ends, granted): Found =
-        store.link.query(&ask).await?;
+    ask.arg(store.keys.session(user_id, sid)).arg(&FIELDS).arg(&family_fields(family_id));
+    let found: Found = store.link.query(&ask).await?;
+    let (
+        data,
+        proof,
+        active_at,
+        browser,
+        clients,
+        client_id,
+        scope,
+        live,
+        ends,
+        granted,
+        spent,
+        at,
+    ) = found;
     let (Some(client_id), Some(scope), Some(live), Some(ends)) = (client_id, scope, live, ends)
     else {
         return Ok(None);
     };
     let expires_at = Time::from_millis(ends);
-    if SecretHash::from_text(&live) != Some(*hash) || expires_at <= now {
+    let is_it = |text: &str| SecretHash::from_text(text) == Some(*hash);
+    let is_live = is_it(&live);
+    if !(is_live || spent.is_some_and(|spent| is_it(&spent))) || expires_at <= now {
         return Ok(None);
     }
-    let Some(session) = living((data, proof, last_active_at, browser, clients), now)? else {
+    let Some(session) = living((data, proof, active_at, browser, clients), now)? else {
         return Ok(None);
     };
     let granted = read_granted(granted)?;
-    Ok(Some(LiveRefresh { session, client_id, scope, granted, expires_at }))
+    let spent_at = at.filter(|_| !is_live).map(Time::from_millis);
+    Ok(Some(FoundRefresh { session, client_id, scope, granted, expires_at, spent_at }))
 }
 
 /// A family is some fields of its session: gone in one command.
@@ -252,7 +270,7 @@ fn names(sids: &[String]) -> StoreResult<Vec<Uuid>> {
     sids.iter().map(|sid| Uuid::parse_str(sid).map_err(broken)).collect()
 }
 
-/// The fields of a family: those of a live token first.
+/// The fields of a family.
 fn family_fields(id: Uuid) -> [String; 7] {
     ["client", "scope", "live", "expires_at", "granted", "spent", "spent_at"]
         .map(|field| format!("f:{id}:{field}"))

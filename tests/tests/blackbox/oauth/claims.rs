@@ -226,13 +226,42 @@ async fn invalid_token_for_whatever_is_no_live_access_token_for_userinfo() {
     let claims = forge::claims(&tokens.access);
     let forged = forge::token(&forge::header(&tokens.access), &claims, forge::foreign_es256());
     let elsewhere = world.confidential(json!({ "audiences": ["https://api.test"] })).await;
-    let elsewhere = elsewhere.tokens(&mut Browser::new(&world), &person, &[]).await;
+    let there = [("resource", "https://api.test")];
+    let elsewhere = elsewhere.tokens(&mut Browser::new(&world), &person, &there).await;
     for token in ["nonsense", &tokens.id, &tokens.refresh, &forged, &elsewhere.access] {
         let answer = userinfo(&world, token, "get").await;
         answer.expect(401);
         let challenge = answer.header("www-authenticate");
         assert!(challenge.starts_with("Bearer "), "{challenge}");
         assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
+    }
+}
+
+#[tokio::test]
+async fn userinfo_is_for_who_signs_people_in_also_where_tokens_are_good_at_an_api() {
+    let world = World::shared().await;
+    let (api, person) = ("https://api.test", world.person().await);
+    let client = world.confidential(json!({ "audiences": [api, "https://more.test"] })).await;
+    let told = world.rail().root("GET", "/.well-known/openid-configuration").await.json();
+    let issuer = told["issuer"].as_str().unwrap();
+    let browser = &mut Browser::new(&world);
+    let named = client.tokens(browser, &person, &[("resource", issuer)]).await;
+    assert_eq!(forge::claims(&named.access)["aud"], issuer);
+    let default = client.tokens(browser, &person, &[]).await;
+    assert_eq!(forge::claims(&default.access)["aud"], json!([api, issuer]));
+    for tokens in [&named, &default] {
+        let told = client.userinfo(&tokens.access).await.expect(200).json();
+        assert_eq!(told["sub"], tokens.id_claims()["sub"]);
+    }
+    // What was neither named nor is the default was asked of nobody.
+    for resource in [api, "https://more.test"] {
+        let refresh = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &*named.refresh),
+            ("resource", resource),
+        ];
+        let answer = client.token(&refresh).await;
+        assert_eq!(answer.expect(400).json()["error"], "invalid_target");
     }
 }
 

@@ -1,6 +1,7 @@
 //! How clients prove who they are (RFC 6749 section 2.3, OpenID Connect Core section 9; rule 16).
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::future::join_all;
 use serde_json::json;
 use tests::{
     World,
@@ -30,6 +31,17 @@ async fn a_secret_without_such_characters_is_the_same_either_way() {
     let raw = STANDARD.encode(format!("{}:bench-secret", client.id));
     let request = client.form_request("/token").header("authorization", format!("basic {raw}"));
     error(&send(request.body(form(&UNKNOWN))).await, 400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn after_a_wrong_secret_as_many_right_ones_as_come_are_good() {
+    let world = World::shared().await;
+    let client = world.confidential(json!({ "client_secret": "chosen by somebody" })).await;
+    error(&client.with_secret("wrong").token(&UNKNOWN).await, 401, "invalid_client");
+    let client = &client.with_secret("chosen by somebody");
+    for answer in join_all((0..64).map(|_| client.token(&UNKNOWN))).await {
+        error(&answer, 400, "invalid_grant");
+    }
 }
 
 #[tokio::test]
