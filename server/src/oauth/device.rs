@@ -89,7 +89,9 @@ pub async fn begin(
         return Err(OAuthError::InvalidScope(text.into()));
     }
     let resource = audience::asked(&app.issuer, client, &scope, params)?;
-    refuse_inactive(app, &resource).await?;
+    if params.all("resource").next().is_some() {
+        refuse_inactive(app, &resource).await?;
+    }
     throttle::count_device(app, origin, now).await?;
     let device_code = OpaqueToken::new(TokenKind::DeviceCode, &[], random());
     let mut device = DeviceGrant {

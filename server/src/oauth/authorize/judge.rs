@@ -76,8 +76,7 @@ pub async fn judge(
     Ok(judgement(step, methods, &policies, places.site, now))
 }
 
-/// Judges what is missing before the owner of `held` can let a device of `client` in to these
-/// `resources`.
+/// Judges what is missing before the owner of `held` can let a device in to these `resources`.
 ///
 /// # Errors
 /// When a store fails.

@@ -45,7 +45,7 @@ pub struct Places {
     pub site: Option<Site>,
 }
 
-/// The places where the tokens of `client` will be good that asked for these `resources`.
+/// The places where tokens for these `resources` will be good.
 ///
 /// # Errors
 /// When the store fails.
