@@ -33,6 +33,19 @@
     }
   });
 
+  // A double click sends a form once. Not for long: whoever stopped the first may send another.
+  each(document.forms, function (form) {
+    var sent = 0;
+    form.addEventListener("submit", function (event) {
+      var now = new Date().getTime();
+      if (now - sent < 2000) {
+        event.preventDefault();
+      } else {
+        sent = now;
+      }
+    });
+  });
+
   if (!navigator.clipboard) {
     return;
   }

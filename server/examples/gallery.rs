@@ -20,6 +20,8 @@ const CLIENT: ClientCard<'_> = ClientCard {
 };
 const ADA: Person<'_> =
     Person { name: "Ada Lovelace", address: "ada@example.com", not_you: Some("#") };
+const BOB: Person<'_> =
+    Person { name: "Bob Harbour", address: "bob@harbour.example", not_you: None };
 const TOTP: [Method; 3] = [Method::Totp, Method::EmailOtp, Method::BackupCode];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -65,6 +67,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         client: Some(CLIENT),
         username,
         offers_remember: true,
+        remembers: false,
         problem,
         forgot: None,
     };
@@ -76,6 +79,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         look,
         form: form(),
         client: Some(CLIENT),
+        who: ADA,
         reason,
         methods: &TOTP,
         method,
@@ -92,6 +96,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
     let enrol = Enrol {
         look,
         form: form(),
+        who: ADA,
         qr_code: QR,
         secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
         problem: None,
@@ -147,10 +152,20 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
     )?;
     save("device-allowed", &DeviceDone { look, is_allowed: true })?;
     save("device-denied", &DeviceDone { look, is_allowed: false })?;
-    save("sign-out", &SignOut { look, form: form(), client: Some(CLIENT), who: Some(ADA) })?;
-    let signed_out = |continue_to| SignedOut { look, frames: Vec::new(), continue_to };
-    save("signed-out", &signed_out(None))?;
-    save("signed-out-continue", &signed_out(Some(("#", CLIENT.name))))?;
+    let (ada, bob) = (Person { not_you: None, ..ADA }, BOB);
+    let sign_out = |people| SignOut { look, form: form(), client: Some(CLIENT), people };
+    save("sign-out", &sign_out(vec![ada.clone()]))?;
+    save("sign-out-all", &sign_out(vec![ada.clone(), bob.clone()]))?;
+    let signed_out = |left, continue_to| SignedOut {
+        look,
+        ended: vec![ada.clone()],
+        left,
+        frames: Vec::new(),
+        continue_to,
+    };
+    save("signed-out", &signed_out(Vec::new(), None))?;
+    save("signed-out-one", &signed_out(vec![bob], None))?;
+    save("signed-out-continue", &signed_out(Vec::new(), Some(("#", CLIENT.name))))?;
     save(
         "error",
         &ErrorPage {

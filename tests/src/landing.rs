@@ -51,13 +51,29 @@ impl Landing {
     /// # Panics
     /// When there is none.
     pub async fn start() -> Self {
+        Self::answering(None).await
+    }
+
+    /// The same, which sends every browser on to `address`.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub async fn leading_to(address: &str) -> Self {
+        Self::answering(Some(address)).await
+    }
+
+    async fn answering(onward: Option<&str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let arrivals = Arc::new(Mutex::new(Vec::new()));
         let kept = arrivals.clone();
+        let head = onward.map_or_else(
+            || "200 OK".to_owned(),
+            |onward| format!("303 See Other\r\nLocation: {onward}"),
+        );
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, kept.clone()));
+                tokio::spawn(serve(stream, kept.clone(), head.clone()));
             }
         });
         Self { address, arrivals, task }
@@ -79,14 +95,14 @@ impl Drop for Landing {
     }
 }
 
-async fn serve(mut stream: TcpStream, arrivals: Arc<Mutex<Vec<Arrival>>>) {
+async fn serve(mut stream: TcpStream, arrivals: Arc<Mutex<Vec<Arrival>>>, head: String) {
     let Some(arrival) = read(&mut stream).await else { return };
     // Browsers ask for an icon of their own accord.
     if !arrival.path.starts_with("/favicon") {
         arrivals.lock().unwrap().push(arrival);
     }
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length:";
-    let answer = format!("{head} {}\r\n\r\n{PAGE}", PAGE.len());
+    let head = format!("HTTP/1.1 {head}\r\nContent-Type: text/html\r\nConnection: close");
+    let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{PAGE}", PAGE.len());
     // Whoever went away meanwhile needs no answer.
     drop(stream.write_all(answer.as_bytes()).await);
 }

@@ -82,13 +82,18 @@ impl Browser {
     }
 
     /// The same browser, with `held` as the one used last, in the place of what it held of that
-    /// session before.
+    /// person before; and what it pushed out: an older session of theirs, or one too many.
     #[must_use]
-    pub fn with(mut self, held: BrowserSession) -> Self {
-        self = self.without(held.session.sid);
-        self.sessions.insert(0, held);
-        self.sessions.truncate(SESSIONS_IN_A_BROWSER);
-        self
+    pub fn with(self, held: BrowserSession) -> (Self, Vec<BrowserSession>) {
+        let is_theirs = |one: &BrowserSession| {
+            one.user.id == held.user.id && one.session.tenant_id == held.session.tenant_id
+        };
+        let others = self.without(held.session.sid).sessions;
+        let (mut pushed_out, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_theirs);
+        let mut sessions = vec![held];
+        sessions.extend(others);
+        pushed_out.extend(sessions.drain(SESSIONS_IN_A_BROWSER.min(sessions.len())..));
+        (Self { sessions }, pushed_out)
     }
 
     /// The same browser without that session.
@@ -189,5 +194,19 @@ pub async fn end(app: &App, origin: &Origin, held: &BrowserSession) -> AuthResul
     let event = origin.event(Action::Logout, Some(&held.user), now, json!({ "sid": sid }));
     app.identity.cut_off(&[session_end(app, sid, now)], &event).await?;
     app.sessions.close_session(held.user.id, sid).await?;
+    Ok(())
+}
+
+/// Ends a session that its browser holds no longer, since nobody could sign out of it any more. One
+/// that was raised meanwhile is held by what another tab was given, and goes on.
+///
+/// # Errors
+/// When a store fails.
+pub async fn let_go(app: &App, origin: &Origin, held: &BrowserSession) -> AuthResult<()> {
+    let (user_id, sid, now) = (held.user.id, held.session.sid, app.clock.now());
+    let session = app.sessions.find_session(user_id, sid, now).await?;
+    if session.is_some_and(|session| session.browser == Some(held.token.hash())) {
+        end(app, origin, held).await?;
+    }
     Ok(())
 }

@@ -364,7 +364,7 @@ pub async fn begin(app: &App, login: PendingLogin, now: Time) -> AuthResult<Half
 
 /// Opens the session of a completed sign-in, and mints its tokens. The event is in the log before
 /// the session is there: power is given last. A browser that holds a session of the same person
-/// goes on with that one: whoever takes part in it hears when they sign out.
+/// goes on with that one, if it is to last as long: whoever takes part in it hears when they sign out.
 ///
 /// # Errors
 /// When a store fails, or no key signs yet; [`AuthError::InvalidToken`] when what the sign-in was
@@ -376,7 +376,9 @@ pub async fn complete(
     now: Time,
 ) -> AuthResult<Held> {
     let Completion { user, proof, remember, site, browser } = completion;
-    if let Some(held) = browser.and_then(|browser| browser.session_of(&user)) {
+    let theirs = browser.and_then(|browser| browser.session_of(&user));
+    // How long it lasts was said anew: what waits for its end cannot be put off with it.
+    if let Some(held) = theirs.filter(|held| held.session.remember == remember) {
         match browser::raise(app, origin, &user, held, &proof, now).await {
             // It ended this very moment, or another tab was faster.
             Err(AuthError::InvalidToken) => {}

@@ -449,6 +449,7 @@ async fn a_factor_is_not_confirmed_on_the_way_to_a_site_that_is_switched_off() {
     let standing = async || half_signed_in(app, token.as_str(), RAIL, None).await.unwrap();
     set_up(app, origin, &standing().await, Method::Totp).await.unwrap();
     let guess = Confirmation {
+        factor_id: None,
         method: Method::Totp,
         code: "000000",
         name: None,

@@ -54,6 +54,19 @@ pub fn set_state(app: &App, browser: &Browser, now: Time) -> Option<HeaderValue>
     state_written(&app.issuer, &state, life_of(browser, now)).parse().ok()
 }
 
+/// The same, where the state that came with a request is another one: a session may have ended
+/// elsewhere, and what clients compare with it would never fit again.
+pub fn renew_state(
+    app: &App,
+    headers: &HeaderMap,
+    browser: &Browser,
+    now: Time,
+) -> Option<HeaderValue> {
+    let state = browser_state(browser.sessions.iter().map(|held| held.session.sid));
+    let is_same = read(app, headers, STATE).unwrap_or_default() == state;
+    if is_same { None } else { set_state(app, browser, now) }
+}
+
 fn life_of(browser: &Browser, now: Time) -> Option<Duration> {
     match browser.sessions.is_empty() {
         true => Some(Duration::ZERO),

@@ -102,7 +102,7 @@ pub fn client_end(app: &App, client_id: &str, now: Time) -> CutOff {
 /// # Errors
 /// When the store fails.
 pub async fn find(app: &App, client_id: &str) -> StoreResult<Option<Arc<Client>>> {
-    if client_id.is_empty() || client_id.len() > ID_LIMIT {
+    if client_id.is_empty() || client_id.len() > ID_LIMIT || client_id.contains('\0') {
         return Ok(None);
     }
     // Before the store is asked: what changes meanwhile makes the answer an old one.

@@ -65,7 +65,11 @@ pub struct Judged {
 /// `post_logout_redirect_uri` that its client has not registered: the browser goes nowhere.
 pub async fn judge(app: &App, params: &Params, browser: &Browser) -> OAuthResult<Judged> {
     if let Some(name) = params.repeated() {
-        return Err(OAuthError::request(format!("{name} is given twice")));
+        // Its name is the caller's words, and stands on no page of ours unless we know it.
+        return Err(match PARAMETERS.iter().find(|known| **known == name) {
+            Some(known) => OAuthError::request(format!("{known} is given twice")),
+            None => OAuthError::request("a parameter is given twice"),
+        });
     }
     let mut hint = read_hint(app, params.get("id_token_hint"))?;
     let named = params.get("client_id");

@@ -23,12 +23,16 @@ impl Params {
     /// From name and value pairs, decoded, that a caller sent.
     ///
     /// # Errors
-    /// `invalid_request` for more of them than any request has.
+    /// `invalid_request` for more of them than any request has, and for NUL: no text of ours holds
+    /// one, and a store may not take it.
     pub fn sent(pairs: impl Iterator<Item = (String, String)>) -> OAuthResult<Self> {
         let pairs: Vec<_> = pairs.take(MOST + 1).collect();
         if pairs.len() > MOST {
             let text = format!("more than {MOST} parameters; leave out what is not needed here");
             return Err(OAuthError::request(text));
+        }
+        if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            return Err(OAuthError::request("a parameter holds NUL"));
         }
         Ok(Self::new(pairs))
     }
@@ -85,5 +89,12 @@ mod tests {
         assert!(Params::parse(&many(100)).is_ok());
         let refused = Params::parse(&many(101)).unwrap_err().to_string();
         assert!(refused.contains("more than 100 parameters; leave out"), "{refused}");
+    }
+
+    #[test]
+    fn nul_is_in_no_parameter() {
+        for text in ["a=x%00", "%00a=x", "b=1&%00="] {
+            assert!(Params::parse(text).is_err(), "{text}");
+        }
     }
 }

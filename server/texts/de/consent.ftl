@@ -54,12 +54,16 @@ device-denied-text = Es hat sich nichts geändert. Diese Seite können Sie schli
 sign-out-title = Abmelden?
 sign-out-client = { $client } möchte Sie abmelden.
 sign-out-what = Das beendet Ihre Sitzung in diesem Browser und sagt es den Apps, die Sie damit verwendet haben.
+sign-out-what-all = Das beendet die Sitzungen aller dieser Konten in diesem Browser und sagt es den Apps, die Sie damit verwendet haben.
 sign-out-button = Abmelden
 sign-out-stay = Angemeldet bleiben
 sign-out-stayed-title = Sie bleiben angemeldet
 sign-out-stayed-text = Nichts hat sich geändert. Sie können diese Seite schließen.
 signed-out-title = Sie sind abgemeldet
 signed-out-text = Schließen Sie auf einem gemeinsam genutzten Gerät auch den Browser.
+signed-out-one-title = { $address } ist abgemeldet
+signed-out-left = In diesem Browser ist noch angemeldet:
+signed-out-all = Auch hier abmelden
 signed-out-continue = Weiter zu { $client }
 signed-out-frame = Meldet Sie bei einer App ab
 

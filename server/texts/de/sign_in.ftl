@@ -3,6 +3,7 @@
 for-client = um fortzufahren zu { $client }
 continue-button = Weiter
 not-you = Nicht Sie?
+cancel-button = Abbrechen
 foot-support = Brauchen Sie Hilfe? { $support }
 foot-by = Geschützt durch Signalbox
 

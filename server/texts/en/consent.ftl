@@ -54,12 +54,16 @@ device-denied-text = Nothing has changed. You can close this page.
 sign-out-title = Sign out?
 sign-out-client = { $client } asks to sign you out.
 sign-out-what = This ends your session in this browser, and tells the apps that you used with it.
+sign-out-what-all = This ends the sessions of all these accounts in this browser, and tells the apps that you used with them.
 sign-out-button = Sign out
 sign-out-stay = Stay signed in
 sign-out-stayed-title = You stay signed in
 sign-out-stayed-text = Nothing has changed. You can close this page.
 signed-out-title = You are signed out
 signed-out-text = On a shared device, close the browser too.
+signed-out-one-title = { $address } is signed out
+signed-out-left = Still signed in in this browser:
+signed-out-all = Sign out here too
 signed-out-continue = Continue to { $client }
 signed-out-frame = Signs you out of an app
 

@@ -3,6 +3,7 @@
 for-client = to continue to { $client }
 continue-button = Continue
 not-you = Not you?
+cancel-button = Cancel
 foot-support = Need help? { $support }
 foot-by = Protected by Signalbox
 

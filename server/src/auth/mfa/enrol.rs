@@ -2,6 +2,7 @@
 
 use jwks::{Time, policy::Method};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{
     OFFERED, Standing, backup, email, require_proof, require_proof_of, totp,
@@ -32,6 +33,8 @@ const NAME_LIMIT: usize = 64;
 
 /// A factor to be confirmed.
 pub struct SetUp {
+    /// Which one.
+    pub factor_id: Uuid,
     /// What its code will come from.
     pub source: Source,
     /// With a person's first factor: backup codes, valid from its confirmation.
@@ -58,6 +61,8 @@ pub struct Enrolled {
 
 /// What a factor is confirmed with.
 pub struct Confirmation<'c> {
+    /// Which one the person was shown; `None`: whichever waits.
+    pub factor_id: Option<Uuid>,
     /// Its method.
     pub method: Method,
     /// A code of it, as typed.
@@ -112,14 +117,14 @@ pub async fn set_up(
         factor.sealed_secret = app.sealer.seal(&totp::sealed_name(&factor), &new.secret)?;
         Source::Authenticator(new)
     };
-    let first = usable_methods(&factors).is_empty();
+    let (first, factor_id) = (usable_methods(&factors).is_empty(), factor.id);
     if first {
         let codes = backup::generate(app, user.id, now).await?;
         app.identity.enrol_factors(user.id, &[factor, codes.factor], &codes.rows).await?;
-        Ok(SetUp { source, backup_codes: Some(codes.shown) })
+        Ok(SetUp { factor_id, source, backup_codes: Some(codes.shown) })
     } else {
         app.identity.enrol_factors(user.id, &[factor], &[]).await?;
-        Ok(SetUp { source, backup_codes: None })
+        Ok(SetUp { factor_id, source, backup_codes: None })
     }
 }
 
@@ -127,7 +132,7 @@ pub async fn set_up(
 ///
 /// # Errors
 /// [`AuthError::WrongCode`], counted as every other guess; [`AuthError::NotFound`] when there is
-/// nothing to confirm; where the person's factors or password changed meanwhile,
+/// nothing to confirm, or another one waits; where the person's factors or password changed meanwhile,
 /// [`AuthError::Conflict`], or of half a sign-in [`AuthError::InvalidToken`]; as [`find_open_site`]
 /// for the site that a sign-in waits for.
 pub async fn confirm(
@@ -137,7 +142,7 @@ pub async fn confirm(
     confirmation: Confirmation<'_>,
 ) -> AuthResult<Enrolled> {
     let now = app.clock.now();
-    let Confirmation { method, code, name, trust_device, browser } = confirmation;
+    let Confirmation { factor_id, method, code, name, trust_device, browser } = confirmation;
     let name = judge_name(name)?;
     let (user, factors) = owner(app, &standing, now).await?;
     is_offered(app, &standing, method).await?;
@@ -146,7 +151,9 @@ pub async fn confirm(
         Standing::Half(_, login) => find_open_site(app, login.site_key.as_deref()).await?,
         Standing::Full(_) | Standing::Browser(_) => None,
     };
-    let factor = pending(&factors, method).ok_or(AuthError::NotFound)?;
+    let factor = pending(&factors, method);
+    let factor = factor.filter(|factor| factor_id.is_none_or(|id| id == factor.id));
+    let factor = factor.ok_or(AuthError::NotFound)?;
     // Of the person, and not of the factor: setting one up anew gives no further guesses.
     let counted = throttle::count_code(app, user.id, now).await?;
     let step = if method == Method::EmailOtp {
@@ -215,6 +222,15 @@ pub async fn confirm(
         false => None,
     };
     Ok(Enrolled { method, held, device })
+}
+
+/// Whether a factor waits for its first code still: setting up another takes its place.
+///
+/// # Errors
+/// When the store fails.
+pub async fn waits(app: &App, user_id: Uuid, method: Method, factor_id: Uuid) -> AuthResult<bool> {
+    let factors = app.identity.list_factors(user_id).await?;
+    Ok(pending(&factors, method).is_some_and(|factor| factor.id == factor_id))
 }
 
 /// Who sets up a factor, if they may: half signed in and asked to, or signed in with a fresh proof

@@ -1,7 +1,7 @@
 //! /authorize (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2) and /par (RFC 9126).
 
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use url::form_urlencoded;
 
@@ -68,13 +68,18 @@ fn is_from_elsewhere(call: &Call) -> bool {
 
 async fn respond(call: &Call, params: &Params) -> Response {
     let app = &call.app;
-    let begun = async {
-        let held = cookies::read(app, &call.headers, cookies::SESSION);
-        let browser = browser::read(app, held).await.map_err(|e| Refusal::Page(e.into()))?;
-        authorize::begin(app, &call.origin, params, &browser).await
+    let held = cookies::read(app, &call.headers, cookies::SESSION);
+    let browser = match browser::read(app, held).await {
+        Ok(browser) => browser,
+        Err(reason) => return on_page(call, params, &reason.into()),
     };
-    match begun.await {
-        Ok(Begun::Answered(answer)) => response_mode::answered(app, &look(call, params), &answer),
+    match authorize::begin(app, &call.origin, params, &browser).await {
+        Ok(Begun::Answered(answer)) => {
+            let mut response = response_mode::answered(app, &look(call, params), &answer);
+            let state = cookies::renew_state(app, &call.headers, &browser, app.clock.now());
+            response.headers_mut().extend(state.map(|state| (header::SET_COOKIE, state)));
+            response
+        }
         Ok(Begun::Asks(flow, step)) => Redirect::to(&page_of(&flow, &step)).into_response(),
         Err(Refusal::Page(reason)) => on_page(call, params, &reason),
         Err(Refusal::Told(to, reason)) => {

@@ -111,10 +111,6 @@ impl Call {
             let text = "send the parameters as application/x-www-form-urlencoded";
             return Err(OAuthError::request(text));
         };
-        // No text of ours holds one, and a store may not take it.
-        if params.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
-            return Err(OAuthError::request("a parameter holds NUL"));
-        }
         match params.repeated() {
             Some(name) => Err(twice(name)),
             None => Ok(params),

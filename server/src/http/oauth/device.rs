@@ -135,9 +135,8 @@ async fn find(visit: &Visit, person: &BrowserSession) -> OAuthResult<Result<Aske
 fn ask(visit: &Visit, problem: Option<Problem>) -> Response {
     let csrf = visit.csrf();
     let (look, form) = (&visit.look, visit.form(PATH, &csrf, &[]));
-    let status = problem.map_or(StatusCode::OK, Problem::status);
     let view = DeviceCode { look, form, user_code: typed(visit), problem };
-    visit.finish(page::page(status, &view))
+    visit.finish(page::form(problem, &view))
 }
 
 fn confirm(visit: &Visit, person: &BrowserSession, asked: &Asked) -> Response {

@@ -7,9 +7,9 @@ use url::form_urlencoded;
 
 use super::{answer as oauth_answer, call::Call};
 use crate::{
+    auth::browser::BrowserSession,
     domain::client::Client,
     http::{
-        cookies,
         pages::{
             answer as page,
             views::{ClientCard, Form, Look, Person, SignOut, SignedOut},
@@ -87,21 +87,27 @@ async fn sign_out(mut visit: Visit, is_confirmed: bool) -> Paged {
     if judged.ends == Ends::OnceConfirmed && !is_confirmed {
         return Ok(question(&visit, &judged));
     }
-    let browser = std::mem::take(&mut visit.browser);
+    let browser = visit.browser.clone();
     let ended = end_session::sign_out(&app, &visit.call.origin, browser, judged.ends).await?;
     let (left, frames) = ended;
-    let mut response = match &judged.onward {
+    let was: Vec<BrowserSession> = std::mem::take(&mut visit.browser).sessions;
+    let is_left = |held: &&BrowserSession| left.find(held.session.sid).is_some();
+    let response = match &judged.onward {
         Some(onward) if frames.is_empty() => Redirect::to(onward).into_response(),
         onward => {
             let client = judged.client.as_deref().map_or("", Client::name);
             let continue_to = onward.as_deref().map(|onward| (onward, client));
-            page::page(StatusCode::OK, &SignedOut { look: &visit.look, frames, continue_to })
+            let view = SignedOut {
+                look: &visit.look,
+                ended: was.iter().filter(|held| !is_left(held)).map(person).collect(),
+                left: was.iter().filter(is_left).map(person).collect(),
+                frames,
+                continue_to,
+            };
+            page::page(StatusCode::OK, &view)
         }
     };
-    let (now, headers) = (app.clock.now(), response.headers_mut());
-    for cookie in [cookies::set_session(&app, &left, now), cookies::set_state(&app, &left, now)] {
-        headers.extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
-    }
+    visit.holds(left);
     Ok(visit.finish(response))
 }
 
@@ -112,13 +118,13 @@ fn question(visit: &Visit, judged: &Judged) -> Response {
         look: &visit.look,
         form: Form { leads_to: judged.onward.as_deref(), ..visit.form(PATH, &csrf, &hidden) },
         client: judged.client.as_deref().map(ClientCard::of),
-        who: visit.browser.current().map(|held| Person {
-            name: &held.user.name,
-            address: &held.user.email,
-            not_you: None,
-        }),
+        people: visit.browser.sessions.iter().map(person).collect(),
     };
     visit.finish(page::page(StatusCode::OK, &view))
+}
+
+fn person(held: &BrowserSession) -> Person<'_> {
+    Person { name: &held.user.name, address: &held.user.email, not_you: None }
 }
 
 /// Our parameters of a request, as a query.

@@ -1,9 +1,11 @@
 //! How pages are sent: what they may load, and what they say when something is wrong.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::views::{Look, Message, View};
+use super::views::{Look, Message, Problem, View};
 use crate::{
     app::App,
     auth::{AuthError, error::FieldProblem},
@@ -25,6 +27,21 @@ pub fn page(status: StatusCode, view: &impl View) -> Response {
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     ];
     (status, headers, html).into_response()
+}
+
+/// Sends a form, shown again where there is a problem.
+pub fn form(problem: Option<Problem>, view: &impl View) -> Response {
+    let sent = page(problem.map_or(StatusCode::OK, Problem::status), view);
+    waiting(sent, problem.and_then(Problem::retry_after))
+}
+
+/// Says when to come again (rules 19 and 36).
+fn waiting(mut response: Response, wait: Option<Duration>) -> Response {
+    if let Some(wait) = wait {
+        let seconds = HeaderValue::from(wait.as_secs().max(1));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
 }
 
 /// The status of a form that shows these problems.
@@ -69,11 +86,8 @@ pub fn error(look: &Look, request_id: &str, reason: &AuthError) -> Response {
     } else {
         tracing::info!(request_id, cause = ?reason, "page refused");
     }
-    let mut response = message(look, status, key);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    response
+    let wait = Problem::of(reason).and_then(Problem::retry_after);
+    waiting(message(look, status, key), wait)
 }
 
 /// Whether a form was sent from a page of ours: its `Origin`, where a browser names one, is the
@@ -117,6 +131,25 @@ mod tests {
         for site in [None, Some("none"), Some("same-site"), Some("cross-site")] {
             assert!(!is_ours(Some("null"), site), "{site:?}");
         }
+    }
+
+    #[test]
+    fn whoever_has_to_wait_is_told_how_long() {
+        let look = Look::of(&HeaderMap::new(), &[]);
+        let view = Message { look: &look, title: "t", text: "t" };
+        let told = |response: &Response| {
+            let wait = response.headers().get(header::RETRY_AFTER);
+            (response.status().as_u16(), wait.map(|wait| wait.to_str().unwrap().to_owned()))
+        };
+        let retry_after = Duration::from_secs(90);
+        let many = form(Some(Problem::TooMany { retry_after }), &view);
+        assert_eq!(told(&many), (429, Some("90".to_owned())));
+        assert_eq!(told(&form(Some(Problem::Busy), &view)), (503, Some("1".to_owned())));
+        assert_eq!(told(&form(Some(Problem::WrongCode), &view)), (422, None));
+        assert_eq!(told(&form(None, &view)), (200, None));
+        assert_eq!(told(&error(&look, "r", &AuthError::Busy)), (503, Some("1".to_owned())));
+        let many = AuthError::TooMany { retry_after, limit: 10 };
+        assert_eq!(told(&error(&look, "r", &many)), (429, Some("90".to_owned())));
     }
 
     #[test]

@@ -76,7 +76,8 @@ impl std::fmt::Display for Color {
 
 /// GET /assets/brand/{stylesheet}
 pub async fn stylesheet(State(app): State<Arc<App>>, Path(stylesheet): Path<String>) -> Response {
-    let Some(site_key) = stylesheet.strip_suffix(".css") else {
+    let site_key = stylesheet.strip_suffix(".css").filter(|key| !key.contains('\0'));
+    let Some(site_key) = site_key else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let color = match app.identity.find_site(site_key).await {

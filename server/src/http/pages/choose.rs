@@ -71,7 +71,7 @@ async fn submitted(mut visit: Visit) -> Paged {
         if let Way::Flow(flow) = &mut visit.way {
             flow.note(&visit.call.app, Done::Chosen(held.session.sid)).await?;
         }
-        visit.hold(held);
+        visit.hold(held).await?;
     }
     visit.go_on().await
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     answer,
-    views::{Enrol, EnrolDone, Problem},
+    views::{Enrol, EnrolDone, Person, Problem},
     visit::{Paged, Stop, Visit, end},
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
             totp,
         },
     },
-    domain::login::Outstanding,
+    domain::{login::Outstanding, secret::SecretHash, user::User},
     http::{
         oauth::call::Call,
         route::{Credential, Route, get, post},
@@ -45,6 +45,7 @@ pub fn routes() -> Vec<Route> {
 /// What was set up.
 #[derive(Serialize, Deserialize)]
 struct Prepared {
+    factor_id: Uuid,
     secret: Vec<u8>,
     backup_codes: Vec<String>,
 }
@@ -54,44 +55,67 @@ impl Prepared {
         format!("enrol-page:{user_id}")
     }
 
-    /// What the browser carries of it.
-    fn read(visit: &Visit, user_id: Uuid) -> Option<Self> {
-        let sealed = URL_SAFE_NO_PAD.decode(visit.cookie(&visit.own(PREPARED))?).ok()?;
-        let opened = visit.call.app.sealer.open(&Self::name(user_id), &sealed).ok()?;
-        serde_json::from_slice(&opened).ok()
+    /// What it is called in the browser: one for a person, in however many tabs they are asked.
+    fn cookie(user_id: Uuid) -> String {
+        let hash = SecretHash::of(&Self::name(user_id)).to_text();
+        format!("{PREPARED}_{}", &hash[..16])
+    }
+
+    /// What the browser carries of it, if that waits for its code still.
+    async fn read(visit: &Visit, user_id: Uuid) -> Result<Option<Self>, AuthError> {
+        let app = &visit.call.app;
+        let carried = visit.cookie(&Self::cookie(user_id));
+        let sealed = carried.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let opened = sealed.and_then(|it| app.sealer.open(&Self::name(user_id), &it).ok());
+        let read: Option<Self> = opened.and_then(|json| serde_json::from_slice(&json).ok());
+        let Some(read) = read else { return Ok(None) };
+        let waits = enrol::waits(app, user_id, Method::Totp, read.factor_id).await?;
+        Ok(Some(read).filter(|_| waits))
+    }
+
+    /// Sets up an authenticator in the place of any that waits.
+    async fn anew(visit: &mut Visit, standing: &Standing, user_id: Uuid) -> Result<Self, Stop> {
+        let call = &visit.call;
+        let new = enrol::set_up(&call.app, &call.origin, standing, Method::Totp).await?;
+        let Source::Authenticator(totp) = new.source else {
+            return Err(AuthError::Internal("no authenticator was set up".to_owned()).into());
+        };
+        let backup_codes = new.backup_codes.unwrap_or_default();
+        let prepared = Self { factor_id: new.factor_id, secret: totp.secret, backup_codes };
+        prepared.keep(visit, user_id)?;
+        Ok(prepared)
     }
 
     fn keep(&self, visit: &mut Visit, user_id: Uuid) -> Result<(), AuthError> {
         let json =
             serde_json::to_vec(self).map_err(|error| AuthError::Internal(error.to_string()))?;
         let sealed = visit.call.app.sealer.seal(&Self::name(user_id), &json)?;
-        let name = visit.own(PREPARED);
-        visit.set_cookie(&name, &URL_SAFE_NO_PAD.encode(sealed), PREPARED_TTL);
+        let sealed = URL_SAFE_NO_PAD.encode(sealed);
+        visit.set_cookie(&Self::cookie(user_id), &sealed, PREPARED_TTL);
         Ok(())
     }
 
-    fn forget(visit: &mut Visit) {
-        let name = visit.own(PREPARED);
-        visit.set_cookie(&name, "", Duration::ZERO);
+    fn forget(visit: &mut Visit, user_id: Uuid) {
+        visit.set_cookie(&Self::cookie(user_id), "", Duration::ZERO);
     }
 
     fn page(
         &self,
         visit: &Visit,
-        address: &str,
+        user: &User,
         problem: Option<Problem>,
     ) -> Result<Response, AuthError> {
-        let shown = totp::describe(&visit.call.app, address, self.secret.clone())?;
-        let csrf = visit.csrf();
+        let shown = totp::describe(&visit.call.app, &user.email, self.secret.clone())?;
+        let (csrf, not_you, account) = (visit.csrf(), visit.not_you(), user.id.to_string());
         let view = Enrol {
             look: &visit.look,
-            form: visit.form(PATH, &csrf, &[]),
+            form: visit.form(PATH, &csrf, &[("account", &account)]),
+            who: Person { name: &user.name, address: &user.email, not_you: Some(&not_you) },
             qr_code: &shown.qr_code,
             secret: &shown.base32,
             problem,
         };
-        let status = problem.map_or(StatusCode::OK, Problem::status);
-        Ok(visit.finish(answer::page(status, &view)))
+        Ok(visit.finish(answer::form(problem, &view)))
     }
 }
 
@@ -116,21 +140,11 @@ async fn show(call: Call) -> Response {
 async fn shown(mut visit: Visit) -> Paged {
     let Some(standing) = standing(&mut visit).await? else { return visit.go_on().await };
     let user = standing.person(&visit.call.app).await?;
-    let prepared = match Prepared::read(&visit, user.id) {
+    let prepared = match Prepared::read(&visit, user.id).await? {
         Some(prepared) => prepared,
-        None => {
-            let call = &visit.call;
-            let new = enrol::set_up(&call.app, &call.origin, &standing, Method::Totp).await?;
-            let Source::Authenticator(totp) = new.source else {
-                return Err(AuthError::Internal("no authenticator was set up".to_owned()).into());
-            };
-            let backup_codes = new.backup_codes.unwrap_or_default();
-            let prepared = Prepared { secret: totp.secret, backup_codes };
-            prepared.keep(&mut visit, user.id)?;
-            prepared
-        }
+        None => Prepared::anew(&mut visit, &standing, user.id).await?,
     };
-    Ok(prepared.page(&visit, &user.email, None)?)
+    Ok(prepared.page(&visit, &user, None)?)
 }
 
 /// POST /mfa/enrol: the first code; or the way on from the backup codes.
@@ -139,16 +153,22 @@ async fn submit(call: Call) -> Response {
 }
 
 async fn submitted(mut visit: Visit) -> Paged {
+    if visit.params.get("cancel").is_some() {
+        return visit.cancel();
+    }
     let Some(code) = visit.params.get("code").map(str::to_owned) else {
         return visit.go_on().await;
     };
     let Some(standing) = standing(&mut visit).await? else { return visit.go_on().await };
     let user = standing.person(&visit.call.app).await?;
-    let Some(prepared) = Prepared::read(&visit, user.id) else {
+    let is_theirs = visit.params.get("account") == Some(user.id.to_string().as_str());
+    let Some(prepared) = Prepared::read(&visit, user.id).await?.filter(|_| is_theirs) else {
+        // Somebody else signed in in another tab, or another one was set up elsewhere.
         let link = visit.link(PATH);
         return Ok(visit.redirect(&link));
     };
     let confirmation = Confirmation {
+        factor_id: Some(prepared.factor_id),
         method: Method::Totp,
         code: &code,
         name: None,
@@ -161,7 +181,7 @@ async fn submitted(mut visit: Visit) -> Paged {
             if let Some(held) = enrolled.held {
                 visit.sign_in(held.browser()?, None).await?;
             }
-            Prepared::forget(&mut visit);
+            Prepared::forget(&mut visit, user.id);
             if prepared.backup_codes.is_empty() {
                 return visit.go_on().await;
             }
@@ -175,11 +195,11 @@ async fn submitted(mut visit: Visit) -> Paged {
         }
         // Sent twice, or from another tab: what was to be done is done, or begins anew.
         Err(AuthError::InvalidToken | AuthError::NotFound | AuthError::Conflict(_)) => {
-            Prepared::forget(&mut visit);
+            Prepared::forget(&mut visit, user.id);
             visit.go_on().await
         }
         Err(reason) => match Problem::of(&reason) {
-            Some(problem) => Ok(prepared.page(&visit, &user.email, Some(problem))?),
+            Some(problem) => Ok(prepared.page(&visit, &user, Some(problem))?),
             None => Err(reason.into()),
         },
     }

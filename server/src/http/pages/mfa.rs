@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use http::StatusCode;
 use jwks::policy::Method;
 use url::form_urlencoded;
 
 use super::{
     answer,
-    views::{Problem, Reason, SecondFactor},
+    views::{Person, Problem, Reason, SecondFactor},
     visit::{Paged, Stop, Visit, end},
 };
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
         login::SignedIn,
         mfa::{Standing, backup, challenge::challenge, email, verify},
     },
-    domain::{login::Outstanding, secret::SecretHash},
+    domain::{login::Outstanding, secret::SecretHash, user::User},
     http::{
         oauth::call::Call,
         route::{Credential, Route, get, post},
@@ -39,6 +38,7 @@ pub fn routes() -> Vec<Route> {
 /// Who stands before the page, and by what they may prove who they are.
 struct Asked {
     standing: Standing,
+    user: User,
     methods: Vec<Method>,
     reason: Reason,
     site_key: Option<String>,
@@ -62,18 +62,20 @@ impl Asked {
             judgement.and_then(|judgement| judgement.site).map(|site| site.site_key)
         };
         if let Some(standing) = visit.half(Outstanding::Verify).await? {
+            let user = standing.person(&visit.call.app).await?;
             let methods = match &standing {
                 Standing::Half(_, login) => login.methods.clone(),
                 Standing::Full(_) | Standing::Browser(_) => Vec::new(),
             };
             let (reason, site_key) = (Reason::SignIn, site_key(judgement));
-            return Ok(Some(Self { standing, methods, reason, site_key, counts_devices }));
+            return Ok(Some(Self { standing, user, methods, reason, site_key, counts_devices }));
         }
         let Some(judgement) = judgement else { return Ok(None) };
         let Step::StepUp(sid, why) = judgement.step else { return Ok(None) };
         let Some(held) = visit.browser.find(sid) else { return Ok(None) };
         Ok(Some(Self {
             standing: Standing::Browser(Box::new(held.clone())),
+            user: held.user.clone(),
             methods: judgement.methods.clone(),
             reason: match why {
                 Why::Level => Reason::StepUp,
@@ -118,11 +120,17 @@ impl Asked {
         sent_to: Option<&str>,
         problem: Option<Problem>,
     ) -> Response {
-        let csrf = visit.csrf();
+        let (csrf, not_you, account) = (visit.csrf(), visit.not_you(), self.user.id.to_string());
+        let hidden = [("chosen", method.as_str()), ("account", account.as_str())];
         let view = SecondFactor {
             look: &visit.look,
-            form: visit.form(PATH, &csrf, &[("chosen", method.as_str())]),
+            form: visit.form(PATH, &csrf, &hidden),
             client: visit.client(),
+            who: Person {
+                name: &self.user.name,
+                address: &self.user.email,
+                not_you: Some(&not_you),
+            },
             reason: self.reason,
             methods: &self.methods,
             method,
@@ -130,8 +138,7 @@ impl Asked {
             offers_trust: self.counts_devices,
             problem,
         };
-        let status = problem.map_or(StatusCode::OK, Problem::status);
-        visit.finish(answer::page(status, &view))
+        visit.finish(answer::form(problem, &view))
     }
 }
 
@@ -167,6 +174,9 @@ async fn submit(call: Call) -> Response {
 }
 
 async fn submitted(mut visit: Visit) -> Paged {
+    if visit.params.get("cancel").is_some() {
+        return visit.cancel();
+    }
     let Some(asked) = Asked::of(&mut visit).await? else {
         // Somebody who comes with a code, and has nothing that it could be for.
         let is_for_nothing = visit.browser.current().is_none();
@@ -177,6 +187,12 @@ async fn submitted(mut visit: Visit) -> Paged {
         }
         return visit.go_on().await;
     };
+    // Whoever was shown the page: a code is no guess at the factor of somebody else, who signed in
+    // in another tab since.
+    if visit.params.get("account") != Some(asked.user.id.to_string().as_str()) {
+        let link = visit.link(PATH);
+        return Ok(visit.redirect(&link));
+    }
     match visit.params.get("code").map(str::to_owned) {
         Some(code) => prove(visit, asked, &code).await,
         None => choose(visit, &asked).await,
@@ -205,9 +221,9 @@ async fn prove(mut visit: Visit, asked: Asked, code: &str) -> Paged {
     let is_backup = asked.methods.contains(&Method::BackupCode) && backup::read(code).is_some();
     let method = if is_backup { Method::BackupCode } else { method };
     let sent_to = asked.sent_before(&visit);
-    let Asked { standing, methods, reason, site_key, counts_devices } = asked;
+    let Asked { standing, user, methods, reason, site_key, counts_devices } = asked;
     let again =
-        Asked { standing: standing.clone(), methods, reason, site_key: None, counts_devices };
+        Asked { standing: standing.clone(), user, methods, reason, site_key: None, counts_devices };
     let answer = verify::Answer {
         code,
         method: Some(method),

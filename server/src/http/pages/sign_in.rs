@@ -1,7 +1,6 @@
 //! `/login`: user name and password.
 
 use axum::response::Response;
-use http::StatusCode;
 
 use super::{
     answer,
@@ -45,7 +44,8 @@ async fn shown(mut visit: Visit) -> Paged {
 
 /// POST /login
 async fn submit(call: Call) -> Response {
-    end(Visit::submitted(call).await, submitted).await
+    // A password says more than a token of a form could: scripts that know one need no page first.
+    end(Visit::posted(call).await, submitted).await
 }
 
 async fn submitted(mut visit: Visit) -> Paged {
@@ -84,9 +84,12 @@ fn form(visit: &Visit, username: &str, problem: Option<Problem>) -> Response {
         client: visit.client(),
         username,
         offers_remember: true,
+        remembers: match visit.params.get("username") {
+            Some(_) => visit.params.get("remember").is_some(),
+            None => visit.browser.remembered_until().is_some(),
+        },
         problem,
         forgot: None,
     };
-    let status = problem.map_or(StatusCode::OK, Problem::status);
-    visit.finish(answer::page(status, &view))
+    visit.finish(answer::form(problem, &view))
 }

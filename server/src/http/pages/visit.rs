@@ -43,6 +43,18 @@ use crate::{
 const FORMS: &str = "sb_forms";
 /// Half a sign-in, by what it is on its way to: so two tabs do not disturb each other.
 const HALF: &str = "sb_half";
+/// What stands in the address of a page. A form that was posted there is answered as if it had it.
+const ADDRESS: [&str; 9] = [
+    "flow",
+    "client_id",
+    "to",
+    "user_code",
+    "id_token_hint",
+    "logout_hint",
+    "post_logout_redirect_uri",
+    "state",
+    "ui_locales",
+];
 /// The pages of this server that somebody may come back to. Each is a whole first segment.
 const LOCAL: [&str; 3] = ["device", "account", "admin"];
 
@@ -92,6 +104,8 @@ pub struct Visit {
     /// What the browser's forms are bound to.
     forms: String,
     cookies: Vec<HeaderValue>,
+    /// Whether the browser is to hold something else from now on.
+    holds_anew: bool,
 }
 
 /// Why a visit ends before its page.
@@ -132,17 +146,37 @@ impl Visit {
         Self::open(call, params).await
     }
 
-    /// A visit by a form, which must be one that this browser was given.
-    pub async fn submitted(call: Call) -> Result<Self, Response> {
-        let params = call.form().map_err(|reason| oauth_answer::refused_page(&call, &reason))?;
-        let visit = Self::open(call, params).await?;
-        let Call { app, headers, origin, .. } = &visit.call;
-        let is_ours = visit.params.get("csrf") == Some(visit.csrf().as_str());
-        if !answer::is_same_origin(app, headers) || !is_ours {
-            let refused = AuthError::Forbidden;
-            return Err(answer::error(&visit.look, &origin.request_id, &refused));
+    /// A visit by a form that was sent from a page of ours, or by no browser at all.
+    pub async fn posted(call: Call) -> Result<Self, Response> {
+        if !answer::is_same_origin(&call.app, &call.headers) {
+            return Err(refused(&call, &AuthError::Forbidden));
         }
-        Ok(visit)
+        let unread = |reason: OAuthError| oauth_answer::refused_page(&call, &reason);
+        let form = call.form().map_err(unread)?;
+        let query = call.asked().map_err(unread)?;
+        let beside =
+            query.iter().filter(|(name, _)| ADDRESS.contains(name) && form.get(name).is_none());
+        let pairs =
+            form.iter().chain(beside).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let params = Params::new(pairs.collect());
+        Self::open(call, params).await
+    }
+
+    /// The same for a form that counts only from the browser that was given it. Who was given it
+    /// before they lost a cookie, or beside another first visit, is shown the page again, and
+    /// nothing is done.
+    pub async fn submitted(call: Call) -> Result<Self, Response> {
+        let visit = Self::posted(call).await?;
+        match visit.params.get("csrf") {
+            Some(given) if given == visit.csrf() => return Ok(visit),
+            Some(_) => {}
+            // No form of ours goes without.
+            None => return Err(refused(&visit.call, &AuthError::Forbidden)),
+        }
+        let address = visit.params.iter().filter(|(name, _)| ADDRESS.contains(name));
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let query = query.extend_pairs(address).finish();
+        Err(visit.redirect(&format!("{}?{query}", visit.call.path)))
     }
 
     async fn open(mut call: Call, params: Params) -> Result<Self, Response> {
@@ -176,7 +210,8 @@ impl Visit {
                 forms
             }
         };
-        Ok(Self { call, params, look, way, browser, forms, cookies })
+        let holds_anew = false;
+        Ok(Self { call, params, look, way, browser, forms, cookies, holds_anew })
     }
 
     /// The flow, if a client asks.
@@ -339,17 +374,23 @@ impl Visit {
         if let Way::Flow(flow) = &mut self.way {
             flow.note(&app, Done::SignedIn(held.session.sid)).await?;
         }
-        self.hold(held);
+        self.hold(held).await
+    }
+
+    /// Puts a session first among those that the browser holds. What it pushes out ends.
+    pub async fn hold(&mut self, held: BrowserSession) -> Result<(), Stop> {
+        let (browser, pushed_out) = std::mem::take(&mut self.browser).with(held);
+        self.holds(browser);
+        for held in pushed_out {
+            browser::let_go(&self.call.app, &self.call.origin, &held).await?;
+        }
         Ok(())
     }
 
-    /// Puts a session first among those that the browser holds.
-    pub fn hold(&mut self, held: BrowserSession) {
-        let app = &self.call.app;
-        let now = app.clock.now();
-        self.browser = std::mem::take(&mut self.browser).with(held);
-        self.cookies.extend(cookies::set_session(app, &self.browser, now));
-        self.cookies.extend(cookies::set_state(app, &self.browser, now));
+    /// From now on the browser holds this.
+    pub fn holds(&mut self, browser: Browser) {
+        self.browser = browser;
+        self.holds_anew = true;
     }
 
     /// Goes on to whatever is next: another page, the client, or where somebody came from.
@@ -399,6 +440,17 @@ impl Visit {
         Ok(self.finish(response))
     }
 
+    /// Goes no further: the client hears so, or somebody else may sign in.
+    pub fn cancel(mut self) -> Paged {
+        let half = self.own(HALF);
+        self.set_cookie(&half, "", Duration::ZERO);
+        if self.flow().is_some() {
+            return self.refuse(OAuthError::AccessDenied("the person went no further".into()));
+        }
+        let link = self.not_you();
+        Ok(self.redirect(&link))
+    }
+
     /// Sends the browser to another page.
     pub fn redirect(&self, to: &str) -> Response {
         self.finish(Redirect::to(to).into_response())
@@ -407,12 +459,26 @@ impl Visit {
     /// The answer, with the cookies that were set.
     #[must_use]
     pub fn finish(&self, mut response: Response) -> Response {
-        let headers = response.headers_mut();
-        for cookie in &self.cookies {
-            headers.append(header::SET_COOKIE, cookie.clone());
+        let (app, headers) = (&self.call.app, &self.call.headers);
+        let now = app.clock.now();
+        let held = match self.holds_anew {
+            true => [
+                cookies::set_session(app, &self.browser, now),
+                cookies::set_state(app, &self.browser, now),
+            ],
+            false => [None, cookies::renew_state(app, headers, &self.browser, now)],
+        };
+        let cookies = self.cookies.iter().cloned().chain(held.into_iter().flatten());
+        for cookie in cookies {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         response
     }
+}
+
+/// The page of a request that cannot even be visited.
+fn refused(call: &Call, reason: &AuthError) -> Response {
+    answer::error(&Look::of(&call.headers, &[]), &call.origin.request_id, reason)
 }
 
 /// Answers a visit, whatever came of it.

@@ -78,7 +78,8 @@ async fn try_confirm(call: &Call) -> Result<Response, RailError> {
     }
     body.finish()?;
     let name = name.as_deref();
-    let confirmation = Confirmation { method, code: &code, name, trust_device, browser: None };
+    let (factor_id, browser) = (None, None);
+    let confirmation = Confirmation { factor_id, method, code: &code, name, trust_device, browser };
     let enrolled = enrol::confirm(&call.app, &call.origin, standing, confirmation).await?;
     match enrolled.held {
         None => {

@@ -582,7 +582,8 @@ async fn no_tokens_are_issued_for_what_a_client_is_not_registered_for_any_more()
         assert_eq!(claims(&tokens.access_token)["scope"], tokens.scope);
     }
 
-    let shrunk: [(&str, fn(&mut Metadata)); 3] = [
+    type Shrinks = fn(&mut Metadata);
+    let shrunk: [(&str, Shrinks); 3] = [
         ("nowhere", |metadata| metadata.audiences = vec!["https://three.example".into()]),
         ("nothing", |metadata| metadata.scope = Some("admin".into())),
         ("not-offline", |metadata| metadata.scope = Some("openid profile api".into())),

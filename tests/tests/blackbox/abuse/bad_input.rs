@@ -299,6 +299,73 @@ async fn pages_take_nonsense_without_failing() {
 }
 
 #[tokio::test]
+async fn nul_is_taken_by_no_page() {
+    let world = World::shared().await;
+    let rail = world.rail();
+    let routes = world.signalbox(&["routes"]).await.json();
+    let mut tried = 0;
+    for route in routes.as_array().unwrap() {
+        let text = |name: &str| route[name].as_str().unwrap();
+        let (method, path) = (text("method"), text("path"));
+        if path.starts_with("/api/") || path.starts_with("/.well-known/") {
+            continue;
+        }
+        let parts = path.split('/').map(|part| match part.strip_prefix('{') {
+            Some(name) if name.starts_with("stylesheet") => "%00.css",
+            Some(_) => "a%00b",
+            None => part,
+        });
+        let address = parts.collect::<Vec<_>>().join("/");
+        for name in [
+            "flow",
+            "client_id",
+            "to",
+            "user_code",
+            "username",
+            "login_hint",
+            "id_token_hint",
+            "token",
+            "code",
+            "account",
+            "csrf",
+            "state",
+            "request_uri",
+            "x%00",
+        ] {
+            let sent = format!("{name}=a%00b&password=x&decision=allow");
+            let answers = match method {
+                "POST" => vec![
+                    send(
+                        rail.request_root("POST", &address)
+                            .header("content-type", "application/x-www-form-urlencoded")
+                            .body(sent.clone()),
+                    )
+                    .await,
+                    send(rail.request_root("POST", &format!("{address}?{sent}"))).await,
+                ],
+                _ => vec![send(rail.request_root(method, &format!("{address}?{sent}"))).await],
+            };
+            for answer in answers {
+                assert!(answer.status < 500, "{method} {address} {sent}: {}", answer.text);
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 300, "{tried}");
+    // Where a form or an address asks for something, it is told so.
+    for path in ["/login", "/mfa", "/mfa/enrol", "/consent", "/choose-account", "/device"] {
+        let request = rail
+            .request_root("POST", path)
+            .header("content-type", "application/x-www-form-urlencoded");
+        send(request.body("username=a%00b&password=x")).await.expect(400);
+        rail.root("GET", &format!("{path}?flow=%00")).await.expect(400);
+    }
+    rail.root("GET", "/authorize?client_id=%00").await.expect(400);
+    rail.root("GET", "/end_session?client_id=%00").await.expect(400);
+    rail.root("GET", "/assets/brand/%00.css").await.expect(404);
+}
+
+#[tokio::test]
 async fn strange_text_is_kept_as_it_is_or_refused() {
     let world = World::shared().await;
     let rail = world.rail();

@@ -285,11 +285,13 @@ async fn nobody_lets_a_device_in_by_a_form_from_elsewhere_or_without_signing_in(
         let request = posted(&world, &browser, &allowing).header("origin", origin);
         send(request.header("sec-fetch-site", site)).await.expect(403);
     }
-    // Without what binds the form to the browser, or in another browser.
+    // Without what binds the form to the browser; and in another browser, which is shown the page.
     let mut unbound = allowing.clone();
     unbound.fields.retain(|(name, _)| name != "csrf");
     send(posted(&world, &browser, &unbound)).await.expect(403);
-    send(posted(&world, &Browser::new(&world), &allowing)).await.expect(403);
+    let answer = send(posted(&world, &Browser::new(&world), &allowing)).await;
+    let location = answer.expect(303).header("location");
+    assert!(location.starts_with("/device?user_code="), "{location}");
     // Nobody is signed in: whoever comes is sent to sign in.
     let mut nobody = browser.tab();
     nobody.set_cookie("sb_session", "");

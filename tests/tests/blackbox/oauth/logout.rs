@@ -49,6 +49,16 @@ fn refused(browser: &Browser) -> String {
     browser.element("error-code").unwrap_or_else(|| panic!("{}", browser.answer().text))
 }
 
+/// Whether a `session_state` is of what the browser holds: as `/check_session` computes it
+/// (`check-session.js`), with what it can read.
+pub fn fits(client: &RelyingParty, browser: &Browser, session_state: &str) -> bool {
+    let (hash, salt) = session_state.split_once('.').unwrap();
+    let held = browser.cookie("sb_browser_state").map_or("", |cookie| cookie.value.as_str());
+    let text = format!("{} https://app.test {held} {salt}", client.id);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    hash == digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+}
+
 #[tokio::test]
 async fn without_parameters_the_person_is_asked_and_then_signed_out_and_told_so() {
     let world = World::shared().await;
@@ -235,6 +245,11 @@ async fn a_hint_is_for_the_client_that_it_was_issued_to() {
     // A parameter that comes twice says nothing.
     browser.get(&format!("{}&client_id=a&client_id=b", end_session(&[("state", "s")]))).await;
     assert_eq!(refused(&browser), "invalid_request");
+    // One that is none of ours is not told by name: these would be the caller's words on our page.
+    let words = form(&[("Your account is locked. Call 555", "1")]);
+    browser.get(&format!("/end_session?{words}&{words}")).await;
+    assert_eq!(refused(&browser), "invalid_request");
+    assert!(!browser.answer().text.contains("locked"), "{}", browser.answer().text);
     assert!(is_signed_in(&browser, &client).await);
 }
 
@@ -374,33 +389,24 @@ async fn a_session_state_tells_a_client_whether_who_is_signed_in_has_changed() {
     let person = world.person().await;
     let mut browser = Browser::new(&world);
     let arrived = client.authorize(&mut browser, &person, "openid").await;
-    // What `/check_session` computes (`check-session.js`), with what it can read.
-    let state = |browser: &Browser, session_state: &str| {
-        let (_, salt) = session_state.split_once('.').unwrap();
-        let held = browser.cookie("sb_browser_state").map_or("", |cookie| cookie.value.as_str());
-        let text = format!("{} https://app.test {held} {salt}", client.id);
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-        let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{hex}.{salt}")
-    };
     let first = arrived["session_state"].clone();
-    assert_eq!(state(&browser, &first), first);
+    assert!(fits(&client, &browser, &first));
     let cookie = browser.cookie("sb_browser_state").unwrap();
     assert!(!cookie.attributes.contains("HttpOnly"), "{cookie:?}");
     assert!(URL_SAFE_NO_PAD.decode(&cookie.value).unwrap().len() == 32, "{cookie:?}");
     // Another answer in the same session: another salt, and as good.
     let again = client.authorize(&mut browser, &person, "openid").await["session_state"].clone();
     assert_ne!(again, first);
-    assert_eq!(state(&browser, &again), again);
-    assert_eq!(state(&browser, &first), first);
+    assert!(fits(&client, &browser, &again));
+    assert!(fits(&client, &browser, &first));
 
     browser.get("/end_session").await;
     browser.submit(&[("decision", "logout")]).await;
-    assert_ne!(state(&browser, &first), first);
+    assert!(!fits(&client, &browser, &first));
     // Signed in anew, it is another session.
     let anew = client.authorize(&mut browser, &person, "openid").await["session_state"].clone();
-    assert_eq!(state(&browser, &anew), anew);
-    assert_ne!(state(&browser, &first), first);
+    assert!(fits(&client, &browser, &anew));
+    assert!(!fits(&client, &browser, &first));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod answers;
 mod authorization_errors;
 mod backchannel;
+mod browsers;
 mod budgets;
 mod claims;
 mod client_secrets;

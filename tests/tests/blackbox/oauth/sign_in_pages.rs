@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde_json::{Value, json};
 use tests::{
-    Person, Session, World,
+    Answer, Person, Session, World,
     browser::{Browser, encoded},
     forge::claims,
     person::STEP,
@@ -592,12 +592,16 @@ async fn a_form_counts_only_from_the_browser_that_was_given_it() {
     let elsewhere = [("origin", "https://evil.test"), ("sec-fetch-site", "cross-site")];
     post(&fields, &all, &elsewhere).await.expect(403);
     post(&fields, &all, &[("origin", "null")]).await.expect(403);
-    // Without the browser's half of it, and with the one of another browser.
-    post(&fields, &cookies[0], &[]).await.expect(403);
+    // Without the browser's half of it, and with the one of another browser: it is asked again.
+    let asked_again = |answer: &Answer| {
+        let location = answer.expect(303).header("location");
+        assert!(location.starts_with("/consent?flow="), "{location}");
+    };
+    asked_again(&post(&fields, &cookies[0], &[]).await);
     let mut other = Browser::new(&world);
     other.get(browser.page().url.as_str()).await;
     let theirs = format!("{}; sb_forms={}", cookies[0], other.cookie("sb_forms").unwrap().value);
-    post(&fields, &theirs, &[]).await.expect(403);
+    asked_again(&post(&fields, &theirs, &[]).await);
     // Nor is a form of one way one of another.
     let mut tab = browser.tab();
     tab.get("/login").await;
@@ -607,7 +611,10 @@ async fn a_form_counts_only_from_the_browser_that_was_given_it() {
         .iter_mut()
         .filter(|(name, _)| name == "csrf")
         .for_each(|(_, value)| value.clone_from(&csrf));
-    post(&mixed, &all, &[]).await.expect(403);
+    asked_again(&post(&mixed, &all, &[]).await);
+    // Nothing of that was an answer.
+    browser.get(browser.page().url.clone().as_str()).await;
+    at(&browser, "/consent");
     // And whole it is taken.
     let answer =
         post(&fields, &all, &[("origin", "null"), ("sec-fetch-site", "same-origin")]).await;
@@ -749,6 +756,8 @@ async fn guesses_on_the_page_and_on_the_rail_are_counted_together() {
     // The owner's own browser would be known; this one is told to wait, with the right password too.
     sign_in(&mut browser, &person).await;
     assert_eq!((browser.answer().status, browser.path()), (429, "/login"));
+    let wait: u64 = browser.answer().header("retry-after").parse().unwrap();
+    assert!((1..=900).contains(&wait), "{wait}");
 }
 
 #[tokio::test]

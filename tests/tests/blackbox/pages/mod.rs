@@ -4,6 +4,7 @@
 mod branches;
 mod flows;
 mod links;
+mod onward;
 
 use tests::chromium::Tab;
 

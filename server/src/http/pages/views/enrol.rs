@@ -2,9 +2,9 @@
 
 use askama::Template;
 
-use super::{Form, Look, Policy, Problem, View};
+use super::{Form, Look, Person, Policy, Problem, View};
 
-/// Field `code`.
+/// Field `code`; `button[name=cancel]` goes no further.
 #[derive(Template)]
 #[template(path = "pages/enrol.html")]
 pub struct Enrol<'v> {
@@ -12,6 +12,8 @@ pub struct Enrol<'v> {
     pub look: &'v Look,
     /// Where it goes.
     pub form: Form<'v>,
+    /// Whose it will be.
+    pub who: Person<'v>,
     /// The QR code, a data URL.
     pub qr_code: &'v str,
     /// The same key, to be typed (base32).

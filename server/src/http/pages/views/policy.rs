@@ -22,18 +22,24 @@ impl Policy {
         self
     }
 
-    /// Answers to its forms may redirect to this address: browsers hold `form-action` against
-    /// redirects too.
+    /// Answers to its forms may lead to this address, and on from there by whatever way its owner
+    /// has: Chromium holds `form-action` against every redirect after a form, also those of others.
+    /// So it admits the address, and beyond it what is reached by the same scheme (`http:` admits
+    /// `https` too, CSP level 3 section 6.7.2.8).
     #[must_use]
     pub fn leading_to(mut self, address: Option<&str>) -> Self {
-        self.forms.extend(address.and_then(source));
+        if let Some(url) = address.and_then(|address| Url::parse(address).ok()) {
+            let (target, any) = (source(&url), scheme(&url));
+            self.forms = if target == any { vec![any] } else { vec![target, any] };
+        }
         self
     }
 
     /// It shows these addresses in frames.
     #[must_use]
     pub fn framing(mut self, addresses: &[String]) -> Self {
-        self.frames.extend(addresses.iter().filter_map(|address| source(address)));
+        let frames = addresses.iter().filter_map(|address| Url::parse(address).ok());
+        self.frames.extend(frames.map(|url| source(&url)));
         self
     }
 }
@@ -54,14 +60,17 @@ impl std::fmt::Display for Policy {
 
 /// The source expression (CSP level 3 section 2.3.1) for an address: its origin; its scheme where
 /// the grammar cannot say the host (IPv6, schemes of apps).
-fn source(address: &str) -> Option<String> {
-    let url = Url::parse(address).ok()?;
+fn source(url: &Url) -> String {
     match (url.scheme(), url.host()) {
         ("http" | "https", Some(Host::Domain(_) | Host::Ipv4(_))) => {
-            Some(url.origin().ascii_serialization())
+            url.origin().ascii_serialization()
         }
-        (scheme, _) => Some(format!("{scheme}:")),
+        _ => scheme(url),
     }
+}
+
+fn scheme(url: &Url) -> String {
+    format!("{}:", url.scheme())
 }
 
 #[cfg(test)]
@@ -76,11 +85,11 @@ mod tests {
     }
 
     #[test]
-    fn a_form_may_lead_to_the_origin_of_its_client_alone() {
+    fn a_form_may_lead_to_its_client_and_on_from_there() {
         for (address, source) in [
-            ("https://app.example/cb?a=b;c", "https://app.example"),
-            ("https://app.example:8443/cb", "https://app.example:8443"),
-            ("http://127.0.0.1:49152/cb", "http://127.0.0.1:49152"),
+            ("https://app.example/cb?a=b;c", "https://app.example https:"),
+            ("https://app.example:8443/cb", "https://app.example:8443 https:"),
+            ("http://127.0.0.1:49152/cb", "http://127.0.0.1:49152 http:"),
             ("http://[::1]:49152/cb", "http:"),
             ("com.example.app:/cb", "com.example.app:"),
         ] {

@@ -10,6 +10,9 @@ use crate::{
     store::StoreError,
 };
 
+/// When a store is looked for again.
+pub const SOON: Duration = Duration::from_secs(1);
+
 /// What is wrong with what was sent, for the person who sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
@@ -58,6 +61,16 @@ impl Problem {
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+
+    /// When to try again, where that is a matter of time.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::TooMany { retry_after } => Some(retry_after),
+            Self::Busy => Some(SOON),
+            _ => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use askama::Template;
 use jwks::policy::Method;
 
-use super::{ClientCard, Form, Look, Policy, Problem, View};
+use super::{ClientCard, Form, Look, Person, Policy, Problem, View};
 
 /// Why a code is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub enum Reason {
 }
 
 /// `/mfa`. Field `code`, checkbox `trust_device` (`on`); `button[name=method]` chooses another
-/// method, or sends a mailed code again, and comes without `code`.
+/// method, or sends a mailed code again, and comes without `code`; so does `button[name=cancel]`,
+/// which goes no further.
 #[derive(Template)]
 #[template(path = "pages/second_factor.html")]
 pub struct SecondFactor<'v> {
@@ -27,6 +28,8 @@ pub struct SecondFactor<'v> {
     pub form: Form<'v>,
     /// Who asks.
     pub client: Option<ClientCard<'v>>,
+    /// Who is asked.
+    pub who: Person<'v>,
     /// Why.
     pub reason: Reason,
     /// Every method the person can choose.

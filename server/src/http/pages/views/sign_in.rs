@@ -18,6 +18,8 @@ pub struct SignIn<'v> {
     pub username: &'v str,
     /// Whether staying signed in is offered.
     pub offers_remember: bool,
+    /// Whether it is ticked: whoever signs in again is asked to change nothing.
+    pub remembers: bool,
     /// Why it is shown again.
     pub problem: Option<Problem>,
     /// The page for those who forgot their password, where there is one.

@@ -14,8 +14,8 @@ pub struct SignOut<'v> {
     pub form: Form<'v>,
     /// Who asks, where that is known.
     pub client: Option<ClientCard<'v>>,
-    /// Who is signed in; `None`: nobody, as far as this browser knows.
-    pub who: Option<Person<'v>>,
+    /// Who will be signed out: everybody who is signed in in this browser.
+    pub people: Vec<Person<'v>>,
 }
 
 impl View for SignOut<'_> {
@@ -31,10 +31,26 @@ impl View for SignOut<'_> {
 pub struct SignedOut<'v> {
     /// How it looks.
     pub look: &'v Look,
+    /// Who was signed out.
+    pub ended: Vec<Person<'v>>,
+    /// Who is signed in still.
+    pub left: Vec<Person<'v>>,
     /// The clients' addresses, with `iss` and `sid` where they asked for them.
     pub frames: Vec<String>,
     /// Where it goes on, and the name of the client that is there.
     pub continue_to: Option<(&'v str, &'v str)>,
+}
+
+impl SignedOut<'_> {
+    /// Whoever is signed in besides must not take the news for theirs.
+    fn title(&self) -> String {
+        match self.ended.as_slice() {
+            [who] if !self.left.is_empty() => {
+                self.look.with("signed-out-one-title", "address", who.address)
+            }
+            _ => self.look.text("signed-out-title"),
+        }
+    }
 }
 
 impl View for SignedOut<'_> {
