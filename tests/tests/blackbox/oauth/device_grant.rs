@@ -410,7 +410,7 @@ async fn who_has_a_factor_proves_it_on_the_way_to_the_device() {
 #[tokio::test]
 async fn a_device_is_not_begun_for_a_site_that_is_switched_off() {
     let world = World::shared().await;
-    let base_url = "https://off.test";
+    let base_url = "https://off.localhost";
     let site = json!({
         "site_key": "off", "hosts": ["off.localhost"], "base_url": base_url,
         "upstreams": [world.upstream().await], "status": "inactive",

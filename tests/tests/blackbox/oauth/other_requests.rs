@@ -162,7 +162,7 @@ async fn a_claim_whose_name_is_none_is_refused_and_what_is_allowed_can_be_kept()
 #[tokio::test]
 async fn trusting_a_device_is_offered_where_it_counts() {
     let world = World::shared().await;
-    let base_url = "https://strict.test";
+    let base_url = "https://strict.localhost";
     let strict = json!({
         "site_key": "strict", "hosts": ["strict.localhost"],
         "upstreams": [world.upstream().await], "base_url": base_url,
