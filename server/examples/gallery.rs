@@ -147,7 +147,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
             who: ADA,
             user_code: "WDJB-MJHT",
             scopes: vec!["openid", "profile", "offline_access"],
-            audiences: vec!["https://api.planner.example"],
+            audiences: vec!["https://tv.example"],
         },
     )?;
     save("device-allowed", &DeviceDone { look, is_allowed: true })?;

@@ -116,8 +116,13 @@ pub struct AuthorizationRequest {
     pub resource: Vec<String>,
     /// The request that was pushed and led here: spent when a code is issued.
     pub pushed: Option<SecretHash>,
-    /// The session that was chosen among those of the browser.
+    /// The session of the browser that goes on: the one that was chosen, or signed in to, last.
     pub chosen: Option<Uuid>,
+    /// The session whose owner signed in, or proved who they are again, for this very request. As
+    /// `chosen` it counts in no browser but the one that holds that session.
+    pub signed_in: Option<Uuid>,
+    /// The session whose owner allowed what this very request asks. Likewise.
+    pub allowed: Option<Uuid>,
     /// Whether a code was issued: `pushed` is spent by this very flow then.
     pub is_done: bool,
     /// When it came.
@@ -138,6 +143,31 @@ impl AuthorizationRequest {
     pub fn prompts(&self, prompt: Prompt) -> bool {
         self.prompt.contains(&prompt)
     }
+
+    /// Notes what was done for it.
+    pub fn note(&mut self, done: Done) {
+        match done {
+            Done::Chosen(sid) => self.chosen = Some(sid),
+            // Who signs in goes on, whoever was chosen before.
+            Done::SignedIn(sid) => (self.signed_in, self.chosen) = (Some(sid), Some(sid)),
+            Done::Allowed(sid) => self.allowed = Some(sid),
+            Done::Answered => self.is_done = true,
+        }
+    }
+}
+
+/// What was done for a request while it was on its way. A session counts where its own browser
+/// comes, and nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// This session was chosen.
+    Chosen(Uuid),
+    /// This session's owner signed in, or proved who they are again.
+    SignedIn(Uuid),
+    /// This session's owner allowed what is asked.
+    Allowed(Uuid),
+    /// A code was issued.
+    Answered,
 }
 
 /// Why a request is kept. One kind is never taken for another (rule 35).

@@ -7,7 +7,12 @@ use jwks::Time;
 use serde_json::json;
 
 use super::{
-    OAuthError, OAuthResult, audience, clients, grants::device_code, params::Params, scope,
+    OAuthError, OAuthResult, audience,
+    authorize::{Judgement, Step, judge_device, refuse_inactive},
+    clients,
+    grants::device_code,
+    params::Params,
+    scope,
 };
 use crate::{
     app::App,
@@ -50,6 +55,8 @@ pub struct Asked {
     pub grant: DeviceGrant,
     /// Who asks.
     pub client: Arc<Client>,
+    /// What is missing before the person may let it in.
+    pub judgement: Judgement,
 }
 
 impl Asked {
@@ -82,6 +89,9 @@ pub async fn begin(
         return Err(OAuthError::InvalidScope(text.into()));
     }
     let resource = audience::asked(&app.issuer, client, &scope, params)?;
+    if params.all("resource").next().is_some() {
+        refuse_inactive(app, &resource).await?;
+    }
     throttle::count_device(app, origin, now).await?;
     let device_code = OpaqueToken::new(TokenKind::DeviceCode, &[], random());
     let mut device = DeviceGrant {
@@ -123,11 +133,13 @@ pub async fn find(
     let Some(user_code) = read(typed) else { return Ok(None) };
     let Some(grant) = app.sessions.find_device(&user_code, now).await? else { return Ok(None) };
     throttle::forgive_all(app, counted).await?;
-    let client = clients::find(app, &grant.client_id).await?;
-    Ok(client.map(|client| Asked { grant, client }))
+    let Some(client) = clients::find(app, &grant.client_id).await? else { return Ok(None) };
+    let judgement = judge_device(app, &grant.resource, person, now).await?;
+    Ok(Some(Asked { grant, client, judgement }))
 }
 
-/// Notes what `person` said to what they were asked. `false`: it was decided meanwhile, or is over.
+/// Notes what `person` said to what they were asked. `false`: it was decided meanwhile, or is over;
+/// or something is missing before they may say yes.
 ///
 /// The device's session is its own, and named here already: its ID tokens, and the notice of its
 /// end, name it and not the browser's. It rests on the proof of this moment. Until the device has
@@ -143,7 +155,10 @@ pub async fn decide(
     allows: bool,
     now: Time,
 ) -> OAuthResult<bool> {
-    let Asked { grant, client } = asked;
+    let Asked { grant, client, judgement } = asked;
+    if allows && judgement.step != Step::Issue(person.session.sid) {
+        return Ok(false);
+    }
     // Named by its instant: an ending of the client or the grant is compared with that.
     let grant_id = new_id(now);
     let decision = if allows {

@@ -107,7 +107,11 @@ impl Ground {
     pub async fn person(&self) -> User {
         let now = self.app.clock.now();
         let address = normalise_address("ada@example.com").unwrap();
-        let user = User { status: UserStatus::Active, ..new_user(address, "Ada", None, now) };
+        let user = User {
+            status: UserStatus::Active,
+            roles: vec!["clerk".to_owned()],
+            ..new_user(address, "Ada", None, now)
+        };
         let event = self.origin.event(Action::UserCreated, Some(&user), now, json!({}));
         self.app.identity.create_user(&user, &[], &[], false, &event).await.unwrap();
         user

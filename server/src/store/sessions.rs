@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::StoreResult;
 use crate::domain::{
-    authorization::{AuthorizationRequest, Code, Redeemed, RequestKind},
+    authorization::{AuthorizationRequest, Code, Done, Redeemed, RequestKind},
     device_grant::{DeviceDecision, DeviceGrant, Polled},
     login::PendingLogin,
     one_time::{OneTime, Purpose},
@@ -152,8 +152,9 @@ pub trait SessionStore: Send + Sync {
 
     // ---- authorization requests and codes -------------------------------------------------
 
-    /// Keeps an authorization request under the hash of what names it, in the place of an older
-    /// state of the same one.
+    /// Keeps an authorization request under the hash of what names it. What is done for it later is
+    /// noted ([`note_in_flow`](Self::note_in_flow)), so that nobody writes over what somebody else
+    /// noted.
     async fn keep_request(
         &self,
         kind: RequestKind,
@@ -166,6 +167,16 @@ pub trait SessionStore: Send + Sync {
         &self,
         kind: RequestKind,
         hash: &SecretHash,
+        now: Time,
+    ) -> StoreResult<Option<AuthorizationRequest>>;
+
+    /// Notes what was done for a request that somebody is on the pages for, beside whatever was
+    /// noted before or is at the same time: the request as it is then. `None`: there is none of that
+    /// name; nothing changed.
+    async fn note_in_flow(
+        &self,
+        hash: &SecretHash,
+        done: Done,
         now: Time,
     ) -> StoreResult<Option<AuthorizationRequest>>;
 

@@ -4,7 +4,7 @@ consent-title = Darf { $client } Ihr Konto verwenden?
 consent-asks = { $client } möchte
 consent-audience = bei { $audience } für Sie handeln
 consent-answered-at = Ihre Antwort geht an { $host }.
-consent-remembered = Nach demselben werden Sie nicht noch einmal gefragt. Sie können es jederzeit zurücknehmen.
+consent-remembered = Nach demselben werden Sie nicht noch einmal gefragt.
 decision-allow = Erlauben
 decision-deny = Ablehnen
 client-home = Website
@@ -16,7 +16,7 @@ scope-profile = Ihren Namen und Ihr Profil sehen
 scope-email = Ihre E-Mail-Adresse sehen
 scope-address = Ihre Postanschrift sehen
 scope-phone = Ihre Telefonnummer sehen
-scope-offline-access = diesen Zugriff behalten, auch wenn Sie nicht da sind, bis Sie ihn zurücknehmen
+scope-offline-access = diesen Zugriff behalten, auch wenn Sie nicht da sind, bis Sie seine Sitzung beenden
 scope-other = „{ $scope }“ verwenden
 
 claim-name = Ihren vollen Namen sehen

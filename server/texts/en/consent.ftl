@@ -4,7 +4,7 @@ consent-title = Let { $client } use your account?
 consent-asks = { $client } would like to
 consent-audience = act for you at { $audience }
 consent-answered-at = Your answer goes to { $host }.
-consent-remembered = You will not be asked again for the same. You can take it back at any time.
+consent-remembered = You will not be asked again for the same.
 decision-allow = Allow
 decision-deny = Do not allow
 client-home = Website
@@ -16,7 +16,7 @@ scope-profile = see your name and profile
 scope-email = see your mail address
 scope-address = see your postal address
 scope-phone = see your telephone number
-scope-offline-access = keep this access while you are away, until you take it back
+scope-offline-access = keep this access while you are away, until you end its session
 scope-other = use “{ $scope }”
 
 claim-name = see your full name

@@ -13,12 +13,14 @@ use crate::{
         pages::{
             answer as page,
             views::{ClientCard, DeviceCode, DeviceConfirm, DeviceDone, Person, Problem},
-            visit::{Paged, Visit, end},
+            visit::{Paged, Visit, Way, end},
         },
         route::{Credential, Route, get, post},
     },
     oauth::{
-        OAuthError, OAuthResult, client_auth,
+        OAuthError, OAuthResult,
+        authorize::Step,
+        client_auth,
         device::{self, Asked, Begun},
     },
 };
@@ -67,17 +69,21 @@ async fn show(call: Call) -> Response {
     end(Visit::shown(call).await, shown).await
 }
 
-async fn shown(visit: Visit) -> Paged {
+async fn shown(mut visit: Visit) -> Paged {
     // Whether a code is one is told to nobody who is not signed in.
     if typed(&visit).is_empty() {
         return Ok(ask(&visit, None));
     }
-    let Some(person) = visit.browser.current() else { return Ok(sign_in(&visit)) };
-    let asked = match find(&visit, person).await? {
+    let Some(person) = visit.browser.current().cloned() else { return Ok(sign_in(&visit)) };
+    let asked = match find(&visit, &person).await? {
         Ok(asked) => asked,
         Err(problem) => return Ok(ask(&visit, Some(problem))),
     };
-    Ok(confirm(&visit, person, &asked))
+    if !matches!(asked.judgement.step, Step::Issue(_)) {
+        return prove(visit).await;
+    }
+    visit.brand(Some(&asked.judgement));
+    Ok(confirm(&visit, &person, &asked))
 }
 
 /// POST /device: a code, which is looked up by a GET; or what was said to it.
@@ -96,6 +102,9 @@ async fn submitted(visit: Visit) -> Paged {
         Ok(asked) => asked,
         Err(problem) => return Ok(ask(&visit, Some(problem))),
     };
+    if is_allowed && !matches!(asked.judgement.step, Step::Issue(_)) {
+        return prove(visit).await;
+    }
     // Whoever was shown the page, and nobody who signed in in another tab since.
     if visit.params.get("account") != Some(person.session.sid.to_string().as_str()) {
         return Ok(confirm(&visit, person, &asked));
@@ -150,6 +159,12 @@ fn confirm(visit: &Visit, person: &BrowserSession, asked: &Asked) -> Response {
         audiences: places.map(String::as_str).collect(),
     };
     visit.finish(page::page(StatusCode::OK, &view))
+}
+
+/// Sends somebody on to prove more, and back here.
+async fn prove(mut visit: Visit) -> Paged {
+    visit.way = Way::Local(Some(here(typed(&visit))));
+    visit.go_on().await
 }
 
 fn sign_in(visit: &Visit) -> Response {

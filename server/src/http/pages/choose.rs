@@ -10,6 +10,7 @@ use super::{
     visit::{Paged, Visit, Way, end},
 };
 use crate::{
+    domain::authorization::Done,
     http::{
         oauth::call::Call,
         route::{Credential, Route, get, post},
@@ -68,7 +69,7 @@ async fn submitted(mut visit: Visit) -> Paged {
     let chosen = Uuid::parse_str(&account).ok().and_then(|sid| visit.browser.find(sid)).cloned();
     if let Some(held) = chosen {
         if let Way::Flow(flow) = &mut visit.way {
-            flow.choose(&visit.call.app, held.session.sid).await?;
+            flow.note(&visit.call.app, Done::Chosen(held.session.sid)).await?;
         }
         visit.hold(held).await?;
     }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use super::{
     answer,
     views::{ClientCard, Consent, Person},
-    visit::{Paged, Visit, end},
+    visit::{Paged, Visit, Way, end},
 };
 use crate::{
     http::{
@@ -63,14 +63,14 @@ async fn submit(call: Call) -> Response {
     end(Visit::submitted(call).await, submitted).await
 }
 
-async fn submitted(visit: Visit) -> Paged {
-    let decision = visit.params.get("decision");
-    if decision == Some("deny") && visit.flow().is_some() {
+async fn submitted(mut visit: Visit) -> Paged {
+    let decision = visit.params.get("decision").map(str::to_owned);
+    if decision.as_deref() == Some("deny") && visit.flow().is_some() {
         return visit.refuse(OAuthError::AccessDenied("the person said no".into()));
     }
     let step = visit.judge().await?.map(|judgement| judgement.step);
-    if let (Some("allow"), Some(Step::Consent(sid, asks)), Some(flow)) =
-        (decision, step, visit.flow())
+    if let (Some("allow"), Some(Step::Consent(sid, asks)), Way::Flow(flow)) =
+        (decision.as_deref(), step, &mut visit.way)
         && let Some(held) = visit.browser.find(sid)
         // Whoever was shown the page, and nobody who signed in in another tab since.
         && visit.params.get("account") == Some(sid.to_string().as_str())

@@ -42,6 +42,8 @@ struct Asked {
     methods: Vec<Method>,
     reason: Reason,
     site_key: Option<String>,
+    /// Whether a device that is trusted would count where they are on their way to.
+    counts_devices: bool,
 }
 
 impl Asked {
@@ -49,6 +51,13 @@ impl Asked {
     async fn of(visit: &mut Visit) -> Result<Option<Self>, Stop> {
         let judgement = visit.judge().await?;
         visit.brand(judgement.as_ref());
+        let counts_devices = match &judgement {
+            Some(judgement) => judgement.counts_devices,
+            None => {
+                let (app, now) = (&visit.call.app, visit.call.app.clock.now());
+                app.config.policy.default.without_rules().counts_device(now, now)
+            }
+        };
         let site_key = |judgement: Option<Judgement>| {
             judgement.and_then(|judgement| judgement.site).map(|site| site.site_key)
         };
@@ -59,7 +68,7 @@ impl Asked {
                 Standing::Full(_) | Standing::Browser(_) => Vec::new(),
             };
             let (reason, site_key) = (Reason::SignIn, site_key(judgement));
-            return Ok(Some(Self { standing, user, methods, reason, site_key }));
+            return Ok(Some(Self { standing, user, methods, reason, site_key, counts_devices }));
         }
         let Some(judgement) = judgement else { return Ok(None) };
         let Step::StepUp(sid, why) = judgement.step else { return Ok(None) };
@@ -73,6 +82,7 @@ impl Asked {
                 Why::Age => Reason::Reauthentication,
             },
             site_key: site_key(Some(judgement)),
+            counts_devices,
         }))
     }
 
@@ -125,7 +135,7 @@ impl Asked {
             methods: &self.methods,
             method,
             sent_to,
-            offers_trust: true,
+            offers_trust: self.counts_devices,
             problem,
         };
         visit.finish(answer::form(problem, &view))
@@ -211,8 +221,9 @@ async fn prove(mut visit: Visit, asked: Asked, code: &str) -> Paged {
     let is_backup = asked.methods.contains(&Method::BackupCode) && backup::read(code).is_some();
     let method = if is_backup { Method::BackupCode } else { method };
     let sent_to = asked.sent_before(&visit);
-    let Asked { standing, user, methods, reason, site_key } = asked;
-    let again = Asked { standing: standing.clone(), user, methods, reason, site_key: None };
+    let Asked { standing, user, methods, reason, site_key, counts_devices } = asked;
+    let again =
+        Asked { standing: standing.clone(), user, methods, reason, site_key: None, counts_devices };
     let answer = verify::Answer {
         code,
         method: Some(method),

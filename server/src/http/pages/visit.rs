@@ -23,6 +23,7 @@ use crate::{
     },
     clock::random,
     domain::{
+        authorization::Done,
         login::Outstanding,
         secret::{OpaqueToken, SecretHash},
     },
@@ -33,7 +34,7 @@ use crate::{
     oauth::{
         OAuthError, OAuthResult,
         authorize::{self, Destination, Flow, Judgement, Step},
-        clients,
+        clients, device,
         params::Params,
     },
 };
@@ -60,14 +61,17 @@ const LOCAL: [&str; 3] = ["device", "account", "admin"];
 /// The page where a step of a flow is done.
 #[must_use]
 pub fn page_of(flow: &Flow, step: &Step) -> String {
-    let path = match step {
+    format!("{}?{}", path_of(step), flow_query(flow))
+}
+
+fn path_of(step: &Step) -> &'static str {
+    match step {
         Step::SignIn(_) | Step::Issue(_) | Step::Refuse(_) => "/login",
         Step::Choose => "/choose-account",
         Step::StepUp(..) => "/mfa",
         Step::Enrol(_) => "/mfa/enrol",
         Step::Consent(..) => "/consent",
-    };
-    format!("{path}?{}", flow_query(flow))
+    }
 }
 
 fn flow_query(flow: &Flow) -> String {
@@ -219,11 +223,23 @@ impl Visit {
         }
     }
 
-    /// What is missing before the client is answered; `None`: no client asks.
+    /// What is missing before the client is answered, or before whoever is signed in may let in the
+    /// device that they are on their way to; `None`: nobody asks for anything.
     pub async fn judge(&self) -> OAuthResult<Option<Judgement>> {
-        match &self.way {
-            Way::Flow(flow) => flow.judge(&self.call.app, &self.browser).await.map(Some),
-            Way::Local(_) => Ok(None),
+        let Call { app, origin, .. } = &self.call;
+        match (&self.way, self.browser.current()) {
+            (Way::Flow(flow), _) => flow.judge(app, &self.browser).await.map(Some),
+            (Way::Local(Some(to)), Some(person)) => {
+                let Some(user_code) = user_code(to) else { return Ok(None) };
+                let now = app.clock.now();
+                match device::find(app, origin, person, &user_code, now).await {
+                    Ok(asked) => Ok(asked.map(|asked| asked.judgement)),
+                    // The page of devices says so.
+                    Err(OAuthError::TooMany { .. }) => Ok(None),
+                    Err(reason) => Err(reason),
+                }
+            }
+            (Way::Local(_), _) => Ok(None),
         }
     }
 
@@ -355,12 +371,8 @@ impl Visit {
         if self.cookie(&half).is_some() {
             self.set_cookie(&half, "", Duration::ZERO);
         }
-        let sid = held.session.sid;
-        // What was chosen before somebody signed in is not what they want now.
-        if let Way::Flow(flow) = &mut self.way
-            && flow.request.chosen.is_some_and(|chosen| chosen != sid)
-        {
-            flow.choose(&app, sid).await?;
+        if let Way::Flow(flow) = &mut self.way {
+            flow.note(&app, Done::SignedIn(held.session.sid)).await?;
         }
         self.hold(held).await
     }
@@ -384,7 +396,9 @@ impl Visit {
     /// Goes on to whatever is next: another page, the client, or where somebody came from.
     pub async fn go_on(mut self) -> Paged {
         let app = self.call.app.clone();
-        let Some(Judgement { step, .. }) = self.judge().await? else {
+        let step = self.judge().await?.map(|judgement| judgement.step);
+        let is_local = matches!(self.way, Way::Local(_));
+        let Some(step) = step.filter(|step| !is_local || !matches!(step, Step::Issue(_))) else {
             let to = match &self.way {
                 Way::Local(Some(to)) => to.clone(),
                 _ => {
@@ -409,13 +423,12 @@ impl Visit {
                 Err(reason) => return self.refuse(reason),
             }
         }
-        match (step, self.flow()) {
-            (Step::Refuse(unmet), _) => self.refuse(unmet.reason()),
-            (step, Some(flow)) => {
-                let link = page_of(flow, &step);
+        match step {
+            Step::Refuse(unmet) => self.refuse(unmet.reason()),
+            step => {
+                let link = self.link(path_of(&step));
                 Ok(self.redirect(&link))
             }
-            (_, None) => Err(OAuthError::Internal("a step without a flow".to_owned()).into()),
         }
     }
 
@@ -508,6 +521,13 @@ fn beginning(uri: &str, issuer: &str) -> Option<String> {
     let mut url = Url::parse(uri).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     url.query_pairs_mut().append_pair("iss", issuer);
     Some(url.to_string())
+}
+
+/// The code of the device that somebody is on their way to.
+fn user_code(to: &str) -> Option<String> {
+    let (_, query) = to.split_once('?').filter(|(path, _)| *path == "/device")?;
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(name, _)| name == "user_code").map(|(_, code)| code.into_owned())
 }
 
 fn is_web(uri: &str) -> bool {

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use jwks::Time;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::{
     asks::Asks,
@@ -23,7 +22,7 @@ use crate::{
     clock::random,
     domain::{
         audit::Action,
-        authorization::{AuthorizationRequest, Prompt, RequestKind},
+        authorization::{AuthorizationRequest, Done, Prompt, RequestKind},
         client::Client,
         consent::Consent,
         secret::{OpaqueToken, TokenKind},
@@ -151,8 +150,7 @@ impl Flow {
                 Err(OAuthError::InvalidRequestUri(_)) if self.is_done_by_now(app).await? => {}
                 spent => spent?,
             }
-            self.request.is_done = true;
-            self.keep(app).await?;
+            self.note(app, Done::Answered).await?;
             throttle::forgive_request(app, origin, self.request.created_at).await?;
         }
         issue(app, &self.request, browser, held, now).await
@@ -164,21 +162,27 @@ impl Flow {
         Ok(request.is_some_and(|request| request.is_done))
     }
 
-    /// Notes which of the browser's sessions goes on.
+    /// Notes what was done for it, beside whatever is noted in another tab.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn choose(&mut self, app: &App, sid: Uuid) -> OAuthResult<()> {
-        self.request.chosen = Some(sid);
-        self.keep(app).await
+    pub async fn note(&mut self, app: &App, done: Done) -> OAuthResult<()> {
+        let now = app.clock.now();
+        match app.sessions.note_in_flow(&self.token.hash(), done, now).await? {
+            Some(request) => self.request = request,
+            // It is over; whoever is on their way here arrives all the same.
+            None => self.request.note(done),
+        }
+        Ok(())
     }
 
-    /// Remembers that the owner of this session allows what was asked.
+    /// Remembers that the owner of this session allows what was asked, and that they were asked for
+    /// this very request.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn allow(
-        &self,
+        &mut self,
         app: &App,
         origin: &Origin,
         held: &BrowserSession,
@@ -208,11 +212,6 @@ impl Flow {
         });
         let event = origin.event(Action::ConsentGranted, Some(&held.user), now, details);
         app.identity.grant_consent(&consent, &event).await?;
-        Ok(())
-    }
-
-    async fn keep(&self, app: &App) -> OAuthResult<()> {
-        let hash = self.token.hash();
-        Ok(app.sessions.keep_request(RequestKind::Flow, &hash, &self.request).await?)
+        self.note(app, Done::Allowed(held.session.sid)).await
     }
 }

@@ -5,7 +5,7 @@ use jwks::{Time, effective::Effective, policy::Method, site::Site};
 
 use super::{
     policy,
-    step::{Candidate, Situation, Step, next_step},
+    step::{Candidate, Situation, Step, next_for_device, next_step},
 };
 use crate::{
     app::App,
@@ -28,6 +28,8 @@ pub struct Judgement {
     /// The second factors of the person it is about that count there; all of theirs where none
     /// does.
     pub methods: Vec<Method>,
+    /// Whether a device that is trusted would count there.
+    pub counts_devices: bool,
 }
 
 /// Judges what is missing before `request` can be answered to `browser` at `now`.
@@ -41,8 +43,10 @@ pub async fn judge(
     browser: &Browser,
     now: Time,
 ) -> OAuthResult<Judgement> {
-    let (places, consents) =
-        tokio::try_join!(policy::places(app, request), consents(app, client, &browser.sessions),)?;
+    let (places, consents) = tokio::try_join!(
+        policy::places(app, &request.resource),
+        consents(app, client, &browser.sessions),
+    )?;
     let policies: Vec<Effective<'_>> =
         places.policies.iter().map(|policy| policy.without_rules()).collect();
     let hinted = request.login_hint.as_deref().map(login_key);
@@ -69,10 +73,46 @@ pub async fn judge(
     let step = next_step(&situation);
     let about = step.session().and_then(|sid| candidates.iter().find(|one| one.session.sid == sid));
     let methods = about.map(|candidate| candidate.methods.clone()).unwrap_or_default();
+    Ok(judgement(step, methods, &policies, places.site, now))
+}
+
+/// Judges what is missing before the owner of `held` can let a device in to these `resources`.
+///
+/// # Errors
+/// When a store fails.
+pub async fn judge_device(
+    app: &App,
+    resources: &[String],
+    held: &BrowserSession,
+    now: Time,
+) -> OAuthResult<Judgement> {
+    let places = policy::places(app, resources).await?;
+    let policies: Vec<Effective<'_>> =
+        places.policies.iter().map(|policy| policy.without_rules()).collect();
+    let methods = usable_methods(&app.identity.list_factors(held.user.id).await?);
+    let candidate = Candidate {
+        session: held.session.clone(),
+        names: Vec::new(),
+        consent: None,
+        methods: methods.clone(),
+    };
+    let step = next_for_device(&policies, &candidate, now);
+    Ok(judgement(step, methods, &policies, places.site, now))
+}
+
+/// `methods`: those of the person it is about.
+fn judgement(
+    step: Step,
+    methods: Vec<Method>,
+    policies: &[Effective<'_>],
+    site: Option<Site>,
+    now: Time,
+) -> Judgement {
     let counts = |method: &&Method| policies.iter().all(|policy| policy.counts(**method));
     let enough: Vec<Method> = methods.iter().filter(counts).copied().collect();
     let methods = if enough.is_empty() { methods } else { enough };
-    Ok(Judgement { step, site: places.site, methods })
+    let counts_devices = policies.iter().all(|policy| policy.counts_device(now, now));
+    Judgement { step, site, methods, counts_devices }
 }
 
 /// What the owner of each session allowed the client; a first party is not asked about.

@@ -5,7 +5,10 @@ use jwks::{
     site::{Site, SiteStatus},
 };
 
-use crate::{app::App, domain::authorization::AuthorizationRequest, oauth::OAuthResult};
+use crate::{
+    app::App,
+    oauth::{OAuthError, OAuthResult},
+};
 
 /// The sites that these places are, each in its place. This server itself is left out: what a token
 /// of a client opens there is userinfo, which says no more than the client was granted.
@@ -22,6 +25,18 @@ pub async fn sites(app: &App, resources: &[String]) -> OAuthResult<Vec<Option<Si
     Ok(places().map(find).collect())
 }
 
+/// Refuses a site that is switched off.
+///
+/// # Errors
+/// [`OAuthError::InvalidTarget`]; when the store fails.
+pub async fn refuse_inactive(app: &App, resources: &[String]) -> OAuthResult<()> {
+    let sites = sites(app, resources).await?;
+    match sites.iter().flatten().any(|site| site.status == SiteStatus::Inactive) {
+        true => Err(OAuthError::InvalidTarget("resource is switched off".into())),
+        false => Ok(()),
+    }
+}
+
 /// What a request's tokens will open.
 pub struct Places {
     /// What is asked there: the policies of sites, the default one for everything else.
@@ -30,13 +45,13 @@ pub struct Places {
     pub site: Option<Site>,
 }
 
-/// The places where the tokens of `request` will be good.
+/// The places where tokens for these `resources` will be good.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn places(app: &App, request: &AuthorizationRequest) -> OAuthResult<Places> {
+pub async fn places(app: &App, resources: &[String]) -> OAuthResult<Places> {
     let default = &app.config.policy.default;
-    let sites = sites(app, &request.resource).await?;
+    let sites = sites(app, resources).await?;
     let mut policies: Vec<Policy> = Vec::new();
     for site in &sites {
         policies.push(site.as_ref().map_or(default, |site| &site.policy).clone());

@@ -134,9 +134,10 @@ impl Step {
                 OAuthError::AccountSelectionRequired(text.into())
             }
             Self::StepUp(_, Why::Age) => OAuthError::LoginRequired("the sign-in is too old".into()),
+            // They could, if they were asked: that is no refusal of what is asked for.
             Self::StepUp(_, Why::Level) => {
                 let text = "a higher level is asked for than was proved";
-                OAuthError::UnmetAuthenticationRequirements(text.into())
+                OAuthError::LoginRequired(text.into())
             }
             Self::Enrol(_) => {
                 OAuthError::InteractionRequired("a second factor has to be set up".into())
@@ -177,48 +178,47 @@ pub fn next_step(situation: &Situation<'_>) -> Step {
         Err(step) => return step,
     };
     let sid = candidate.session.sid;
-    let proof = &candidate.session.proof;
-    if situation.request.prompts(Prompt::Login) && !situation.is_of_now(proof) {
+    let is_of_now = situation.signed_in(candidate);
+    if situation.request.prompts(Prompt::Login) && !is_of_now {
         return Step::SignIn(Some(sid));
     }
-    situation
-        .by_policy(candidate)
+    let (by_age, by_consent) = (|| situation.by_age(candidate), || situation.by_consent(candidate));
+    by_policy(situation.policies, candidate, situation.now)
         .or_else(|| situation.by_level(candidate))
-        .or_else(|| situation.by_age(candidate))
-        .or_else(|| situation.by_consent(candidate))
+        // Who signed in for this is not asked again before they have read what they are to allow:
+        // they would be as often as they take longer than their sign-in may be old.
+        .or_else(|| {
+            if is_of_now { by_consent().or_else(by_age) } else { by_age().or_else(by_consent) }
+        })
         .unwrap_or(Step::Issue(sid))
 }
 
 impl Situation<'_> {
-    /// Whether a proof was given for this very request.
-    fn is_of_now(&self, proof: &Proof) -> bool {
-        proof.auth_time >= self.request.created_at
+    /// Whether the owner of a session signed in, or proved who they are again, for this very
+    /// request. What they did for another one, be it later, is not for this one.
+    fn signed_in(&self, candidate: &Candidate) -> bool {
+        self.request.signed_in == Some(candidate.session.sid)
     }
 
-    fn age(&self, proof: &Proof) -> Duration {
-        self.now.since(proof.auth_time)
-    }
-
-    /// Which session it is about: the one that was chosen; of those that fit `id_token_hint` the
-    /// one that was signed in to for this request, the one of `login_hint`, the only one, or the
-    /// only one that the client takes part in. A client does not change from one account to another
-    /// because somebody signed in elsewhere.
+    /// Which session it is about: the one that was chosen, or signed in to, for this request; of
+    /// those that fit `id_token_hint` the one of `login_hint`, the only one, or the only one that
+    /// the client takes part in. A client does not change from one account to another because
+    /// somebody signed in elsewhere.
     fn select(&self) -> Result<&Candidate, Step> {
         let request = self.request;
         let is_subject = |candidate: &&Candidate| {
             request.subject_hint.is_none_or(|hint| hint == candidate.session.user_id)
         };
         let fitting = || self.candidates.iter().filter(is_subject);
-        let of_now = |candidate: &&Candidate| self.is_of_now(&candidate.session.proof);
         if fitting().next().is_none() {
-            let somebody_else = self.candidates.iter().any(|candidate| of_now(&candidate));
+            let somebody_else = self.candidates.iter().any(|candidate| self.signed_in(candidate));
             return Err(match somebody_else {
                 true => Step::Refuse(Unmet::Subject),
                 false => Step::SignIn(None),
             });
         }
         let chosen = |candidate: &&Candidate| Some(candidate.session.sid) == request.chosen;
-        if let Some(candidate) = fitting().find(chosen).or_else(|| fitting().find(of_now)) {
+        if let Some(candidate) = fitting().find(chosen) {
             return Ok(candidate);
         }
         if request.prompts(Prompt::SelectAccount) {
@@ -235,33 +235,10 @@ impl Situation<'_> {
             .ok_or(Step::Choose)
     }
 
-    /// What the places ask where the tokens will be good.
-    fn by_policy(&self, candidate: &Candidate) -> Option<Step> {
-        let proof = &candidate.session.proof;
-        if self.policies.iter().all(|policy| is_met(policy, proof, self.now)) {
-            return None;
-        }
-        let sid = candidate.session.sid;
-        let counts = |method: &&Method| self.policies.iter().all(|policy| policy.counts(**method));
-        if candidate.methods.iter().any(|method| counts(&method)) {
-            return Some(Step::StepUp(sid, Why::Level));
-        }
-        if !SET_UP_ON_PAGES.iter().any(|method| counts(&method)) {
-            return Some(Step::Refuse(Unmet::Level));
-        }
-        // A factor is set up on a fresh proof of what there is (rule 24).
-        let is_fresh = self.age(proof) <= Duration::from_secs(FRESH);
-        Some(match (candidate.methods.is_empty(), is_fresh) {
-            (true, true) => Step::Enrol(sid),
-            (true, false) => Step::SignIn(Some(sid)),
-            (false, true) if proof.acr >= Level::TwoFactor => Step::Enrol(sid),
-            (false, _) => Step::StepUp(sid, Why::Level),
-        })
-    }
-
     /// What the client asks of the level. `acr_values` is a wish: the best of them that the person
-    /// can reach is asked for, and where there is none they go on with what they proved. What is
-    /// essential (`claims`, OpenID Connect Core section 5.5.1.1) is met or refused.
+    /// can reach is asked for, and where there is none, or nobody may be asked (`prompt=none`), they
+    /// go on with what they proved. What is essential (`claims`, OpenID Connect Core section 5.5.1.1)
+    /// is met or refused.
     fn by_level(&self, candidate: &Candidate) -> Option<Step> {
         let proved = candidate.session.proof.acr;
         let can_reach = |level: Level| match level {
@@ -281,48 +258,96 @@ impl Situation<'_> {
                 }
             }
         }
+        if self.request.prompts(Prompt::None) {
+            return None;
+        }
         let wished = self.request.acr_values.iter().map(String::as_str);
         let wished = wished.chain(asked.into_iter().flat_map(values)).filter_map(Level::from_acr);
         let best = wished.into_iter().find(|level| proved >= *level || can_reach(*level));
         best.filter(|level| proved < *level).map(|_| step_up)
     }
 
-    /// How old the proof may be.
+    /// How old the proof may be. No age at all asks for a proof for this very request, as
+    /// `prompt=login` does (OpenID Connect Core section 3.1.2.1).
     fn by_age(&self, candidate: &Candidate) -> Option<Step> {
-        let proof = &candidate.session.proof;
+        let age = age(candidate, self.now);
+        let is_too_old = |max_age: u64| match max_age {
+            0 => !self.signed_in(candidate),
+            seconds => age > Duration::from_secs(seconds),
+        };
         let policies = self.policies.iter().filter_map(|policy| policy.max_auth_age);
-        let max_age = policies.chain(self.request.max_age).min()?;
-        if self.is_of_now(proof) || self.age(proof) <= Duration::from_secs(max_age) {
-            return None;
-        }
-        let sid = candidate.session.sid;
-        Some(match candidate.methods.is_empty() {
-            true => Step::SignIn(Some(sid)),
-            false => Step::StepUp(sid, Why::Age),
-        })
+        let mut limits = policies.chain(self.request.max_age);
+        limits.any(is_too_old).then(|| prove_again(candidate))
     }
 
-    /// What the person has not allowed yet.
+    /// What the person has not allowed yet. What the operator's own clients ask needs nobody's
+    /// consent, unless they ask for it, or it is not sure that it is they who ask.
     fn by_consent(&self, candidate: &Candidate) -> Option<Step> {
+        let sid = candidate.session.sid;
+        let asks = Asks::of(self.request, self.issuer);
+        let asks_again =
+            self.request.prompts(Prompt::Consent) || !is_remembered(self.client, self.request);
+        if asks_again && self.request.allowed != Some(sid) {
+            return Some(Step::Consent(sid, asks));
+        }
         if self.client.metadata.first_party {
             return None;
         }
         let consent = candidate.consent.as_ref();
-        let asks = Asks::of(self.request, self.issuer);
         let new = asks.beyond(consent);
-        let is_of_now =
-            consent.is_some_and(|consent| consent.granted_at >= self.request.created_at);
-        let asks_again =
-            self.request.prompts(Prompt::Consent) || !is_remembered(self.client, self.request);
-        let sid = candidate.session.sid;
-        if asks_again && !is_of_now {
-            Some(Step::Consent(sid, asks))
-        } else if consent.is_none() || !new.is_empty() {
-            Some(Step::Consent(sid, new))
-        } else {
-            None
-        }
+        (consent.is_none() || !new.is_empty()).then_some(Step::Consent(sid, new))
     }
+}
+
+fn age(candidate: &Candidate, now: Time) -> Duration {
+    now.since(candidate.session.proof.auth_time)
+}
+
+/// What somebody does whose proof is too old.
+fn prove_again(candidate: &Candidate) -> Step {
+    let sid = candidate.session.sid;
+    match candidate.methods.is_empty() {
+        true => Step::SignIn(Some(sid)),
+        false => Step::StepUp(sid, Why::Age),
+    }
+}
+
+/// What the places ask where the tokens will be good.
+fn by_policy(policies: &[Effective<'_>], candidate: &Candidate, now: Time) -> Option<Step> {
+    let proof = &candidate.session.proof;
+    if policies.iter().all(|policy| is_met(policy, proof, now)) {
+        return None;
+    }
+    let sid = candidate.session.sid;
+    let counts = |method: &&Method| policies.iter().all(|policy| policy.counts(**method));
+    if candidate.methods.iter().any(|method| counts(&method)) {
+        return Some(Step::StepUp(sid, Why::Level));
+    }
+    if !SET_UP_ON_PAGES.iter().any(|method| counts(&method)) {
+        return Some(Step::Refuse(Unmet::Level));
+    }
+    // A factor is set up on a fresh proof of what there is (rule 24).
+    let is_fresh = age(candidate, now) <= Duration::from_secs(FRESH);
+    Some(match (candidate.methods.is_empty(), is_fresh) {
+        (true, true) => Step::Enrol(sid),
+        (true, false) => Step::SignIn(Some(sid)),
+        (false, true) if proof.acr >= Level::TwoFactor => Step::Enrol(sid),
+        (false, _) => Step::StepUp(sid, Why::Level),
+    })
+}
+
+/// What comes next where somebody at a browser lets a device in, to these places. They need time to
+/// read what it asks for: no proof that is fresh as this server takes it (rule 24) is too old.
+#[must_use]
+pub fn next_for_device(policies: &[Effective<'_>], candidate: &Candidate, now: Time) -> Step {
+    let age = age(candidate, now);
+    let is_too_old = |seconds: u64| age > Duration::from_secs(seconds.max(FRESH));
+    by_policy(policies, candidate, now)
+        .or_else(|| {
+            let mut limits = policies.iter().filter_map(|policy| policy.max_auth_age);
+            limits.any(is_too_old).then(|| prove_again(candidate))
+        })
+        .unwrap_or(Step::Issue(candidate.session.sid))
 }
 
 /// Whether a consent to this request is remembered. Anybody's app may listen at a loopback address,

@@ -13,14 +13,17 @@ use uuid::Uuid;
 
 use super::{
     Asks,
-    step::{Candidate, Situation, Step, Unmet, Why, is_remembered, next_step},
+    step::{Candidate, Situation, Step, Unmet, Why, is_remembered, next_for_device, next_step},
 };
 use crate::domain::{
-    authorization::{AuthorizationRequest, ClaimRequest, ClaimsRequest, Prompt, ResponseMode},
+    authorization::{
+        AuthorizationRequest, ClaimRequest, ClaimsRequest, Done, Prompt, ResponseMode,
+    },
     client::{ApplicationType, Client, ClientAuthMethod, Metadata, Registrar},
     consent::Consent,
     session::{Proof, Session},
 };
+use crate::oauth::OAuthError;
 
 const ISSUER: &str = "https://id.example";
 const BEGAN: Time = Time::from_secs(1_800_000_000);
@@ -66,6 +69,8 @@ impl Case {
             resource: Vec::new(),
             pushed: None,
             chosen: None,
+            signed_in: None,
+            allowed: None,
             is_done: false,
             created_at: BEGAN,
             expires_at: after(3600),
@@ -98,6 +103,12 @@ impl Case {
     fn signed_in(mut self, ago: i64) -> Self {
         let number = self.candidates.len() as u128 + 1;
         self.candidates.push(candidate(number, before(ago)));
+        self
+    }
+
+    /// Where this was done for the request itself.
+    fn noted(mut self, done: Done) -> Self {
+        self.request.note(done);
         self
     }
 
@@ -182,7 +193,9 @@ fn who_is_not_signed_in_signs_in() {
 fn a_sign_in_that_is_demanded_must_be_of_this_request() {
     let case = Case::new().of(|case| case.request.prompt = vec![Prompt::Login]);
     assert_eq!(case.clone().signed_in(1).step(), Step::SignIn(Some(sid(1))));
-    assert_eq!(case.signed_in(-5).step(), Step::Issue(sid(1)));
+    let case = case.signed_in(-5);
+    assert_eq!(case.step(), Step::SignIn(Some(sid(1))));
+    assert_eq!(case.noted(Done::SignedIn(sid(1))).step(), Step::Issue(sid(1)));
 }
 
 #[test]
@@ -192,9 +205,77 @@ fn a_sign_in_that_is_too_old_is_proved_again() {
     let with_factor = case.clone().of(|case| case.candidates[0].methods = vec![Method::Totp]);
     assert_eq!(with_factor.step(), Step::StepUp(sid(1), Why::Age));
     assert_eq!(case.of(|case| case.request.max_age = Some(600)).step(), Step::Issue(sid(1)));
-    // Of now is new enough, however long the rest took.
+    // No age at all is one sign-in for this request, however long the rest took.
     let case = Case::new().signed_in(-1).of(|case| case.request.max_age = Some(0));
-    assert_eq!(case.of(|case| case.now = after(300)).step(), Step::Issue(sid(1)));
+    assert_eq!(case.step(), Step::SignIn(Some(sid(1))));
+    let case = case.noted(Done::SignedIn(sid(1))).of(|case| case.now = after(300));
+    assert_eq!(case.step(), Step::Issue(sid(1)));
+    // Any other age is what it says, also of a sign-in for this request.
+    let old = case.clone().of(|case| case.request.max_age = Some(60));
+    assert_eq!(old.step(), Step::SignIn(Some(sid(1))));
+    let old = case.of(|case| case.policies[0].max_auth_age = Some(60));
+    assert_eq!(old.step(), Step::SignIn(Some(sid(1))));
+}
+
+#[test]
+fn a_consent_or_sign_in_for_one_request_answers_no_other_that_was_begun_before_it() {
+    // Whoever began this one left it lying, and the person did both for another one since.
+    let since = Case::new().signed_in(-5).of(|case| {
+        case.now = after(3000);
+        case.client.metadata.first_party = false;
+        case.candidates[0].consent = Some(consent(&["openid", "email"], after(2000)));
+    });
+    let native = since.clone().of(|case| {
+        case.client.metadata.application_type = ApplicationType::Native;
+        case.client.metadata.token_endpoint_auth_method = ClientAuthMethod::None;
+        case.request.redirect_uri = "http://127.0.0.1:4000/cb".into();
+    });
+    let asking = |prompt| since.clone().of(|case| case.request.prompt = vec![prompt]);
+    let all = Asks::of(&since.request, ISSUER);
+    assert_eq!(native.step(), Step::Consent(sid(1), all.clone()));
+    assert_eq!(asking(Prompt::Consent).step(), Step::Consent(sid(1), all));
+    assert_eq!(asking(Prompt::Login).step(), Step::SignIn(Some(sid(1))));
+    assert_eq!(asking(Prompt::SelectAccount).step(), Step::Choose);
+    for case in [native, asking(Prompt::Consent)] {
+        // Nor what another session did for this one.
+        let other = case.clone().noted(Done::Allowed(sid(2)));
+        assert!(matches!(other.step(), Step::Consent(..)));
+        assert_eq!(case.noted(Done::Allowed(sid(1))).step(), Step::Issue(sid(1)));
+    }
+    for case in [asking(Prompt::Login), asking(Prompt::SelectAccount)] {
+        let other = case.clone().noted(Done::SignedIn(sid(2)));
+        assert_ne!(other.step(), Step::Issue(sid(1)));
+        assert_eq!(case.noted(Done::SignedIn(sid(1))).step(), Step::Issue(sid(1)));
+    }
+}
+
+#[test]
+fn who_reads_longer_than_a_sign_in_may_be_old_signs_in_once_more_and_is_not_asked_again() {
+    let case = Case::new().signed_in(-1).noted(Done::SignedIn(sid(1))).of(|case| {
+        case.request.max_age = Some(1);
+        case.client.metadata.first_party = false;
+    });
+    assert!(matches!(case.step(), Step::Consent(..)));
+    let allowed = case.noted(Done::Allowed(sid(1))).of(|case| {
+        case.candidates[0].consent = Some(consent(&["openid", "email"], case.now));
+    });
+    assert_eq!(allowed.step(), Step::SignIn(Some(sid(1))));
+    let again = allowed.of(|case| case.candidates[0].session.proof.auth_time = case.now);
+    assert_eq!(again.step(), Step::Issue(sid(1)));
+}
+
+#[test]
+fn who_signs_in_in_another_tab_goes_on_there_alone() {
+    // Ada signed in for this; Bea signs in for something else.
+    let ada = Case::new().signed_in(-2).noted(Done::SignedIn(sid(1)));
+    assert_eq!(ada.signed_in(-5).step(), Step::Issue(sid(1)));
+    // This is about Ada: she is asked for, and not refused for Bea's sake.
+    let about = Case::new().of(|case| case.request.subject_hint = Some(Uuid::from_u128(7)));
+    let about = about.signed_in(-5);
+    assert_eq!(about.step(), Step::SignIn(None));
+    assert_eq!(about.noted(Done::SignedIn(sid(1))).step(), Step::Refuse(Unmet::Subject));
+    // Nor does anybody go on for whom nobody asked.
+    assert_eq!(Case::new().signed_in(50).signed_in(-5).step(), Step::Choose);
 }
 
 #[test]
@@ -214,7 +295,8 @@ fn among_several_accounts_one_is_chosen_unless_something_says_which() {
     assert_eq!(known.step(), Step::Issue(sid(2)));
     let subject = two.clone().of(|case| case.request.subject_hint = Some(Uuid::from_u128(2)));
     assert_eq!(subject.step(), Step::Issue(sid(2)));
-    assert_eq!(two.signed_in(-2).step(), Step::Issue(sid(3)));
+    let signed_in = two.signed_in(-2).noted(Done::SignedIn(sid(3)));
+    assert_eq!(signed_in.step(), Step::Issue(sid(3)));
 }
 
 #[test]
@@ -222,14 +304,16 @@ fn select_account_asks_even_one_and_a_sign_in_is_an_answer() {
     let case = Case::new().of(|case| case.request.prompt = vec![Prompt::SelectAccount]);
     assert_eq!(case.step(), Step::SignIn(None));
     assert_eq!(case.clone().signed_in(5).step(), Step::Choose);
-    assert_eq!(case.signed_in(-5).step(), Step::Issue(sid(1)));
+    let signed_in = case.signed_in(-5).noted(Done::SignedIn(sid(1)));
+    assert_eq!(signed_in.step(), Step::Issue(sid(1)));
 }
 
 #[test]
 fn a_request_about_somebody_is_answered_for_nobody_else() {
     let case = Case::new().of(|case| case.request.subject_hint = Some(Uuid::from_u128(7)));
     assert_eq!(case.clone().signed_in(50).step(), Step::SignIn(None));
-    assert_eq!(case.signed_in(-1).step(), Step::Refuse(Unmet::Subject));
+    let case = case.signed_in(-1).noted(Done::SignedIn(sid(1)));
+    assert_eq!(case.step(), Step::Refuse(Unmet::Subject));
 }
 
 #[test]
@@ -247,6 +331,30 @@ fn acr_values_are_a_wish() {
     // The best that there is: nobody can reach the first.
     let phr = Level::PhishingResistant.acr();
     assert_eq!(can(wish(&[phr, two])).step(), Step::StepUp(sid(1), Why::Level));
+    // A wish is no reason to refuse where nobody may be asked.
+    let silent = can(wish(&[two])).of(|case| case.request.prompt = vec![Prompt::None]);
+    assert_eq!(silent.step(), Step::Issue(sid(1)));
+}
+
+#[test]
+fn without_asking_what_could_be_met_is_told_from_what_cannot() {
+    let silent = |case: Case| case.of(|case| case.request.prompt = vec![Prompt::None]);
+    let essential = Case::new().signed_in(50).of(|case| {
+        let values = vec![json!(Level::TwoFactor.acr())];
+        let asked = ClaimRequest { essential: true, value: None, values };
+        case.request.claims.id_token.insert("acr".into(), Some(asked));
+    });
+    let demanded = Case::new().signed_in(50).of(|case| {
+        case.policies[0].require = Require::TwoFactor;
+        case.policies[0].allowed_factors = vec![Method::EmailOtp];
+    });
+    for case in [essential, demanded] {
+        let told = silent(case.clone()).step().without_asking().unwrap_err();
+        assert!(matches!(told, OAuthError::UnmetAuthenticationRequirements(_)), "{told:?}");
+        let can = case.of(|case| case.candidates[0].methods = vec![Method::EmailOtp]);
+        let told = silent(can).step().without_asking().unwrap_err();
+        assert!(matches!(told, OAuthError::LoginRequired(_)), "{told:?}");
+    }
 }
 
 #[test]
@@ -330,7 +438,11 @@ fn consent_is_asked_for_what_is_new_and_again_where_that_is_demanded() {
     assert_eq!(remembered.step(), Step::Issue(sid(1)));
     let again = |case: Case| case.of(|case| case.request.prompt = vec![Prompt::Consent]);
     assert_eq!(again(remembered).step(), Step::Consent(sid(1), all));
-    assert_eq!(again(given(&["email", "openid"], after(5))).step(), Step::Issue(sid(1)));
+    let allowed = again(given(&["email", "openid"], after(5))).noted(Done::Allowed(sid(1)));
+    assert_eq!(allowed.step(), Step::Issue(sid(1)));
+    // Who was asked for this and allows it no more is asked again.
+    let withdrawn = case.clone().noted(Done::Allowed(sid(1)));
+    assert!(matches!(withdrawn.step(), Step::Consent(..)));
     // Who asks for no scope at all asks for who somebody is.
     let nothing = case.of(|case| case.request.scope.clear());
     assert_eq!(nothing.step(), Step::Consent(sid(1), Asks::default()));
@@ -366,8 +478,45 @@ fn an_app_that_anybody_could_stand_in_for_is_asked_about_every_time() {
     });
     assert!(!is_remembered(&case.client, &case.request));
     assert!(matches!(case.step(), Step::Consent(..)));
-    let now = case.of(|case| case.candidates[0].consent.as_mut().unwrap().granted_at = after(1));
-    assert_eq!(now.step(), Step::Issue(sid(1)));
+    assert_eq!(case.clone().noted(Done::Allowed(sid(1))).step(), Step::Issue(sid(1)));
+    // The operator's own no less: anybody may say that they are it.
+    let own = case.of(|case| {
+        case.client.metadata.first_party = true;
+        case.candidates[0].consent = None;
+    });
+    assert!(matches!(own.step(), Step::Consent(..)));
+    assert_eq!(own.noted(Done::Allowed(sid(1))).step(), Step::Issue(sid(1)));
+}
+
+#[test]
+fn a_first_party_that_asks_for_consent_gets_it_asked() {
+    let case = Case::new().signed_in(50);
+    let case = case.of(|case| case.request.prompt = vec![Prompt::Consent]);
+    assert_eq!(case.step(), Step::Consent(sid(1), Asks::of(&case.request, ISSUER)));
+    assert_eq!(case.noted(Done::Allowed(sid(1))).step(), Step::Issue(sid(1)));
+}
+
+#[test]
+fn a_device_is_let_in_on_the_proof_that_its_places_ask() {
+    let step = |policy: &Policy, candidate: &Candidate| {
+        next_for_device(&[policy.without_rules()], candidate, BEGAN)
+    };
+    let policy = Policy { require: Require::SignedIn, ..Policy::default() };
+    let one = candidate(1, before(200));
+    assert_eq!(step(&policy, &one), Step::Issue(sid(1)));
+    let two = Policy { require: Require::TwoFactor, ..policy.clone() };
+    assert_eq!(step(&two, &one), Step::Enrol(sid(1)));
+    let can = Candidate { methods: vec![Method::Totp], ..one.clone() };
+    assert_eq!(step(&two, &can), Step::StepUp(sid(1), Why::Level));
+    let mut proved = can.clone();
+    two_factors(&mut proved, Method::Totp);
+    assert_eq!(step(&two, &proved), Step::Issue(sid(1)));
+    // They have time to read the page, and no more.
+    let young = Policy { max_auth_age: Some(1), ..policy };
+    assert_eq!(step(&young, &one), Step::Issue(sid(1)));
+    assert_eq!(step(&young, &candidate(1, before(400))), Step::SignIn(Some(sid(1))));
+    let old = Candidate { methods: vec![Method::Totp], ..candidate(1, before(400)) };
+    assert_eq!(step(&young, &old), Step::StepUp(sid(1), Why::Age));
 }
 
 fn level() -> impl Strategy<Value = Level> {
@@ -442,12 +591,12 @@ fn case() -> impl Strategy<Value = Case> {
         wishes,
         essential,
         proptest::option::of(1u128..5),
-        proptest::option::of(1u128..5),
+        [(); 3].map(|()| proptest::option::of(1u128..5)),
     );
     let policies = proptest::collection::vec(policy(), 1..3);
     let kind = (proptest::bool::ANY, proptest::bool::ANY);
     (request, policies, candidates(), kind, 0u64..600).prop_map(
-        |((prompt, max_age, wishes, essential, subject, chosen), policies, people, kind, now)| {
+        |((prompt, max_age, wishes, essential, subject, noted), policies, people, kind, now)| {
             Case::new().of(|case| {
                 case.request.prompt = prompt;
                 case.request.max_age = max_age;
@@ -458,7 +607,9 @@ fn case() -> impl Strategy<Value = Case> {
                     case.request.claims.id_token.insert("acr".into(), Some(asked));
                 }
                 case.request.subject_hint = subject.map(Uuid::from_u128);
-                case.request.chosen = chosen.map(sid);
+                let [chosen, signed_in, allowed] = noted.map(|number| number.map(sid));
+                (case.request.chosen, case.request.signed_in) = (chosen, signed_in);
+                case.request.allowed = allowed;
                 case.policies = policies;
                 case.candidates = people;
                 case.now = after(now);
@@ -481,6 +632,7 @@ fn done(case: &mut Case, step: &Step) -> bool {
     let counts =
         |method: &Method| policies.iter().all(|policy| policy.without_rules().counts(*method));
     let about = step.session();
+    let mut note = None;
     let mut of = |change: &mut dyn FnMut(&mut Candidate)| {
         let found = case.candidates.iter_mut().find(|one| Some(one.session.sid) == about);
         change(found.unwrap());
@@ -490,6 +642,7 @@ fn done(case: &mut Case, step: &Step) -> bool {
         Step::SignIn(None) => {
             let number = case.request.subject_hint.map_or(77, |subject| subject.as_u128());
             case.candidates.insert(0, candidate(number, now));
+            note = Some(Done::SignedIn(sid(number)));
         }
         Step::SignIn(Some(_)) => of(&mut |one| {
             one.session.proof.auth_time = now;
@@ -503,7 +656,7 @@ fn done(case: &mut Case, step: &Step) -> bool {
             let fits =
                 |one: &&Candidate| subject.is_none_or(|subject| subject == one.session.user_id);
             let chosen = case.candidates.iter().rfind(fits).map(|one| one.session.sid);
-            case.request.chosen = chosen;
+            note = chosen.map(Done::Chosen);
         }
         Step::StepUp(..) => of(&mut |one| {
             let method = one.methods.iter().copied().find(|method| counts(method));
@@ -525,6 +678,12 @@ fn done(case: &mut Case, step: &Step) -> bool {
             one.consent = Some(given);
         }),
     }
+    let proves = matches!(step, Step::SignIn(_) | Step::StepUp(..) | Step::Enrol(_));
+    let note = note.or_else(|| match step {
+        Step::Consent(sid, _) => Some(Done::Allowed(*sid)),
+        step => step.session().filter(|_| proves).map(Done::SignedIn),
+    });
+    note.into_iter().for_each(|done| case.request.note(done));
     true
 }
 
@@ -560,8 +719,17 @@ proptest! {
             let one = case.candidates.iter().find(|one| one.session.sid == sid).unwrap();
             let request = &case.request;
             prop_assert!(request.subject_hint.is_none_or(|subject| subject == one.session.user_id));
-            let fresh = one.session.proof.auth_time >= request.created_at;
-            prop_assert!(fresh || !request.prompts(Prompt::Login));
+            let is_of_this = request.signed_in == Some(sid);
+            prop_assert!(is_of_this || !request.prompts(Prompt::Login));
+            let age = case.now.since(one.session.proof.auth_time);
+            let limits = case.policies.iter().filter_map(|policy| policy.max_auth_age);
+            for limit in limits.chain(request.max_age) {
+                let is_met = age <= Duration::from_secs(limit) || limit == 0 && is_of_this;
+                prop_assert!(is_met, "{age:?} {limit}");
+            }
+            let is_allowed = request.allowed == Some(sid);
+            prop_assert!(is_allowed || !request.prompts(Prompt::Consent));
+            prop_assert!(is_allowed || is_remembered(&case.client, request));
             for policy in &case.policies {
                 let two = policy.require >= Require::TwoFactor;
                 let proof = &one.session.proof;

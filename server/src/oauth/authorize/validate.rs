@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jwks::{Time, site::SiteStatus};
+use jwks::Time;
 use serde_json::{Map, Value};
 use url::Url;
 use uuid::Uuid;
@@ -25,6 +25,11 @@ use crate::{
 
 /// The most languages of `ui_locales` that are looked at.
 const LOCALES: usize = 10;
+
+/// The most claims that are asked for by name, of userinfo and of the ID token each.
+const CLAIMS: usize = 64;
+/// The longest name of one, in bytes.
+const CLAIM_NAME: usize = 256;
 
 /// Why a request is refused, and who hears of it.
 #[derive(Debug)]
@@ -161,6 +166,8 @@ async fn rest(
         resource,
         pushed: None,
         chosen: None,
+        signed_in: None,
+        allowed: None,
         is_done: false,
         created_at: now,
         expires_at: now.plus(FLOW_TTL),
@@ -232,12 +239,18 @@ fn read_max_age(text: Option<&str>) -> OAuthResult<Option<u64>> {
 }
 
 /// The `claims` parameter (OpenID Connect Core section 5.5). Members that are not known are ignored.
+/// Names that no claim has, or more than anybody reads, are refused: they are shown to people, and
+/// kept with their consent.
 fn read_claims(text: &str) -> OAuthResult<ClaimsRequest> {
     let malformed = || OAuthError::request("claims is not the JSON of OpenID Connect Core 5.5");
     let mut sent: Map<String, Value> = serde_json::from_str(text).map_err(|_| malformed())?;
+    let is_named = |claims: &Map<String, Value>| {
+        let fits = |name: &String| name.len() <= CLAIM_NAME && !name.contains(char::is_control);
+        claims.len() <= CLAIMS && claims.keys().all(fits)
+    };
     let mut read = |name: &str| match sent.remove(name) {
         None | Some(Value::Null) => Some(BTreeMap::new()),
-        Some(Value::Object(claims)) => {
+        Some(Value::Object(claims)) if is_named(&claims) => {
             claims.into_iter().map(|(claim, asked)| Some((claim, read_claim(asked)?))).collect()
         }
         Some(_) => None,
@@ -296,10 +309,7 @@ async fn read_resource(
     }
     let resources = audience::asked(&app.issuer, client, scope, params)?;
     if params.all("resource").next().is_some() {
-        let sites = policy::sites(app, &resources).await?;
-        if sites.iter().flatten().any(|site| site.status == SiteStatus::Inactive) {
-            return Err(OAuthError::InvalidTarget("resource is switched off".into()));
-        }
+        policy::refuse_inactive(app, &resources).await?;
     }
     Ok(resources)
 }
@@ -365,6 +375,26 @@ mod tests {
             r#"{"userinfo":{"email":{"values":"x"}}}"#,
         ] {
             assert!(matches!(read_claims(bad), Err(OAuthError::InvalidRequest(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_claim_is_named_as_claims_are_and_there_are_not_too_many() {
+        for place in ["userinfo", "id_token"] {
+            let asking = |names: &[String]| {
+                let claims: Map<String, Value> =
+                    names.iter().map(|name| (name.clone(), Value::Null)).collect();
+                read_claims(&serde_json::json!({ place: claims }).to_string())
+            };
+            let many = |count| (0..count).map(|n| format!("claim-{n}")).collect::<Vec<_>>();
+            for good in [vec!["name#de-AT".into()], vec!["x".repeat(CLAIM_NAME)], many(CLAIMS)] {
+                assert!(asking(&good).is_ok(), "{good:?}");
+            }
+            for bad in ["a\u{0}b", "\u{0}", "a\nb", "\u{7f}", "\u{85}"] {
+                assert!(asking(&[bad.to_owned()]).is_err(), "{bad:?}");
+            }
+            assert!(asking(&["x".repeat(CLAIM_NAME + 1)]).is_err());
+            assert!(asking(&many(CLAIMS + 1)).is_err());
         }
     }
 

@@ -151,8 +151,7 @@ async fn a_secret_of_ours_is_shut_out_by_no_guesses() {
     ground.client("app", |client| client.secret = Some(mac)).await;
     let shown = |secret: &str| params(&[("client_id", "app"), ("client_secret", secret)]);
     for guess in 0..100 {
-        let refused = ask(&ground, None, &shown(&guess.to_string())).await;
-        assert!(guess < 20 && is_refused(refused) || guess >= 20);
+        assert!(ask(&ground, None, &shown(&guess.to_string())).await.is_err());
     }
     assert!(ask(&ground, None, &shown(&secret)).await.is_ok());
     // Another one of that form is as wrong as any.

@@ -408,10 +408,9 @@ async fn where_no_resource_was_named_tokens_are_good_by_default_and_nowhere_else
         assert_eq!(userinfo(&ground.app, &issued.access_token).await.is_ok(), scope == "openid");
         let refresh = issued.refresh_token.unwrap();
         let more = [("resource", one), ("resource", two), ("resource", issuer)];
-        let another = code().await;
-        let mut asked = redemption(another.as_str()).map(|(n, v)| (n, v.to_owned())).to_vec();
-        asked.extend(more.map(|(name, value)| (name, value.to_owned())));
-        let asked: Vec<(&str, &str)> = asked.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let code = code().await;
+        let mut asked = redemption(code.as_str()).to_vec();
+        asked.extend(more);
         let refused = ground.ask(&client, &asked).await;
         assert!(matches!(refused, Err(OAuthError::InvalidTarget(_))), "{scope}");
         let mut asked = vec![("grant_type", "refresh_token"), ("refresh_token", &*refresh)];
@@ -583,7 +582,8 @@ async fn no_tokens_are_issued_for_what_a_client_is_not_registered_for_any_more()
         assert_eq!(claims(&tokens.access_token)["scope"], tokens.scope);
     }
 
-    let shrunk: [(&str, fn(&mut Metadata)); 3] = [
+    type Shrinks = fn(&mut Metadata);
+    let shrunk: [(&str, Shrinks); 3] = [
         ("nowhere", |metadata| metadata.audiences = vec!["https://three.example".into()]),
         ("nothing", |metadata| metadata.scope = Some("admin".into())),
         ("not-offline", |metadata| metadata.scope = Some("openid profile api".into())),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
-        authorization::{AuthorizationRequest, Code, Redeemed, RequestKind, ResponseMode},
+        authorization::{AuthorizationRequest, Code, Done, Redeemed, RequestKind, ResponseMode},
         session::Session,
     },
     store::SessionStore,
@@ -46,6 +46,8 @@ pub(super) async fn an_authorization_request_comes_back_whole(pair: &Pair) {
         resource: Vec::new(),
         pushed: None,
         chosen: None,
+        signed_in: None,
+        allowed: None,
         is_done: false,
         ..whole.clone()
     };
@@ -58,20 +60,38 @@ pub(super) async fn an_authorization_request_comes_back_whole(pair: &Pair) {
     assert_eq!(unknown, None);
 }
 
-pub(super) async fn a_newer_state_of_a_request_takes_the_place_of_the_older(pair: &Pair) {
+pub(super) async fn what_is_done_for_a_request_is_noted_beside_what_was_before(pair: &Pair) {
     let store = &*pair.sessions;
-    let (name, first) = (hash("flow"), authorization());
-    let second = AuthorizationRequest {
-        chosen: Some(Uuid::from_u128(77)),
-        is_done: true,
+    let (name, kind) = (hash("flow"), RequestKind::Flow);
+    let mut expected = AuthorizationRequest {
+        chosen: None,
+        signed_in: None,
+        allowed: None,
+        is_done: false,
         expires_at: at(500),
-        ..first.clone()
+        ..authorization()
     };
-    store.keep_request(RequestKind::Flow, &name, &first).await.unwrap();
-    store.keep_request(RequestKind::Flow, &name, &second).await.unwrap();
-    let find = async |now| store.find_request(RequestKind::Flow, &name, at(now)).await.unwrap();
-    assert_eq!(find(499).await, Some(second));
-    assert_eq!(find(500).await, None);
+    store.keep_request(kind, &name, &expected).await.unwrap();
+    let sids = [20, 21, 22].map(Uuid::from_u128);
+    let acts = [Done::SignedIn(sids[0]), Done::Allowed(sids[1]), Done::Answered];
+    for done in acts.into_iter().chain([Done::Chosen(sids[2])]) {
+        let noted = store.note_in_flow(&name, done, at(1)).await.unwrap();
+        expected.note(done);
+        assert_eq!(noted.as_ref(), Some(&expected));
+        assert_eq!(store.find_request(kind, &name, at(1)).await.unwrap(), noted);
+    }
+    let AuthorizationRequest { chosen, signed_in, allowed, is_done, .. } = expected.clone();
+    let noted = [chosen, signed_in, allowed];
+    assert_eq!((noted, is_done), ([sids[2], sids[0], sids[1]].map(Some), true));
+    // It lives no longer for it, and nothing is noted where there is nothing.
+    assert_eq!(store.find_request(kind, &name, at(499)).await.unwrap(), Some(expected));
+    let over = store.note_in_flow(&name, Done::Answered, at(500)).await.unwrap();
+    assert_eq!(over, None);
+    store.keep_request(RequestKind::Pushed, &hash("pushed"), &authorization()).await.unwrap();
+    for unknown in ["pushed", "unknown"] {
+        let noted = store.note_in_flow(&hash(unknown), Done::Answered, at(1)).await.unwrap();
+        assert_eq!(noted, None);
+    }
 }
 
 pub(super) async fn a_request_of_one_kind_is_none_of_another(pair: &Pair) {

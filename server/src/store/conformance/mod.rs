@@ -270,7 +270,7 @@ macro_rules! instantiate {
             ],
             authorizations: [
                 an_authorization_request_comes_back_whole,
-                a_newer_state_of_a_request_takes_the_place_of_the_older,
+                what_is_done_for_a_request_is_noted_beside_what_was_before,
                 a_request_of_one_kind_is_none_of_another,
                 an_authorization_request_is_consumed_once,
                 an_authorization_request_does_not_exist_from_its_end_on,
@@ -358,6 +358,7 @@ macro_rules! instantiate {
                 no_more_tries_are_counted_than_allowed,
                 no_more_sessions_live_than_are_kept,
                 an_authorization_request_is_consumed_by_one,
+                nothing_that_was_noted_in_a_flow_is_lost,
                 a_code_is_redeemed_by_one,
                 every_client_of_a_session_is_noted_once,
                 a_user_code_is_given_to_one,

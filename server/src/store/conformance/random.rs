@@ -26,7 +26,7 @@ use super::{
 use crate::{
     domain::{
         audit::{Action, Event},
-        authorization::{AuthorizationRequest, Code, RequestKind},
+        authorization::{AuthorizationRequest, Code, Done, RequestKind},
         client::{Client, InitialAccess},
         consent::Consent,
         device::TrustedDevice,
@@ -233,6 +233,10 @@ enum Act {
         name: u8,
         life: u64,
     },
+    NoteInFlow {
+        name: u8,
+        what: u8,
+    },
     ConsumeRequest {
         kind: RequestKind,
         name: u8,
@@ -430,6 +434,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
             .prop_map(|(session, right)| Act::RaiseBrowser { session, right }),
         2 => (request.clone(), 0..2_u8, life.clone())
             .prop_map(|(kind, name, life)| Act::KeepRequest { kind, name, life }),
+        2 => (0..2_u8, 0..4_u8).prop_map(|(name, what)| Act::NoteInFlow { name, what }),
         2 => (request, 0..2_u8).prop_map(|(kind, name)| Act::ConsumeRequest { kind, name }),
         3 => (session.clone(), client, life.clone())
             .prop_map(|(session, client, life)| Act::IssueCode { session, client, life }),
@@ -976,6 +981,13 @@ impl Walk {
                 };
                 let name = hash(&format!("flow {name}"));
                 format!("{:?}", store.keep_request(*kind, &name, &request).await?)
+            }
+            Act::NoteInFlow { name, what } => {
+                let sid = Uuid::from_u128(u128::from(self.acts));
+                let acts =
+                    [Done::Chosen(sid), Done::SignedIn(sid), Done::Allowed(sid), Done::Answered];
+                let (name, done) = (hash(&format!("flow {name}")), acts[usize::from(*what)]);
+                format!("{:?}", store.note_in_flow(&name, done, now).await?)
             }
             Act::ConsumeRequest { kind, name } => {
                 let name = hash(&format!("flow {name}"));

@@ -485,6 +485,8 @@ pub(crate) fn authorization() -> AuthorizationRequest {
         resource: granted().resource,
         pushed: Some(hash("pushed")),
         chosen: Some(Uuid::from_u128(10)),
+        signed_in: Some(Uuid::from_u128(11)),
+        allowed: Some(Uuid::from_u128(12)),
         is_done: true,
         created_at: at(0),
         expires_at: at(0).plus(secs(600)),

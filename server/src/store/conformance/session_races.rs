@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        authorization::{Redeemed, RequestKind},
+        authorization::{AuthorizationRequest, Done, Redeemed, RequestKind},
         device_grant::{DeviceDecision, Polled},
         one_time::Purpose,
         session::{Rotated, Session},
@@ -165,6 +165,32 @@ pub(super) async fn an_authorization_request_is_consumed_by_one(pair: &Pair) {
     .await;
     assert_eq!(count(&got, &Some(authorization())), 1);
     assert_eq!(count(&got, &None), RACERS - 1);
+}
+
+pub(super) async fn nothing_that_was_noted_in_a_flow_is_lost(pair: &Pair) {
+    let store = &pair.sessions;
+    let (kind, name) = (RequestKind::Flow, hash("flow"));
+    for round in 1..20 {
+        let bare = AuthorizationRequest {
+            chosen: None,
+            signed_in: None,
+            allowed: None,
+            is_done: false,
+            ..authorization()
+        };
+        store.keep_request(kind, &name, &bare).await.unwrap();
+        let sid = Uuid::from_u128(round);
+        let acts = [Done::SignedIn(sid), Done::Allowed(sid), Done::Answered, Done::Chosen(sid)];
+        let noted = race(|racer| {
+            let store = Arc::clone(store);
+            async move { store.note_in_flow(&name, acts[racer % 4], at(1)).await.unwrap() }
+        })
+        .await;
+        assert!(noted.iter().all(Option::is_some));
+        let mut expected = bare;
+        acts.into_iter().for_each(|done| expected.note(done));
+        assert_eq!(store.find_request(kind, &name, at(1)).await.unwrap(), Some(expected));
+    }
 }
 
 pub(super) async fn a_code_is_redeemed_by_one(pair: &Pair) {

@@ -10,7 +10,7 @@ use super::{
     writer::Tx,
 };
 use crate::domain::{
-    authorization::{AuthorizationRequest, Code, Redeemed, RequestKind},
+    authorization::{AuthorizationRequest, Code, Done, Redeemed, RequestKind},
     secret::SecretHash,
 };
 
@@ -46,6 +46,20 @@ pub(super) fn find(
          WHERE kind = ?1 AND hash = ?2 AND expires_at > ?3";
     let params = params![kind.as_str(), hash.as_bytes(), now.millis()];
     Ok(connection.one(sql, params, |row| json(row, 0))?)
+}
+
+/// Notes what was done for the request of a flow.
+pub(super) fn note(
+    tx: &Tx<'_>,
+    hash: &SecretHash,
+    done: Done,
+    now: Time,
+) -> Result<Option<AuthorizationRequest>, Fault> {
+    let kind = RequestKind::Flow;
+    let Some(mut request) = find(tx, kind, hash, now)? else { return Ok(None) };
+    request.note(done);
+    keep(tx, kind, hash, &request)?;
+    Ok(Some(request))
 }
 
 /// Takes it away.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     domain::{
-        authorization::{AuthorizationRequest, Code, Redeemed, RequestKind},
+        authorization::{AuthorizationRequest, Code, Done, Redeemed, RequestKind},
         device_grant::{DeviceDecision, DeviceGrant, Polled},
         login::PendingLogin,
         one_time::{OneTime, Purpose},
@@ -339,6 +339,16 @@ impl SessionStore for Embedded {
         now: Time,
     ) -> StoreResult<Option<AuthorizationRequest>> {
         self.find(SESSION, |connection| authorizations::find(connection, kind, hash, now))
+    }
+
+    async fn note_in_flow(
+        &self,
+        hash: &SecretHash,
+        done: Done,
+        now: Time,
+    ) -> StoreResult<Option<AuthorizationRequest>> {
+        let hash = *hash;
+        self.change_at(now, move |tx| authorizations::note(tx, &hash, done, now)).await
     }
 
     async fn consume_request(

@@ -9,12 +9,14 @@ use redis::{Script, cmd};
 use super::{Redis, broken, sessions, ttl_millis};
 use crate::{
     domain::{
-        authorization::{AuthorizationRequest, Code, Redeemed, RequestKind},
+        authorization::{AuthorizationRequest, Code, Done, Redeemed, RequestKind},
         secret::SecretHash,
     },
     store::StoreResult,
 };
 
+static REPLACE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("replace_request.lua")));
 static REDEEM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redeem_code.lua")));
 
 pub(super) async fn keep(
@@ -36,6 +38,29 @@ pub(super) async fn find(
     now: Time,
 ) -> StoreResult<Option<AuthorizationRequest>> {
     living(store.link.query(cmd("GET").arg(store.keys.authorization(kind, hash))).await?, now)
+}
+
+/// The request is read and written as it was read, or read again: whatever somebody else noted
+/// meanwhile stays. Each round that fails is one in which another one succeeded.
+pub(super) async fn note(
+    store: &Redis,
+    hash: &SecretHash,
+    done: Done,
+    now: Time,
+) -> StoreResult<Option<AuthorizationRequest>> {
+    let key = store.keys.authorization(RequestKind::Flow, hash);
+    loop {
+        let text: Option<String> = store.link.query(cmd("GET").arg(&key)).await?;
+        let Some(mut request) = living(text.clone(), now)? else { return Ok(None) };
+        request.note(done);
+        let noted = serde_json::to_string(&request).map_err(broken)?;
+        let mut act = REPLACE.prepare_invoke();
+        let ttl = ttl_millis(request.expires_at.since(now));
+        act.key(&key).arg(text).arg(noted).arg(ttl);
+        if store.link.invoke::<bool>(&act).await? {
+            return Ok(Some(request));
+        }
+    }
 }
 
 /// `GETDEL` gives the value to exactly one caller.

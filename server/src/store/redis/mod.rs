@@ -31,7 +31,7 @@ use super::{
     sessions::{Budget, Marked, Repeat, SessionStore},
 };
 use crate::domain::{
-    authorization::{AuthorizationRequest, Code, Redeemed, RequestKind},
+    authorization::{AuthorizationRequest, Code, Done, Redeemed, RequestKind},
     device_grant::{DeviceDecision, DeviceGrant, Polled},
     login::PendingLogin,
     one_time::{OneTime, Purpose},
@@ -274,6 +274,15 @@ impl SessionStore for Redis {
         now: Time,
     ) -> StoreResult<Option<AuthorizationRequest>> {
         authorizations::find(self, kind, hash, now).await
+    }
+
+    async fn note_in_flow(
+        &self,
+        hash: &SecretHash,
+        done: Done,
+        now: Time,
+    ) -> StoreResult<Option<AuthorizationRequest>> {
+        authorizations::note(self, hash, done, now).await
     }
 
     async fn consume_request(

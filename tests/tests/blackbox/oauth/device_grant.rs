@@ -345,3 +345,82 @@ async fn what_was_allowed_in_a_session_that_has_ended_is_not_given_out() {
     drop(world.rail().call_as(&session.access, "DELETE", "/sessions").await.data(200));
     says(&poll(&client, &device).await, "invalid_grant");
 }
+
+/// A client for devices at the demo site, which asks for two factors.
+async fn demo_client(world: &World) -> (RelyingParty, String) {
+    let site = format!("http://demo.localhost:{}", world.edge().port());
+    let more = json!({
+        "grant_types": [GRANT, "refresh_token"], "redirect_uris": null, "response_types": [],
+        "post_logout_redirect_uris": null, "first_party": false, "audiences": [site],
+    });
+    (world.relying_party(more).await, site)
+}
+
+#[tokio::test]
+async fn a_device_for_a_site_is_let_in_on_what_the_site_asks_and_named_where() {
+    let world = World::shared().await;
+    let (client, site) = demo_client(&world).await;
+    let device = begin(&client, &[("scope", "openid"), ("resource", &site)]).await;
+    let mut person = world.person().await;
+    let mut browser = Browser::new(&world);
+    let credentials = [("username", person.email.clone()), ("password", person.password.clone())];
+    let credentials = credentials.each_ref().map(|(name, value)| (*name, value.as_str()));
+    browser.get(&complete_path(&world, &device)).await;
+    browser.submit(&credentials).await;
+    // One factor is not enough; a form that says yes to it is not either.
+    assert_eq!(browser.path(), "/mfa/enrol", "{}", browser.answer().text);
+    let enrol = browser.page().url.to_string();
+    browser.get("/device").await;
+    let mut form = browser.forms().remove(0);
+    let user_code = device["user_code"].as_str().unwrap().to_owned();
+    form.fields.extend([("user_code".into(), user_code), ("decision".into(), "allow".into())]);
+    let answer = send(posted(&world, &browser, &form)).await;
+    assert!(answer.expect(303).header("location").starts_with("/mfa/enrol?to="), "{answer:?}");
+    says(&poll(&client, &device).await, "authorization_pending");
+
+    browser.get(&enrol).await;
+    person.secret = browser.element("secret");
+    browser.submit(&[("code", &person.code(&world))]).await;
+    browser.submit(&[]).await;
+    assert_eq!(browser.path(), "/device", "{}", browser.answer().text);
+    assert!(browser.answer().text.contains(&site), "{}", browser.answer().text);
+    browser.submit(&[("decision", "allow")]).await.answer.expect(200);
+    assert!(browser.element("device-allowed").is_some(), "{}", browser.answer().text);
+}
+
+#[tokio::test]
+async fn who_has_a_factor_proves_it_on_the_way_to_the_device() {
+    let world = World::shared().await;
+    let (client, site) = demo_client(&world).await;
+    let mut person = world.person().await;
+    let mut browser = sign_in(&world, &person, "/device").await;
+    let session = world.sign_in(&person).await;
+    world.enrol(&mut person, &session).await;
+    let device = begin(&client, &[("scope", "openid")]).await;
+    browser.get(&complete_path(&world, &device)).await;
+    assert_eq!(browser.path(), "/mfa", "{}", browser.answer().text);
+    browser.submit(&[("code", &person.backup_codes[0])]).await;
+    assert_eq!(browser.path(), "/device", "{}", browser.answer().text);
+    assert!(browser.answer().text.contains(&site), "{}", browser.answer().text);
+    browser.submit(&[("decision", "allow")]).await.answer.expect(200);
+    let tokens = Tokens::of(&poll(&client, &device).await);
+    assert_eq!(tokens.id_claims()["acr"], "urn:signalbox:2fa");
+}
+
+#[tokio::test]
+async fn a_device_is_not_begun_for_a_site_that_is_switched_off() {
+    let world = World::shared().await;
+    let base_url = "https://off.localhost";
+    let site = json!({
+        "site_key": "off", "hosts": ["off.localhost"], "base_url": base_url,
+        "upstreams": [world.upstream().await], "status": "inactive",
+    });
+    world.create_site(&site).await;
+    let more = json!({
+        "grant_types": [GRANT], "redirect_uris": null, "response_types": [],
+        "post_logout_redirect_uris": null, "audiences": [base_url],
+    });
+    let client = world.relying_party(more).await;
+    let fields = [("scope", "openid"), ("resource", base_url)];
+    says(&client.post("/device_authorization", &fields).await, "invalid_target");
+}

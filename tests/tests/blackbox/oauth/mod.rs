@@ -18,6 +18,7 @@ mod introspection;
 mod logos;
 mod logout;
 mod no_redirect;
+mod other_requests;
 mod pkce;
 mod pushed_requests;
 mod registration;

@@ -460,7 +460,7 @@ async fn a_site_that_asks_for_two_factors_asks_for_them_here_too() {
     let arrived = browser.arrived();
     let body = client.redeem(&arrived["code"]).await.expect(200).json();
     let access = body["access_token"].as_str().unwrap();
-    assert_eq!(claims(access)["aud"], site.as_str());
+    assert_eq!(claims(access)["aud"][0], site.as_str());
     world.caught_up().await;
     world.edge().demo(access).await.expect(200);
 }

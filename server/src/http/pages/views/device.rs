@@ -37,7 +37,7 @@ pub struct DeviceConfirm<'v> {
     pub user_code: &'v str,
     /// The scopes asked for.
     pub scopes: Vec<&'v str>,
-    /// Where the client will act for the person (RFC 8707), beyond this server.
+    /// Where the device will act for the person (RFC 8707), beyond this server.
     pub audiences: Vec<&'v str>,
 }
 
