@@ -161,7 +161,7 @@ async fn an_access_token_is_one_of_rfc_9068() {
     let header = tests::forge::header(&tokens.access);
     assert_eq!(header["typ"], "at+jwt");
     let claims = claims(&tokens.access);
-    assert_eq!(claims["aud"], "https://api.test");
+    assert_eq!(claims["aud"], json!(["https://api.test", world.issuer()]));
     assert_eq!(
         (&claims["client_id"], &claims["scope"]),
         (&json!(client.id), &json!("openid email"))

@@ -69,6 +69,23 @@ async fn allow(world: &World, device: &Value) -> (Person, Browser) {
 }
 
 #[tokio::test]
+async fn whoever_lets_a_device_in_sees_where_it_will_act_for_them() {
+    let world = World::shared().await;
+    let api = "https://api.test";
+    let more = json!({ "grant_types": [GRANT, "refresh_token"], "audiences": [api] });
+    let client = world.relying_party(more).await;
+    let device = begin(&client, &[("scope", "openid")]).await;
+    let person = world.person().await;
+    let mut browser = sign_in(&world, &person, &complete_path(&world, &device)).await;
+    assert!(browser.answer().text.contains(api), "{}", browser.answer().text);
+    browser.submit(&[("decision", "allow")]).await.answer.expect(200);
+    assert!(browser.element("device-allowed").is_some());
+    let tokens = Tokens::of(&poll(&client, &device).await);
+    assert_eq!(claims(&tokens.access)["aud"], json!([api, world.issuer()]));
+    client.userinfo(&tokens.access).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_device_is_let_in_by_somebody_elsewhere() {
     let mut world = World::start().await;
     let client = device_client(&world).await;
