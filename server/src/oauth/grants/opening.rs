@@ -60,7 +60,8 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
     let left = remaining(&app.issuer, client, &scope, &granted.resource);
     let Remaining { scope, resource } = left.ok_or_else(too_little)?;
     let granted = Granted { resource, ..granted };
-    let audience = audience::of(&granted.resource, params)?;
+    let asked = audience::of(&granted.resource, params)?;
+    let audience = audience::switched_on(app, &asked, audience::is_named(params)).await?;
     let gone = || OAuthError::grant("what was granted is over");
 
     let refreshes = client.may_use(refresh_token::TYPE);
