@@ -35,7 +35,7 @@ forgot-why = Geben Sie die E-Mail-Adresse Ihres Kontos ein. Wir mailen Ihnen ein
 forgot-button = Link per E-Mail senden
 forgot-back = Zurück zur Anmeldung
 forgot-sent-title = Sehen Sie in Ihr Postfach
-forgot-sent-text = Wenn es mit dieser Adresse ein Konto gibt, haben wir ihm einen Link gemailt, mit dem Sie ein neues Passwort wählen. Er gilt eine halbe Stunde.
+forgot-sent-text = Wenn zu dieser Adresse ein Konto gehört, haben wir einen Link dorthin gemailt. Mit ihm wählen Sie ein neues Passwort; er gilt eine halbe Stunde.
 forgot-sent-hint = Nichts angekommen? Sehen Sie im Spam-Ordner nach, und prüfen Sie die eingegebene Adresse.
 
 reset-title = Neues Passwort wählen

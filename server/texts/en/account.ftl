@@ -35,7 +35,7 @@ forgot-why = Enter the mail address of your account. We mail you a link to choos
 forgot-button = Mail me the link
 forgot-back = Back to sign-in
 forgot-sent-title = Look in your mailbox
-forgot-sent-text = If there is an account with this address, we have mailed it a link to choose a new password. It is good for half an hour.
+forgot-sent-text = If this address belongs to an account, we have mailed a link to it. With it you can choose a new password; it is good for half an hour.
 forgot-sent-hint = Nothing there? Look in the spam folder, and check the address you entered.
 
 reset-title = Choose a new password
