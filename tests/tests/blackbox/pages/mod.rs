@@ -5,6 +5,7 @@ mod branches;
 mod flows;
 mod links;
 mod onward;
+mod session_state;
 
 use tests::chromium::Tab;
 
