@@ -10,7 +10,7 @@ use tests::{
     relying_party::{RelyingParty, Tokens, form},
 };
 
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 32;
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 async fn replicas() -> World {
@@ -31,11 +31,13 @@ async fn at_once(
     join_all(tries).await
 }
 
-/// Those that succeeded; all others were refused with this code, and nothing failed.
+/// Those that succeeded; all others were refused with this code, or sent away: endings of one grant
+/// wait for each other, and nobody waits for ever.
 #[track_caller]
 fn won(answers: &[Answer], status: u16, code: &str) -> Vec<Answer> {
+    let refused = [(status, json!(code)), (503, json!("temporarily_unavailable"))];
     for answer in answers.iter().filter(|answer| answer.status != 200) {
-        assert_eq!((answer.status, &answer.json()["error"]), (status, &json!(code)));
+        assert!(refused.contains(&(answer.status, answer.json()["error"].clone())), "{answer:?}");
     }
     answers.iter().filter(|answer| answer.status == 200).cloned().collect()
 }

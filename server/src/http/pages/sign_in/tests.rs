@@ -66,25 +66,26 @@ async fn the_page_shows_a_wrong_password_of_any_account_as_one_of_none() {
     config.limits.password_per_account = BUDGET;
     config.limits.password_per_network = 1000;
     let ground = Ground::with(config).await;
+    // Names of one length: what was typed is shown again.
     let accounts = [
-        ("active@example.com", UserStatus::Active),
-        ("pending@example.com", UserStatus::Pending),
+        ("active01@example.com", UserStatus::Active),
+        ("pending1@example.com", UserStatus::Pending),
         ("disabled@example.com", UserStatus::Disabled),
-        ("blocked@example.com", UserStatus::Blocked),
+        ("blocked1@example.com", UserStatus::Blocked),
     ];
     for (address, status) in accounts {
         account(&ground, address, status).await;
     }
     let wrong = "not the password";
     let tries = [
-        ("nobody@example.com", wrong),
-        ("active@example.com", wrong),
-        ("pending@example.com", wrong),
+        ("unknown1@example.com", wrong),
+        ("active01@example.com", wrong),
+        ("pending1@example.com", wrong),
         ("disabled@example.com", wrong),
-        ("blocked@example.com", wrong),
+        ("blocked1@example.com", wrong),
         // The right one of an account that may not sign in is as wrong.
         ("disabled@example.com", PASSWORD),
-        ("blocked@example.com", PASSWORD),
+        ("blocked1@example.com", PASSWORD),
     ];
     let mut seen = Vec::new();
     for (login, password) in tries {
@@ -93,7 +94,7 @@ async fn the_page_shows_a_wrong_password_of_any_account_as_one_of_none() {
     assert_eq!(seen[0].0, 422);
     assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
     // A pending account is named after the right password alone (rule 20).
-    let pending = sign_in(&ground, "pending@example.com", PASSWORD).await;
+    let pending = sign_in(&ground, "pending1@example.com", PASSWORD).await;
     assert_ne!(pending.2, seen[0].2);
 
     // Whose budget is used up is told alike, whoever it is.
