@@ -192,6 +192,14 @@ pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<
     count(app, format!("enrol:{user_id}"), 10, WINDOW, now).await.map(drop)
 }
 
+/// Counts one API key that this person makes: each is told to them by a letter.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_api_key(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
+    count(app, format!("api-key:{user_id}"), 30, WINDOW, now).await.map(drop)
+}
+
 /// What the budget of a client's secret is called, for callers from this network.
 #[must_use]
 pub fn client_secret_key(client_id: &str, origin: &Origin) -> String {

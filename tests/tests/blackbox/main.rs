@@ -8,6 +8,7 @@
 )]
 
 mod abuse;
+mod account;
 mod edge;
 mod libraries;
 mod oauth;
