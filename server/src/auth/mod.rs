@@ -16,6 +16,7 @@ pub mod meter;
 pub mod mfa;
 pub mod origin;
 pub mod password;
+pub mod profile;
 pub mod recovery;
 pub mod refresh;
 pub mod refresh_token;

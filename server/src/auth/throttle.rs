@@ -29,7 +29,11 @@ const CLIENTS_PER_TOKEN: u32 = 300;
 /// How often a client may change what is registered of it: each time every server reads all its
 /// clients anew.
 const CLIENT_CHANGES: u32 = 60;
-/// The span that those are counted in.
+/// How often a person may change what they say of themselves.
+const PROFILE_CHANGES: u32 = 30;
+/// How often a password is weighed for a person who is choosing one.
+const WEIGHINGS: u32 = 200;
+/// The span that changes of a client are counted in.
 const CHANGES_WINDOW: Duration = Duration::from_secs(60 * 60);
 /// The span that requests and revocations are counted in, of which there are many.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -198,6 +202,23 @@ pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<
 /// [`AuthError::TooMany`] when the budget is used up.
 pub async fn count_api_key(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
     count(app, format!("api-key:{user_id}"), 30, WINDOW, now).await.map(drop)
+}
+
+/// Counts one change of a profile by this person: a new user name could be a guess at somebody
+/// else's.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_profile(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
+    count(app, format!("profile:{user_id}"), PROFILE_CHANGES, WINDOW, now).await.map(drop)
+}
+
+/// Counts one password that this person asks to have weighed, while they type it.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_weighing(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
+    count(app, format!("weigh:{user_id}"), WEIGHINGS, WINDOW, now).await.map(drop)
 }
 
 /// What the budget of a client's secret is called, for callers from this network.

@@ -25,6 +25,12 @@ pub enum Action {
     /// A factor was removed.
     #[serde(rename = "auth.mfa.disabled")]
     MfaDisabled,
+    /// A factor was renamed, or made the one to begin with.
+    #[serde(rename = "auth.mfa.updated")]
+    MfaUpdated,
+    /// Somebody changed what they say of themselves.
+    #[serde(rename = "auth.profile.updated")]
+    ProfileUpdated,
     /// A session was ended by its owner or an admin.
     #[serde(rename = "auth.session.revoked")]
     SessionRevoked,

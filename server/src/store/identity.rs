@@ -168,6 +168,30 @@ pub struct Invited {
     pub name: String,
 }
 
+/// How changing a profile went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProfileChanged {
+    /// It is so now.
+    Changed,
+    /// The user name belongs to somebody.
+    UsernameTaken,
+    /// The person changed since, or is none.
+    Overtaken,
+}
+
+/// What becomes of a confirmed factor without making it another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactorEdit {
+    /// Whose.
+    pub user_id: Uuid,
+    /// The factor.
+    pub id: Uuid,
+    /// Its new name; `None`: the one it has.
+    pub name: Option<String>,
+    /// Whether it is the one to begin with from now on, in the place of any other.
+    pub prefer: bool,
+}
+
 /// A change of a person's factors that is one act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactorChange {
@@ -309,6 +333,18 @@ pub trait IdentityStore: Send + Sync {
         event: &Event,
     ) -> StoreResult<bool>;
 
+    /// Replaces what somebody says of themselves: `username` with its key, `name`, `given_name`,
+    /// `family_name`, `locale` and `claims` of `user`, if the row is of version `expected`
+    /// (`updated_at`), which is judged before the user name. `updated_at` is `now`, and a millisecond
+    /// after `expected` at least.
+    async fn change_profile(
+        &self,
+        user: &User,
+        expected: Time,
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<ProfileChanged>;
+
     /// Replaces a password hash by one of the same password with newer parameters. `false`: the
     /// stored one is not `old` any more; nothing changed.
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool>;
@@ -325,7 +361,8 @@ pub trait IdentityStore: Send + Sync {
 
     // ---- factors ------------------------------------------------------------------------
 
-    /// Every factor of a person, confirmed or not, oldest first.
+    /// Every factor of a person, confirmed or not: the one that they prefer, then the others, oldest
+    /// first.
     async fn list_factors(&self, user_id: Uuid) -> StoreResult<Vec<Factor>>;
 
     /// Adds unconfirmed factors with the backup codes that come with them. What the person had
@@ -389,6 +426,10 @@ pub trait IdentityStore: Send + Sync {
         now: Time,
         event: &Event,
     ) -> StoreResult<bool>;
+
+    /// Renames a confirmed factor, or has the person begin with it. `false`: no such factor; nothing
+    /// changed.
+    async fn edit_factor(&self, edit: &FactorEdit, event: &Event) -> StoreResult<bool>;
 
     /// How many codes of backup-code factor `factor_id` are unused.
     async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32>;

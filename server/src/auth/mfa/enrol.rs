@@ -285,7 +285,8 @@ fn one_by_mail(factors: &[Factor]) -> AuthResult<()> {
     Ok(())
 }
 
-fn judge_name(name: Option<&str>) -> AuthResult<Option<&str>> {
+/// What a factor may be called; blank is as good as nothing.
+pub(super) fn judge_name(name: Option<&str>) -> AuthResult<Option<&str>> {
     let name = name.map(str::trim).filter(|name| !name.is_empty());
     if name
         .is_some_and(|name| name.chars().count() > NAME_LIMIT || name.chars().any(char::is_control))

@@ -13,7 +13,7 @@ use crate::{
     app::App,
     auth::{
         bearer::FRESH,
-        browser::{self, Browser},
+        browser::{self, Browser, BrowserSession},
         devices, errands,
         error::{AuthError, AuthResult},
         login::{
@@ -341,12 +341,38 @@ pub async fn reauthenticate(
     password: &str,
 ) -> AuthResult<TokenSet> {
     let now = app.clock.now();
-    let factors = app.identity.list_factors(caller.user.id).await?;
+    let site = find_open_site(app, caller.session.site_key.as_deref()).await?;
+    let proof = prove_password(app, origin, &caller.user, password, now).await?;
+    raise(app, origin, caller.user, &caller.session, proof, site.as_ref(), now).await
+}
+
+/// The same of the session of a browser.
+///
+/// # Errors
+/// As [`reauthenticate`]; [`AuthError::InvalidToken`] when the session ended meanwhile.
+pub async fn reauthenticate_in_browser(
+    app: &App,
+    origin: &Origin,
+    held: &BrowserSession,
+    password: &str,
+) -> AuthResult<BrowserSession> {
+    let now = app.clock.now();
+    let proof = prove_password(app, origin, &held.user, password, now).await?;
+    browser::raise(app, origin, &held.user, held, &proof, now).await
+}
+
+/// Judges the password of somebody who is signed in and has no factor.
+async fn prove_password(
+    app: &App,
+    origin: &Origin,
+    user: &User,
+    password: &str,
+    now: Time,
+) -> AuthResult<Proof> {
+    let factors = app.identity.list_factors(user.id).await?;
     if !usable_methods(&factors).is_empty() {
         return Err(AuthError::StepUpRequired { acr: Level::TwoFactor, max_age: FRESH });
     }
-    let site = find_open_site(app, caller.session.site_key.as_deref()).await?;
-    let user = &caller.user;
     let counted = throttle::count_password(app, origin, &user.email_key, Some(user), now).await?;
     let stored = user.password_hash.as_deref();
     let compared = match app.hasher.compare(password, stored).await {
@@ -358,16 +384,15 @@ pub async fn reauthenticate(
     };
     if !compared.matches {
         let details = json!({ "reason": "password", "reauthenticate": true });
-        let event = origin.event(Action::LoginFailed, Some(&caller.user), now, details);
+        let event = origin.event(Action::LoginFailed, Some(user), now, details);
         app.identity.append_event(&event).await?;
         return Err(AuthError::WrongCredentials);
     }
     throttle::forgive_all(app, counted).await?;
-    let proof = Proof {
+    Ok(Proof {
         acr: Level::OneFactor,
         amr: vec!["pwd".to_owned()],
         auth_time: now,
         device_at: None,
-    };
-    raise(app, origin, caller.user, &caller.session, proof, site.as_ref(), now).await
+    })
 }

@@ -4,6 +4,7 @@
 mod activity;
 mod api_keys;
 mod apps;
+mod profile;
 
 use super::{
     rail::{finish, with_what_follows},
@@ -12,7 +13,13 @@ use super::{
 
 /// The surface.
 pub fn surface() -> Surface {
-    let routes = [api_keys::routes(), apps::routes(), activity::routes()].into_iter().flatten();
+    let rows = [
+        profile::routes(),
+        api_keys::routes(),
+        apps::routes(),
+        activity::routes(),
+    ];
+    let routes = rows.into_iter().flatten();
     Surface {
         name: "Account",
         base: "/api/v1/account",

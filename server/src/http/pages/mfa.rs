@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use jwks::policy::Method;
+use jwks::policy::{Level, Method};
 use url::form_urlencoded;
 
 use super::{
@@ -14,8 +14,8 @@ use super::{
 use crate::{
     auth::{
         AuthError,
-        login::SignedIn,
-        mfa::{Standing, backup, challenge::challenge, email, verify},
+        login::{SignedIn, usable_methods},
+        mfa::{Standing, backup, challenge::challenge, email, require_proof_of, verify},
     },
     domain::{login::Outstanding, secret::SecretHash, user::User},
     http::{
@@ -70,7 +70,9 @@ impl Asked {
             let (reason, site_key) = (Reason::SignIn, site_key(judgement));
             return Ok(Some(Self { standing, user, methods, reason, site_key, counts_devices }));
         }
-        let Some(judgement) = judgement else { return Ok(None) };
+        let Some(judgement) = judgement else {
+            return Self::at_account(visit, counts_devices).await;
+        };
         let Step::StepUp(sid, why) = judgement.step else { return Ok(None) };
         let Some(held) = visit.browser.find(sid) else { return Ok(None) };
         Ok(Some(Self {
@@ -82,6 +84,34 @@ impl Asked {
                 Why::Age => Reason::Reauthentication,
             },
             site_key: site_key(Some(judgement)),
+            counts_devices,
+        }))
+    }
+
+    /// Somebody who is signed in, on their way to change something of their account.
+    async fn at_account(visit: &Visit, counts_devices: bool) -> Result<Option<Self>, Stop> {
+        let Some(held) = visit.browser.current().filter(|_| visit.account_page().is_some()) else {
+            return Ok(None);
+        };
+        let app = &visit.call.app;
+        match require_proof_of(app, held, app.clock.now()).await {
+            Ok(_) => return Ok(None),
+            Err(AuthError::StepUpRequired { .. }) => {}
+            Err(reason) => return Err(reason.into()),
+        }
+        let factors = app.identity.list_factors(held.user.id).await.map_err(AuthError::from)?;
+        let methods = usable_methods(&factors);
+        // Theirs is the password, which is asked for elsewhere.
+        if methods.is_empty() {
+            return Ok(None);
+        }
+        let has_two = held.session.proof.acr >= Level::TwoFactor;
+        Ok(Some(Self {
+            standing: Standing::Browser(Box::new(held.clone())),
+            user: held.user.clone(),
+            methods,
+            reason: if has_two { Reason::Reauthentication } else { Reason::StepUp },
+            site_key: None,
             counts_devices,
         }))
     }

@@ -1,5 +1,6 @@
 //! Pages: rendered on the server, of use without JavaScript.
 
+pub mod account;
 pub mod answer;
 mod assets;
 mod brand;
@@ -44,6 +45,7 @@ pub fn surface() -> Surface {
             enrol::routes(),
             consent::routes(),
             choose::routes(),
+            account::routes(),
         ]
         .into_iter()
         .flatten()

@@ -59,6 +59,16 @@ impl Texts {
         self.format(key, &Arguments::from([(name.into(), value.into())]))
     }
 
+    /// A day of the calendar: of the month, the month (1 to 12), the year.
+    pub fn day(&self, day: i8, month: i8, year: i16) -> String {
+        let arguments = Arguments::from([
+            ("day".into(), i64::from(day).into()),
+            ("month".into(), self.text(&format!("month-{month}")).into()),
+            ("year".into(), year.to_string().into()),
+        ]);
+        self.format("date", &arguments)
+    }
+
     /// A text whose key was made of somebody's words, where there is one. `n` is for its number,
     /// if it takes one.
     pub fn find(&self, key: &str, n: u64) -> Option<String> {

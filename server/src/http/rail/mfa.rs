@@ -154,6 +154,29 @@ async fn try_list(call: &Call) -> Result<Response, RailError> {
     Ok(answer::list(&call.origin.request_id, items, page, per_page))
 }
 
+/// PATCH /mfa/methods/:id
+pub async fn edit(path: Path<String>, call: Call) -> Response {
+    let result = try_edit(&call, &path.0).await;
+    call.end(result)
+}
+
+async fn try_edit(call: &Call, id: &str) -> Result<Response, RailError> {
+    let caller = call.caller(Place::Issuer).await?;
+    let id = Uuid::parse_str(id).map_err(|_| AuthError::NotFound)?;
+    let mut body = call.body()?;
+    let name = body.optional_string("name");
+    let default = body.optional_bool("default");
+    if default == Some(false) {
+        body.problem("default", "must be true: make another one the default instead");
+    }
+    body.finish()?;
+    let (app, prefer) = (&call.app, default.unwrap_or(false));
+    manage::edit(app, &call.origin, &caller, id, name.as_deref(), prefer).await?;
+    let listed = manage::list(app, &caller).await?;
+    let listed = listed.iter().find(|listed| listed.factor.id == id).ok_or(AuthError::NotFound)?;
+    Ok(call.answer(StatusCode::OK, factor(listed)))
+}
+
 /// DELETE /mfa/methods/:id
 pub async fn remove(path: Path<String>, call: Call) -> Response {
     let result = try_remove(&call, &path.0).await;

@@ -14,7 +14,7 @@ use crate::{
     domain::login::Outstanding,
     http::route::{
         Credential, Credential::*, Refusal, Route, always, delete, flag, get, id, number, object,
-        one_of, post, shape, text,
+        one_of, patch, post, shape, text,
     },
 };
 
@@ -261,6 +261,18 @@ pub fn routes() -> Vec<Route> {
             )
             .lists(shapes::factor())
             .fresh(),
+        patch("/mfa/methods/{methodId}", Bearer, mfa::edit)
+            .does(
+                "Rename a factor, or begin with it",
+                "`defaultMfaMethod` of a sign-in is that of the default one. Nothing ends by it.",
+            )
+            .takes([
+                text("name", "What to call it.").like("Phone").optional(),
+                flag("default", "True: sign-in begins with it from now on.").optional(),
+            ])
+            .answers(200, shapes::factor())
+            .refuses([NOT_FOUND])
+            .fresh(),
         delete("/mfa/methods/{methodId}", Bearer, mfa::remove)
             .does(
                 "Remove a factor",
@@ -335,7 +347,7 @@ pub fn with_what_follows(route: Route) -> Route {
         ),
         (token_in_body, &[INVALID_TOKEN]),
         (route.fresh, &[STEP_UP_REQUIRED]),
-        (route.method == http::Method::POST, body),
+        ([http::Method::POST, http::Method::PATCH].contains(&route.method), body),
         (route.list, &[VALIDATION_ERROR]),
         (route.limited, &[RATE_LIMITED]),
         (true, &[INTERNAL_ERROR, UNAVAILABLE]),

@@ -16,14 +16,14 @@ use crate::{
         audit::Event,
         factor::{BackupCode, Factor},
     },
-    store::identity::{Confirmation, Confirmed, Consumed, FactorChange, Guess},
+    store::identity::{Confirmation, Confirmed, Consumed, FactorChange, FactorEdit, Guess},
 };
 
-/// Every factor of a person, oldest first.
+/// Every factor of a person, the preferred one first, then oldest first.
 pub(super) fn list(connection: &Connection, user_id: Uuid) -> Result<Vec<Factor>, Fault> {
     let sql = "SELECT id, user_id, method, name, sealed_secret, confirmed_at, created_at,
              last_used_at, last_step, guesses_in_a_row
-         FROM factors WHERE user_id = ?1 ORDER BY created_at, id";
+         FROM factors WHERE user_id = ?1 ORDER BY is_preferred DESC, created_at, id";
     Ok(connection.all(sql, [user_id], read)?)
 }
 
@@ -233,6 +233,24 @@ pub(super) fn change(
     }
     insert(tx, &change.add, &change.codes)?;
     cut_offs::put(tx, cut_offs, event)?;
+    Ok(true)
+}
+
+/// Renames a confirmed factor, or puts it first.
+pub(super) fn edit(tx: &Tx<'_>, edit: &FactorEdit, event: &Event) -> Result<bool, Fault> {
+    let renamed = tx.run(
+        "UPDATE factors SET name = coalesce(?3, name)
+         WHERE id = ?1 AND user_id = ?2 AND confirmed_at IS NOT NULL",
+        params![edit.id, edit.user_id, edit.name],
+    )?;
+    if renamed == 0 {
+        return Ok(false);
+    }
+    if edit.prefer {
+        let sql = "UPDATE factors SET is_preferred = (id = ?1) WHERE user_id = ?2";
+        tx.run(sql, params![edit.id, edit.user_id])?;
+    }
+    audit::append(tx, event)?;
     Ok(true)
 }
 

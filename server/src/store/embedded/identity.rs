@@ -32,8 +32,9 @@ use crate::{
     store::{
         StoreResult,
         identity::{
-            ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created, FactorChange,
-            Guess, IdentityStore, Joined, KeyAdded, NewPassword, Registered, SitePut, Subject,
+            ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created,
+            FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded, NewPassword,
+            ProfileChanged, Registered, SitePut, Subject,
         },
     },
 };
@@ -97,6 +98,17 @@ impl IdentityStore for Embedded {
     ) -> StoreResult<bool> {
         let (password, cut_offs, event) = (password.clone(), cut_offs.to_vec(), event.clone());
         self.change(move |tx| users::change_password(tx, &password, &cut_offs, now, &event)).await
+    }
+
+    async fn change_profile(
+        &self,
+        user: &User,
+        expected: Time,
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<ProfileChanged> {
+        let (user, event) = (user.clone(), event.clone());
+        self.change(move |tx| users::change_profile(tx, &user, expected, now, &event)).await
     }
 
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {
@@ -184,6 +196,11 @@ impl IdentityStore for Embedded {
     ) -> StoreResult<bool> {
         let (change, cut_offs, event) = (change.clone(), cut_offs.to_vec(), event.clone());
         self.change(move |tx| factors::change(tx, &change, &cut_offs, now, &event)).await
+    }
+
+    async fn edit_factor(&self, edit: &FactorEdit, event: &Event) -> StoreResult<bool> {
+        let (edit, event) = (edit.clone(), event.clone());
+        self.change(move |tx| factors::edit(tx, &edit, &event)).await
     }
 
     async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32> {

@@ -21,7 +21,7 @@ use crate::{
         factor::{BackupCode, Factor},
         user::{ADMIN_ROLE, User, UserStatus},
     },
-    store::identity::{Created, NewPassword, Registered, Subject},
+    store::identity::{Created, NewPassword, ProfileChanged, Registered, Subject},
 };
 
 /// The columns of a person, in the order [`read`] takes them.
@@ -211,6 +211,43 @@ pub(super) fn change_password(
     }
     cut_offs::put(tx, cut_offs, event)?;
     Ok(true)
+}
+
+/// Replaces what somebody says of themselves, if they are still as expected.
+pub(super) fn change_profile(
+    tx: &Tx<'_>,
+    user: &User,
+    expected: Time,
+    now: Time,
+    event: &Event,
+) -> Result<ProfileChanged, Fault> {
+    let same = "SELECT 1 FROM users WHERE id = ?1 AND updated_at = ?2";
+    if !tx.any(same, params![user.id, expected.millis()])? {
+        return Ok(ProfileChanged::Overtaken);
+    }
+    let taken = "SELECT 1 FROM users WHERE username_key = ?1 AND id <> ?2";
+    if tx.any(taken, params![user.username_key, user.id])? {
+        return Ok(ProfileChanged::UsernameTaken);
+    }
+    tx.run(
+        "UPDATE users SET username = ?3, username_key = ?4, name = ?5, given_name = ?6,
+             family_name = ?7, locale = ?8, claims = ?9, updated_at = max(?10, ?2 + 1)
+         WHERE id = ?1",
+        params![
+            user.id,
+            expected.millis(),
+            user.username,
+            user.username_key,
+            user.name,
+            user.given_name,
+            user.family_name,
+            user.locale,
+            serde_json::to_string(&user.claims)?,
+            now.millis(),
+        ],
+    )?;
+    audit::append(tx, event)?;
+    Ok(ProfileChanged::Changed)
 }
 
 /// Replaces a password hash, if it is still the old one.

@@ -45,7 +45,8 @@ use super::{
     StoreError, StoreResult,
     identity::{
         ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created,
-        FactorChange, Guess, IdentityStore, Joined, KeyAdded, NewPassword, Registered, SitePut, Subject,
+        FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded, NewPassword,
+        ProfileChanged, Registered, SitePut, Subject,
     },
 };
 use crate::domain::{
@@ -260,6 +261,16 @@ impl IdentityStore for Postgres {
         users::change_password(self, password, cut_offs, now, event).await
     }
 
+    async fn change_profile(
+        &self,
+        user: &User,
+        expected: Time,
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<ProfileChanged> {
+        users::change_profile(self, user, expected, now, event).await
+    }
+
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {
         users::renew_password_hash(self, id, old, new).await
     }
@@ -339,6 +350,10 @@ impl IdentityStore for Postgres {
         event: &Event,
     ) -> StoreResult<bool> {
         factors::change(self, change, cut_offs, now, event).await
+    }
+
+    async fn edit_factor(&self, edit: &FactorEdit, event: &Event) -> StoreResult<bool> {
+        factors::edit(self, edit, event).await
     }
 
     async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32> {

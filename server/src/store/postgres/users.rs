@@ -22,7 +22,7 @@ use crate::{
     },
     store::{
         StoreResult,
-        identity::{Created, NewPassword, Registered, Subject},
+        identity::{Created, NewPassword, ProfileChanged, Registered, Subject},
     },
 };
 
@@ -319,6 +319,46 @@ pub(super) async fn change_password(
     let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
     store.commit_with(act, &changes, event).await?;
     Ok(true)
+}
+
+pub(super) async fn change_profile(
+    store: &Postgres,
+    user: &User,
+    expected: Time,
+    now: Time,
+    event: &Event,
+) -> StoreResult<ProfileChanged> {
+    let mut act = store.transaction().await?;
+    let changed = act
+        .change_if_unique(
+            "UPDATE users SET username = $3, username_key = $4, name = $5, given_name = $6,
+                 family_name = $7, locale = $8, claims = $9, updated_at = greatest($10::bigint, $2::bigint + 1)
+             WHERE id = $1 AND updated_at = $2",
+            &[
+                &user.id,
+                &expected.millis(),
+                &user.username,
+                &user.username_key,
+                &user.name,
+                &user.given_name,
+                &user.family_name,
+                &user.locale,
+                &Json(&user.claims),
+                &now.millis(),
+            ],
+        )
+        .await?;
+    let refused = match changed {
+        None => Some(ProfileChanged::UsernameTaken),
+        Some(0) => Some(ProfileChanged::Overtaken),
+        Some(_) => None,
+    };
+    if let Some(refused) = refused {
+        act.roll_back().await?;
+        return Ok(refused);
+    }
+    store.commit_with(act, &[], event).await?;
+    Ok(ProfileChanged::Changed)
 }
 
 pub(super) async fn renew_password_hash(
