@@ -104,8 +104,7 @@ pub async fn revoke(
     let held = by_client.remove(client_id).ok_or(AuthError::NotFound)?;
     let now = app.clock.now();
     let told = sids_known_to(client_id, &held, &sessions);
-    let told: Vec<Uuid> =
-        told.into_iter().map(|sid| logout::errand_id(sid, client_id)).collect();
+    let told: Vec<Uuid> = told.into_iter().map(|sid| logout::errand_id(sid, client_id)).collect();
     let grants: Vec<Uuid> = held.families.iter().map(|family| family.id).collect();
     let details = json!({ "client": client_id, "grants": grants });
     let event = origin.event(Action::ConsentRevoked, Some(&caller.user), now, details);
@@ -168,7 +167,8 @@ async fn gather(app: &App, user_id: Uuid) -> AuthResult<Gathered> {
     )?;
     let mut by_client: BTreeMap<String, Held> = BTreeMap::new();
     for consent in consents {
-        by_client.entry(consent.client_id.clone()).or_default().consent = Some(consent);
+        let client_id = consent.client_id.clone();
+        by_client.entry(client_id).or_default().consent = Some(consent);
     }
     // Those of the JSON surfaces are sessions, and nothing else.
     for family in families.into_iter().filter(|family| family.granted.is_some()) {

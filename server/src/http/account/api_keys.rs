@@ -22,8 +22,8 @@ use crate::{
             rfc3339,
         },
         route::{
-            Credential::Bearer, Field, Route, Shape, always, delete, get, id, instant, list,
-            object, post, shape, text,
+            Credential::Bearer, Field, Route, always, delete, get, id, instant, list, object, post,
+            shape, text,
         },
     },
 };

@@ -18,9 +18,9 @@ use uuid::Uuid;
 use super::{
     Pair,
     samples::{
-        allowed, api_key, at, authorization, authorization_code, client, code, consent, cut_off, device,
-        device_grant, edge, errand, event, factor, family, hash, key, login, membership, one_time,
-        pending_user, rotation, secs, session, site, tenant, user,
+        allowed, api_key, at, authorization, authorization_code, client, code, consent, cut_off,
+        device, device_grant, edge, errand, event, factor, family, hash, key, login, membership,
+        one_time, pending_user, rotation, secs, session, site, tenant, user,
     },
 };
 use crate::{
@@ -738,7 +738,8 @@ impl Walk {
                     CutOffKind::Client
                     | CutOffKind::ApiKey
                     | CutOffKind::Grant
-                    | CutOffKind::Token => format!("name{of}"),
+                    | CutOffKind::Token
+                    | CutOffKind::Consent => format!("name{of}"),
                 };
                 let ended_at = now.minus(Duration::from_millis(*ago));
                 let until = now.plus(Duration::from_millis(*life));

@@ -2,6 +2,7 @@
 
 mod activity;
 mod api_keys;
+mod api_keys_page;
 mod apps;
 
 use serde_json::Value;

@@ -5,6 +5,7 @@
 //! Each page is a file. It shows its view in the frame of [`Member::shell`]; what was done is said on
 //! the page after it ([`Member::done`]).
 
+mod api_keys;
 pub mod codes;
 mod confirm;
 mod devices;
@@ -27,6 +28,7 @@ pub fn routes() -> Vec<Route> {
         codes::routes(),
         devices::routes(),
         sessions::routes(),
+        api_keys::routes(),
         confirm::routes(),
     ]
     .into_iter()

@@ -1,5 +1,6 @@
 //! What the pages of an account show, for whoever is signed in.
 
+mod api_keys;
 mod devices;
 mod overview;
 mod security;
@@ -8,6 +9,7 @@ mod shell;
 mod when;
 
 pub use self::{
+    api_keys::{ApiKeyProblem, ApiKeyRow, ApiKeys, Life, MadeApiKey, NewApiKey, SiteChoice},
     devices::{DeviceRow, Devices},
     overview::{Advice, Overview},
     security::{FactorPage, FactorRow, NewCodes, NewPassword, Security},

@@ -142,6 +142,10 @@ pub enum Notice {
     SessionEnded,
     /// All but this one have.
     SessionsEnded,
+    /// A new API key was seen.
+    ApiKeyKept,
+    /// An API key is good nowhere any more.
+    ApiKeyRevoked,
     /// What was to be changed is not there, or not any more.
     Gone,
     /// It was changed elsewhere at the same moment: nothing was done.
@@ -150,7 +154,7 @@ pub enum Notice {
 
 impl Notice {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::ProfileSaved,
         Self::PasswordChanged,
         Self::FactorAdded,
@@ -162,6 +166,8 @@ impl Notice {
         Self::DevicesEnded,
         Self::SessionEnded,
         Self::SessionsEnded,
+        Self::ApiKeyKept,
+        Self::ApiKeyRevoked,
         Self::Gone,
         Self::Overtaken,
     ];
@@ -181,6 +187,8 @@ impl Notice {
             Self::DevicesEnded => "devices-ended",
             Self::SessionEnded => "session-ended",
             Self::SessionsEnded => "sessions-ended",
+            Self::ApiKeyKept => "api-key-kept",
+            Self::ApiKeyRevoked => "api-key-revoked",
             Self::Gone => "gone",
             Self::Overtaken => "overtaken",
         }
@@ -207,6 +215,8 @@ impl Notice {
             Self::DevicesEnded => look.text("notice-devices-ended"),
             Self::SessionEnded => look.text("notice-session-ended"),
             Self::SessionsEnded => look.text("notice-sessions-ended"),
+            Self::ApiKeyKept => look.text("notice-api-key-kept"),
+            Self::ApiKeyRevoked => look.text("notice-api-key-revoked"),
             Self::Gone => look.text("notice-gone"),
             Self::Overtaken => look.text("notice-overtaken"),
         }
