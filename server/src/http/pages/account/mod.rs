@@ -12,6 +12,7 @@ mod factor;
 pub mod member;
 mod overview;
 mod password;
+mod profile;
 mod security;
 mod sessions;
 
@@ -21,6 +22,7 @@ use crate::http::route::Route;
 pub fn routes() -> Vec<Route> {
     [
         overview::routes(),
+        profile::routes(),
         password::routes(),
         security::routes(),
         factor::routes(),

@@ -2,6 +2,7 @@
 
 mod devices;
 mod overview;
+mod profile;
 mod security;
 mod sessions;
 mod shell;
@@ -10,6 +11,7 @@ mod when;
 pub use self::{
     devices::{DeviceRow, Devices},
     overview::{Advice, Overview},
+    profile::{ProfileEdit, ProfilePage},
     security::{FactorPage, FactorRow, NewCodes, NewPassword, Security},
     sessions::{Opener, SessionRow, Sessions},
     shell::{Notice, Place, Shell},
