@@ -6,6 +6,7 @@ use jwks::Time;
 use crate::{
     app::App,
     domain::{
+        api_key::ApiKey,
         errand::{Letter, NEWS_TTL},
         secret::OpaqueToken,
         user::User,
@@ -140,6 +141,32 @@ pub fn backup_code_used(app: &App, user: &User, now: Time) -> Letter {
             &format!("Hello {},", user.name),
             "one of your backup codes was used to sign in.",
             "If it was not you, change your password and ask an administrator for help at once.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// Tells the owner that an API key was made: what it is called, where it is good, and until when.
+#[must_use]
+pub fn api_key_created(app: &App, user: &User, key: &ApiKey, now: Time) -> Letter {
+    let until = jiff::Timestamp::from_millisecond(key.expires_at.millis())
+        .map_or_else(|_| String::new(), |end| end.strftime("%Y-%m-%d").to_string());
+    let what = format!(
+        "an API key called \u{201c}{}\u{201d} was made for your account. Whoever holds it acts for you at \
+         {} until {until}.",
+        key.name,
+        key.sites.join(", ")
+    );
+    letter(
+        &user.email,
+        "An API key was made",
+        &[
+            &format!("Hello {},", user.name),
+            &what,
+            "If it was not you, revoke the key, change your password and ask an administrator for \
+             help at once.",
         ],
         None,
         now.plus(NEWS_TTL),

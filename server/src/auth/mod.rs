@@ -1,6 +1,8 @@
 //! Who are you: sign-in, factors, sessions, registration. Every surface calls these; none of them
 //! knows one.
 
+pub mod activity;
+pub mod api_keys;
 pub mod bearer;
 pub mod browser;
 pub mod devices;

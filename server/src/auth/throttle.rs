@@ -196,6 +196,14 @@ pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<
     count(app, format!("enrol:{user_id}"), 10, WINDOW, now).await.map(drop)
 }
 
+/// Counts one API key that this person makes: each is told to them by a letter.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_api_key(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
+    count(app, format!("api-key:{user_id}"), 30, WINDOW, now).await.map(drop)
+}
+
 /// Counts one change of a profile by this person: a new user name could be a guess at somebody
 /// else's.
 ///

@@ -321,6 +321,7 @@ impl Judge {
         self.within("tokens.session_ttl", tokens.session_ttl, 1..=YEAR);
         self.within("tokens.short_session_ttl", tokens.short_session_ttl, 1..=YEAR);
         self.within("tokens.refresh_retry", tokens.refresh_retry, 0..=300);
+        self.within("tokens.api_key_ttl", tokens.api_key_ttl, 3600..=365 * 24 * 3600);
         self.within("tokens.login_ttl", tokens.login_ttl, 1..=600);
         self.within("tokens.key_lead", tokens.key_lead, LEAST_LEAD.as_secs()..=30 * 24 * 3600);
         if tokens.key_rotation > 0 {
@@ -365,6 +366,7 @@ impl Judge {
             ("limits.requests_per_network", limits.requests_per_network, u32::MAX),
             ("limits.requests_per_client", limits.requests_per_client, u32::MAX),
             ("limits.revocations_per_client", limits.revocations_per_client, u32::MAX),
+            ("limits.api_keys_per_person", limits.api_keys_per_person, 100),
         ] {
             self.within(setting, value.into(), 1..=most.into());
         }
@@ -676,6 +678,10 @@ mod tests {
     #[test]
     fn lifetimes_fit_into_one_another() {
         assert_eq!(settings(|config| config.tokens.login_ttl = 601), ["tokens.login_ttl"]);
+        for life in [3599, 366 * 24 * 3600] {
+            let found = settings(|config| config.tokens.api_key_ttl = life);
+            assert_eq!(found, ["tokens.api_key_ttl"]);
+        }
         assert_eq!(settings(|config| config.tokens.access_ttl = 0), ["tokens.access_ttl"]);
         assert_eq!(settings(|config| config.tokens.key_lead = 334), ["tokens.key_lead"]);
         assert_eq!(settings(|config| config.tokens.key_lead = 335), [] as [&str; 0]);
@@ -704,6 +710,10 @@ mod tests {
             ["limits.code_per_factor"]
         );
         assert_eq!(settings(|config| config.limits.code_lock = 101), ["limits.code_lock"]);
+        for most in [0, 101] {
+            let found = settings(|config| config.limits.api_keys_per_person = most);
+            assert_eq!(found, ["limits.api_keys_per_person"]);
+        }
         assert_eq!(
             settings(|config| config.limits.mail_per_address = 0),
             ["limits.mail_per_address"]

@@ -27,6 +27,8 @@ pub struct LimitsSection {
     pub requests_per_client: u32,
     /// Within a minute: tokens of one client that are revoked from one network.
     pub revocations_per_client: u32,
+    /// Personal API keys that one person has at a time.
+    pub api_keys_per_person: u32,
 }
 
 impl Default for LimitsSection {
@@ -43,6 +45,7 @@ impl Default for LimitsSection {
             requests_per_network: 1200,
             requests_per_client: 3000,
             revocations_per_client: 1200,
+            api_keys_per_person: 20,
         }
     }
 }

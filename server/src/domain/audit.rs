@@ -91,6 +91,9 @@ pub enum Action {
     /// Somebody allowed a client what it asked for.
     #[serde(rename = "oauth.consent.granted")]
     ConsentGranted,
+    /// Somebody took back what they had allowed a client; what came of it has ended.
+    #[serde(rename = "oauth.consent.revoked")]
+    ConsentRevoked,
     /// A code came a second time; what came of it has ended.
     #[serde(rename = "oauth.code.reused")]
     CodeReused,

@@ -1,5 +1,6 @@
 //! Pure: no async, no I/O, no clock. States and transitions, and the decisions of the use cases.
 
+pub mod api_key;
 pub mod audit;
 pub mod authorization;
 pub mod client;

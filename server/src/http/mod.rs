@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::domain::client::Client;
+
 pub mod account;
 pub mod cookies;
 pub mod feed;
@@ -21,6 +25,13 @@ pub mod well_known;
 pub const BODY_LIMIT: usize = 16 * 1024;
 /// How long a body may take: nobody holds a connection with a byte a minute.
 pub const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// Where this server serves the picture of a client, if it has one.
+#[must_use]
+pub fn logo_path(client: &Client) -> Option<String> {
+    let id = utf8_percent_encode(&client.client_id, NON_ALPHANUMERIC);
+    client.metadata.logo_uri.as_ref().map(|_| format!("/clients/{id}/logo"))
+}
 
 /// The surfaces, in the order they are documented in.
 #[must_use]

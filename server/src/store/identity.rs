@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::StoreResult;
 use crate::domain::{
+    api_key::ApiKey,
     audit::{AuditRow, Event},
     client::{Client, InitialAccess},
     consent::Consent,
@@ -34,6 +35,8 @@ use crate::domain::{
 pub const ENDINGS_KEPT: Duration = Duration::from_secs(367 * 24 * 60 * 60);
 /// How long an entry of the feed is kept.
 pub const FEED_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long an API key that expired is kept, so that its owner sees what became of it.
+pub const EXPIRED_KEYS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The most rows of a kind that one sweep takes.
 pub const SWEPT_AT_ONCE: u32 = 1000;
 
@@ -213,6 +216,17 @@ pub enum Joined {
     Already,
     /// No such person, or no such tenant besides their own; nothing changed.
     Gone,
+}
+
+/// How making an API key went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiKeyMade {
+    /// It is good now.
+    Made,
+    /// Its owner has as many as may be; nothing changed.
+    TooMany,
+    /// Its owner is not active, or their epoch is not the expected one any more; nothing changed.
+    Overtaken,
 }
 
 /// How changing or removing a client went.
@@ -518,6 +532,55 @@ pub trait IdentityStore: Send + Sync {
     /// client; nothing changed.
     async fn grant_consent(&self, consent: &Consent, event: &Event) -> StoreResult<bool>;
 
+    /// What this person allowed clients, by client.
+    async fn list_consents(&self, user_id: Uuid) -> StoreResult<Vec<Consent>>;
+
+    /// Forgets what this person allowed this client, if it was anything, and writes the endings, as
+    /// [`Self::cut_off`]. Those of the errands `told` that wait are due at the event's `at`, as if
+    /// the session that each waits for had ended.
+    async fn withdraw_consent(
+        &self,
+        user_id: Uuid,
+        client_id: &str,
+        cut_offs: &[CutOff],
+        told: &[Uuid],
+        event: &Event,
+    ) -> StoreResult<()>;
+
+    // ---- API keys -----------------------------------------------------------------------
+
+    /// Makes an API key of a person who is active and whose `factor_epoch` is `expected_epoch`,
+    /// which is asked first, unless they have `most` already. What they have of keys that expired at
+    /// `key.created_at`, or were made until `dead_until`, goes with that and does not count.
+    async fn create_api_key(
+        &self,
+        key: &ApiKey,
+        expected_epoch: u64,
+        dead_until: Option<Time>,
+        most: u32,
+        event: &Event,
+    ) -> StoreResult<ApiKeyMade>;
+
+    /// The key of this id, expired or not.
+    async fn find_api_key(&self, id: Uuid) -> StoreResult<Option<ApiKey>>;
+
+    /// Every key of a person, expired or not, newest first.
+    async fn list_api_keys(&self, user_id: Uuid) -> StoreResult<Vec<ApiKey>>;
+
+    /// Removes the key of this id if it is the person's, and writes the endings, as
+    /// [`Self::cut_off`]. `false`: it is none of theirs; nothing changed.
+    async fn revoke_api_key(
+        &self,
+        user_id: Uuid,
+        id: Uuid,
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<bool>;
+
+    /// Notes when these keys were used; never earlier than noted before. Those that are gone are
+    /// passed over.
+    async fn note_key_uses(&self, uses: &[(Uuid, Time)]) -> StoreResult<()>;
+
     // ---- endings and the log ------------------------------------------------------------
 
     /// Those of these endings that were written, in the order they are named.
@@ -535,6 +598,20 @@ pub trait IdentityStore: Send + Sync {
 
     /// Rows of the log after `seq`, in order, at most `limit`.
     async fn list_audit(&self, after: u64, limit: u32) -> StoreResult<Vec<AuditRow>>;
+
+    /// Rows of the log about this person (`user_id`) of `since` or later, newest first, at most
+    /// `limit`: those that come after `after` (when that row's event was, and its place), where it is
+    /// given.
+    async fn list_audit_about(
+        &self,
+        user_id: Uuid,
+        since: Time,
+        after: Option<(Time, u64)>,
+        limit: u32,
+    ) -> StoreResult<Vec<AuditRow>>;
+
+    /// How many such rows there are; counted up to `most`.
+    async fn count_audit_about(&self, user_id: Uuid, since: Time, most: u32) -> StoreResult<u64>;
 
     // ---- sites --------------------------------------------------------------------------
 
@@ -634,7 +711,8 @@ pub trait IdentityStore: Send + Sync {
 
     /// Forgets what nobody can ask for any more at `now`: endings whose `until` lies as far back
     /// as [`ENDINGS_KEPT`], and the oldest feed entries, up to the first that is younger than
-    /// [`FEED_KEPT`], but never the newest, and initial access tokens that are over. At most [`SWEPT_AT_ONCE`] rows of a kind, so that no
+    /// [`FEED_KEPT`], but never the newest, initial access tokens that are over, and API keys that
+    /// have been for [`EXPIRED_KEYS_KEPT`]. At most [`SWEPT_AT_ONCE`] rows of a kind, so that no
     /// act waits long behind it; how many rows went. Who comes to the feed from further back than
     /// its oldest entry takes a snapshot.
     async fn sweep(&self, now: Time) -> StoreResult<u64>;

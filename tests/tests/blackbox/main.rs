@@ -8,6 +8,7 @@
 )]
 
 mod abuse;
+mod account;
 mod account_pages;
 mod edge;
 mod libraries;

@@ -1,6 +1,9 @@
 //! `/api/v1/account`: what people keep of themselves, in the dialect of the Auth Rail, and for its own
 //! access tokens alone: neither an API key nor a token of an OAuth client opens anything here (rule 29).
 
+mod activity;
+mod api_keys;
+mod apps;
 mod profile;
 
 use super::{
@@ -10,7 +13,13 @@ use super::{
 
 /// The surface.
 pub fn surface() -> Surface {
-    let routes = [profile::routes()].into_iter().flatten();
+    let rows = [
+        profile::routes(),
+        api_keys::routes(),
+        apps::routes(),
+        activity::routes(),
+    ];
+    let routes = rows.into_iter().flatten();
     Surface {
         name: "Account",
         base: "/api/v1/account",

@@ -171,6 +171,16 @@ impl Body {
         texts
     }
 
+    /// A list of strings that must be there.
+    pub fn strings(&mut self, name: &str) -> Vec<String> {
+        self.optional_strings(name).unwrap_or_else(|| {
+            if !self.is_broken() {
+                self.problem(name, "is missing");
+            }
+            Vec::new()
+        })
+    }
+
     /// Notes a problem of a field, unless it has one already.
     pub fn problem(&mut self, name: &str, message: &str) {
         if !self.problems.iter().any(|(field, _)| field == name) {

@@ -1,5 +1,7 @@
 //! Devices that were let in (RFC 8628 section 3.4).
 
+use jwks::grant::given_at;
+
 use super::{
     Issued, TokenRequest,
     opening::{self, Opening},
@@ -9,7 +11,7 @@ use crate::{
         device_grant::{DeviceDecision, POLL_INTERVAL, Polled},
         secret::{OpaqueToken, TokenKind},
     },
-    oauth::{OAuthError, OAuthResult, grant_end},
+    oauth::{OAuthError, OAuthResult},
     tokens,
 };
 
@@ -48,7 +50,7 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
         sid,
         scope: grant.scope,
         nonce: None,
-        issued_at: grant_end::given_at(granted.grant_id),
+        issued_at: given_at(granted.grant_id),
         granted: *granted,
     };
     opening::open(request, opening).await

@@ -10,12 +10,13 @@ use super::{
     log::assert_chained,
     race,
     samples::{
-        at, client, code, confirmation, consent, create, cut_off, device, event, factor, key,
+        api_key, at, client, code, confirmation, consent, create, cut_off, device, event, factor, key,
         membership, pending_user, register, site, stored_factor, tenant, user, whole_log, written,
     },
 };
 use crate::{
     domain::{
+        api_key::ApiKey,
         audit::Action,
         client::Client,
         consent::Consent,
@@ -26,7 +27,7 @@ use crate::{
     store::{
         IdentityStore,
         identity::{
-            ClientChanged, Confirmed, Consumed, Created, FactorChange, Guess, Joined, KeyAdded,
+            ApiKeyMade, ClientChanged, Confirmed, Consumed, Created, FactorChange, Guess, Joined, KeyAdded,
             NewPassword, Registered, SitePut,
         },
     },
@@ -490,4 +491,48 @@ pub(super) async fn no_consent_is_lost(pair: &Pair) {
     let found = store.find_consent(person.id, "shop").await.unwrap().unwrap();
     let all: Vec<_> = (0..RACERS).map(|number| format!("scope {number:02}")).collect();
     assert_eq!(found.scopes, all);
+}
+
+pub(super) async fn no_more_api_keys_are_made_than_may_be(pair: &Pair) {
+    const MOST: u32 = 5;
+    let (store, person) = (&*pair.identity, user("ada"));
+    create(store, &person).await;
+    let over = ApiKey { expires_at: at(1), ..api_key(person.id) };
+    let act = event(Action::ApiKeyCreated);
+    store.create_api_key(&over, person.factor_epoch, None, MOST, &act).await.unwrap();
+    let before = written(store).await.0;
+    let got = race(|_| {
+        let store = Arc::clone(&pair.identity);
+        let (key, epoch) = (ApiKey { created_at: at(2), ..api_key(person.id) }, person.factor_epoch);
+        async move {
+            let act = event(Action::ApiKeyCreated);
+            store.create_api_key(&key, epoch, None, MOST, &act).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &ApiKeyMade::Made), MOST as usize);
+    assert_eq!(count(&got, &ApiKeyMade::TooMany), RACERS - MOST as usize);
+    assert_eq!(store.list_api_keys(person.id).await.unwrap().len(), MOST as usize);
+    assert_eq!(written(store).await.0, before + MOST as usize);
+}
+
+pub(super) async fn an_api_key_is_revoked_by_one(pair: &Pair) {
+    let (store, person) = (&*pair.identity, user("ada"));
+    create(store, &person).await;
+    let key = api_key(person.id);
+    let act = event(Action::ApiKeyCreated);
+    store.create_api_key(&key, person.factor_epoch, None, 9, &act).await.unwrap();
+    let before = written(store).await;
+    let got = race(|_| {
+        let store = Arc::clone(&pair.identity);
+        let (owner, id) = (person.id, key.id);
+        async move {
+            let end = cut_off(CutOffKind::ApiKey, &id.to_string(), at(1), at(2));
+            let act = event(Action::ApiKeyRevoked);
+            store.revoke_api_key(owner, id, &[end], &act).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &true), 1);
+    assert_eq!(written(store).await, (before.0 + 1, before.1 + 1));
 }

@@ -9,6 +9,7 @@ use tokio::sync::Barrier;
 
 use super::{IdentityStore, SessionStore};
 
+mod api_keys;
 mod authorizations;
 mod clients;
 mod consents;
@@ -164,6 +165,18 @@ macro_rules! instantiate {
                 a_consent_comes_back_whole,
                 a_consent_is_added_to_what_was_given_before,
                 a_consent_needs_a_person_and_a_client,
+                consents_are_listed_by_client_byte_for_byte,
+                a_consent_is_withdrawn_with_what_came_of_it,
+                who_waits_for_the_end_of_a_session_is_told_when_a_consent_is_withdrawn,
+            ],
+            api_keys: [
+                an_api_key_comes_back_whole_and_only_to_its_owner,
+                api_keys_are_listed_newest_first,
+                an_api_key_is_made_only_for_whom_it_was_judged_for,
+                nobody_has_more_api_keys_than_may_be,
+                a_revoked_api_key_is_gone_and_the_feed_says_so,
+                the_use_of_api_keys_is_noted_together_and_never_goes_back,
+                an_api_key_that_expired_is_kept_for_a_while,
             ],
             endings: [
                 a_person_comes_with_the_endings_of_the_session_and_of_everything,
@@ -176,6 +189,8 @@ macro_rules! instantiate {
                 events_come_back_whole_in_order_and_chained,
                 an_empty_log_has_no_rows,
                 an_act_tried_again_adds_no_second_row,
+                the_rows_about_a_person_come_newest_first_in_pages,
+                the_rows_about_a_person_are_counted_up_to_a_number,
             ],
             sites: [
                 a_site_comes_back_whole,
@@ -266,6 +281,7 @@ macro_rules! instantiate {
                 a_family_needs_a_session,
                 the_live_token_and_the_one_spent_last_are_found_as_they_stand,
                 a_removed_family_is_gone_and_others_stay,
+                the_living_families_of_a_person_are_listed,
                 a_family_in_the_place_of_another_has_what_was_granted_to_it,
             ],
             authorizations: [
@@ -349,6 +365,8 @@ macro_rules! instantiate {
                 a_removed_client_is_not_registered_again,
                 a_version_of_a_client_is_replaced_by_one,
                 no_consent_is_lost,
+                no_more_api_keys_are_made_than_may_be,
+                an_api_key_is_revoked_by_one,
             ],
             session_races: [
                 a_rotated_token_leaves_one_live_leaf,

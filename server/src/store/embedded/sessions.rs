@@ -22,7 +22,7 @@ use crate::{
         login::PendingLogin,
         one_time::{OneTime, Purpose},
         secret::SecretHash,
-        session::{FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
+        session::{Family, FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
     },
     store::{
         StoreResult,
@@ -316,6 +316,10 @@ impl SessionStore for Embedded {
         self.find(SESSION, |connection| {
             refresh::find_token(connection, user_id, sid, family_id, hash, now)
         })
+    }
+
+    async fn list_families(&self, user_id: Uuid, now: Time) -> StoreResult<Vec<Family>> {
+        self.list(SESSION, move |connection| refresh::list(connection, user_id, now)).await
     }
 
     async fn remove_family(&self, user_id: Uuid, sid: Uuid, family_id: Uuid) -> StoreResult<bool> {

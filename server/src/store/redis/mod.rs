@@ -36,7 +36,7 @@ use crate::domain::{
     login::PendingLogin,
     one_time::{OneTime, Purpose},
     secret::SecretHash,
-    session::{FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
+    session::{Family, FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
 };
 
 /// The session store on Redis, a single node or a cluster.
@@ -252,6 +252,10 @@ impl SessionStore for Redis {
         now: Time,
     ) -> StoreResult<Option<FoundRefresh>> {
         sessions::find_refresh(self, user_id, sid, family_id, hash, now).await
+    }
+
+    async fn list_families(&self, user_id: Uuid, now: Time) -> StoreResult<Vec<Family>> {
+        sessions::list_families(self, user_id, now).await
     }
 
     async fn remove_family(&self, user_id: Uuid, sid: Uuid, family_id: Uuid) -> StoreResult<bool> {

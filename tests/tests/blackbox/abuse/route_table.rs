@@ -129,6 +129,8 @@ enum Presented {
     InitialAccess,
     /// The token with which some client manages itself.
     Registration,
+    /// A personal API key of somebody active who had just proved a second factor.
+    ApiKey,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +198,7 @@ struct People {
     edge: String,
     initial_access: String,
     registration: String,
+    api_key: String,
 }
 
 impl People {
@@ -217,6 +220,7 @@ impl People {
             expired: world.sign_in(&early).await.access,
             edge: made["credential"].as_str().unwrap().to_owned(),
             registration: registration(world, &initial_access).await,
+            api_key: api_key(world).await,
             initial_access,
         }
     }
@@ -258,10 +262,20 @@ impl People {
             (Presented::TwoFactors, world.sign_in(&self.two_factors).await.access),
             (Presented::InitialAccess, self.initial_access.clone()),
             (Presented::Registration, self.registration.clone()),
+            (Presented::ApiKey, self.api_key.clone()),
         ];
         let presented = presented.into_iter().map(|(what, token)| (what, Some(token)));
         [(Presented::Nothing, None)].into_iter().chain(presented).collect()
     }
+}
+
+/// An API key, good at the site that anybody may enter: whatever its owner may, it may not do here.
+async fn api_key(world: &World) -> String {
+    let access = world.sign_in(&world.enrolled().await).await.access;
+    let wanted = json!({ "name": "table", "sites": ["open"] });
+    let request = world.rail().request_root("POST", "/api/v1/account/api-keys");
+    let made = send(request.bearer_auth(access).json(&wanted)).await.data(201);
+    made["apiKey"].as_str().unwrap().to_owned()
 }
 
 /// The token with which a new client manages itself.
@@ -280,7 +294,7 @@ async fn open_site(world: &World) {
         "base_url": "http://open.localhost",
         "hosts": ["open.localhost"],
         "upstreams": ["http://127.0.0.1:9"],
-        "policy": { "require": "signed_in" },
+        "policy": { "require": "signed_in", "accept": { "api_key": {} } },
     });
     drop(world.create_site(&site).await);
 }
