@@ -168,11 +168,7 @@ fn place(row: &AuditRow) -> Place {
 }
 
 /// Each client is looked up once, however often it comes.
-async fn describe_all(
-    app: &App,
-    user_id: Uuid,
-    rows: Vec<AuditRow>,
-) -> AuthResult<Vec<Activity>> {
+async fn describe_all(app: &App, user_id: Uuid, rows: Vec<AuditRow>) -> AuthResult<Vec<Activity>> {
     let mut names: BTreeMap<String, Option<String>> = BTreeMap::new();
     for row in &rows {
         for id in client_of(&row.event).into_iter().chain(row.event.client_id.as_deref()) {
@@ -210,10 +206,8 @@ fn describe(user_id: Uuid, row: &AuditRow, names: &BTreeMap<String, Option<Strin
         let user_agent = event.user_agent.clone().unwrap_or_default();
         Whence { ip, device: device_of(&user_agent), user_agent }
     });
-    let about = client_of(event).map(|id| Named {
-        id: id.to_owned(),
-        name: names.get(id).cloned().flatten(),
-    });
+    let about = client_of(event)
+        .map(|id| Named { id: id.to_owned(), name: names.get(id).cloned().flatten() });
     let through = || {
         let id = event.client_id.as_ref()?;
         let name = names.get(id).cloned().flatten()?;

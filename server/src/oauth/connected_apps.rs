@@ -104,8 +104,7 @@ pub async fn revoke(
     let held = by_client.remove(client_id).ok_or(AuthError::NotFound)?;
     let now = app.clock.now();
     let told = sids_known_to(client_id, &held, &sessions);
-    let told: Vec<Uuid> =
-        told.into_iter().map(|sid| logout::errand_id(sid, client_id)).collect();
+    let told: Vec<Uuid> = told.into_iter().map(|sid| logout::errand_id(sid, client_id)).collect();
     let grants: Vec<Uuid> = held.families.iter().map(|family| family.id).collect();
     let details = json!({ "client": client_id, "grants": grants });
     let event = origin.event(Action::ConsentRevoked, Some(&caller.user), now, details);

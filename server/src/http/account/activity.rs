@@ -14,9 +14,7 @@ use crate::{
             call::Call,
             rfc3339,
         },
-        route::{
-            Credential::Bearer, Route, get, id, instant, number, one_of, shape, text, within,
-        },
+        route::{Credential::Bearer, Route, get, id, instant, number, one_of, shape, text, within},
     },
 };
 

@@ -13,12 +13,7 @@ use super::{
 
 /// The surface.
 pub fn surface() -> Surface {
-    let rows = [
-        profile::routes(),
-        api_keys::routes(),
-        apps::routes(),
-        activity::routes(),
-    ];
+    let rows = [profile::routes(), api_keys::routes(), apps::routes(), activity::routes()];
     let routes = rows.into_iter().flatten();
     Surface {
         name: "Account",

@@ -147,10 +147,8 @@ pub(super) async fn who_waits_for_the_end_of_a_session_is_told_when_a_consent_is
 ) {
     let (store, person) = (&*pair.identity, user("ada"));
     create(store, &person).await;
-    let waiting = [1, 2, 3].map(|_| ErrandRow {
-        waits_for: Some(Uuid::now_v7()),
-        ..errand(1, 1000)
-    });
+    let waiting =
+        [1, 2, 3].map(|_| ErrandRow { waits_for: Some(Uuid::now_v7()), ..errand(1, 1000) });
     let at_once = errand(1, 400);
     for errand in waiting.iter().chain([&at_once]) {
         store.queue_errand(errand).await.unwrap();

@@ -10,8 +10,9 @@ use super::{
     log::assert_chained,
     race,
     samples::{
-        api_key, at, client, code, confirmation, consent, create, cut_off, device, event, factor, key,
-        membership, pending_user, register, site, stored_factor, tenant, user, whole_log, written,
+        api_key, at, client, code, confirmation, consent, create, cut_off, device, event, factor,
+        key, membership, pending_user, register, site, stored_factor, tenant, user, whole_log,
+        written,
     },
 };
 use crate::{
@@ -27,8 +28,8 @@ use crate::{
     store::{
         IdentityStore,
         identity::{
-            ApiKeyMade, ClientChanged, Confirmed, Consumed, Created, FactorChange, Guess, Joined, KeyAdded,
-            NewPassword, Registered, SitePut,
+            ApiKeyMade, ClientChanged, Confirmed, Consumed, Created, FactorChange, Guess, Joined,
+            KeyAdded, NewPassword, Registered, SitePut,
         },
     },
 };
@@ -503,7 +504,8 @@ pub(super) async fn no_more_api_keys_are_made_than_may_be(pair: &Pair) {
     let before = written(store).await.0;
     let got = race(|_| {
         let store = Arc::clone(&pair.identity);
-        let (key, epoch) = (ApiKey { created_at: at(2), ..api_key(person.id) }, person.factor_epoch);
+        let (key, epoch) =
+            (ApiKey { created_at: at(2), ..api_key(person.id) }, person.factor_epoch);
         async move {
             let act = event(Action::ApiKeyCreated);
             store.create_api_key(&key, epoch, None, MOST, &act).await.unwrap()

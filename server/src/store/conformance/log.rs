@@ -96,8 +96,7 @@ pub(super) async fn the_rows_about_a_person_come_newest_first_in_pages(pair: &Pa
     for (who, moment) in
         [(ada, 10), (ada, 30), (bob, 30), (ada, 30), (ada, 20), (bob, 5), (ada, 40)]
     {
-        let event =
-            Event { at: at(moment), user_id: Some(who), ..event(Action::LoginSuccess) };
+        let event = Event { at: at(moment), user_id: Some(who), ..event(Action::LoginSuccess) };
         store.append_event(&event).await.unwrap();
     }
     let nobodys = Event { user_id: None, at: at(35), ..event(Action::LoginFailed) };
@@ -124,8 +123,7 @@ pub(super) async fn the_rows_about_a_person_are_counted_up_to_a_number(pair: &Pa
     let store = &*pair.identity;
     let ada = Uuid::new_v4();
     for moment in [10, 20, 20, 30] {
-        let event =
-            Event { at: at(moment), user_id: Some(ada), ..event(Action::LoginSuccess) };
+        let event = Event { at: at(moment), user_id: Some(ada), ..event(Action::LoginSuccess) };
         store.append_event(&event).await.unwrap();
     }
     let count = async |since, most| store.count_audit_about(ada, at(since), most).await.unwrap();

@@ -18,9 +18,9 @@ use uuid::Uuid;
 use super::{
     Pair,
     samples::{
-        allowed, api_key, at, authorization, authorization_code, client, code, consent, cut_off, device,
-        device_grant, edge, errand, event, factor, family, hash, key, login, membership, one_time,
-        pending_user, rotation, secs, session, site, tenant, user,
+        allowed, api_key, at, authorization, authorization_code, client, code, consent, cut_off,
+        device, device_grant, edge, errand, event, factor, family, hash, key, login, membership,
+        one_time, pending_user, rotation, secs, session, site, tenant, user,
     },
 };
 use crate::{

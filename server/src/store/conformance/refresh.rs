@@ -10,7 +10,9 @@ use super::{
     samples::{SESSION_LIFE, TOKEN_LIFE, WINDOW, at, family, hash, rotation, secs, session},
 };
 use crate::{
-    domain::session::{Family, FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation, Session},
+    domain::session::{
+        Family, FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation, Session,
+    },
     store::SessionStore,
 };
 
@@ -365,7 +367,8 @@ pub(super) async fn the_living_families_of_a_person_are_listed(pair: &Pair) {
     let strangers = session(Uuid::new_v4());
     let first = family("first");
     let bare = NewFamily { granted: None, scope: String::new(), ..family("bare") };
-    let dies_early = NewFamily { expires_at: at(50), client_id: "shop".to_owned(), ..family("early") };
+    let dies_early =
+        NewFamily { expires_at: at(50), client_id: "shop".to_owned(), ..family("early") };
     store.open_session(&short, Some(&first), 100).await.unwrap();
     store.open_session(&long, Some(&bare), 100).await.unwrap();
     store.open_session(&without, None, 100).await.unwrap();

@@ -103,7 +103,8 @@ pub(super) fn revoke(
 
 /// Notes when keys were used.
 pub(super) fn note_uses(tx: &Tx<'_>, uses: &[(Uuid, Time)]) -> Result<(), Fault> {
-    let sql = "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, ?2), ?2) WHERE id = ?1";
+    let sql =
+        "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, ?2), ?2) WHERE id = ?1";
     for (id, at) in uses {
         tx.run(sql, params![id, at.millis()])?;
     }

@@ -74,7 +74,8 @@ pub(super) fn count_about(
 ) -> Result<u64, Fault> {
     let sql = "SELECT count(*) FROM
          (SELECT 1 FROM audit WHERE user_id = ?1 AND at >= ?2 LIMIT ?3)";
-    let count = connection.one(sql, params![user_id, since.millis(), most], |row| number(row, 0))?;
+    let count =
+        connection.one(sql, params![user_id, since.millis(), most], |row| number(row, 0))?;
     Ok(count.unwrap_or_default())
 }
 

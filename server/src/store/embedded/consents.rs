@@ -28,11 +28,8 @@ pub(super) fn find(
     user_id: Uuid,
     client_id: &str,
 ) -> Result<Option<Consent>, Fault> {
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM consents WHERE user_id = ?1 AND client_id = ?2"
-    );
+    let sql =
+        concat!("SELECT ", columns!(), " FROM consents WHERE user_id = ?1 AND client_id = ?2");
     Ok(connection.one(sql, params![user_id, client_id], read)?)
 }
 

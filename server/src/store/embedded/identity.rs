@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
-    Embedded, IDENTITY, api_keys, audit, clients, consents, cut_offs, devices, edges, errands, factors, feed,
-    keys, sites, sweep, tenants, users,
+    Embedded, IDENTITY, api_keys, audit, clients, consents, cut_offs, devices, edges, errands,
+    factors, feed, keys, sites, sweep, tenants, users,
 };
 use crate::{
     domain::{
@@ -337,10 +337,8 @@ impl IdentityStore for Embedded {
     ) -> StoreResult<()> {
         let (client_id, cut_offs) = (client_id.to_owned(), cut_offs.to_vec());
         let (told, event) = (told.to_vec(), event.clone());
-        self.change(move |tx| {
-            consents::withdraw(tx, user_id, &client_id, &cut_offs, &told, &event)
-        })
-        .await
+        self.change(move |tx| consents::withdraw(tx, user_id, &client_id, &cut_offs, &told, &event))
+            .await
     }
 
     async fn create_api_key(
@@ -352,10 +350,8 @@ impl IdentityStore for Embedded {
         event: &Event,
     ) -> StoreResult<ApiKeyMade> {
         let (key, event) = (key.clone(), event.clone());
-        self.change(move |tx| {
-            api_keys::create(tx, &key, expected_epoch, dead_until, most, &event)
-        })
-        .await
+        self.change(move |tx| api_keys::create(tx, &key, expected_epoch, dead_until, most, &event))
+            .await
     }
 
     async fn find_api_key(&self, id: Uuid) -> StoreResult<Option<ApiKey>> {

@@ -143,7 +143,11 @@ pub(super) fn find_token(
 }
 
 /// Every family of a person that lives, in a session that does.
-pub(super) fn list(connection: &Connection, user_id: Uuid, now: Time) -> Result<Vec<Family>, Fault> {
+pub(super) fn list(
+    connection: &Connection,
+    user_id: Uuid,
+    now: Time,
+) -> Result<Vec<Family>, Fault> {
     let sql = "SELECT sid, id, family.client_id, scope, granted, family.expires_at, spent_at
          FROM refresh_families family JOIN sessions USING (user_id, sid)
          WHERE user_id = ?1 AND family.expires_at > ?2 AND sessions.expires_at > ?2

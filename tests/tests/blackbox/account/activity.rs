@@ -51,8 +51,20 @@ async fn people_see_what_happened_to_their_account_newest_first() {
         ]
     );
     let members = [
-        "id", "event", "at", "by", "ip", "userAgent", "device", "client", "site", "method", "name",
-        "reason", "sessionId", "sessions",
+        "id",
+        "event",
+        "at",
+        "by",
+        "ip",
+        "userAgent",
+        "device",
+        "client",
+        "site",
+        "method",
+        "name",
+        "reason",
+        "sessionId",
+        "sessions",
     ];
     for event in &events {
         assert_eq!(names(event), set(members), "{event}");
@@ -61,7 +73,10 @@ async fn people_see_what_happened_to_their_account_newest_first() {
     let at: Vec<&str> = events.iter().map(|event| event["at"].as_str().unwrap()).collect();
     assert!(at.is_sorted_by(|newer, older| newer >= older), "{at:?}");
     let failed = &events[7];
-    assert_eq!((&failed["device"], &failed["userAgent"]), (&json!("Firefox on Linux"), &json!(agent)));
+    assert_eq!(
+        (&failed["device"], &failed["userAgent"]),
+        (&json!("Firefox on Linux"), &json!(agent))
+    );
     assert_eq!(failed["reason"], "password");
     let app = json!({ "id": client.id, "name": format!("Client {}", client.id) });
     assert_eq!((&events[2]["client"], &events[3]["client"]), (&app, &app));
@@ -81,10 +96,7 @@ async fn nobody_sees_what_happened_to_another() {
     let ada = world.sign_in(&ada).await.access;
     let eve_signed_in = world.sign_in(&eve).await.access;
     let of_eve = seen(&world, &eve_signed_in).await;
-    assert_eq!(
-        kinds(&of_eve),
-        ["auth.login.success", "auth.email.verified", "auth.user.created"]
-    );
+    assert_eq!(kinds(&of_eve), ["auth.login.success", "auth.email.verified", "auth.user.created"]);
     let of_ada = seen(&world, &ada).await;
     assert_eq!(of_ada.len(), 4);
     let shared = of_ada.iter().filter(|event| of_eve.iter().any(|one| one["id"] == event["id"]));

@@ -13,7 +13,8 @@ const PATH: &str = "/api-keys";
 
 /// A site that takes API keys.
 pub(super) async fn site_with_keys(world: &World, key: &str, policy: Value) {
-    let mut asked = json!({ "require": "signed_in", "accept": { "api_key": { "scopes": ["read"] } } });
+    let mut asked =
+        json!({ "require": "signed_in", "accept": { "api_key": { "scopes": ["read"] } } });
     asked.as_object_mut().unwrap().extend(policy.as_object().unwrap().clone());
     let site = json!({
         "site_key": key,
@@ -64,7 +65,10 @@ async fn a_key_is_shown_once_and_listed_without_its_secret() {
     let other = post(&rail, &access, PATH, &wanted("keys-shown")).await.data(201);
     assert_ne!(other["apiKey"].as_str().unwrap()[37..], key[37..]);
     let newest_first: Vec<Value> = listed(&world, &access).await;
-    assert_eq!(newest_first.iter().map(|key| &key["id"]).collect::<Vec<_>>(), [&other["id"], &made["id"]]);
+    assert_eq!(
+        newest_first.iter().map(|key| &key["id"]).collect::<Vec<_>>(),
+        [&other["id"], &made["id"]]
+    );
 }
 
 #[tokio::test]

@@ -87,9 +87,7 @@ async fn who_takes_back_a_consent_ends_every_token_of_it_everywhere() {
     assert_eq!(ids(&apps), [client.id.as_str()]);
     assert_eq!(
         names(&apps[0]),
-        crate::set([
-            "clientId", "name", "logo", "firstParty", "scopes", "since", "lastUsedAt"
-        ])
+        crate::set(["clientId", "name", "logo", "firstParty", "scopes", "since", "lastUsedAt"])
     );
     assert_eq!(apps[0]["name"], format!("Client {}", client.id));
     assert_eq!(apps[0]["scopes"], json!(["email", "offline_access", "openid"]));
@@ -195,7 +193,8 @@ async fn an_app_that_is_put_out_is_told_that_its_session_is_over() {
     let world = World::plan().set("outgoing.allow_private", "127.0.0.0/8").start().await;
     let receiver = Receiver::start().await;
     let hears = json!({ "backchannel_logout_uri": receiver.url() });
-    let (client, stays) = (third_party(&world, hears.clone()).await, third_party(&world, hears).await);
+    let (client, stays) =
+        (third_party(&world, hears.clone()).await, third_party(&world, hears).await);
     let person = world.person().await;
     let (mut first, mut second) = (Browser::new(&world), Browser::new(&world));
     let plain = client.sign_in(&mut first, &person, "openid").await;

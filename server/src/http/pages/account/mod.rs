@@ -5,6 +5,8 @@
 //! Each page is a file. It shows its view in the frame of [`Member::shell`]; what was done is said on
 //! the page after it ([`Member::done`]).
 
+mod activity;
+mod apps;
 pub mod codes;
 mod confirm;
 mod devices;
@@ -29,6 +31,8 @@ pub fn routes() -> Vec<Route> {
         codes::routes(),
         devices::routes(),
         sessions::routes(),
+        apps::routes(),
+        activity::routes(),
         confirm::routes(),
     ]
     .into_iter()

@@ -1,5 +1,7 @@
 //! What the pages of an account show, for whoever is signed in.
 
+mod activity;
+mod apps;
 mod devices;
 mod overview;
 mod profile;
@@ -9,6 +11,8 @@ mod shell;
 mod when;
 
 pub use self::{
+    activity::{ActivityPage, EventRow},
+    apps::{AppRow, Apps},
     devices::{DeviceRow, Devices},
     overview::{Advice, Overview},
     profile::{ProfileEdit, ProfilePage},

@@ -142,6 +142,8 @@ pub enum Notice {
     SessionEnded,
     /// All but this one have.
     SessionsEnded,
+    /// An app is let in no more.
+    AppEnded,
     /// What was to be changed is not there, or not any more.
     Gone,
     /// It was changed elsewhere at the same moment: nothing was done.
@@ -150,7 +152,7 @@ pub enum Notice {
 
 impl Notice {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ProfileSaved,
         Self::PasswordChanged,
         Self::FactorAdded,
@@ -162,6 +164,7 @@ impl Notice {
         Self::DevicesEnded,
         Self::SessionEnded,
         Self::SessionsEnded,
+        Self::AppEnded,
         Self::Gone,
         Self::Overtaken,
     ];
@@ -181,6 +184,7 @@ impl Notice {
             Self::DevicesEnded => "devices-ended",
             Self::SessionEnded => "session-ended",
             Self::SessionsEnded => "sessions-ended",
+            Self::AppEnded => "app-ended",
             Self::Gone => "gone",
             Self::Overtaken => "overtaken",
         }
@@ -207,6 +211,7 @@ impl Notice {
             Self::DevicesEnded => look.text("notice-devices-ended"),
             Self::SessionEnded => look.text("notice-session-ended"),
             Self::SessionsEnded => look.text("notice-sessions-ended"),
+            Self::AppEnded => look.text("notice-app-ended"),
             Self::Gone => look.text("notice-gone"),
             Self::Overtaken => look.text("notice-overtaken"),
         }
