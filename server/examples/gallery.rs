@@ -1,14 +1,17 @@
 //! Every page as a file, in every language: `cargo run --example gallery -- FOLDER`. To look at
 //! them, serve FOLDER with `server/assets` and `server/templates/style.css` below `assets`.
 
+#[path = "gallery/account.rs"]
+mod account;
+
 use std::{fs, path::Path, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header};
 use jwks::policy::Method;
 use server::http::pages::views::{
-    Account, ChooseAccount, ClientCard, Consent, DeviceCode, DeviceConfirm, DeviceDone, Enrol,
-    EnrolDone, ErrorPage, FlowOver, Form, FormPost, Look, Message, Person, Problem, Reason,
-    ResetPassword, SecondFactor, SignIn, SignOut, SignedOut, VerifyEmail, View,
+    Account, ChooseAccount, ClientCard, ConfirmPassword, Consent, DeviceCode, DeviceConfirm,
+    DeviceDone, Enrol, EnrolDone, ErrorPage, FlowOver, Form, FormPost, Look, Message, Person,
+    Problem, Reason, ResetPassword, SecondFactor, SignIn, SignOut, SignedOut, VerifyEmail, View,
 };
 
 const CLIENT: ClientCard<'_> = ClientCard {
@@ -36,6 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             fs::write(folder.join(format!("{name}.html")), view.html())
         };
         pages(&look, &save)?;
+        account::pages(&look, &save)?;
     }
     Ok(())
 }
@@ -72,6 +76,10 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         forgot: None,
     };
     save("sign-in", &sign_in(None, ""))?;
+    save(
+        "confirm-password",
+        &ConfirmPassword { look, form: form(), who: ADA, problem: Some(Problem::WrongPassword) },
+    )?;
     save("sign-in-wrong", &sign_in(Some(Problem::WrongCredentials), "ada@example.com"))?;
     let retry_after = Duration::from_secs(840);
     save("sign-in-too-many", &sign_in(Some(Problem::TooMany { retry_after }), "ada@example.com"))?;

@@ -117,6 +117,16 @@ impl Browser {
         self.send_form(form, fields).await
     }
 
+    /// Posts fields to a path as a form of a page of ours would, whatever page is shown, and goes on as
+    /// long as the server redirects to itself.
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> &Page {
+        let fields: Vec<(String, String)> =
+            fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let url = self.resolve(path);
+        self.call(Method::POST, url, Some(encoded(&fields)), "same-origin").await;
+        self.follow().await
+    }
+
     /// Follows redirects as long as they lead to this server. Where one leads elsewhere,
     /// [`Self::left`] says so.
     ///

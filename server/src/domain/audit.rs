@@ -108,6 +108,15 @@ pub enum Action {
     EdgeCreated,
 }
 
+impl Action {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> String {
+        let name = serde_json::to_value(self).ok();
+        name.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    }
+}
+
 /// An event to be written. `id` names the act, so that a retry adds no second row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {

@@ -167,8 +167,8 @@ async fn gather(app: &App, user_id: Uuid) -> AuthResult<Gathered> {
     )?;
     let mut by_client: BTreeMap<String, Held> = BTreeMap::new();
     for consent in consents {
-        let client_id = consent.client_id.clone();
-        by_client.entry(client_id).or_default().consent = Some(consent);
+        let held = by_client.entry(consent.client_id.clone()).or_default();
+        held.consent = Some(consent);
     }
     // Those of the JSON surfaces are sessions, and nothing else.
     for family in families.into_iter().filter(|family| family.granted.is_some()) {

@@ -9,6 +9,7 @@
 
 mod abuse;
 mod account;
+mod account_pages;
 mod edge;
 mod libraries;
 mod oauth;

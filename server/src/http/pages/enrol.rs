@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    account::{codes, member},
     answer,
     views::{Enrol, EnrolDone, Person, Problem},
     visit::{Paged, Stop, Visit, end},
@@ -119,7 +120,8 @@ impl Prepared {
     }
 }
 
-/// Who sets up a factor here: half signed in and asked to, or signed in and asked to.
+/// Who sets up a factor here: half signed in and asked to, signed in and asked to, or signed in and
+/// on the way back to their account.
 async fn standing(visit: &mut Visit) -> Result<Option<Standing>, Stop> {
     let judgement = visit.judge().await?;
     visit.brand(judgement.as_ref());
@@ -127,7 +129,7 @@ async fn standing(visit: &mut Visit) -> Result<Option<Standing>, Stop> {
         return Ok(Some(half));
     }
     let Some(Step::Enrol(sid)) = judgement.map(|judgement| judgement.step) else {
-        return Ok(None);
+        return member::adding(visit).await;
     };
     Ok(visit.browser.find(sid).map(|held| Standing::Browser(Box::new(held.clone()))))
 }
@@ -182,6 +184,9 @@ async fn submitted(mut visit: Visit) -> Paged {
                 visit.sign_in(held.browser()?, None).await?;
             }
             Prepared::forget(&mut visit, user.id);
+            if visit.account_page().is_some() {
+                return Ok(codes::added(visit, &user, &prepared.backup_codes)?);
+            }
             if prepared.backup_codes.is_empty() {
                 return visit.go_on().await;
             }

@@ -100,6 +100,8 @@ macro_rules! instantiate {
                 a_pending_account_is_activated_once,
                 an_account_is_activated_only_as_it_was_when_the_mail_was_sent,
                 a_password_hash_is_renewed_only_from_the_stored_one,
+                a_profile_is_changed_as_a_whole_and_only_from_the_version_it_was_read_in,
+                a_user_name_that_is_taken_changes_no_profile,
                 a_sign_in_is_noted_with_its_event,
                 only_an_admin_who_is_active_or_pending_counts,
                 an_admin_is_without_a_factor_until_one_is_confirmed,
@@ -118,6 +120,7 @@ macro_rules! instantiate {
                 a_step_is_spent_once_with_every_older_one,
                 a_backup_code_is_spent_once,
                 the_same_prefix_of_another_factor_is_another_code,
+                a_factor_is_renamed_or_preferred_by_its_owner_alone,
             ],
             factor_changes: [
                 factors_come_and_go_in_one_act_with_endings_and_event,

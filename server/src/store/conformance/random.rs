@@ -736,6 +736,7 @@ impl Walk {
                     CutOffKind::Session => self.session(*of).sid.to_string(),
                     CutOffKind::User => id(1, *of).to_string(),
                     CutOffKind::Client
+                    | CutOffKind::Consent
                     | CutOffKind::ApiKey
                     | CutOffKind::Grant
                     | CutOffKind::Token

@@ -174,9 +174,11 @@ fn expected(credential: &str, fresh: bool, presented: Presented) -> Expected {
             | "any bearer or mfaToken",
             _,
         ) => as_bearer,
-        ("none" | "loopback" | "refresh token" | "one-time token" | "link" | "form", _) => {
-            Expected::AsNobody
-        }
+        (
+            "none" | "loopback" | "refresh token" | "one-time token" | "link" | "form"
+            | "browser session",
+            _,
+        ) => Expected::AsNobody,
         _ => Expected::Refused,
     }
 }
@@ -354,10 +356,11 @@ async fn every_route_refuses_every_credential_that_it_does_not_expressly_take() 
                 }
             }
         }
-        // What asks for something gives nothing to nobody.
+        // What asks for something gives nothing to nobody; a page sends them to sign in.
         if !["none", "loopback"].contains(&route.credential.as_str()) {
+            let is_page = route.credential == "browser session" && route.method == "GET";
             for (status, _) in nobody {
-                if !(400..500).contains(&status) {
+                if !(400..500).contains(&status) && !(is_page && status == 303) {
                     wrong.push(format!("{} {}: nobody got {status}", route.method, route.path));
                 }
             }

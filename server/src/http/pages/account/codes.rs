@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     auth::{AuthError, mfa::manage},
+    domain::user::User,
     http::{
         oauth::call::Call,
         pages::{
@@ -49,10 +50,22 @@ fn name(user_id: Uuid) -> String {
 ///
 /// # Errors
 /// When sealing fails.
-pub fn keep(visit: &mut Visit, user_id: Uuid, codes: &[String]) -> Result<(), AuthError> {
+fn keep(visit: &mut Visit, user_id: Uuid, codes: &[String]) -> Result<(), AuthError> {
     let sealed = visit.call.app.sealer.seal(&name(user_id), codes.join("\n").as_bytes())?;
     visit.set_cookie(COOKIE, &URL_SAFE_NO_PAD.encode(sealed), TTL);
     Ok(())
+}
+
+/// Goes on from a factor that was added: to the backup codes that came with it, if it was the first.
+///
+/// # Errors
+/// When sealing fails.
+pub fn added(mut visit: Visit, user: &User, codes: &[String]) -> Result<Response, AuthError> {
+    if codes.is_empty() {
+        return Ok(member::done(&visit, user.id, Notice::FactorAdded, security::PATH));
+    }
+    keep(&mut visit, user.id, codes)?;
+    Ok(member::done(&visit, user.id, Notice::FactorAdded, PATH))
 }
 
 /// What the browser carries of them, if it does.

@@ -1,7 +1,6 @@
 //! `/account/security/factors/{id}`: one factor, to be renamed, put first, or removed.
 
 use axum::{extract::Path, response::Response};
-use http::StatusCode;
 use jwks::policy::Method;
 use uuid::Uuid;
 

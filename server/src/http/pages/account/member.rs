@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::response::Response;
 use http::{StatusCode, header};
 use jwks::Time;
+use uuid::Uuid;
 
 use crate::{
     app::App,
@@ -143,12 +144,6 @@ impl Member {
         }
     }
 
-    /// They, before a factor.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
-        Standing::Browser(Box::new(self.held.clone()))
-    }
-
     /// The frame of a page.
     #[must_use]
     pub fn shell(&self, here: Place) -> Shell<'_> {
@@ -170,13 +165,7 @@ impl Member {
     /// Goes to the page `to`, which says what was done.
     #[must_use]
     pub fn done(&self, notice: Notice, to: &str) -> Response {
-        let word = notice.word();
-        let value = format!("{word}.{}", self.signed(word));
-        let mut response = self.visit.redirect(to);
-        if let Some(cookie) = cookies::set(self.app(), NOTICE, &value, NOTICE_TTL) {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-        }
-        response
+        done(&self.visit, self.caller.user.id, notice, to)
     }
 
     /// Hears what is to be said here, once.
@@ -184,12 +173,40 @@ impl Member {
         let Some(said) = self.visit.cookie(NOTICE).map(str::to_owned) else { return };
         self.visit.set_cookie(NOTICE, "", Duration::ZERO);
         let Some((word, signed)) = said.split_once('.') else { return };
-        if signed == self.signed(word) {
+        if signed == signed_for(&self.visit, self.caller.user.id, word) {
             self.notice = Notice::ALL.into_iter().find(|notice| notice.word() == word);
         }
     }
+}
 
-    fn signed(&self, word: &str) -> String {
-        self.visit.bound("notice", &format!("{} {word}", self.caller.user.id))
+/// Goes to the page `to`, which says to its owner what was done.
+#[must_use]
+pub fn done(visit: &Visit, user_id: Uuid, notice: Notice, to: &str) -> Response {
+    let word = notice.word();
+    let value = format!("{word}.{}", signed_for(visit, user_id, word));
+    let mut response = visit.redirect(to);
+    if let Some(cookie) = cookies::set(&visit.call.app, NOTICE, &value, NOTICE_TTL) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn signed_for(visit: &Visit, user_id: Uuid, word: &str) -> String {
+    visit.bound("notice", &format!("{user_id} {word}"))
+}
+
+/// Somebody who is signed in and sets up a factor on the way back to a page of their account; who has
+/// not just proved who they are goes back there, and is asked to.
+///
+/// # Errors
+/// The way back.
+pub async fn adding(visit: &Visit) -> Result<Option<Standing>, Stop> {
+    let (Some(page), Some(held)) = (visit.account_page(), visit.browser.current()) else {
+        return Ok(None);
+    };
+    match require_proof_of(&visit.call.app, held, visit.call.app.clock.now()).await {
+        Ok(_) => Ok(Some(Standing::Browser(Box::new(held.clone())))),
+        Err(AuthError::StepUpRequired { .. }) => Err(visit.redirect(page).into()),
+        Err(reason) => Err(reason.into()),
     }
 }

@@ -5,7 +5,9 @@
 //! Each page is a file. It shows its view in the frame of [`Member::shell`]; what was done is said on
 //! the page after it ([`Member::done`]).
 
+mod activity;
 mod api_keys;
+mod apps;
 pub mod codes;
 mod confirm;
 mod devices;
@@ -13,6 +15,7 @@ mod factor;
 pub mod member;
 mod overview;
 mod password;
+mod profile;
 mod security;
 mod sessions;
 
@@ -22,6 +25,7 @@ use crate::http::route::Route;
 pub fn routes() -> Vec<Route> {
     [
         overview::routes(),
+        profile::routes(),
         password::routes(),
         security::routes(),
         factor::routes(),
@@ -29,6 +33,8 @@ pub fn routes() -> Vec<Route> {
         devices::routes(),
         sessions::routes(),
         api_keys::routes(),
+        apps::routes(),
+        activity::routes(),
         confirm::routes(),
     ]
     .into_iter()

@@ -1,6 +1,6 @@
 //! `/account/sessions`: where somebody is signed in, and how to end that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use axum::response::Response;
 use http::StatusCode;
@@ -68,13 +68,13 @@ fn row(member: &Member, session: &Session, names: &HashMap<String, String>) -> S
 
 /// What the clients of these sessions are called.
 async fn names(member: &Member, sessions: &[Session]) -> Result<HashMap<String, String>, Stop> {
-    let mut names = HashMap::new();
     let clients = sessions.iter().flat_map(|one| one.clients.iter().chain([&one.client_id]));
-    for client_id in clients.filter(|client_id| ![PAGES, RAIL].contains(&client_id.as_str())) {
-        if names.contains_key(client_id) {
-            continue;
-        }
-        if let Some(client) = clients::find(member.app(), client_id).await? {
+    let clients = clients.filter(|client_id| ![PAGES, RAIL].contains(&client_id.as_str()));
+    let clients: BTreeSet<&String> = clients.collect();
+    let mut names = HashMap::new();
+    for client_id in clients {
+        let client = clients::find(member.app(), client_id).await.map_err(AuthError::from)?;
+        if let Some(client) = client {
             names.insert(client_id.clone(), client.name().to_owned());
         }
     }

@@ -31,6 +31,24 @@ pub struct Overview<'v> {
     pub since: When,
 }
 
+impl Overview<'_> {
+    fn second_step(&self) -> String {
+        self.look.count("overview-factors", "n", self.factors)
+    }
+
+    fn left(&self, codes: &u64) -> String {
+        self.look.count("overview-left", "n", *codes)
+    }
+
+    fn places(&self) -> String {
+        self.look.count("overview-sessions", "n", self.sessions)
+    }
+
+    fn trusted(&self) -> String {
+        self.look.count("overview-devices", "n", self.devices)
+    }
+}
+
 /// What would be better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advice {

@@ -56,7 +56,8 @@ impl FactorRow {
     }
 }
 
-fn kind(look: &Look, method: Method) -> String {
+/// A method of proving, in words.
+pub(super) fn kind(look: &Look, method: Method) -> String {
     match method {
         Method::Totp => look.text("factor-totp"),
         Method::Sms => look.text("factor-sms"),

@@ -146,6 +146,8 @@ pub enum Notice {
     ApiKeyKept,
     /// An API key is good nowhere any more.
     ApiKeyRevoked,
+    /// An app is let in no more.
+    AppEnded,
     /// What was to be changed is not there, or not any more.
     Gone,
     /// It was changed elsewhere at the same moment: nothing was done.
@@ -154,7 +156,7 @@ pub enum Notice {
 
 impl Notice {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ProfileSaved,
         Self::PasswordChanged,
         Self::FactorAdded,
@@ -168,6 +170,7 @@ impl Notice {
         Self::SessionsEnded,
         Self::ApiKeyKept,
         Self::ApiKeyRevoked,
+        Self::AppEnded,
         Self::Gone,
         Self::Overtaken,
     ];
@@ -189,6 +192,7 @@ impl Notice {
             Self::SessionsEnded => "sessions-ended",
             Self::ApiKeyKept => "api-key-kept",
             Self::ApiKeyRevoked => "api-key-revoked",
+            Self::AppEnded => "app-ended",
             Self::Gone => "gone",
             Self::Overtaken => "overtaken",
         }
@@ -217,6 +221,7 @@ impl Notice {
             Self::SessionsEnded => look.text("notice-sessions-ended"),
             Self::ApiKeyKept => look.text("notice-api-key-kept"),
             Self::ApiKeyRevoked => look.text("notice-api-key-revoked"),
+            Self::AppEnded => look.text("notice-app-ended"),
             Self::Gone => look.text("notice-gone"),
             Self::Overtaken => look.text("notice-overtaken"),
         }
