@@ -10,7 +10,10 @@ use url::form_urlencoded;
 use super::member::{self, Member};
 use crate::{
     auth::{AuthError, error::FieldProblem, profile},
-    domain::profile::{Change, Field},
+    domain::{
+        phone::masked,
+        profile::{Change, Field},
+    },
     http::{
         oauth::call::Call,
         pages::{
@@ -56,7 +59,8 @@ async fn shown(member: Member) -> Paged {
         shell: member.shell(Place::Profile),
         said: said.collect(),
         is_verified: user.email_verified_at.is_some(),
-        phone: user.phone.as_deref().map(|phone| (phone, user.phone_verified_at.is_some())),
+        phone: user.phone.as_deref().map(|phone| (masked(phone), user.phone_verified_at.is_some())),
+        sends_messages: member.app().sms.is_some(),
     };
     Ok(member.page(StatusCode::OK, &view))
 }
