@@ -3,6 +3,7 @@
 
 mod access;
 mod addresses;
+mod apps;
 mod profile;
 mod security;
 mod sessions;
