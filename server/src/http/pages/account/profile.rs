@@ -108,9 +108,11 @@ async fn submit(call: Call) -> Response {
 }
 
 async fn submitted(mut member: Member) -> Paged {
-    let filled = Field::ALL.into_iter().filter_map(|field| {
-        // A form tells its lines in its own way, and nothing of what it does not ask for.
-        Some((field, member.given(field.claim())?.replace("\r\n", "\n")))
+    // What is left empty does not come at all; the whole address is not asked for.
+    let asked = Field::ALL.into_iter().filter(|field| *field != Field::Formatted);
+    let filled = asked.map(|field| {
+        let said = member.given(field.claim()).unwrap_or_default();
+        (field, said.replace("\r\n", "\n"))
     });
     let filled: Vec<(Field, String)> = filled.collect();
     if let Err(to_proof) = member.prove().await {
