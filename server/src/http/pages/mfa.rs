@@ -106,11 +106,13 @@ impl Asked {
         if methods.is_empty() {
             return Ok(None);
         }
+        // What can be asked for at this moment, if anything can.
+        let able = provable(visit, &methods);
         let has_two = held.session.proof.acr >= Level::TwoFactor;
         Ok(Some(Self {
             standing: Standing::Browser(Box::new(held.clone())),
             user: held.user.clone(),
-            methods,
+            methods: if able.is_empty() { methods } else { able },
             reason: if has_two { Reason::Reauthentication } else { Reason::StepUp },
             site_key: None,
             counts_devices,
