@@ -7,10 +7,10 @@ use server::{
     http::pages::views::{
         Form, Look,
         account::{
-            ActivityPage, Advice, ApiKeyProblem, ApiKeyRow, ApiKeys, AppRow, Apps, DeviceRow,
-            Devices, EventRow, FactorPage, FactorRow, Life, MadeApiKey, NewApiKey, NewCodes,
-            NewPassword, Notice, Opener, Overview, Place, ProfileEdit, ProfilePage, Security,
-            SessionRow, Sessions, Shell, SiteChoice, When,
+            ActivityPage, AddressPage, Advice, ApiKeyProblem, ApiKeyRow, ApiKeys, AppRow, Apps,
+            DeviceRow, Devices, EventRow, FactorPage, FactorRow, Life, MadeApiKey, NewApiKey,
+            NewCodes, NewPassword, Notice, Opener, Overview, Place, ProfileEdit, ProfilePage,
+            Reach, Security, SessionRow, Sessions, Shell, SiteChoice, When,
         },
     },
 };
@@ -34,6 +34,7 @@ fn shell<'v>(here: Place, notice: Option<Notice>) -> Shell<'v> {
 pub fn pages(look: &Look, save: Save) -> std::io::Result<()> {
     overview(look, save)?;
     profile(look, save)?;
+    addresses(look, save)?;
     security(look, save)?;
     places(look, save)?;
     apps(look, save)?;
@@ -81,7 +82,8 @@ fn profile(look: &Look, save: Save) -> std::io::Result<()> {
         shell: shell(Place::Profile, notice),
         said,
         is_verified: true,
-        phone: Some(("+44 20 7123 4567", false)),
+        phone: Some(("+44•••••67".to_owned(), false)),
+        sends_messages: true,
     };
     save("account-profile", &page(SAID.to_vec(), Some(Notice::ProfileSaved)))?;
     save("account-profile-empty", &page(SAID[..1].to_vec(), None))?;
@@ -98,6 +100,28 @@ fn profile(look: &Look, save: Save) -> std::io::Result<()> {
     };
     save("account-profile-edit", &edit(&[]))?;
     save("account-profile-wrong", &edit(&problems))
+}
+
+fn addresses(look: &Look, save: Save) -> std::io::Result<()> {
+    let page = |reach, sent_to: Option<&str>, problems| AddressPage {
+        look,
+        shell: shell(Place::Profile, None),
+        reach,
+        present: Some(match reach {
+            Reach::Email => ("ada@example.com".to_owned(), true),
+            Reach::Phone => ("+44•••••67".to_owned(), true),
+        }),
+        can_change: true,
+        sent_to: sent_to.map(ToOwned::to_owned),
+        typed: if reach == Reach::Phone { "0151" } else { "" },
+        problems,
+        problem: None,
+    };
+    let problems =
+        [FieldProblem::new("phone", "must be a telephone number, like +49 1512 3456789")];
+    save("account-email", &page(Reach::Email, None, &[]))?;
+    save("account-email-code", &page(Reach::Email, Some("a••@engine.example"), &[]))?;
+    save("account-phone", &page(Reach::Phone, None, &problems))
 }
 
 fn security(look: &Look, save: Save) -> std::io::Result<()> {

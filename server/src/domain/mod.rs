@@ -13,6 +13,7 @@ pub mod factor;
 pub mod key;
 pub mod login;
 pub mod one_time;
+pub mod phone;
 pub mod profile;
 pub mod secret;
 pub mod session;

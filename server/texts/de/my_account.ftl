@@ -57,7 +57,7 @@ notice-factor-added = Die neue Methode gilt ab jetzt.
 notice-factor-renamed = Der neue Name ist gespeichert.
 notice-factor-preferred = Ab jetzt fragt die Anmeldung zuerst nach dieser Methode.
 notice-factor-removed = Die Methode ist entfernt. Überall sonst sind Sie abgemeldet.
-notice-codes-kept = Ihre Backup-Codes gelten ab jetzt, ältere nicht mehr.
+notice-codes-kept = Ihre Ersatzcodes gelten ab jetzt, ältere nicht mehr.
 notice-device-ended = Das Gerät wird wieder nach einem zweiten Schritt gefragt.
 notice-devices-ended = Jedes Gerät wird wieder nach einem zweiten Schritt gefragt.
 notice-session-ended = Die Sitzung ist beendet.
@@ -71,14 +71,14 @@ tag-current = diese hier
 tag-default = wird zuerst gefragt
 
 overview-well = Ihr Konto ist gut geschützt
-overview-well-why = Ein zweiter Schritt schützt jede Anmeldung, und Sie haben noch Backup-Codes.
+overview-well-why = Ein zweiter Schritt schützt jede Anmeldung, und Sie haben noch Ersatzcodes.
 overview-improve = Zur Sicherheit
 advice-second-factor = Richten Sie einen zweiten Schritt ein
 advice-second-factor-why = Das Passwort allein öffnet dieses Konto. Eine Authenticator-App oder ein Sicherheitsschlüssel hält andere fern, auch wenn sie es erfahren.
-advice-no-codes = Sie haben keine Backup-Codes mehr
+advice-no-codes = Sie haben keine Ersatzcodes mehr
 advice-few-codes = { $n ->
-    [one] Nur noch ein Backup-Code ist übrig
-   *[other] Nur noch { $n } Backup-Codes sind übrig
+    [one] Nur noch ein Ersatzcode ist übrig
+   *[other] Nur noch { $n } Ersatzcodes sind übrig
 }
 advice-codes-why = Mit ihnen kommen Sie hinein, wenn Ihr zweiter Schritt nicht zur Hand ist. Erstellen Sie neue, solange Sie können.
 overview-password = Passwort
@@ -90,7 +90,7 @@ overview-factors = { $n ->
     [one] eine Methode
    *[other] { $n } Methoden
 }
-overview-codes = Backup-Codes
+overview-codes = Ersatzcodes
 overview-left = { $n ->
     [one] einer übrig
    *[other] { $n } übrig
@@ -173,7 +173,7 @@ factor-prefer-why = Die Anmeldung beginnt mit dieser Methode. Eine andere könne
 factor-prefer-button = Mit dieser Methode beginnen
 factor-remove = Entfernen
 factor-remove-why = Die Anmeldung nimmt diese Methode dann nicht mehr.
-factor-remove-last = Das ist Ihre einzige Methode: Mit ihr gehen die Backup-Codes, und das Passwort allein öffnet das Konto.
+factor-remove-last = Das ist Ihre einzige Methode: Mit ihr gehen die Ersatzcodes, und das Passwort allein öffnet das Konto.
 factor-remove-button = Diese Methode entfernen
 factor-remove-what = Überall sonst werden Sie abgemeldet, und jedes Gerät wird wieder nach einem zweiten Schritt gefragt. Wir schreiben Ihnen eine E-Mail.
 factor-remove-sure = Ja, entfernen
@@ -286,3 +286,19 @@ activity-oauth-code-reused = Ein verbrauchter Code kam zurück; was daraus entst
 activity-oauth-token-revoked = Eine App hat ihren Zugriff zurückgegeben
 activity-reason-password = falsches Passwort
 activity-reason-code = falscher Code
+
+email-change = E-Mail-Adresse ändern
+email-change-why = Wir mailen einen Code an die neue Adresse. Solange Sie ihn nicht eingeben, ändert sich nichts; dann werden Sie überall sonst abgemeldet, und die alte Adresse erfährt davon.
+email-new = Neue E-Mail-Adresse
+phone-change = Telefonnummer ändern
+phone-change-why = Wir senden einen Code per SMS an die Nummer. Solange Sie ihn nicht eingeben, ändert sich nichts.
+phone-new = Neue Telefonnummer
+phone-none = Es gibt keine.
+phone-remove = Nummer entfernen
+phone-remove-what = Die Nummer wird aus Ihrem Konto entfernt. Codes per SMS behalten ihre, wenn Sie sie eingerichtet haben.
+phone-remove-sure = Ja, entfernen
+address-prove = Code eingeben
+address-anew = Eine andere verwenden
+notice-email-changed = Ihre E-Mail-Adresse ist geändert. Überall sonst sind Sie abgemeldet.
+notice-phone-changed = Ihre Telefonnummer ist geändert.
+notice-phone-removed = Ihre Telefonnummer ist entfernt.

@@ -2,6 +2,7 @@
 //! access tokens alone: neither an API key nor a token of an OAuth client opens anything here (rule 29).
 
 mod activity;
+mod addresses;
 mod api_keys;
 mod apps;
 mod profile;
@@ -13,7 +14,13 @@ use super::{
 
 /// The surface.
 pub fn surface() -> Surface {
-    let rows = [profile::routes(), api_keys::routes(), apps::routes(), activity::routes()];
+    let rows = [
+        profile::routes(),
+        addresses::routes(),
+        api_keys::routes(),
+        apps::routes(),
+        activity::routes(),
+    ];
     let routes = rows.into_iter().flatten();
     Surface {
         name: "Account",

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     auth::{bearer::Place, profile},
     domain::{
+        phone::masked,
         profile::{Change, Field},
         user::User,
     },
@@ -102,7 +103,7 @@ fn shown(user: &User) -> Value {
     let proved = json!({
         "email": user.email,
         "emailVerified": user.email_verified_at.is_some(),
-        "phoneNumber": user.phone,
+        "phoneNumber": user.phone.as_deref().map(masked),
         "phoneNumberVerified": user.phone.is_some() && user.phone_verified_at.is_some(),
         "updatedAt": rfc3339(user.updated_at),
     });
@@ -157,7 +158,7 @@ fn profile_shape() -> Shape {
     let proved = [
         text("email", "Mail address.").like("ada@example.com"),
         flag("emailVerified", "Whether they have proved it."),
-        text("phoneNumber", "Telephone number, E.164.").nullable().like("+442071234567"),
+        text("phoneNumber", "Telephone number, masked.").nullable().like("+44•••••67"),
         flag("phoneNumberVerified", "Whether they have proved it."),
         instant("updatedAt", "When anything of this last changed."),
     ];

@@ -13,7 +13,6 @@ mod mfa;
 mod reset_password;
 mod setup;
 mod sign_in;
-mod texts;
 mod verify_email;
 pub mod views;
 pub mod visit;

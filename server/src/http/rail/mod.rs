@@ -12,7 +12,7 @@ pub mod refusals;
 mod registration;
 mod routes;
 mod session;
-mod shapes;
+pub(super) mod shapes;
 mod sign_in;
 
 use std::sync::Arc;

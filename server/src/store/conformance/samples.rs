@@ -180,6 +180,7 @@ pub(crate) fn confirmation(factor: &Factor) -> Confirmation {
         expected_epoch: user("").factor_epoch,
         name: None,
         step: None,
+        proves_phone: None,
     }
 }
 

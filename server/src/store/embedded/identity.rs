@@ -32,9 +32,9 @@ use crate::{
     store::{
         StoreResult,
         identity::{
-            ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created,
-            FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded, NewPassword,
-            ProfileChanged, Registered, SitePut, Subject,
+            AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed,
+            Created, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded, NewAddress,
+            NewPassword, NewPhone, ProfileChanged, Registered, SitePut, Subject,
         },
     },
 };
@@ -109,6 +109,22 @@ impl IdentityStore for Embedded {
     ) -> StoreResult<ProfileChanged> {
         let (user, event) = (user.clone(), event.clone());
         self.change(move |tx| users::change_profile(tx, &user, expected, now, &event)).await
+    }
+
+    async fn change_address(
+        &self,
+        new: &NewAddress,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<AddressChanged> {
+        let (new, cut_offs, event) = (new.clone(), cut_offs.to_vec(), event.clone());
+        self.change(move |tx| users::change_address(tx, &new, &cut_offs, now, &event)).await
+    }
+
+    async fn change_phone(&self, new: &NewPhone, now: Time, event: &Event) -> StoreResult<bool> {
+        let (new, event) = (new.clone(), event.clone());
+        self.change(move |tx| users::change_phone(tx, &new, now, &event)).await
     }
 
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {

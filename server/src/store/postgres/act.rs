@@ -106,9 +106,9 @@ impl Act {
         self.settle(answer)
     }
 
-    /// As [`Self::change`]; `None` where what must be unique would not be. The transaction can do
-    /// nothing more then but be rolled back.
-    pub(super) async fn change_if_unique(
+    /// As [`Self::change`], of a statement that may give a row a key which another has: `None` if it
+    /// would. The transaction is to be rolled back then.
+    pub(super) async fn change_unless_taken(
         &mut self,
         sql: &str,
         params: Params<'_>,
@@ -119,7 +119,7 @@ impl Act {
             let statement = client.prepare_cached(sql).await?;
             match client.execute(&statement, params).await {
                 Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(None),
-                other => other.map(Some),
+                changed => changed.map(Some),
             }
         })
         .await;

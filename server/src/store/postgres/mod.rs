@@ -44,9 +44,9 @@ use self::{cells::Cells, server::Server};
 use super::{
     StoreError, StoreResult,
     identity::{
-        ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created,
-        FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded, NewPassword,
-        ProfileChanged, Registered, SitePut, Subject,
+        AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed,
+        Created, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded, NewAddress,
+        NewPassword, NewPhone, ProfileChanged, Registered, SitePut, Subject,
     },
 };
 use crate::domain::{
@@ -269,6 +269,20 @@ impl IdentityStore for Postgres {
         event: &Event,
     ) -> StoreResult<ProfileChanged> {
         users::change_profile(self, user, expected, now, event).await
+    }
+
+    async fn change_address(
+        &self,
+        new: &NewAddress,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<AddressChanged> {
+        users::change_address(self, new, cut_offs, now, event).await
+    }
+
+    async fn change_phone(&self, new: &NewPhone, now: Time, event: &Event) -> StoreResult<bool> {
+        users::change_phone(self, new, now, event).await
     }
 
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {

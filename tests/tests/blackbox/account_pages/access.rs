@@ -125,7 +125,8 @@ async fn a_form_from_elsewhere_or_of_another_browser_changes_nothing() {
         let bare: Vec<(&str, String)> =
             with(&own).into_iter().filter(|it| it.0 != "csrf").collect();
         send(&bare, &[]).await.expect(403);
-        for forged in [others.as_str(), "", "nonsense"] {
+        send(&with(""), &[]).await.expect(403);
+        for forged in [others.as_str(), "nonsense"] {
             let answer = send(&with(forged), &[]).await;
             assert_eq!((answer.status, answer.header("location")), (303, path), "{answer:?}");
         }

@@ -2,6 +2,8 @@
 //! none does for whom.
 
 mod access;
+mod addresses;
+mod apps;
 mod profile;
 mod security;
 mod sessions;
@@ -9,7 +11,7 @@ mod sessions;
 use tests::{Person, World, browser::Browser};
 
 /// Every page that shows something without having been told what.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 12] = [
     "/account",
     "/account/profile",
     "/account/profile/edit",
@@ -18,10 +20,14 @@ const PAGES: [&str; 8] = [
     "/account/security/add/TOTP",
     "/account/devices",
     "/account/sessions",
+    "/account/apps",
+    "/account/activity",
+    "/account/email",
+    "/account/phone",
 ];
 
 /// Every address that takes a form, with one that would change something.
-const FORMS: [(&str, &[(&str, &str)]); 7] = [
+const FORMS: [(&str, &[(&str, &str)]); 10] = [
     ("/account/profile/edit", &[("name", "Mallory")]),
     ("/account/password", &[("current", "x"), ("password", "velvet harbour quince")]),
     ("/account/password/strength", &[("password", "velvet harbour quince")]),
@@ -29,6 +35,9 @@ const FORMS: [(&str, &[(&str, &str)]); 7] = [
     ("/account/security/backup-codes", &[("act", "renew")]),
     ("/account/devices", &[("end", "all")]),
     ("/account/sessions", &[("end", "others")]),
+    ("/account/apps", &[("end", "nobody")]),
+    ("/account/email", &[("act", "begin"), ("email", "mallory@example.com")]),
+    ("/account/phone", &[("act", "remove")]),
 ];
 
 /// A browser in which somebody is signed in, at this page. One with an authenticator uses a code.

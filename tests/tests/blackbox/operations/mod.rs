@@ -14,5 +14,6 @@ mod reference;
 mod refusals;
 mod settings;
 mod setup;
+mod sms;
 mod tls;
 mod units;

@@ -33,7 +33,18 @@ async fn every_page_of_an_account_is_for_everybody() {
     let mut tab = window.tab().await;
     sign_in(&world, &mut tab, &person, "/account").await;
     look_at(&mut tab).await;
-    for path in ["profile", "profile/edit", "password", "security", "devices", "sessions"] {
+    for path in [
+        "profile",
+        "profile/edit",
+        "email",
+        "phone",
+        "password",
+        "security",
+        "devices",
+        "sessions",
+        "apps",
+        "activity",
+    ] {
         tab.size(1280, 900).await;
         tab.open(&format!("{}/account/{path}", world.issuer())).await;
         let current = "main#content h1";

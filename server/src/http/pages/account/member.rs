@@ -144,6 +144,12 @@ impl Member {
         }
     }
 
+    /// They, before a factor.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing::Browser(Box::new(self.held.clone()))
+    }
+
     /// The frame of a page.
     #[must_use]
     pub fn shell(&self, here: Place) -> Shell<'_> {

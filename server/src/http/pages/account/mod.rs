@@ -6,6 +6,7 @@
 //! the page after it ([`Member::done`]).
 
 mod activity;
+mod address;
 mod api_keys;
 mod apps;
 pub mod codes;
@@ -26,6 +27,7 @@ pub fn routes() -> Vec<Route> {
     [
         overview::routes(),
         profile::routes(),
+        address::routes(),
         password::routes(),
         security::routes(),
         factor::routes(),

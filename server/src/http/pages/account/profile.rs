@@ -10,7 +10,10 @@ use url::form_urlencoded;
 use super::member::{self, Member};
 use crate::{
     auth::{AuthError, error::FieldProblem, profile},
-    domain::profile::{Change, Field},
+    domain::{
+        phone::masked,
+        profile::{Change, Field},
+    },
     http::{
         oauth::call::Call,
         pages::{
@@ -56,7 +59,8 @@ async fn shown(member: Member) -> Paged {
         shell: member.shell(Place::Profile),
         said: said.collect(),
         is_verified: user.email_verified_at.is_some(),
-        phone: user.phone.as_deref().map(|phone| (phone, user.phone_verified_at.is_some())),
+        phone: user.phone.as_deref().map(|phone| (masked(phone), user.phone_verified_at.is_some())),
+        sends_messages: member.app().sms.is_some(),
     };
     Ok(member.page(StatusCode::OK, &view))
 }
@@ -104,9 +108,11 @@ async fn submit(call: Call) -> Response {
 }
 
 async fn submitted(mut member: Member) -> Paged {
-    let filled = Field::ALL.into_iter().filter_map(|field| {
-        // A form tells its lines in its own way, and nothing of what it does not ask for.
-        Some((field, member.given(field.claim())?.replace("\r\n", "\n")))
+    // What is left empty does not come at all; the whole address is not asked for.
+    let asked = Field::ALL.into_iter().filter(|field| *field != Field::Formatted);
+    let filled = asked.map(|field| {
+        let said = member.given(field.claim()).unwrap_or_default();
+        (field, said.replace("\r\n", "\n"))
     });
     let filled: Vec<(Field, String)> = filled.collect();
     if let Err(to_proof) = member.prove().await {

@@ -10,8 +10,8 @@ use crate::{
     auth::{
         AuthError,
         mfa::{
-            OFFERED,
             manage::{self, Listed},
+            offered_here,
         },
     },
     http::{
@@ -45,9 +45,10 @@ async fn shown(member: Member) -> Paged {
     let (codes, factors): (Vec<Listed>, Vec<Listed>) =
         listed.into_iter().partition(|listed| listed.remaining.is_some());
     let has = |method| factors.iter().any(|listed| listed.factor.method == method);
-    // All mail goes to one address.
-    let offers = OFFERED.iter().copied();
-    let offers = offers.filter(|method| *method != Method::EmailOtp || !has(Method::EmailOtp));
+    // Of what is sent there is one of a kind.
+    let is_single = |method: Method| matches!(method, Method::EmailOtp | Method::Sms);
+    let offers = offered_here(member.app()).into_iter();
+    let offers = offers.filter(|method| !is_single(*method) || !has(*method));
     let password_set = user.password_hash.as_ref().and(user.password_changed_at);
     let view = Security {
         look: &member.visit.look,
@@ -81,8 +82,9 @@ pub(super) fn row(member: &Member, Listed { factor, is_default, .. }: &Listed) -
 async fn add(method: Path<String>, call: Call) -> Response {
     member::shown(call, |member| async move {
         member.prove().await?;
-        let method = OFFERED.iter().find(|one| one.as_str() == method.0);
-        let method = method.ok_or(AuthError::MethodNotOffered(OFFERED.to_vec()))?;
+        let offered = offered_here(member.app());
+        let chosen = offered.iter().find(|one| one.as_str() == method.0).copied();
+        let method = chosen.ok_or(AuthError::MethodNotOffered(offered))?;
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("to", PATH)
             .append_pair("method", method.as_str())

@@ -26,7 +26,7 @@ pub use self::{
     confirm_password::ConfirmPassword,
     consent::Consent,
     device::{DeviceCode, DeviceConfirm, DeviceDone},
-    enrol::{Enrol, EnrolDone},
+    enrol::{Enrol, EnrolDone, EnrolPhone, EnrolSent},
     error::ErrorPage,
     flow_over::FlowOver,
     form::{ClientCard, Form, Person},

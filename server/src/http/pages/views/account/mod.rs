@@ -1,6 +1,7 @@
 //! What the pages of an account show, for whoever is signed in.
 
 mod activity;
+mod address;
 mod api_keys;
 mod apps;
 mod devices;
@@ -13,6 +14,7 @@ mod when;
 
 pub use self::{
     activity::{ActivityPage, EventRow},
+    address::{AddressPage, Reach},
     api_keys::{ApiKeyProblem, ApiKeyRow, ApiKeys, Life, MadeApiKey, NewApiKey, SiteChoice},
     apps::{AppRow, Apps},
     devices::{DeviceRow, Devices},

@@ -21,8 +21,10 @@ pub struct ProfilePage<'v> {
     pub said: Vec<(Field, &'v str)>,
     /// Whether the mail address is proved.
     pub is_verified: bool,
-    /// The telephone number, and whether it is proved.
-    pub phone: Option<(&'v str, bool)>,
+    /// The telephone number, masked, and whether it is proved.
+    pub phone: Option<(String, bool)>,
+    /// Whether a number can be proved here.
+    pub sends_messages: bool,
 }
 
 /// A field with its value, as it is shown.
@@ -32,6 +34,10 @@ struct Fact {
 }
 
 impl ProfilePage<'_> {
+    fn has_phone_page(&self) -> bool {
+        self.sends_messages || self.phone.is_some()
+    }
+
     fn about(&self) -> Vec<Fact> {
         self.facts(|field| !field.is_of_address() && !is_elsewhere(field))
     }

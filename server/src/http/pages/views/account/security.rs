@@ -106,10 +106,6 @@ impl Security<'_> {
         format!("/account/security/add/{}", method.as_str())
     }
 
-    fn codes_picture(&self) -> &'static str {
-        picture(Method::BackupCode)
-    }
-
     fn left(&self, codes: &u32) -> String {
         self.look.count("codes-left", "n", u64::from(*codes))
     }

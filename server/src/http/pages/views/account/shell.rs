@@ -122,7 +122,13 @@ impl Place {
 pub enum Notice {
     /// The profile has changed.
     ProfileSaved,
-    /// So has the password.
+    /// So has the mail address.
+    EmailChanged,
+    /// So has the telephone number.
+    PhoneChanged,
+    /// There is none any more.
+    PhoneRemoved,
+    /// The password has changed.
     PasswordChanged,
     /// A factor counts from now on.
     FactorAdded,
@@ -156,8 +162,11 @@ pub enum Notice {
 
 impl Notice {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::ProfileSaved,
+        Self::EmailChanged,
+        Self::PhoneChanged,
+        Self::PhoneRemoved,
         Self::PasswordChanged,
         Self::FactorAdded,
         Self::FactorRenamed,
@@ -180,6 +189,9 @@ impl Notice {
     pub const fn word(self) -> &'static str {
         match self {
             Self::ProfileSaved => "profile-saved",
+            Self::EmailChanged => "email-changed",
+            Self::PhoneChanged => "phone-changed",
+            Self::PhoneRemoved => "phone-removed",
             Self::PasswordChanged => "password-changed",
             Self::FactorAdded => "factor-added",
             Self::FactorRenamed => "factor-renamed",
@@ -209,6 +221,9 @@ impl Notice {
     pub fn text(&self, look: &Look) -> String {
         match self {
             Self::ProfileSaved => look.text("notice-profile-saved"),
+            Self::EmailChanged => look.text("notice-email-changed"),
+            Self::PhoneChanged => look.text("notice-phone-changed"),
+            Self::PhoneRemoved => look.text("notice-phone-removed"),
             Self::PasswordChanged => look.text("notice-password-changed"),
             Self::FactorAdded => look.text("notice-factor-added"),
             Self::FactorRenamed => look.text("notice-factor-renamed"),
