@@ -7,9 +7,10 @@ use server::{
     http::pages::views::{
         Form, Look,
         account::{
-            ActivityPage, AddressPage, Advice, AppRow, Apps, DeviceRow, Devices, EventRow,
-            FactorPage, FactorRow, NewCodes, NewPassword, Notice, Opener, Overview, Place,
-            ProfileEdit, ProfilePage, Reach, Security, SessionRow, Sessions, Shell, When,
+            ActivityPage, AddressPage, Advice, ApiKeyProblem, ApiKeyRow, ApiKeys, AppRow, Apps,
+            DeviceRow, Devices, EventRow, FactorPage, FactorRow, Life, MadeApiKey, NewApiKey,
+            NewCodes, NewPassword, Notice, Opener, Overview, Place, ProfileEdit, ProfilePage,
+            Reach, Security, SessionRow, Sessions, Shell, SiteChoice, When,
         },
     },
 };
@@ -37,6 +38,7 @@ pub fn pages(look: &Look, save: Save) -> std::io::Result<()> {
     security(look, save)?;
     places(look, save)?;
     apps(look, save)?;
+    api_keys(look, save)?;
     activity(look, save)
 }
 
@@ -242,6 +244,57 @@ fn apps(look: &Look, save: Save) -> std::io::Result<()> {
     let page = |apps, notice| Apps { look, shell: shell(Place::Apps, notice), apps };
     save("account-apps", &page(apps, None))?;
     save("account-apps-none", &page(Vec::new(), Some(Notice::AppEnded)))
+}
+
+fn api_keys(look: &Look, save: Save) -> std::io::Result<()> {
+    let key = |name: &str, scopes: &[&str], used: Option<i64>, left: i64| ApiKeyRow {
+        id: "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b".to_owned(),
+        name: name.to_owned(),
+        sites: vec!["Wiki".to_owned(), "Harbour charts".to_owned()],
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        since: when(look, 40 * DAY),
+        used: used.map(|ago| when(look, ago)),
+        until: when(look, -left),
+        is_expired: left < 0,
+    };
+    let keys = vec![
+        key("Nightly export", &["read", "export"], Some(3 * 3600), 50 * DAY),
+        key("Build server in the basement", &[], None, 6 * DAY),
+        key("Old laptop", &["read"], Some(20 * DAY), -2 * DAY),
+    ];
+    let page = |keys, notice| ApiKeys { look, shell: shell(Place::ApiKeys, notice), keys };
+    save("account-api-keys", &page(keys, Some(Notice::ApiKeyKept)))?;
+    save("account-api-keys-none", &page(Vec::new(), None))?;
+    let site = |key: &str, name: &str, scopes: &[&str], is_chosen| SiteChoice {
+        key: key.to_owned(),
+        name: name.to_owned(),
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        is_chosen,
+    };
+    let sites =
+        vec![site("wiki", "Wiki", &["read"], true), site("charts", "Harbour charts", &[], false)];
+    let lives = |chosen| [7, 30, 90].map(|days| Life { days, is_chosen: days == chosen }).to_vec();
+    let new = |sites, problems| NewApiKey {
+        look,
+        shell: shell(Place::ApiKeys, None),
+        name: "Nightly export",
+        scopes: "read",
+        sites,
+        lives: lives(90),
+        problems,
+    };
+    save("account-api-key-new", &new(sites.clone(), &[]))?;
+    let wrong = [ApiKeyProblem::TooMany, ApiKeyProblem::Sites, ApiKeyProblem::Scopes];
+    save("account-api-key-wrong", &new(sites, &wrong))?;
+    save("account-api-key-no-site", &new(Vec::new(), &[]))?;
+    let made = MadeApiKey {
+        look,
+        shell: shell(Place::ApiKeys, None),
+        name: "Nightly export",
+        key: "sbk_0199a1b2c3d47e5f8a6b7c8d9e0f1a2b_CzBVep_E6Q4zWH2ix-wRNluApcrvFDleg6jN8hc8YYYiEbWU",
+        until: when(look, -90 * DAY),
+    };
+    save("account-api-key-made", &made)
 }
 
 fn activity(look: &Look, save: Save) -> std::io::Result<()> {

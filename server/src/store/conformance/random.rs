@@ -759,8 +759,7 @@ impl Walk {
                     | CutOffKind::Consent
                     | CutOffKind::ApiKey
                     | CutOffKind::Grant
-                    | CutOffKind::Token
-                    | CutOffKind::Consent => format!("name{of}"),
+                    | CutOffKind::Token => format!("name{of}"),
                 };
                 let ended_at = now.minus(Duration::from_millis(*ago));
                 let until = now.plus(Duration::from_millis(*life));

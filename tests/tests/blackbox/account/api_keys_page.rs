@@ -106,6 +106,7 @@ async fn the_page_asks_for_a_proof_before_a_key_is_made() {
     browser.get("/account/api-keys/new").await;
     assert_eq!(browser.path(), "/account/api-keys/new");
     let mut late = browser.tab();
+    late.get("/account/api-keys/new").await;
     world.advance(minutes(6));
     // The form that was open all the while makes nothing, and the page itself asks first.
     late.submit(&[("name", "Late"), ("site", "keys")]).await;
