@@ -22,12 +22,22 @@ pub enum CutOffKind {
     Grant,
     /// One access token (`jti`).
     Token,
+    /// Everything that one person granted one client ([`crate::grant::consent_id`]): compared with
+    /// when a grant was given, not with when a token of it was issued.
+    Consent,
 }
 
 impl CutOffKind {
     /// Every kind, in the order they are declared.
-    pub const ALL: [Self; 6] =
-        [Self::Session, Self::User, Self::Client, Self::ApiKey, Self::Grant, Self::Token];
+    pub const ALL: [Self; 7] = [
+        Self::Session,
+        Self::User,
+        Self::Client,
+        Self::ApiKey,
+        Self::Grant,
+        Self::Token,
+        Self::Consent,
+    ];
 
     /// As it is stored.
     #[must_use]
@@ -39,6 +49,7 @@ impl CutOffKind {
             Self::ApiKey => "api_key",
             Self::Grant => "grant",
             Self::Token => "token",
+            Self::Consent => "consent",
         }
     }
 

@@ -156,8 +156,12 @@ fn token_is_not_ended(view: &View, token: &VerifiedToken) -> Result<(), Challeng
     let is_cut_off = |kind, id| view.is_cut_off(kind, id, token.issued_at());
     let session_ended = token.sid().is_some_and(|sid| is_cut_off(CutOffKind::Session, sid));
     let grant_ended = token.grant_id().is_some_and(|id| is_cut_off(CutOffKind::Grant, id));
+    let consent_ended = token
+        .granted_at()
+        .is_some_and(|at| view.is_cut_off(CutOffKind::Consent, token.consent_id(), at));
     if session_ended
         || grant_ended
+        || consent_ended
         || is_cut_off(CutOffKind::Token, token.jti())
         || is_cut_off(CutOffKind::User, token.sub())
         || is_cut_off(CutOffKind::Client, token.client_id())

@@ -7,6 +7,7 @@ use uuid::{Uuid, Version};
 use crate::{
     Time,
     claims::{AccessClaims, Audience},
+    grant::given_at,
     policy::Level,
     verify::TokenError,
 };
@@ -147,6 +148,21 @@ impl VerifiedToken {
     #[must_use]
     pub fn grant_id(&self) -> Option<&str> {
         self.optional(Text::GrantId)
+    }
+
+    /// When that grant was given; `None` where it came of none.
+    #[must_use]
+    pub fn granted_at(&self) -> Option<Time> {
+        let id = self.grant_id()?;
+        Some(Uuid::parse_str(id).map_or(Time::from_millis(i64::MIN), given_at))
+    }
+
+    /// What an ending of everything that its person granted its client is called
+    /// ([`crate::grant::consent_id`]): both lie here one behind the other.
+    #[must_use]
+    pub fn consent_id(&self) -> &str {
+        let end = self.ends.get(Text::ClientId as usize).copied().unwrap_or_default();
+        self.texts.get(..usize::from(end)).unwrap_or_default()
     }
 
     /// The person's tenant.

@@ -6,10 +6,13 @@ use jwks::Time;
 use crate::{
     app::App,
     domain::{
-        errand::{Letter, NEWS_TTL},
+        api_key::ApiKey,
+        errand::{Letter, NEWS_TTL, Text},
+        phone::PhoneNumber,
         secret::OpaqueToken,
         user::User,
     },
+    texts::Texts,
 };
 
 /// One letter: a greeting, paragraphs, and at most one button.
@@ -147,6 +150,32 @@ pub fn backup_code_used(app: &App, user: &User, now: Time) -> Letter {
     )
 }
 
+/// Tells the owner that an API key was made: what it is called, where it is good, and until when.
+#[must_use]
+pub fn api_key_created(app: &App, user: &User, key: &ApiKey, now: Time) -> Letter {
+    let until = jiff::Timestamp::from_millisecond(key.expires_at.millis())
+        .map_or_else(|_| String::new(), |end| end.strftime("%Y-%m-%d").to_string());
+    let what = format!(
+        "an API key called \u{201c}{}\u{201d} was made for your account. Whoever holds it acts for you at \
+         {} until {until}.",
+        key.name,
+        key.sites.join(", ")
+    );
+    letter(
+        &user.email,
+        "An API key was made",
+        &[
+            &format!("Hello {},", user.name),
+            &what,
+            "If it was not you, revoke the key, change your password and ask an administrator for \
+             help at once.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
 /// Mails a link with which a new password is chosen.
 #[must_use]
 pub fn reset_password(app: &App, user: &User, token: &OpaqueToken, expires_at: Time) -> Letter {
@@ -276,6 +305,122 @@ pub fn code(app: &App, user: &User, code: &str, expires_at: Time) -> Letter {
         ],
         None,
         expires_at,
+        app,
+    )
+}
+
+/// The same by SMS, in the person's own language, with the last line by which a browser knows what
+/// the code is for and fills it in there alone (WebOTP, "origin-bound one-time codes delivered via
+/// SMS").
+#[must_use]
+pub fn code_by_sms(app: &App, user: &User, to: &PhoneNumber, code: &str, expires_at: Time) -> Text {
+    let texts = Texts::of(user.locale.as_deref());
+    let public_url = app.config.public_url();
+    let host = public_url.host_str().unwrap_or_default();
+    let text = format!("{}\n\n@{host} #{code}", texts.plain("sms-code", "code", code));
+    Text { to: to.as_str().to_owned(), text, expires_at }
+}
+
+/// A code that proves an address which is to be an account's. Nothing in it was chosen by whoever
+/// asked: they may write to anybody.
+#[must_use]
+pub fn prove_address(app: &App, to: &str, code: &str, expires_at: Time) -> Letter {
+    let what = format!("your code is {code}");
+    letter(
+        to,
+        "Your code",
+        &[
+            "Hello,",
+            "somebody, most likely you, wants to use this mail address for an account here.",
+            &what,
+            "It is good for ten minutes, once, and only where it was asked for. Nobody will ask \
+             you to tell it to them.",
+            "If it was not you, do nothing: without the code the address is not used.",
+        ],
+        None,
+        expires_at,
+        app,
+    )
+}
+
+/// Tells the owner of an address that somebody wanted it for an account of theirs.
+#[must_use]
+pub fn address_taken(app: &App, to: &str, now: Time) -> Letter {
+    letter(
+        to,
+        "Your mail address stays yours",
+        &[
+            "Hello,",
+            "somebody tried to make this mail address that of another account. It is the address of \
+             yours, and stays so: nothing has changed.",
+            "If it was you, sign in with the account that has this address. If it was not, do \
+             nothing.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// Tells the owner that somebody asked for another address. `to` is masked.
+#[must_use]
+pub fn address_asked(app: &App, user: &User, to: &str, now: Time) -> Letter {
+    let what = format!(
+        "somebody, most likely you, asked to change the mail address of your account to {to}. \
+         Nothing has changed yet: this address stays until the other one is proved."
+    );
+    letter(
+        &user.email,
+        "Your mail address is about to change",
+        &[
+            &format!("Hello {},", user.name),
+            &what,
+            "If it was not you, change your password and ask an administrator for help at once.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// Tells the owner, at the address before, that it is another one now. `to` is masked.
+#[must_use]
+pub fn address_changed(app: &App, user: &User, to: &str, now: Time) -> Letter {
+    let what = format!(
+        "the mail address of your account was changed to {to}; from now on mail goes there. Every \
+         other session was signed out, and no device is trusted any more."
+    );
+    letter(
+        &user.email,
+        "Your mail address was changed",
+        &[
+            &format!("Hello {},", user.name),
+            &what,
+            "If it was not you, ask an administrator for help at once.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
+        app,
+    )
+}
+
+/// Tells the owner that the telephone number is another one now (masked), or none.
+#[must_use]
+pub fn phone_changed(app: &App, user: &User, to: Option<&str>, now: Time) -> Letter {
+    let what = match to {
+        Some(to) => format!("the telephone number of your account was changed to {to}."),
+        None => "the telephone number was removed from your account.".to_owned(),
+    };
+    letter(
+        &user.email,
+        "Your telephone number was changed",
+        &[
+            &format!("Hello {},", user.name),
+            &what,
+            "If it was not you, change your password and ask an administrator for help at once.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
         app,
     )
 }

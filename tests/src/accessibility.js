@@ -7,7 +7,8 @@
   }
 
   function shown(it) {
-    return it.getClientRects().length > 0 && getComputedStyle(it).visibility !== "hidden";
+    // What is in a closed <details> has a size, and is not there for anybody.
+    return it.getClientRects().length > 0 && it.checkVisibility({ visibilityProperty: true });
   }
 
   function describe(it) {

@@ -117,6 +117,16 @@ impl Browser {
         self.send_form(form, fields).await
     }
 
+    /// Posts fields to a path as a form of a page of ours would, whatever page is shown, and goes on as
+    /// long as the server redirects to itself.
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> &Page {
+        let fields: Vec<(String, String)> =
+            fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let url = self.resolve(path);
+        self.call(Method::POST, url, Some(encoded(&fields)), "same-origin").await;
+        self.follow().await
+    }
+
     /// Follows redirects as long as they lead to this server. Where one leads elsewhere,
     /// [`Self::left`] says so.
     ///
@@ -437,6 +447,7 @@ fn forms(html: &str) -> Vec<Form> {
             }
             "/form" => is_open = false,
             "input" | "button" | "select" | "textarea" => {
+                let tag = &within(html, tag);
                 let owner = match tag.get("form") {
                     Some(id) => found.iter_mut().find(|(own, _)| own.as_ref() == Some(&id)),
                     None => found.last_mut().filter(|_| is_open),
@@ -449,6 +460,18 @@ fn forms(html: &str) -> Vec<Form> {
         }
     }
     found.into_iter().map(|(_, form)| form).collect()
+}
+
+/// A tag with what is between it and its end as its value, where that is what it holds.
+fn within(html: &str, tag: &Tag) -> Tag {
+    let mut attributes = tag.attributes.clone();
+    if tag.name == "textarea" {
+        let text = html[tag.end..].split("</textarea").next().unwrap_or_default();
+        // The first line break belongs to the tag (HTML, "The textarea element").
+        let text = text.strip_prefix('\n').unwrap_or(text);
+        attributes.push(("value".to_owned(), unescaped(text)));
+    }
+    Tag { name: tag.name.clone(), attributes, end: tag.end }
 }
 
 fn control(form: &mut Form, tag: &Tag, after: &[Tag]) {

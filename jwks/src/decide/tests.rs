@@ -336,6 +336,27 @@ fn an_ending_falls_between_two_tokens_of_one_second() {
 }
 
 #[test]
+fn a_consent_that_is_taken_back_ends_what_was_granted_before_and_nothing_granted_since() {
+    let grant = |millis: i64| {
+        let stamp = u128::try_from(IAT * 1000 + millis).unwrap() << 80;
+        uuid::Uuid::from_u128(stamp | 7 << 76 | 0x8000_0000_0000_0001).to_string()
+    };
+    let mut ended = Request::good().cut(CutOffKind::Consent, "u1c1", IAT);
+    ended.cut_offs[0].at = Time::from_millis(IAT * 1000 + 500);
+    let of = |grant: String| ended.clone().claim("grant_id", grant).answer();
+    assert_eq!(of(grant(500)), "401 ended");
+    assert_eq!(of(grant(501)), "200 allow");
+    assert_eq!(of("no uuid".to_owned()), "401 ended");
+    // Whose token came of no grant to a client, and whoever it does not name, goes on.
+    let bare = ended.clone().claim("grant_id", Value::Null);
+    assert_eq!(bare.answer(), "200 allow");
+    for id in ["u1", "c1", "u1c", "u1c12", "u1 c1"] {
+        let other = Request::good().cut(CutOffKind::Consent, id, IAT + 1);
+        assert_eq!(other.claim("grant_id", grant(500)).answer(), "200 allow");
+    }
+}
+
+#[test]
 fn an_ending_that_arrives_closes_a_session_that_is_open() {
     let request = Request::good();
     let mut view = request.view();
@@ -752,7 +773,7 @@ proptest! {
     fn an_ending_shuts_out_whoever_it_names(
         request in requests(),
         kind in prop::sample::select(CutOffKind::ALL.to_vec()),
-        id in prop::sample::select(vec!["s1", "u1", "c1", "g1"]),
+        id in prop::sample::select(vec!["s1", "u1", "c1", "g1", "u1c1"]),
         at in IAT - 1..=IAT + 1,
     ) {
         let ended = request.clone().cut(kind, id, at);
@@ -765,6 +786,7 @@ proptest! {
             CutOffKind::ApiKey => false,
             CutOffKind::Grant => token.grant_id() == Some(id),
             CutOffKind::Token => token.jti() == id,
+            CutOffKind::Consent => token.grant_id().is_some() && token.consent_id() == id,
         };
         if let (true, Decision::Allow(permit)) = (named && at >= IAT, ended.decide()) {
             prop_assert!(permit.token().is_none());

@@ -1,11 +1,13 @@
-//! Who is behind a bearer token, on the server's own surfaces.
+//! Who calls a use case of an account: somebody with a bearer token, on the server's own surfaces, or
+//! with a browser's session.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use jwks::{Time, policy::Level, verify::VerifiedToken};
+use jwks::{Time, policy::Level};
 use uuid::Uuid;
 
 use super::{
+    browser::BrowserSession,
     error::{AuthError, AuthResult},
     sessions::standing,
 };
@@ -26,15 +28,30 @@ pub enum Place {
     Anywhere,
 }
 
-/// Somebody with a valid token of a live session.
+/// Somebody with a live session: by a valid token of it, or in a browser that holds it.
 #[derive(Clone)]
 pub struct Caller {
     /// The person, as they stand now in the tenant of the session.
     pub user: User,
     /// The session, as it is now.
     pub session: Session,
-    /// The token.
-    pub token: Arc<VerifiedToken>,
+    /// The level that the credential shows: a token from before a step up shows the older one.
+    pub level: Option<Level>,
+    /// When that was proved.
+    pub proved_at: Option<Time>,
+}
+
+impl From<&BrowserSession> for Caller {
+    /// What a browser holds shows what the session rests on now.
+    fn from(held: &BrowserSession) -> Self {
+        let proof = &held.session.proof;
+        Self {
+            user: held.user.clone(),
+            session: held.session.clone(),
+            level: Some(proof.acr),
+            proved_at: Some(proof.auth_time),
+        }
+    }
 }
 
 impl Caller {
@@ -43,7 +60,7 @@ impl Caller {
     /// # Errors
     /// [`AuthError::StepUpRequired`].
     pub fn require(&self, level: Level, max_age: u64, now: Time) -> AuthResult<()> {
-        require(self.token.level(), self.token.auth_time(), (level, max_age), now)
+        require(self.level, self.proved_at, (level, max_age), now)
     }
 }
 
@@ -91,5 +108,5 @@ pub async fn authenticate(
         app.sessions.find_session(user_id, sid, now).await?.ok_or(AuthError::InvalidToken)?;
     let subject = app.identity.find_subject(user_id, sid).await?.ok_or(AuthError::InvalidToken)?;
     let user = standing(&subject, &session, token.issued_at()).ok_or(AuthError::InvalidToken)?;
-    Ok(Caller { user, session, token })
+    Ok(Caller { user, session, level: token.level(), proved_at: token.auth_time() })
 }

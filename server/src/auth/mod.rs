@@ -1,6 +1,9 @@
 //! Who are you: sign-in, factors, sessions, registration. Every surface calls these; none of them
 //! knows one.
 
+pub mod account_address;
+pub mod activity;
+pub mod api_keys;
 pub mod bearer;
 pub mod browser;
 pub mod devices;
@@ -14,11 +17,13 @@ pub mod meter;
 pub mod mfa;
 pub mod origin;
 pub mod password;
+pub mod profile;
 pub mod recovery;
 pub mod refresh;
 pub mod refresh_token;
 pub mod registration;
 pub mod repeats;
+pub mod sent_code;
 pub mod sessions;
 pub mod setup;
 pub mod tenants;

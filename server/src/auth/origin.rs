@@ -52,31 +52,7 @@ impl Origin {
     /// What the caller's agent is, in a few words.
     #[must_use]
     pub fn device(&self) -> String {
-        let agent = &self.user_agent;
-        let first = |names: &[(&str, &str)]| {
-            names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| (*name).to_owned())
-        };
-        let browser = first(&[
-            ("Edg/", "Edge"),
-            ("OPR/", "Opera"),
-            ("Firefox/", "Firefox"),
-            ("Chrome/", "Chrome"),
-            ("Safari/", "Safari"),
-        ]);
-        let system = first(&[
-            ("iPhone", "iPhone"),
-            ("iPad", "iPad"),
-            ("Android", "Android"),
-            ("Windows", "Windows"),
-            ("Mac OS X", "macOS"),
-            ("CrOS", "ChromeOS"),
-            ("Linux", "Linux"),
-        ]);
-        match (browser, system) {
-            (Some(browser), Some(system)) => format!("{browser} on {system}"),
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => agent.split(['/', ' ']).next().unwrap_or_default().to_owned(),
-        }
+        device_of(&self.user_agent)
     }
 
     /// An event of this origin. `details` is an object without secrets.
@@ -108,6 +84,35 @@ impl Origin {
             request_id: Some(self.request_id.clone()),
             details,
         }
+    }
+}
+
+/// What the agent of this `User-Agent` is, in a few words.
+#[must_use]
+pub fn device_of(agent: &str) -> String {
+    let first = |names: &[(&str, &str)]| {
+        names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| (*name).to_owned())
+    };
+    let browser = first(&[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ]);
+    let system = first(&[
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (browser, system) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => agent.split(['/', ' ']).next().unwrap_or_default().to_owned(),
     }
 }
 

@@ -56,11 +56,32 @@ pub fn judge_password(
     if is_common(password) {
         return Err(PasswordProblem::Common);
     }
-    let weighed: String = password.chars().take(WEIGHED).collect();
-    if u8::from(zxcvbn::zxcvbn(&weighed, inputs).score()) < rules.min_score {
+    if score(password, inputs) < rules.min_score {
         return Err(PasswordProblem::Weak);
     }
     Ok(())
+}
+
+fn score(password: &str, inputs: &[&str]) -> u8 {
+    let weighed: String = password.chars().take(WEIGHED).collect();
+    zxcvbn::zxcvbn(&weighed, inputs).score().into()
+}
+
+/// How hard a password is to guess, from 0 to 4, by the measure of [`judge_password`]: none that may
+/// not be chosen has more than 1. On a thread where nobody else waits.
+///
+/// # Errors
+/// When there is no such thread.
+pub async fn weigh_aside(app: &App, password: &str, inputs: &[&str]) -> AuthResult<u8> {
+    let (rules, password) = (app.config.password.clone(), password.to_owned());
+    let inputs: Vec<String> = inputs.iter().map(|input| (*input).to_owned()).collect();
+    let weigh = move || {
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let score = score(&password, &inputs);
+        if judge_password(&rules, &password, &inputs).is_ok() { score } else { score.min(1) }
+    };
+    let weighed = tokio::task::spawn_blocking(weigh).await;
+    weighed.map_err(|error| AuthError::Internal(error.to_string()))
 }
 
 /// [`judge_password`] by the settings, on a thread where nobody else waits.
@@ -124,6 +145,12 @@ mod tests {
         assert_eq!(judge(&format!("{strong}{}", "a".repeat(100))), Ok(()));
         let late = format!("{}{strong}", "a".repeat(WEIGHED));
         assert_eq!(judge(&late), Err(PasswordProblem::Weak));
+    }
+
+    #[test]
+    fn what_may_not_be_chosen_is_shown_to_be_weak() {
+        assert!(score("gravel lantern orbit", &[]) >= 3);
+        assert!(score("password123", &[]) <= 1);
     }
 
     #[test]

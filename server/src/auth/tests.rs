@@ -13,13 +13,15 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    AuthError, devices, errands,
+    AuthError,
+    api_keys::{self, Asked, Verdict},
+    devices, errands,
     error::AuthResult,
     invitations::{self, Guest, Terms},
     known_device::{self, KnownDevice},
     login::{Completion, SESSIONS_KEPT, SignIn, TokenSet, complete, sign_in},
     mfa::{
-        enrol::{Confirmation, confirm, set_up},
+        enrol::{Confirmation, Wanted, confirm, set_up},
         half_signed_in,
     },
     origin::{Origin, RAIL},
@@ -36,6 +38,7 @@ use crate::{
     config::Config,
     data_dir::tests::Scratch,
     domain::{
+        api_key::{ApiKey, PresentedKey},
         audit::Action,
         errand::{Errand, Letter},
         login::{Outstanding, PendingLogin, normalise_address},
@@ -46,8 +49,11 @@ use crate::{
         user::{User, UserStatus},
     },
     store::{
-        embedded::{Embedded, broken::NoNewPeople},
-        identity::NewPassword,
+        embedded::{
+            Embedded,
+            broken::{NoLookUpOfKeys, NoNewPeople},
+        },
+        identity::{ApiKeyMade, NewPassword},
     },
 };
 
@@ -447,7 +453,7 @@ async fn a_factor_is_not_confirmed_on_the_way_to_a_site_that_is_switched_off() {
     };
     app.sessions.begin_login(&token.hash(), &login).await.unwrap();
     let standing = async || half_signed_in(app, token.as_str(), RAIL, None).await.unwrap();
-    set_up(app, origin, &standing().await, Method::Totp).await.unwrap();
+    set_up(app, origin, &standing().await, Wanted::of(Method::Totp)).await.unwrap();
     let guess = Confirmation {
         factor_id: None,
         method: Method::Totp,
@@ -592,4 +598,50 @@ async fn an_invitation_that_could_not_be_taken_away_gives_nobody_more() {
         put_back(&world, &found, &token).await;
     }
     assert_eq!(ada().await, made);
+}
+
+/// An API key of this person, good at no site.
+async fn api_key(world: &World, owner: &User) -> PresentedKey {
+    let now = world.app.clock.now();
+    let presented = PresentedKey::new(Uuid::now_v7(), random());
+    let key = ApiKey {
+        id: presented.id(),
+        user_id: owner.id,
+        hash: presented.hash(),
+        name: "CI".to_owned(),
+        scopes: Vec::new(),
+        sites: Vec::new(),
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(60)),
+        last_used_at: None,
+    };
+    let event = world.origin.event(Action::ApiKeyCreated, Some(owner), now, json!({}));
+    let epoch = owner.factor_epoch;
+    let made = world.app.identity.create_api_key(&key, epoch, None, 1, &event).await.unwrap();
+    assert_eq!(made, ApiKeyMade::Made);
+    presented
+}
+
+#[tokio::test]
+async fn an_api_key_with_a_slip_of_the_hand_costs_no_look_up() {
+    let world = World::new(|_| {}).await;
+    let owner = world.person().await;
+    let key = api_key(&world, &owner).await;
+    let verify = async |text: &str| {
+        api_keys::verify(&world.app, text, Asked::default()).await.map(|(verdict, _)| verdict)
+    };
+    assert_eq!(verify(key.as_str()).await.unwrap(), Verdict::Good);
+    let other = PresentedKey::new(key.id(), random());
+    assert_eq!(verify(other.as_str()).await.unwrap(), Verdict::Unknown);
+    let nobodys = PresentedKey::new(Uuid::now_v7(), random());
+    assert_eq!(verify(nobodys.as_str()).await.unwrap(), Verdict::Unknown);
+
+    let _broken = NoLookUpOfKeys::in_folder(&world.ground.0);
+    assert!(matches!(verify(key.as_str()).await, Err(AuthError::Store(_))));
+    let mut slip = key.as_str().to_owned();
+    let last = if slip.pop() == Some('A') { 'B' } else { 'A' };
+    slip.push(last);
+    for text in [slip.as_str(), "", "sbk_", &key.as_str()[..84], "sbr_AAAA"] {
+        assert_eq!(verify(text).await.unwrap(), Verdict::Unknown);
+    }
 }

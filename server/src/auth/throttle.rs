@@ -19,6 +19,8 @@ use crate::{
 
 /// The span that budgets are counted in.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
+/// The span that messages are counted in, which cost.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many devices' budgets all known devices of an account have together.
 const DEVICES_TOGETHER: u32 = 5;
 
@@ -29,7 +31,11 @@ const CLIENTS_PER_TOKEN: u32 = 300;
 /// How often a client may change what is registered of it: each time every server reads all its
 /// clients anew.
 const CLIENT_CHANGES: u32 = 60;
-/// The span that those are counted in.
+/// How often a person may change what they say of themselves.
+const PROFILE_CHANGES: u32 = 30;
+/// How often a password is weighed for a person who is choosing one.
+const WEIGHINGS: u32 = 200;
+/// The span that changes of a client are counted in.
 const CHANGES_WINDOW: Duration = Duration::from_secs(60 * 60);
 /// The span that requests and revocations are counted in, of which there are many.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -184,12 +190,82 @@ pub async fn count_sent_code(
     count(app, network, limits.codes_sent_per_network, WINDOW, now).await.map(drop)
 }
 
+/// Counts one code sent to a mail address that is nobody's yet, or somebody else's: by the address,
+/// known or not. So many a day are no more guesses than that, by however many people.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when a budget is used up.
+pub async fn count_new_address(app: &App, address_key: &str, now: Time) -> AuthResult<()> {
+    let limits = &app.config.limits;
+    let address = sha256_hex(address_key.as_bytes());
+    count(app, format!("sent-to:{address}"), limits.mail_per_address, WINDOW, now).await?;
+    let daily = limits.codes_sent_unproved_daily;
+    count(app, format!("sent-to-day:{address}"), daily, DAY, now).await.map(drop)
+}
+
+/// Counts one message to this number, and among all that leave from here. Numbers that were proved
+/// (`is_proved`: by who asks) have budgets of their own, and half of the day's messages: whoever
+/// names the number of somebody else keeps no code from its owner.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when a budget is used up.
+pub async fn count_sms(app: &App, number: &str, is_proved: bool, now: Time) -> AuthResult<()> {
+    let limits = &app.config.limits;
+    let number = sha256_hex(number.as_bytes());
+    if is_proved {
+        let key = format!("sms:{number}");
+        count(app, key, limits.codes_sent_per_number, WINDOW, now).await?;
+    } else {
+        let (key, daily) = (format!("sms-new:{number}"), format!("sms-new-day:{number}"));
+        count(app, key, limits.codes_sent_per_number, WINDOW, now).await?;
+        count(app, daily, limits.codes_sent_unproved_daily, DAY, now).await?;
+        let half = limits.sms_daily.div_ceil(2);
+        ceiling(count(app, "sms-new-all".to_owned(), half, DAY, now).await)?;
+    }
+    ceiling(count(app, "sms-all".to_owned(), limits.sms_daily, DAY, now).await)
+}
+
+/// Whoever runs the server has to hear of a day's messages that are used up: nobody else can do
+/// anything about it.
+fn ceiling(counted: AuthResult<Counted>) -> AuthResult<()> {
+    if matches!(counted, Err(AuthError::TooMany { .. })) {
+        metrics::counter!("signalbox_sms_refused_total").increment(1);
+        tracing::warn!("the day's messages to telephones are used up (limits.sms_daily)");
+    }
+    counted.map(drop)
+}
+
 /// Counts one set-up of a factor, or of new backup codes, by this person: it costs ten hashes.
 ///
 /// # Errors
 /// [`AuthError::TooMany`] when the budget is used up.
 pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
     count(app, format!("enrol:{user_id}"), 10, WINDOW, now).await.map(drop)
+}
+
+/// Counts one API key that this person makes: each is told to them by a letter.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_api_key(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
+    count(app, format!("api-key:{user_id}"), 30, WINDOW, now).await.map(drop)
+}
+
+/// Counts one change of a profile by this person: a new user name could be a guess at somebody
+/// else's.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_profile(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
+    count(app, format!("profile:{user_id}"), PROFILE_CHANGES, WINDOW, now).await.map(drop)
+}
+
+/// Counts one password that this person asks to have weighed, while they type it.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_weighing(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
+    count(app, format!("weigh:{user_id}"), WEIGHINGS, WINDOW, now).await.map(drop)
 }
 
 /// What the budget of a client's secret is called, for callers from this network.

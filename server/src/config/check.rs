@@ -14,7 +14,7 @@ use crate::{
     data_dir,
     domain::secret::{OpaqueToken, TokenKind},
     keyring::{GRACE, LEAST_LEAD},
-    mailer, outgoing, tls,
+    mailer, outgoing, sms, tls,
 };
 
 /// Passwords that examples and images use.
@@ -40,6 +40,7 @@ pub fn judge(config: &Config, part: Part) -> Vec<Problem> {
         judge.server(config);
         judge.stores(config);
         judge.mail(config);
+        judge.problems.extend(sms::judge(config));
         judge.tokens(config);
         judge.password(config);
         judge.limits(config);
@@ -321,6 +322,7 @@ impl Judge {
         self.within("tokens.session_ttl", tokens.session_ttl, 1..=YEAR);
         self.within("tokens.short_session_ttl", tokens.short_session_ttl, 1..=YEAR);
         self.within("tokens.refresh_retry", tokens.refresh_retry, 0..=300);
+        self.within("tokens.api_key_ttl", tokens.api_key_ttl, 3600..=365 * 24 * 3600);
         self.within("tokens.login_ttl", tokens.login_ttl, 1..=600);
         self.within("tokens.key_lead", tokens.key_lead, LEAST_LEAD.as_secs()..=30 * 24 * 3600);
         if tokens.key_rotation > 0 {
@@ -362,9 +364,13 @@ impl Judge {
             ("limits.mail_per_address", limits.mail_per_address, u32::MAX),
             ("limits.codes_sent_per_person", limits.codes_sent_per_person, u32::MAX),
             ("limits.codes_sent_per_network", limits.codes_sent_per_network, u32::MAX),
+            ("limits.codes_sent_per_number", limits.codes_sent_per_number, u32::MAX),
+            ("limits.codes_sent_unproved_daily", limits.codes_sent_unproved_daily, u32::MAX),
+            ("limits.sms_daily", limits.sms_daily, 100_000),
             ("limits.requests_per_network", limits.requests_per_network, u32::MAX),
             ("limits.requests_per_client", limits.requests_per_client, u32::MAX),
             ("limits.revocations_per_client", limits.revocations_per_client, u32::MAX),
+            ("limits.api_keys_per_person", limits.api_keys_per_person, 100),
         ] {
             self.within(setting, value.into(), 1..=most.into());
         }
@@ -582,6 +588,17 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_for_sms_is_reached_in_ciphertext_and_described_in_whole() {
+        assert_eq!(settings(|config| config.sms.url = "http://10.1.2.3/send".into()), ["sms.url"]);
+        let found = settings(|config| {
+            config.sms.url = "https://10.1.2.3/send".into();
+            config.sms.body = "to={to}".into();
+        });
+        assert_eq!(found, ["sms.body", "sms.body"]);
+        assert_eq!(settings(|config| config.limits.sms_daily = 100_001), ["limits.sms_daily"]);
+    }
+
+    #[test]
     fn a_password_in_an_address_is_neither_short_nor_a_default() {
         for weak in ["postgres", "app", "short77"] {
             let found = settings(|config| {
@@ -676,6 +693,10 @@ mod tests {
     #[test]
     fn lifetimes_fit_into_one_another() {
         assert_eq!(settings(|config| config.tokens.login_ttl = 601), ["tokens.login_ttl"]);
+        for life in [3599, 366 * 24 * 3600] {
+            let found = settings(|config| config.tokens.api_key_ttl = life);
+            assert_eq!(found, ["tokens.api_key_ttl"]);
+        }
         assert_eq!(settings(|config| config.tokens.access_ttl = 0), ["tokens.access_ttl"]);
         assert_eq!(settings(|config| config.tokens.key_lead = 334), ["tokens.key_lead"]);
         assert_eq!(settings(|config| config.tokens.key_lead = 335), [] as [&str; 0]);
@@ -704,6 +725,10 @@ mod tests {
             ["limits.code_per_factor"]
         );
         assert_eq!(settings(|config| config.limits.code_lock = 101), ["limits.code_lock"]);
+        for most in [0, 101] {
+            let found = settings(|config| config.limits.api_keys_per_person = most);
+            assert_eq!(found, ["limits.api_keys_per_person"]);
+        }
         assert_eq!(
             settings(|config| config.limits.mail_per_address = 0),
             ["limits.mail_per_address"]

@@ -19,6 +19,9 @@ pub struct TokensSection {
     pub short_session_ttl: u64,
     /// How long after a rotation the spent token may be presented once more, seconds; at most 300.
     pub refresh_retry: u64,
+    /// The longest life of a personal API key, seconds, and its life where nothing is said; at most
+    /// 365 days.
+    pub api_key_ttl: u64,
     /// How long a half-signed-in state lives, seconds; at most 600.
     pub login_ttl: u64,
     /// How long a new signing key is published before it signs, seconds; at least 335, because
@@ -38,6 +41,7 @@ impl Default for TokensSection {
             session_ttl: 30 * 24 * 3600,
             short_session_ttl: 12 * 3600,
             refresh_retry: 60,
+            api_key_ttl: 90 * 24 * 3600,
             login_ttl: 600,
             key_lead: 600,
             key_rotation: 90 * 24 * 3600,

@@ -25,6 +25,12 @@ pub enum Action {
     /// A factor was removed.
     #[serde(rename = "auth.mfa.disabled")]
     MfaDisabled,
+    /// A factor was renamed, or made the one to begin with.
+    #[serde(rename = "auth.mfa.updated")]
+    MfaUpdated,
+    /// Somebody changed what they say of themselves.
+    #[serde(rename = "auth.profile.updated")]
+    ProfileUpdated,
     /// A session was ended by its owner or an admin.
     #[serde(rename = "auth.session.revoked")]
     SessionRevoked,
@@ -43,6 +49,15 @@ pub enum Action {
     /// A mail address was proved.
     #[serde(rename = "auth.email.verified")]
     EmailVerified,
+    /// Somebody asked for another mail address.
+    #[serde(rename = "auth.email.change_requested")]
+    EmailChangeRequested,
+    /// A proved mail address took the place of the one before.
+    #[serde(rename = "auth.email.changed")]
+    EmailChanged,
+    /// A proved telephone number took the place of the one before, or there is none any more.
+    #[serde(rename = "auth.phone.changed")]
+    PhoneChanged,
     /// Somebody asked for a link to choose a new password.
     #[serde(rename = "auth.password.reset_requested")]
     ResetRequested,
@@ -85,6 +100,9 @@ pub enum Action {
     /// Somebody allowed a client what it asked for.
     #[serde(rename = "oauth.consent.granted")]
     ConsentGranted,
+    /// Somebody took back what they had allowed a client; what came of it has ended.
+    #[serde(rename = "oauth.consent.revoked")]
+    ConsentRevoked,
     /// A code came a second time; what came of it has ended.
     #[serde(rename = "oauth.code.reused")]
     CodeReused,
@@ -97,6 +115,15 @@ pub enum Action {
     /// An edge was given a credential.
     #[serde(rename = "auth.edge.created")]
     EdgeCreated,
+}
+
+impl Action {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> String {
+        let name = serde_json::to_value(self).ok();
+        name.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    }
 }
 
 /// An event to be written. `id` names the act, so that a retry adds no second row.

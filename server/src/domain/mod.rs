@@ -1,5 +1,6 @@
 //! Pure: no async, no I/O, no clock. States and transitions, and the decisions of the use cases.
 
+pub mod api_key;
 pub mod audit;
 pub mod authorization;
 pub mod client;
@@ -12,6 +13,8 @@ pub mod factor;
 pub mod key;
 pub mod login;
 pub mod one_time;
+pub mod phone;
+pub mod profile;
 pub mod secret;
 pub mod session;
 pub mod tenant;

@@ -88,6 +88,25 @@ pub enum FamilyAdded {
     NoSession,
 }
 
+/// A refresh family that lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The session it rests on.
+    pub sid: Uuid,
+    /// Its name.
+    pub id: Uuid,
+    /// The surface or client its tokens are good at.
+    pub client_id: String,
+    /// Scopes granted, space-separated.
+    pub scope: String,
+    /// What was granted to an OAuth client.
+    pub granted: Option<Granted>,
+    /// When its live token dies.
+    pub expires_at: Time,
+    /// When that took the place of the one before; `None`: it is the first.
+    pub rotated_at: Option<Time>,
+}
+
 /// A refresh to be made.
 #[derive(Clone, Debug)]
 pub struct Rotation {

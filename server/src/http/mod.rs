@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::domain::client::Client;
+
+pub mod account;
 pub mod cookies;
 pub mod feed;
 pub mod health;
@@ -21,12 +26,20 @@ pub const BODY_LIMIT: usize = 16 * 1024;
 /// How long a body may take: nobody holds a connection with a byte a minute.
 pub const BODY_TIME: Duration = Duration::from_secs(10);
 
+/// Where this server serves the picture of a client, if it has one.
+#[must_use]
+pub fn logo_path(client: &Client) -> Option<String> {
+    let id = utf8_percent_encode(&client.client_id, NON_ALPHANUMERIC);
+    client.metadata.logo_uri.as_ref().map(|_| format!("/clients/{id}/logo"))
+}
+
 /// The surfaces, in the order they are documented in.
 #[must_use]
 pub fn surfaces() -> Vec<route::Surface> {
     vec![
         rail::surface(),
         rail::clients(),
+        account::surface(),
         oauth::surface(),
         well_known::surface(),
         health::surface(),

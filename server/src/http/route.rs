@@ -79,6 +79,8 @@ pub enum Credential {
     Client,
     /// An access token of a client, meant for this server, with the scope `openid`.
     OpenIdToken,
+    /// The session of a browser. Whoever has none is sent to sign in, and comes back.
+    Browser,
 }
 
 impl Credential {
@@ -102,6 +104,7 @@ impl Credential {
             Self::Loopback => "loopback",
             Self::Client => "client",
             Self::OpenIdToken => "access token with openid",
+            Self::Browser => "browser session",
         }
     }
 
@@ -298,6 +301,15 @@ where
     T: 'static,
 {
     Route::new(Method::PUT, MethodFilter::PUT, path, credential, handler)
+}
+
+/// A route for PATCH.
+pub fn patch<H, T>(path: &'static str, credential: Credential, handler: H) -> Route
+where
+    H: Handler<T, Arc<App>>,
+    T: 'static,
+{
+    Route::new(Method::PATCH, MethodFilter::PATCH, path, credential, handler)
 }
 
 /// A route for DELETE.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
+    grant::{consent_id, given_at},
 };
 use uuid::Uuid;
 
 use crate::{
     app::App,
     auth::sessions::{GRACE, session_end},
-    clock::made_at,
     domain::audit::Event,
     store::StoreResult,
 };
@@ -23,6 +23,14 @@ pub fn cut_off(app: &App, grant_id: Uuid, now: Time) -> CutOff {
     let until = now.plus(Duration::from_secs(app.config.tokens.access_ttl)).plus(GRACE);
     // As of a session: nothing more is issued for it, whatever a clock says.
     CutOff { kind: CutOffKind::Grant, id: grant_id.to_string(), at: until, until }
+}
+
+/// The ending at `now` of everything that a person granted a client until then, remembered until the
+/// last access token is dead. What they grant it later goes on.
+#[must_use]
+pub fn consent_end(app: &App, user_id: Uuid, client_id: &str, now: Time) -> CutOff {
+    let until = now.plus(Duration::from_secs(app.config.tokens.access_ttl)).plus(GRACE);
+    CutOff { kind: CutOffKind::Consent, id: consent_id(user_id, client_id), at: now, until }
 }
 
 /// Whether the session that a grant rests on is its own: such a one is named as the grant is.
@@ -65,16 +73,20 @@ pub async fn close(app: &App, user_id: Uuid, sid: Uuid, grant_id: Uuid) -> Store
     Ok(())
 }
 
-/// What ends a grant to a client and is no session or person: its own ending, and that of everything
-/// of the client.
+/// What ends a grant of a person to a client and is no session or person: its own ending, that of
+/// everything of the client, and that of everything the person granted it.
 #[must_use]
-pub fn endings(client_id: &str, grant_id: Uuid) -> [(CutOffKind, String); 2] {
-    [(CutOffKind::Grant, grant_id.to_string()), (CutOffKind::Client, client_id.to_owned())]
+pub fn endings(user_id: Uuid, client_id: &str, grant_id: Uuid) -> [(CutOffKind, String); 3] {
+    [
+        (CutOffKind::Grant, grant_id.to_string()),
+        (CutOffKind::Client, client_id.to_owned()),
+        (CutOffKind::Consent, consent_id(user_id, client_id)),
+    ]
 }
 
 /// PURE: whether one of these [`endings`] fell after the grant was given; its name tells when.
 #[must_use]
 pub fn is_over(grant_id: Uuid, ended: &[CutOff]) -> bool {
-    let given_at = made_at(grant_id);
+    let given_at = given_at(grant_id);
     ended.iter().any(|end| given_at <= end.at)
 }

@@ -97,7 +97,7 @@ async fn refresh_token(
     let Some(live) = live.filter(|live| live.spent_at.is_none() && is_theirs(live)) else {
         return Ok(None);
     };
-    let endings = grant_end::endings(&client.client_id, family_id);
+    let endings = grant_end::endings(user_id, &client.client_id, family_id);
     let subject = app.identity.find_subject_and_ends(user_id, sid, &endings).await?;
     let stands = subject.is_some_and(|subject| {
         standing(&subject, &live.session, live.session.created_at).is_some()

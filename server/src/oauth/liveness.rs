@@ -57,16 +57,23 @@ async fn person(app: &App, token: &VerifiedToken, now: jwks::Time) -> StoreResul
     Ok(user.map(|user| Bearer::Person(Box::new((user, session)))))
 }
 
-/// What ends a token and is no session or person: itself, its grant, everything of its client.
+/// What ends a token and is no session or person: itself, its grant, everything of its client,
+/// everything that its person granted that.
 fn endings(token: &VerifiedToken) -> Vec<(CutOffKind, String)> {
     let mut named = vec![
         (CutOffKind::Token, token.jti().to_owned()),
         (CutOffKind::Client, token.client_id().to_owned()),
     ];
-    named.extend(token.grant_id().map(|id| (CutOffKind::Grant, id.to_owned())));
+    if let Some(id) = token.grant_id() {
+        named.push((CutOffKind::Grant, id.to_owned()));
+        named.push((CutOffKind::Consent, token.consent_id().to_owned()));
+    }
     named
 }
 
 fn is_ended(token: &VerifiedToken, ends: &[CutOff]) -> bool {
-    ends.iter().any(|end| token.issued_at() <= end.at)
+    ends.iter().any(|end| match end.kind {
+        CutOffKind::Consent => token.granted_at().is_some_and(|given_at| given_at <= end.at),
+        _ => token.issued_at() <= end.at,
+    })
 }

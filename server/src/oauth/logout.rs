@@ -56,6 +56,6 @@ pub async fn await_end(
 }
 
 /// One errand for each session and client.
-fn errand_id(sid: Uuid, client_id: &str) -> Uuid {
+pub(super) fn errand_id(sid: Uuid, client_id: &str) -> Uuid {
     SecretHash::of(&format!("logout:{sid}:{client_id}")).to_id()
 }

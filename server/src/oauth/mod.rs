@@ -8,6 +8,7 @@ pub mod client_auth;
 pub mod client_keys;
 pub mod client_secret;
 pub mod clients;
+pub mod connected_apps;
 pub mod device;
 pub mod discovery;
 pub mod end_session;

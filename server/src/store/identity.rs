@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::StoreResult;
 use crate::domain::{
+    api_key::ApiKey,
     audit::{AuditRow, Event},
     client::{Client, InitialAccess},
     consent::Consent,
@@ -22,6 +23,7 @@ use crate::domain::{
     errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
+    login::Address,
     secret::SecretHash,
     tenant::{Membership, Tenant},
     user::User,
@@ -34,6 +36,8 @@ use crate::domain::{
 pub const ENDINGS_KEPT: Duration = Duration::from_secs(367 * 24 * 60 * 60);
 /// How long an entry of the feed is kept.
 pub const FEED_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long an API key that expired is kept, so that its owner sees what became of it.
+pub const EXPIRED_KEYS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The most rows of a kind that one sweep takes.
 pub const SWEPT_AT_ONCE: u32 = 1000;
 
@@ -77,6 +81,9 @@ pub struct Confirmation {
     pub name: Option<String>,
     /// The step of the code.
     pub step: Option<u64>,
+    /// The number that the code was sent to: where it is the person's and was not proved before, it
+    /// is proved now.
+    pub proves_phone: Option<String>,
 }
 
 /// How a confirmation went.
@@ -165,6 +172,66 @@ pub struct Invited {
     pub name: String,
 }
 
+/// How changing a profile went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProfileChanged {
+    /// It is so now.
+    Changed,
+    /// The user name belongs to somebody.
+    UsernameTaken,
+    /// The person changed since, or is none.
+    Overtaken,
+}
+
+/// What becomes of a confirmed factor without making it another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactorEdit {
+    /// Whose.
+    pub user_id: Uuid,
+    /// The factor.
+    pub id: Uuid,
+    /// Its new name; `None`: the one it has.
+    pub name: Option<String>,
+    /// Whether it is the one to begin with from now on, in the place of any other.
+    pub prefer: bool,
+}
+
+/// A mail address that was proved and takes the place of a person's present one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAddress {
+    /// Whose.
+    pub user_id: Uuid,
+    /// The account's `factor_epoch`: any other, and somebody was faster.
+    pub expected_epoch: u64,
+    /// The address.
+    pub address: Address,
+    /// The account that holds the address though nobody has proved it: it goes, if it is still one
+    /// that somebody registered and never activated.
+    pub displaces: Option<Uuid>,
+}
+
+/// How changing an address went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressChanged {
+    /// It is the person's now, and proved.
+    Changed,
+    /// It belongs to somebody; nothing changed.
+    Taken,
+    /// The account is not active, or the epoch is not the expected one; nothing changed.
+    Overtaken,
+}
+
+/// The telephone number of a person from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPhone {
+    /// Whose.
+    pub user_id: Uuid,
+    /// The account's `factor_epoch`: any other, and somebody was faster.
+    pub expected_epoch: u64,
+    /// The number, which was proved; `None`: there is none any more.
+    pub phone: Option<String>,
+}
+
 /// A change of a person's factors that is one act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactorChange {
@@ -189,6 +256,17 @@ pub enum Joined {
     Already,
     /// No such person, or no such tenant besides their own; nothing changed.
     Gone,
+}
+
+/// How making an API key went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiKeyMade {
+    /// It is good now.
+    Made,
+    /// Its owner has as many as may be; nothing changed.
+    TooMany,
+    /// Its owner is not active, or their epoch is not the expected one any more; nothing changed.
+    Overtaken,
 }
 
 /// How changing or removing a client went.
@@ -295,6 +373,33 @@ pub trait IdentityStore: Send + Sync {
         event: &Event,
     ) -> StoreResult<bool>;
 
+    /// Replaces what somebody says of themselves: `username` with its key, `name`, `given_name`,
+    /// `family_name`, `locale` and `claims` of `user`, if the row is of version `expected`
+    /// (`updated_at`), which is judged before the user name. `updated_at` is `now`, and a millisecond
+    /// after `expected` at least.
+    async fn change_profile(
+        &self,
+        user: &User,
+        expected: Time,
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<ProfileChanged>;
+
+    /// Gives an active person another mail address, proved at `now`: `email`, `email_key`,
+    /// `email_verified_at`, `updated_at`, and the next `factor_epoch`. Writes the endings with a feed
+    /// entry for each, as [`Self::cut_off`].
+    async fn change_address(
+        &self,
+        new: &NewAddress,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<AddressChanged>;
+
+    /// Gives an active person another telephone number, proved at `now`, or none: `phone`,
+    /// `phone_verified_at`, `updated_at`. `false`: what has to be so is not; nothing changed.
+    async fn change_phone(&self, new: &NewPhone, now: Time, event: &Event) -> StoreResult<bool>;
+
     /// Replaces a password hash by one of the same password with newer parameters. `false`: the
     /// stored one is not `old` any more; nothing changed.
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool>;
@@ -311,7 +416,8 @@ pub trait IdentityStore: Send + Sync {
 
     // ---- factors ------------------------------------------------------------------------
 
-    /// Every factor of a person, confirmed or not, oldest first.
+    /// Every factor of a person, confirmed or not: the one that they prefer, then the others, oldest
+    /// first.
     async fn list_factors(&self, user_id: Uuid) -> StoreResult<Vec<Factor>>;
 
     /// Adds unconfirmed factors with the backup codes that come with them. What the person had
@@ -327,7 +433,8 @@ pub trait IdentityStore: Send + Sync {
     /// Confirms a factor, and spends the step of the code that was seen: the factor was used at `now`, and its row of guesses ends. Confirms with it
     /// (`confirmed_at` alone) the unconfirmed factor of [`jwks::policy::Method::BackupCode`] of
     /// theirs that was made at the same time, if no other factor counts yet, and raises
-    /// `factor_epoch`, so that the person changed at `now`. Only while `factor_epoch` is the
+    /// `factor_epoch`, so that the person changed at `now`. Proves the person's number where the code
+    /// did. Only while `factor_epoch` is the
     /// expected one, which is asked after [`Confirmed::Gone`] and [`Confirmed::Already`].
     async fn confirm_factor(
         &self,
@@ -375,6 +482,10 @@ pub trait IdentityStore: Send + Sync {
         now: Time,
         event: &Event,
     ) -> StoreResult<bool>;
+
+    /// Renames a confirmed factor, or has the person begin with it. `false`: no such factor; nothing
+    /// changed.
+    async fn edit_factor(&self, edit: &FactorEdit, event: &Event) -> StoreResult<bool>;
 
     /// How many codes of backup-code factor `factor_id` are unused.
     async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32>;
@@ -477,6 +588,55 @@ pub trait IdentityStore: Send + Sync {
     /// client; nothing changed.
     async fn grant_consent(&self, consent: &Consent, event: &Event) -> StoreResult<bool>;
 
+    /// What this person allowed clients, by client.
+    async fn list_consents(&self, user_id: Uuid) -> StoreResult<Vec<Consent>>;
+
+    /// Forgets what this person allowed this client, if it was anything, and writes the endings, as
+    /// [`Self::cut_off`]. Those of the errands `told` that wait are due at the event's `at`, as if
+    /// the session that each waits for had ended.
+    async fn withdraw_consent(
+        &self,
+        user_id: Uuid,
+        client_id: &str,
+        cut_offs: &[CutOff],
+        told: &[Uuid],
+        event: &Event,
+    ) -> StoreResult<()>;
+
+    // ---- API keys -----------------------------------------------------------------------
+
+    /// Makes an API key of a person who is active and whose `factor_epoch` is `expected_epoch`,
+    /// which is asked first, unless they have `most` already. What they have of keys that expired at
+    /// `key.created_at`, or were made until `dead_until`, goes with that and does not count.
+    async fn create_api_key(
+        &self,
+        key: &ApiKey,
+        expected_epoch: u64,
+        dead_until: Option<Time>,
+        most: u32,
+        event: &Event,
+    ) -> StoreResult<ApiKeyMade>;
+
+    /// The key of this id, expired or not.
+    async fn find_api_key(&self, id: Uuid) -> StoreResult<Option<ApiKey>>;
+
+    /// Every key of a person, expired or not, newest first.
+    async fn list_api_keys(&self, user_id: Uuid) -> StoreResult<Vec<ApiKey>>;
+
+    /// Removes the key of this id if it is the person's, and writes the endings, as
+    /// [`Self::cut_off`]. `false`: it is none of theirs; nothing changed.
+    async fn revoke_api_key(
+        &self,
+        user_id: Uuid,
+        id: Uuid,
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<bool>;
+
+    /// Notes when these keys were used; never earlier than noted before. Those that are gone are
+    /// passed over.
+    async fn note_key_uses(&self, uses: &[(Uuid, Time)]) -> StoreResult<()>;
+
     // ---- endings and the log ------------------------------------------------------------
 
     /// Those of these endings that were written, in the order they are named.
@@ -494,6 +654,20 @@ pub trait IdentityStore: Send + Sync {
 
     /// Rows of the log after `seq`, in order, at most `limit`.
     async fn list_audit(&self, after: u64, limit: u32) -> StoreResult<Vec<AuditRow>>;
+
+    /// Rows of the log about this person (`user_id`) of `since` or later, newest first, at most
+    /// `limit`: those that come after `after` (when that row's event was, and its place), where it is
+    /// given.
+    async fn list_audit_about(
+        &self,
+        user_id: Uuid,
+        since: Time,
+        after: Option<(Time, u64)>,
+        limit: u32,
+    ) -> StoreResult<Vec<AuditRow>>;
+
+    /// How many such rows there are; counted up to `most`.
+    async fn count_audit_about(&self, user_id: Uuid, since: Time, most: u32) -> StoreResult<u64>;
 
     // ---- sites --------------------------------------------------------------------------
 
@@ -593,7 +767,8 @@ pub trait IdentityStore: Send + Sync {
 
     /// Forgets what nobody can ask for any more at `now`: endings whose `until` lies as far back
     /// as [`ENDINGS_KEPT`], and the oldest feed entries, up to the first that is younger than
-    /// [`FEED_KEPT`], but never the newest, and initial access tokens that are over. At most [`SWEPT_AT_ONCE`] rows of a kind, so that no
+    /// [`FEED_KEPT`], but never the newest, initial access tokens that are over, and API keys that
+    /// have been for [`EXPIRED_KEYS_KEPT`]. At most [`SWEPT_AT_ONCE`] rows of a kind, so that no
     /// act waits long behind it; how many rows went. Who comes to the feed from further back than
     /// its oldest entry takes a snapshot.
     async fn sweep(&self, now: Time) -> StoreResult<u64>;

@@ -13,7 +13,7 @@ use crate::domain::{
     login::PendingLogin,
     one_time::{OneTime, Purpose},
     secret::SecretHash,
-    session::{FamilyAdded, FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
+    session::{Family, FamilyAdded, FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
 };
 
 /// What a budget has left.
@@ -148,6 +148,10 @@ pub trait SessionStore: Send + Sync {
         hash: &SecretHash,
         now: Time,
     ) -> StoreResult<Option<FoundRefresh>>;
+
+    /// Every refresh family of a person whose live token lives in a session that does, by session
+    /// and name.
+    async fn list_families(&self, user_id: Uuid, now: Time) -> StoreResult<Vec<Family>>;
 
     /// Removes a family. Says whether it was there.
     async fn remove_family(&self, user_id: Uuid, sid: Uuid, family_id: Uuid) -> StoreResult<bool>;

@@ -8,6 +8,8 @@
 )]
 
 mod abuse;
+mod account;
+mod account_pages;
 mod edge;
 mod libraries;
 mod oauth;

@@ -1,24 +1,24 @@
-//! The factors that somebody has: list, remove, renew the backup codes. Every call asks for a
-//! fresh proof of them, and every change tells the owner (rule 24).
+//! The factors that somebody has: list, rename, put first, remove, renew the backup codes. Every call asks for a
+//! fresh proof of them, and every change of what counts tells the owner (rule 24).
 
 use jwks::{cutoff::CutOff, policy::Method};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{backup, require_proof};
+use super::{backup, enrol::judge_name, require_proof};
 use crate::{
     app::App,
     auth::{
         bearer::Caller,
         errands,
-        error::{AuthError, AuthResult},
+        error::{AuthError, AuthResult, FieldProblem},
         login::usable_methods,
         origin::Origin,
         sessions, throttle,
     },
     domain::{audit::Action, factor::Factor},
     letters,
-    store::identity::FactorChange,
+    store::identity::{FactorChange, FactorEdit},
 };
 
 /// A confirmed factor, as its owner sees it.
@@ -37,12 +37,12 @@ pub struct Listed {
 /// [`AuthError::StepUpRequired`].
 pub async fn list(app: &App, caller: &Caller) -> AuthResult<Vec<Listed>> {
     let factors = require_proof(app, caller, app.clock.now()).await?;
-    let first = usable_methods(&factors).first().copied();
     let mut listed = Vec::new();
-    let mut has_default = false;
+    // The preferred one comes first, and without one the oldest is it.
+    let begins = |factor: &&Factor| factor.is_confirmed() && factor.method != Method::BackupCode;
+    let first = factors.iter().find(begins).map(|factor| factor.id);
     for factor in factors.into_iter().filter(Factor::is_confirmed) {
-        let is_default = !has_default && Some(factor.method) == first;
-        has_default |= is_default;
+        let is_default = first == Some(factor.id);
         let remaining = match factor.method {
             Method::BackupCode => Some(app.identity.count_backup_codes(factor.id).await?),
             _ => None,
@@ -50,8 +50,55 @@ pub async fn list(app: &App, caller: &Caller) -> AuthResult<Vec<Listed>> {
         listed.push(Listed { factor, is_default, remaining });
     }
     // The codes that stand in for the others are as old as the first of them.
-    listed.sort_by_key(|listed| listed.remaining.is_some());
+    listed.sort_by_key(|listed| (listed.remaining.is_some(), listed.factor.created_at));
     Ok(listed)
+}
+
+/// Renames one of the caller's factors, or makes it the one to begin with at sign-in. Neither changes
+/// what counts: nothing ends by it.
+///
+/// # Errors
+/// [`AuthError::StepUpRequired`]; [`AuthError::NotFound`] when it is none of theirs;
+/// [`AuthError::Invalid`] for a name that cannot be taken, and for backup codes, which stand in for
+/// the others and have no name of their own.
+pub async fn edit(
+    app: &App,
+    origin: &Origin,
+    caller: &Caller,
+    id: Uuid,
+    name: Option<&str>,
+    prefer: bool,
+) -> AuthResult<()> {
+    let now = app.clock.now();
+    let user = &caller.user;
+    let factors = require_proof(app, caller, now).await?;
+    let factor = factors.iter().find(|factor| factor.id == id && factor.is_confirmed());
+    let factor = factor.ok_or(AuthError::NotFound)?;
+    let is_backup = factor.method == Method::BackupCode;
+    if is_backup && prefer {
+        let text = "must be a factor; backup codes stand in for one";
+        return Err(AuthError::Invalid(vec![FieldProblem::new("default", text)]));
+    }
+    if is_backup && name.is_some() {
+        let text = "cannot be given to backup codes";
+        return Err(AuthError::Invalid(vec![FieldProblem::new("name", text)]));
+    }
+    let name = match name {
+        None => None,
+        Some(name) => Some(judge_name(Some(name))?.ok_or_else(|| {
+            AuthError::Invalid(vec![FieldProblem::new("name", "must not be empty")])
+        })?),
+    };
+    let edit = FactorEdit { user_id: user.id, id, name: name.map(ToOwned::to_owned), prefer };
+    let details = json!({
+        "factor": id, "method": factor.method.as_str(), "renamed": name.is_some(),
+        "preferred": prefer,
+    });
+    let event = origin.event(Action::MfaUpdated, Some(user), now, details);
+    match app.identity.edit_factor(&edit, &event).await? {
+        true => Ok(()),
+        false => Err(AuthError::NotFound),
+    }
 }
 
 /// Removes a factor, with the backup codes when it was the last: that ends every other session of

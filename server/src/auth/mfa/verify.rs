@@ -8,12 +8,12 @@ use jwks::{
 };
 use serde_json::json;
 
-use super::{OFFERED, Standing, backup, email, totp};
+use super::{Standing, backup, offered_here, sent, totp};
 use crate::{
     app::App,
     auth::{
         bearer::FRESH,
-        browser::{self, Browser},
+        browser::{self, Browser, BrowserSession},
         devices, errands,
         error::{AuthError, AuthResult},
         login::{
@@ -97,7 +97,8 @@ pub async fn verify(
             // Exactly one of those who prove a factor for this half sign-in ends it.
             let login = app.sessions.consume_login(&token.hash(), now).await?;
             let login = login.ok_or(AuthError::InvalidToken)?;
-            if !asked.counts(method) && OFFERED.iter().any(|other| asked.counts(*other)) {
+            let can_be_enough = || offered_here(app).iter().any(|other| asked.counts(*other));
+            if !asked.counts(method) && can_be_enough() {
                 let half = enrol_another(app, login, site_key, now).await?;
                 return Ok(Proved { signed_in: SignedIn::Half(half), device: None });
             }
@@ -254,15 +255,15 @@ async fn is_right(app: &App, factor: &Factor, guess: &At<'_>, now: Time) -> Auth
             }
         }
         Method::BackupCode => consume_backup_code(app, factor, code, now).await?,
-        Method::EmailOtp => {
+        Method::EmailOtp | Method::Sms => {
             let At { user, challenge, .. } = guess;
-            let is_right = email::consume(app, user, factor.id, challenge, code, now).await?;
+            let is_right = sent::consume(app, user, factor, challenge, code, now).await?;
             if is_right {
                 app.identity.use_factor(factor.id, now).await?;
             }
             return Ok(is_right);
         }
-        Method::Sms | Method::Hardware => Consumed::Gone,
+        Method::Hardware => Consumed::Gone,
     };
     Ok(consumed == Consumed::Consumed)
 }
@@ -316,16 +317,15 @@ async fn consume_backup_code(
     }
 }
 
-/// What a code looks like: six digits may come from an authenticator or by mail, and are judged
-/// as the person's authenticator's where they have one: one code is one guess.
+/// What a code looks like: six digits may come from an authenticator or have been sent, and are judged
+/// as the person's authenticator's where they have one, else as of the first method whose codes are
+/// sent: one code is one guess.
 fn likely_method(code: &str, methods: &[Method]) -> Method {
     if backup::read(code).is_some() {
-        Method::BackupCode
-    } else if methods.contains(&Method::EmailOtp) && !methods.contains(&Method::Totp) {
-        Method::EmailOtp
-    } else {
-        Method::Totp
+        return Method::BackupCode;
     }
+    let sent = methods.iter().copied().find(|method| sent::is_sent(*method));
+    sent.filter(|_| !methods.contains(&Method::Totp)).unwrap_or(Method::Totp)
 }
 
 /// A fresh proof by password, for somebody who has no factor.
@@ -341,12 +341,38 @@ pub async fn reauthenticate(
     password: &str,
 ) -> AuthResult<TokenSet> {
     let now = app.clock.now();
-    let factors = app.identity.list_factors(caller.user.id).await?;
+    let site = find_open_site(app, caller.session.site_key.as_deref()).await?;
+    let proof = prove_password(app, origin, &caller.user, password, now).await?;
+    raise(app, origin, caller.user, &caller.session, proof, site.as_ref(), now).await
+}
+
+/// The same of the session of a browser.
+///
+/// # Errors
+/// As [`reauthenticate`]; [`AuthError::InvalidToken`] when the session ended meanwhile.
+pub async fn reauthenticate_in_browser(
+    app: &App,
+    origin: &Origin,
+    held: &BrowserSession,
+    password: &str,
+) -> AuthResult<BrowserSession> {
+    let now = app.clock.now();
+    let proof = prove_password(app, origin, &held.user, password, now).await?;
+    browser::raise(app, origin, &held.user, held, &proof, now).await
+}
+
+/// Judges the password of somebody who is signed in and has no factor.
+async fn prove_password(
+    app: &App,
+    origin: &Origin,
+    user: &User,
+    password: &str,
+    now: Time,
+) -> AuthResult<Proof> {
+    let factors = app.identity.list_factors(user.id).await?;
     if !usable_methods(&factors).is_empty() {
         return Err(AuthError::StepUpRequired { acr: Level::TwoFactor, max_age: FRESH });
     }
-    let site = find_open_site(app, caller.session.site_key.as_deref()).await?;
-    let user = &caller.user;
     let counted = throttle::count_password(app, origin, &user.email_key, Some(user), now).await?;
     let stored = user.password_hash.as_deref();
     let compared = match app.hasher.compare(password, stored).await {
@@ -358,16 +384,15 @@ pub async fn reauthenticate(
     };
     if !compared.matches {
         let details = json!({ "reason": "password", "reauthenticate": true });
-        let event = origin.event(Action::LoginFailed, Some(&caller.user), now, details);
+        let event = origin.event(Action::LoginFailed, Some(user), now, details);
         app.identity.append_event(&event).await?;
         return Err(AuthError::WrongCredentials);
     }
     throttle::forgive_all(app, counted).await?;
-    let proof = Proof {
+    Ok(Proof {
         acr: Level::OneFactor,
         amr: vec!["pwd".to_owned()],
         auth_time: now,
         device_at: None,
-    };
-    raise(app, origin, caller.user, &caller.session, proof, site.as_ref(), now).await
+    })
 }

@@ -154,6 +154,7 @@ fn asks(credential: Credential) -> &'static str {
         Credential::Loopback => "this machine",
         Credential::Client => "client authentication",
         Credential::OpenIdToken => "access token with the scope openid",
+        Credential::Browser => "a browser's session",
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pages: rendered on the server, of use without JavaScript.
 
+pub mod account;
 pub mod answer;
 mod assets;
 mod brand;
@@ -13,7 +14,6 @@ mod mfa;
 mod reset_password;
 mod setup;
 mod sign_in;
-mod texts;
 mod verify_email;
 pub mod views;
 pub mod visit;
@@ -46,6 +46,7 @@ pub fn surface() -> Surface {
             enrol::routes(),
             consent::routes(),
             choose::routes(),
+            account::routes(),
         ]
         .into_iter()
         .flatten()

@@ -280,8 +280,15 @@ impl Visit {
     /// What the forms of this browser carry on this way.
     #[must_use]
     pub fn csrf(&self) -> String {
-        let content = format!("{} {}", self.forms, self.key());
-        self.call.app.sealer.digest("form", content.as_bytes()).to_text()
+        self.bound("form", &self.key())
+    }
+
+    /// What nobody makes but this server, and nobody shows but this browser: of `content`, for one
+    /// `purpose`.
+    #[must_use]
+    pub fn bound(&self, purpose: &str, content: &str) -> String {
+        let content = format!("{} {content}", self.forms);
+        self.call.app.sealer.digest(purpose, content.as_bytes()).to_text()
     }
 
     /// A form of a page. `hidden`: what it carries beside what every form does.
@@ -440,9 +447,24 @@ impl Visit {
         Ok(self.finish(response))
     }
 
-    /// Goes no further: the client hears so, or somebody else may sign in.
+    /// The page of their account that somebody is on their way to.
+    #[must_use]
+    pub fn account_page(&self) -> Option<&str> {
+        let Way::Local(Some(to)) = &self.way else { return None };
+        let first = to.trim_start_matches('/').split(['/', '?', '#']).next();
+        Some(to.as_str()).filter(|_| first == Some("account"))
+    }
+
+    /// Goes no further: the client hears so, whoever is signed in is where they were, or somebody
+    /// else may sign in.
     pub fn cancel(mut self) -> Paged {
         let half = self.own(HALF);
+        if self.cookie(&half).is_none()
+            && self.account_page().is_some()
+            && self.browser.current().is_some()
+        {
+            return Ok(self.redirect("/account"));
+        }
         self.set_cookie(&half, "", Duration::ZERO);
         if self.flow().is_some() {
             return self.refuse(OAuthError::AccessDenied("the person went no further".into()));
@@ -477,7 +499,7 @@ impl Visit {
 }
 
 /// The page of a request that cannot even be visited.
-fn refused(call: &Call, reason: &AuthError) -> Response {
+pub fn refused(call: &Call, reason: &AuthError) -> Response {
     answer::error(&Look::of(&call.headers, &[]), &call.origin.request_id, reason)
 }
 

@@ -220,7 +220,7 @@ fn detail(problem: &FieldProblem) -> Value {
 }
 
 /// The use cases' field names as this wire writes them.
-fn wire_name(field: &str) -> String {
+pub fn wire_name(field: &str) -> String {
     let mut name = String::with_capacity(field.len());
     let mut upper = false;
     for c in field.chars() {

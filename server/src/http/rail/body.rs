@@ -99,6 +99,47 @@ impl Body {
         }
     }
 
+    /// A text to put in the place of what there is: `None` where it is left out, `Some(None)` where
+    /// it is null, which takes away what there is (RFC 7396).
+    pub fn patched_string(&mut self, name: &str) -> Option<Option<String>> {
+        match self.take(name)? {
+            Value::Null => Some(None),
+            Value::String(text) if !text.contains('\0') => Some(Some(text)),
+            Value::String(_) => {
+                self.problem(name, "must not contain NUL");
+                None
+            }
+            _ => {
+                self.problem(name, "must be a string, or null");
+                None
+            }
+        }
+    }
+
+    /// An object whose members are such texts, or null in the place of all of them. Give it to
+    /// [`Self::absorb`] when it is read.
+    pub fn patched_object(&mut self, name: &str) -> Option<Option<Self>> {
+        match self.take(name)? {
+            Value::Null => Some(None),
+            Value::Object(members) => {
+                Some(Some(Self { fields: members.into_iter().collect(), problems: Vec::new() }))
+            }
+            _ => {
+                self.problem(name, "must be an object, or null");
+                None
+            }
+        }
+    }
+
+    /// Ends the reading of an object within, and takes over what is wrong with it.
+    pub fn absorb(&mut self, name: &str, within: Self) {
+        if let Err(BodyProblems(problems)) = within.finish() {
+            for (field, message) in problems {
+                self.problem(&format!("{name}.{field}"), &message);
+            }
+        }
+    }
+
     /// A truth value that may be left out or null.
     pub fn optional_bool(&mut self, name: &str) -> Option<bool> {
         match self.take(name)? {
@@ -128,6 +169,16 @@ impl Body {
             self.problem(name, "must be a list of strings");
         }
         texts
+    }
+
+    /// A list of strings that must be there.
+    pub fn strings(&mut self, name: &str) -> Vec<String> {
+        self.optional_strings(name).unwrap_or_else(|| {
+            if !self.is_broken() {
+                self.problem(name, "is missing");
+            }
+            Vec::new()
+        })
     }
 
     /// Notes a problem of a field, unless it has one already.
@@ -215,6 +266,22 @@ mod tests {
         let many: Vec<String> = (0..2000).map(|number| format!("\"{number}\":0")).collect();
         let found = problems(&format!("{{{}}}", many.join(",")));
         assert_eq!(found.len(), 20);
+    }
+
+    #[test]
+    fn null_takes_away_and_what_is_left_out_stays() {
+        let json = r#"{"a":null,"b":"x","address":{"c":null,"d":7,"isAdmin":true}}"#;
+        let mut body = Body::read(json.as_bytes());
+        assert_eq!(body.patched_string("a"), Some(None));
+        assert_eq!(body.patched_string("b"), Some(Some("x".to_owned())));
+        assert_eq!(body.patched_string("z"), None);
+        let mut within = body.patched_object("address").unwrap().unwrap();
+        assert_eq!(within.patched_string("c"), Some(None));
+        assert_eq!(within.patched_string("d"), None);
+        body.absorb("address", within);
+        let problems = body.finish().unwrap_err().0;
+        let fields: Vec<&str> = problems.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["address.d", "address.isAdmin"]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
         login::SignedIn,
         mfa::{
             self, Standing, challenge,
-            enrol::{self, Confirmation, Source},
+            enrol::{self, Confirmation, Source, Wanted},
             manage::{self, Listed},
             verify,
         },
@@ -38,9 +38,14 @@ pub async fn set_up(call: Call) -> Response {
 async fn try_set_up(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call, Outstanding::Enrol).await?;
     let method = required_method(&mut body);
-    offered(method)?;
+    offered(call, method)?;
+    let phone = body.optional_string("phone");
+    if phone.is_some() && method != Method::Sms {
+        body.problem("phone", "is for SMS alone; leave it out");
+    }
     body.finish()?;
-    let new = enrol::set_up(&call.app, &call.origin, &standing, method).await?;
+    let wanted = Wanted { method, phone: phone.as_deref() };
+    let new = enrol::set_up(&call.app, &call.origin, &standing, wanted).await?;
     let mut answer = match new.source {
         Source::Authenticator(totp) => json!({
             "method": method.as_str(),
@@ -48,7 +53,7 @@ async fn try_set_up(call: &Call) -> Result<Response, RailError> {
             "otpauthUri": totp.uri,
             "qrCode": totp.qr_code,
         }),
-        Source::Mail(sent) => json!({
+        Source::Sent(sent) => json!({
             "method": method.as_str(),
             "sentTo": sent.sent_to,
             "expiresIn": sent.expires_in,
@@ -69,7 +74,7 @@ pub async fn confirm(call: Call) -> Response {
 async fn try_confirm(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call, Outstanding::Enrol).await?;
     let method = required_method(&mut body);
-    offered(method)?;
+    offered(call, method)?;
     let code = body.string("code");
     let name = body.optional_string("name");
     let trust_device = body.optional_bool("trustDevice").unwrap_or(false);
@@ -154,6 +159,29 @@ async fn try_list(call: &Call) -> Result<Response, RailError> {
     Ok(answer::list(&call.origin.request_id, items, page, per_page))
 }
 
+/// PATCH /mfa/methods/:id
+pub async fn edit(path: Path<String>, call: Call) -> Response {
+    let result = try_edit(&call, &path.0).await;
+    call.end(result)
+}
+
+async fn try_edit(call: &Call, id: &str) -> Result<Response, RailError> {
+    let caller = call.caller(Place::Issuer).await?;
+    let id = Uuid::parse_str(id).map_err(|_| AuthError::NotFound)?;
+    let mut body = call.body()?;
+    let name = body.optional_string("name");
+    let default = body.optional_bool("default");
+    if default == Some(false) {
+        body.problem("default", "must be true: make another one the default instead");
+    }
+    body.finish()?;
+    let (app, prefer) = (&call.app, default.unwrap_or(false));
+    manage::edit(app, &call.origin, &caller, id, name.as_deref(), prefer).await?;
+    let listed = manage::list(app, &caller).await?;
+    let listed = listed.iter().find(|listed| listed.factor.id == id).ok_or(AuthError::NotFound)?;
+    Ok(call.answer(StatusCode::OK, factor(listed)))
+}
+
 /// DELETE /mfa/methods/:id
 pub async fn remove(path: Path<String>, call: Call) -> Response {
     let result = try_remove(&call, &path.0).await;
@@ -222,12 +250,9 @@ async fn standing(call: &Call, outstanding: Outstanding) -> Result<(Standing, Bo
 }
 
 /// Judged before the other fields: which of them belong there depends on the method.
-fn offered(method: Method) -> Result<(), RailError> {
-    if mfa::OFFERED.contains(&method) {
-        Ok(())
-    } else {
-        Err(AuthError::MethodNotOffered(mfa::OFFERED.to_vec()).into())
-    }
+fn offered(call: &Call, method: Method) -> Result<(), RailError> {
+    let here = mfa::offered_here(&call.app);
+    if here.contains(&method) { Ok(()) } else { Err(AuthError::MethodNotOffered(here).into()) }
 }
 
 fn required_method(body: &mut Body) -> Method {

@@ -1,17 +1,18 @@
-//! The Auth Rail: `/api/v1/auth`. JSON in camelCase, one envelope for answers, one for errors.
+//! The Auth Rail: `/api/v1/auth`. JSON in camelCase, one envelope for answers, one for errors. Other
+//! surfaces of its dialect read and answer by the same parts.
 
-mod answer;
-mod body;
-mod call;
+pub mod answer;
+pub mod body;
+pub mod call;
 mod clients;
 mod devices;
 mod mfa;
 mod recovery;
-mod refusals;
+pub mod refusals;
 mod registration;
 mod routes;
 mod session;
-mod shapes;
+pub(super) mod shapes;
 mod sign_in;
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 use axum::Router;
 
 pub use clients::surface as clients;
+pub use routes::with_what_follows;
+pub use session::rfc3339;
 
 use super::route::Surface;
 use crate::app::App;
@@ -34,9 +37,9 @@ pub fn surface() -> Surface {
     }
 }
 
-/// What both surfaces of this dialect answer in the envelope where they have no row, and tell of
+/// What every surface of this dialect answers in the envelope where it has no row, and tells of
 /// budgets.
-fn finish(router: Router<Arc<App>>) -> Router<Arc<App>> {
+pub fn finish(router: Router<Arc<App>>) -> Router<Arc<App>> {
     router
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::wrong_method)

@@ -14,7 +14,7 @@ use crate::{
     domain::login::Outstanding,
     http::route::{
         Credential, Credential::*, Refusal, Route, always, delete, flag, get, id, number, object,
-        one_of, post, shape, text,
+        one_of, patch, post, shape, text,
     },
 };
 
@@ -162,7 +162,12 @@ pub fn routes() -> Vec<Route> {
                 "It counts once it is confirmed. With a person's first factor \
                 come backup codes, valid from then on.",
             )
-            .takes([method("method", "What to set up: `TOTP`, `EMAIL_OTP`."), mfa_token()])
+            .takes([
+                method("method", "What to set up: `TOTP`, `SMS`, `EMAIL_OTP`."),
+                shapes::phone("`SMS`: the number. Left out: their own, if they have proved it.")
+                    .optional(),
+                mfa_token(),
+            ])
             .answers(
                 200,
                 object([
@@ -176,7 +181,7 @@ pub fn routes() -> Vec<Route> {
             .answers(
                 200,
                 object([
-                    method("method", "What is being set up: `EMAIL_OTP`.").like("EMAIL_OTP"),
+                    method("method", "What is being set up: `EMAIL_OTP`, `SMS`.").like("EMAIL_OTP"),
                     shapes::sent_to(),
                     shapes::code_expires_in(),
                     shapes::backup_codes().optional(),
@@ -261,6 +266,18 @@ pub fn routes() -> Vec<Route> {
             )
             .lists(shapes::factor())
             .fresh(),
+        patch("/mfa/methods/{methodId}", Bearer, mfa::edit)
+            .does(
+                "Rename a factor, or begin with it",
+                "`defaultMfaMethod` of a sign-in is that of the default one. Nothing ends by it.",
+            )
+            .takes([
+                text("name", "What to call it.").like("Phone").optional(),
+                flag("default", "True: sign-in begins with it from now on.").optional(),
+            ])
+            .answers(200, shapes::factor())
+            .refuses([NOT_FOUND])
+            .fresh(),
         delete("/mfa/methods/{methodId}", Bearer, mfa::remove)
             .does(
                 "Remove a factor",
@@ -335,7 +352,7 @@ pub fn with_what_follows(route: Route) -> Route {
         ),
         (token_in_body, &[INVALID_TOKEN]),
         (route.fresh, &[STEP_UP_REQUIRED]),
-        (route.method == http::Method::POST, body),
+        ([http::Method::POST, http::Method::PATCH].contains(&route.method), body),
         (route.list, &[VALIDATION_ERROR]),
         (route.limited, &[RATE_LIMITED]),
         (true, &[INTERNAL_ERROR, UNAVAILABLE]),

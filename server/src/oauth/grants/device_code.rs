@@ -1,11 +1,12 @@
 //! Devices that were let in (RFC 8628 section 3.4).
 
+use jwks::grant::given_at;
+
 use super::{
     Issued, TokenRequest,
     opening::{self, Opening},
 };
 use crate::{
-    clock::made_at,
     domain::{
         device_grant::{DeviceDecision, POLL_INTERVAL, Polled},
         secret::{OpaqueToken, TokenKind},
@@ -49,7 +50,7 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
         sid,
         scope: grant.scope,
         nonce: None,
-        issued_at: made_at(granted.grant_id),
+        issued_at: given_at(granted.grant_id),
         granted: *granted,
     };
     opening::open(request, opening).await

@@ -104,7 +104,7 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
     // Whoever ends something writes that down first and closes what it had afterwards; here what is
     // to be closed is opened first, and then looked whether that was written down. So nothing of
     // this outlives an ending that fell in between.
-    let endings = grant_end::endings(&client.client_id, granted.grant_id);
+    let endings = grant_end::endings(user_id, &client.client_id, granted.grant_id);
     let subject = app.identity.find_subject_and_ends(user_id, sid, &endings).await?;
     let subject = subject.filter(|subject| !grant_end::is_over(granted.grant_id, &subject.ended));
     let user = subject.and_then(|subject| standing(&subject, &given_in, issued_at));

@@ -91,7 +91,7 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
     let (scope, audience) = good_for.ok_or_else(unknown)?;
     // Read after the rotation: whoever ends something commits that first and closes afterwards what
     // rests on it, so either this read sees the ending, or the closing takes the new token with it.
-    let endings = grant_end::endings(&client.client_id, granted.grant_id);
+    let endings = grant_end::endings(user_id, &client.client_id, granted.grant_id);
     let subject = app.identity.find_subject_and_ends(user_id, sid, &endings).await?;
     let user = subject.as_ref().and_then(|it| standing(it, &session, session.created_at));
     let Some(user) = user else {

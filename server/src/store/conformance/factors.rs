@@ -17,7 +17,7 @@ use crate::{
     },
     store::{
         IdentityStore,
-        identity::{Confirmation, Confirmed, Consumed, Guess},
+        identity::{Confirmation, Confirmed, Consumed, FactorEdit, Guess},
     },
 };
 
@@ -359,4 +359,52 @@ pub(super) async fn the_same_prefix_of_another_factor_is_another_code(pair: &Pai
     assert_eq!(consumed, Consumed::Consumed);
     let found = store.find_backup_code(his.id, "aaaa").await.unwrap();
     assert_eq!(found, Some(code(his.id, "aaaa")));
+}
+
+pub(super) async fn a_factor_is_renamed_or_preferred_by_its_owner_alone(pair: &Pair) {
+    let store = &*pair.identity;
+    let (person, other) = (somebody(store, "ada").await, somebody(store, "bob").await);
+    let mut factors = Vec::new();
+    for (place, method) in (0..).zip([Method::Totp, Method::EmailOtp, Method::Hardware]) {
+        let factor = Factor { created_at: at(10 + place), ..factor(person.id, method) };
+        store.enrol_factors(person.id, std::slice::from_ref(&factor), &[]).await.unwrap();
+        factors.push(factor);
+    }
+    for (place, factor) in factors.iter_mut().enumerate().take(2) {
+        let epoch = person.factor_epoch + place as u64;
+        let confirmation = Confirmation { expected_epoch: epoch, ..confirmation(factor) };
+        let act = event(Action::MfaEnabled);
+        let confirmed = store.confirm_factor(&confirmation, at(50), &act).await.unwrap();
+        assert_eq!(confirmed, Confirmed::Confirmed);
+        *factor = stored_factor(store, factor).await;
+    }
+    let edit = |factor: &Factor, name: Option<&str>, prefer| FactorEdit {
+        user_id: person.id,
+        id: factor.id,
+        name: name.map(ToOwned::to_owned),
+        prefer,
+    };
+    let listed = async || store.list_factors(person.id).await.unwrap();
+    let [totp, mail, key] = &factors[..] else { unreachable!() };
+    assert_eq!(listed().await, [totp.clone(), mail.clone(), key.clone()]);
+    let act = event(Action::MfaUpdated);
+    assert!(store.edit_factor(&edit(mail, Some("post"), true), &act).await.unwrap());
+    let mail = Factor { name: "post".to_owned(), ..mail.clone() };
+    assert_eq!(listed().await, [mail.clone(), totp.clone(), key.clone()]);
+    assert_eq!(whole_log(store).await.last().unwrap().event, act);
+    let changed = store.find_user(person.id).await.unwrap().unwrap();
+    assert_eq!(changed.factor_epoch, person.factor_epoch + 2, "nothing that counts has changed");
+    // One at a time.
+    let act = event(Action::MfaUpdated);
+    assert!(store.edit_factor(&edit(totp, None, true), &act).await.unwrap());
+    assert_eq!(listed().await, [totp.clone(), mail.clone(), key.clone()]);
+    let before = written(store).await;
+    let theirs = FactorEdit { user_id: other.id, ..edit(totp, Some("mine"), true) };
+    let unknown = FactorEdit { id: Uuid::new_v4(), ..edit(totp, None, true) };
+    for refused in [edit(key, Some("waits"), true), theirs, unknown] {
+        let act = event(Action::MfaUpdated);
+        assert!(!store.edit_factor(&refused, &act).await.unwrap(), "{refused:?}");
+    }
+    assert_eq!(written(store).await, before);
+    assert_eq!(listed().await, [totp.clone(), mail, key.clone()]);
 }

@@ -10,24 +10,27 @@ use super::{
     log::assert_chained,
     race,
     samples::{
-        at, client, code, confirmation, consent, create, cut_off, device, event, factor, key,
-        membership, pending_user, register, site, stored_factor, tenant, user, whole_log, written,
+        api_key, at, client, code, confirmation, consent, create, cut_off, device, event, factor,
+        key, membership, pending_user, register, site, stored_factor, tenant, user, whole_log,
+        written,
     },
 };
 use crate::{
     domain::{
+        api_key::ApiKey,
         audit::Action,
         client::Client,
         consent::Consent,
         device::TrustedDevice,
+        login::normalise_address,
         tenant::Membership,
         user::{ADMIN_ROLE, User},
     },
     store::{
         IdentityStore,
         identity::{
-            ClientChanged, Confirmed, Consumed, Created, FactorChange, Guess, Joined, KeyAdded,
-            NewPassword, Registered, SitePut,
+            AddressChanged, ApiKeyMade, ClientChanged, Confirmed, Consumed, Created, FactorChange,
+            Guess, Joined, KeyAdded, NewAddress, NewPassword, Registered, SitePut,
         },
     },
 };
@@ -361,6 +364,55 @@ pub(super) async fn a_password_is_changed_by_one(pair: &Pair) {
     assert_eq!(written(&*pair.identity).await, (2, 1));
 }
 
+pub(super) async fn one_address_is_given_to_one(pair: &Pair) {
+    let people: Vec<_> = (0..RACERS).map(|number| user(&format!("person{number}"))).collect();
+    for person in &people {
+        create(&*pair.identity, person).await;
+    }
+    let got = race(|number| {
+        let (store, new) = (Arc::clone(&pair.identity), new_address(&people[number]));
+        async move {
+            store.change_address(&new, &[], at(50), &event(Action::EmailChanged)).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &AddressChanged::Changed), 1);
+    assert_eq!(count(&got, &AddressChanged::Taken), RACERS - 1);
+    let owner = pair.identity.find_user_by_login("wanted@example.com").await.unwrap().unwrap();
+    assert_eq!(owner.factor_epoch, people[0].factor_epoch + 1);
+    assert_eq!(written(&*pair.identity).await.0, RACERS + 1);
+}
+
+pub(super) async fn an_address_is_registered_or_given_to_one(pair: &Pair) {
+    let people: Vec<_> = (0..RACERS).map(|number| user(&format!("person{number}"))).collect();
+    for person in people.iter().step_by(2) {
+        create(&*pair.identity, person).await;
+    }
+    let got = race(|number| {
+        let (store, new) = (Arc::clone(&pair.identity), new_address(&people[number]));
+        let stranger = User { username: None, username_key: None, ..pending_user("wanted") };
+        async move {
+            if number % 2 == 0 {
+                let act = event(Action::EmailChanged);
+                let changed = store.change_address(&new, &[], at(50), &act).await.unwrap();
+                changed == AddressChanged::Changed
+            } else {
+                let act = event(Action::UserCreated);
+                store.register_user(&stranger, &act).await.unwrap() == Registered::Created
+            }
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &true), 1);
+}
+
+/// The address that everybody wants.
+fn new_address(person: &User) -> NewAddress {
+    let address = normalise_address("wanted@example.com").unwrap();
+    let (user_id, expected_epoch) = (person.id, person.factor_epoch);
+    NewAddress { user_id, expected_epoch, address, displaces: None }
+}
+
 pub(super) async fn factors_are_changed_by_one(pair: &Pair) {
     let (store, backup) = enrolled(pair, Method::BackupCode).await;
     let got = race(|_| {
@@ -490,4 +542,49 @@ pub(super) async fn no_consent_is_lost(pair: &Pair) {
     let found = store.find_consent(person.id, "shop").await.unwrap().unwrap();
     let all: Vec<_> = (0..RACERS).map(|number| format!("scope {number:02}")).collect();
     assert_eq!(found.scopes, all);
+}
+
+pub(super) async fn no_more_api_keys_are_made_than_may_be(pair: &Pair) {
+    const MOST: u32 = 5;
+    let (store, person) = (&*pair.identity, user("ada"));
+    create(store, &person).await;
+    let over = ApiKey { expires_at: at(1), ..api_key(person.id) };
+    let act = event(Action::ApiKeyCreated);
+    store.create_api_key(&over, person.factor_epoch, None, MOST, &act).await.unwrap();
+    let before = written(store).await.0;
+    let got = race(|_| {
+        let store = Arc::clone(&pair.identity);
+        let (key, epoch) =
+            (ApiKey { created_at: at(2), ..api_key(person.id) }, person.factor_epoch);
+        async move {
+            let act = event(Action::ApiKeyCreated);
+            store.create_api_key(&key, epoch, None, MOST, &act).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &ApiKeyMade::Made), MOST as usize);
+    assert_eq!(count(&got, &ApiKeyMade::TooMany), RACERS - MOST as usize);
+    assert_eq!(store.list_api_keys(person.id).await.unwrap().len(), MOST as usize);
+    assert_eq!(written(store).await.0, before + MOST as usize);
+}
+
+pub(super) async fn an_api_key_is_revoked_by_one(pair: &Pair) {
+    let (store, person) = (&*pair.identity, user("ada"));
+    create(store, &person).await;
+    let key = api_key(person.id);
+    let act = event(Action::ApiKeyCreated);
+    store.create_api_key(&key, person.factor_epoch, None, 9, &act).await.unwrap();
+    let before = written(store).await;
+    let got = race(|_| {
+        let store = Arc::clone(&pair.identity);
+        let (owner, id) = (person.id, key.id);
+        async move {
+            let end = cut_off(CutOffKind::ApiKey, &id.to_string(), at(1), at(2));
+            let act = event(Action::ApiKeyRevoked);
+            store.revoke_api_key(owner, id, &[end], &act).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &true), 1);
+    assert_eq!(written(store).await, (before.0 + 1, before.1 + 1));
 }

@@ -88,3 +88,49 @@ pub(super) async fn an_act_tried_again_adds_no_second_row(pair: &Pair) {
     assert_eq!(store.list_signing_keys(at(1)).await.unwrap(), [key]);
     assert_eq!(written(store).await.0, rows);
 }
+
+pub(super) async fn the_rows_about_a_person_come_newest_first_in_pages(pair: &Pair) {
+    let store = &*pair.identity;
+    let (ada, bob) = (Uuid::new_v4(), Uuid::new_v4());
+    // Two of one instant, and one whose clock was behind.
+    for (who, moment) in
+        [(ada, 10), (ada, 30), (bob, 30), (ada, 30), (ada, 20), (bob, 5), (ada, 40)]
+    {
+        let event = Event { at: at(moment), user_id: Some(who), ..event(Action::LoginSuccess) };
+        store.append_event(&event).await.unwrap();
+    }
+    let nobodys = Event { user_id: None, at: at(35), ..event(Action::LoginFailed) };
+    store.append_event(&nobodys).await.unwrap();
+    let log = whole_log(store).await;
+    let row = |seq: usize| log[seq - 1].clone();
+    let list = async |since, after: Option<&AuditRow>, limit| {
+        let after = after.map(|row| (row.event.at, row.seq));
+        store.list_audit_about(ada, at(since), after, limit).await.unwrap()
+    };
+    let newest_first = [row(7), row(4), row(2), row(5), row(1)];
+    assert_eq!(list(0, None, 100).await, newest_first);
+    assert_eq!(list(0, None, 2).await, newest_first[..2]);
+    assert_eq!(list(0, Some(&row(4)), 2).await, newest_first[2..4]);
+    assert_eq!(list(0, Some(&row(5)), 100).await, newest_first[4..]);
+    assert_eq!(list(0, Some(&row(1)), 100).await, []);
+    assert_eq!(list(20, None, 100).await, newest_first[..4]);
+    assert_eq!(list(21, Some(&row(7)), 100).await, newest_first[1..3]);
+    assert_eq!(list(0, None, 0).await, []);
+    assert_eq!(store.list_audit_about(Uuid::new_v4(), at(0), None, 9).await.unwrap(), []);
+}
+
+pub(super) async fn the_rows_about_a_person_are_counted_up_to_a_number(pair: &Pair) {
+    let store = &*pair.identity;
+    let ada = Uuid::new_v4();
+    for moment in [10, 20, 20, 30] {
+        let event = Event { at: at(moment), user_id: Some(ada), ..event(Action::LoginSuccess) };
+        store.append_event(&event).await.unwrap();
+    }
+    let count = async |since, most| store.count_audit_about(ada, at(since), most).await.unwrap();
+    for ((since, most), counted) in
+        [((0, 100), 4), ((11, 100), 3), ((30, 100), 1), ((31, 100), 0), ((0, 3), 3), ((0, 0), 0)]
+    {
+        assert_eq!(count(since, most).await, counted, "{since} {most}");
+    }
+    assert_eq!(store.count_audit_about(Uuid::new_v4(), at(0), 9).await.unwrap(), 0);
+}

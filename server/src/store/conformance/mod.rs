@@ -9,6 +9,8 @@ use tokio::sync::Barrier;
 
 use super::{IdentityStore, SessionStore};
 
+mod addresses;
+mod api_keys;
 mod authorizations;
 mod clients;
 mod consents;
@@ -99,9 +101,20 @@ macro_rules! instantiate {
                 a_pending_account_is_activated_once,
                 an_account_is_activated_only_as_it_was_when_the_mail_was_sent,
                 a_password_hash_is_renewed_only_from_the_stored_one,
+                a_profile_is_changed_as_a_whole_and_only_from_the_version_it_was_read_in,
+                a_user_name_that_is_taken_changes_no_profile,
                 a_sign_in_is_noted_with_its_event,
                 only_an_admin_who_is_active_or_pending_counts,
                 an_admin_is_without_a_factor_until_one_is_confirmed,
+            ],
+            addresses: [
+                a_new_address_is_the_persons_with_its_endings_and_its_event,
+                an_address_that_is_taken_stays_its_owners,
+                a_registration_that_nobody_proved_makes_way,
+                an_address_stays_where_what_has_to_be_so_is_not,
+                a_number_comes_and_goes,
+                a_number_stays_where_what_has_to_be_so_is_not,
+                a_code_that_confirms_a_factor_proves_the_number_it_was_sent_to,
             ],
             factors: [
                 factors_come_back_whole_and_oldest_first,
@@ -117,6 +130,7 @@ macro_rules! instantiate {
                 a_step_is_spent_once_with_every_older_one,
                 a_backup_code_is_spent_once,
                 the_same_prefix_of_another_factor_is_another_code,
+                a_factor_is_renamed_or_preferred_by_its_owner_alone,
             ],
             factor_changes: [
                 factors_come_and_go_in_one_act_with_endings_and_event,
@@ -164,6 +178,18 @@ macro_rules! instantiate {
                 a_consent_comes_back_whole,
                 a_consent_is_added_to_what_was_given_before,
                 a_consent_needs_a_person_and_a_client,
+                consents_are_listed_by_client_byte_for_byte,
+                a_consent_is_withdrawn_with_what_came_of_it,
+                who_waits_for_the_end_of_a_session_is_told_when_a_consent_is_withdrawn,
+            ],
+            api_keys: [
+                an_api_key_comes_back_whole_and_only_to_its_owner,
+                api_keys_are_listed_newest_first,
+                an_api_key_is_made_only_for_whom_it_was_judged_for,
+                nobody_has_more_api_keys_than_may_be,
+                a_revoked_api_key_is_gone_and_the_feed_says_so,
+                the_use_of_api_keys_is_noted_together_and_never_goes_back,
+                an_api_key_that_expired_is_kept_for_a_while,
             ],
             endings: [
                 a_person_comes_with_the_endings_of_the_session_and_of_everything,
@@ -176,6 +202,8 @@ macro_rules! instantiate {
                 events_come_back_whole_in_order_and_chained,
                 an_empty_log_has_no_rows,
                 an_act_tried_again_adds_no_second_row,
+                the_rows_about_a_person_come_newest_first_in_pages,
+                the_rows_about_a_person_are_counted_up_to_a_number,
             ],
             sites: [
                 a_site_comes_back_whole,
@@ -267,6 +295,7 @@ macro_rules! instantiate {
                 a_client_has_so_many_families_and_the_one_used_longest_ago_is_to_go,
                 the_live_token_and_the_one_spent_last_are_found_as_they_stand,
                 a_removed_family_is_gone_and_others_stay,
+                the_living_families_of_a_person_are_listed,
                 a_family_in_the_place_of_another_has_what_was_granted_to_it,
             ],
             authorizations: [
@@ -343,6 +372,8 @@ macro_rules! instantiate {
                 one_event_is_written_once,
                 a_password_is_changed_by_one,
                 factors_are_changed_by_one,
+                one_address_is_given_to_one,
+                an_address_is_registered_or_given_to_one,
                 a_tenant_is_made_by_one,
                 a_tenant_is_joined_once,
                 no_more_devices_are_trusted_than_kept,
@@ -350,6 +381,8 @@ macro_rules! instantiate {
                 a_removed_client_is_not_registered_again,
                 a_version_of_a_client_is_replaced_by_one,
                 no_consent_is_lost,
+                no_more_api_keys_are_made_than_may_be,
+                an_api_key_is_revoked_by_one,
             ],
             session_races: [
                 a_rotated_token_leaves_one_live_leaf,

@@ -15,7 +15,7 @@ use crate::{
         audit::{Action, Event},
         user::{ADMIN_ROLE, User, UserStatus},
     },
-    store::identity::{Created, Registered},
+    store::identity::{Created, ProfileChanged, Registered},
 };
 
 pub(super) async fn a_person_comes_back_whole(pair: &Pair) {
@@ -291,6 +291,83 @@ pub(super) async fn a_password_hash_is_renewed_only_from_the_stored_one(pair: &P
     assert!(!store.renew_password_hash(Uuid::new_v4(), &old, "$newer").await.unwrap());
     assert_eq!(store.find_user(person.id).await.unwrap(), Some(renewed));
     assert_eq!(store.find_user(bare.id).await.unwrap(), Some(bare));
+}
+
+pub(super) async fn a_profile_is_changed_as_a_whole_and_only_from_the_version_it_was_read_in(
+    pair: &Pair,
+) {
+    let store = &*pair.identity;
+    let (person, other) = (user("ada"), bare_user("bob"));
+    create(store, &person).await;
+    create(store, &other).await;
+    // Whatever else differs is none of the profile.
+    let said = User {
+        username: None,
+        username_key: None,
+        name: "Ada".to_owned(),
+        given_name: None,
+        family_name: Some("King".to_owned()),
+        locale: None,
+        claims: serde_json::json!({ "gender": "female" }).as_object().cloned().unwrap(),
+        ..person.clone()
+    };
+    let sent = User {
+        roles: vec![ADMIN_ROLE.to_owned()],
+        status: UserStatus::Disabled,
+        email: "mallory@example.com".to_owned(),
+        phone: None,
+        password_hash: None,
+        factor_epoch: 99,
+        ..said.clone()
+    };
+    let act = event(Action::ProfileUpdated);
+    let changed = store.change_profile(&sent, person.updated_at, at(60), &act).await.unwrap();
+    assert_eq!(changed, ProfileChanged::Changed);
+    let said = User { updated_at: at(60), ..said };
+    assert_eq!(store.find_user(person.id).await.unwrap().as_ref(), Some(&said));
+    assert_eq!(whole_log(store).await.last().unwrap().event, act);
+    // From the same moment on it is of another version.
+    let again = User { name: "Ada once more".to_owned(), ..said.clone() };
+    let act = event(Action::ProfileUpdated);
+    let changed = store.change_profile(&again, at(60), at(60), &act).await.unwrap();
+    assert_eq!(changed, ProfileChanged::Changed);
+    let held = User { updated_at: at(61), ..again };
+    assert_eq!(store.find_user(person.id).await.unwrap().as_ref(), Some(&held));
+    let before = written(store).await;
+    for (user, expected) in [(&said, at(60)), (&said, at(62)), (&user("nobody"), at(5))] {
+        let act = event(Action::ProfileUpdated);
+        let changed = store.change_profile(user, expected, at(70), &act).await.unwrap();
+        assert_eq!(changed, ProfileChanged::Overtaken);
+    }
+    assert_eq!(written(store).await, before);
+    assert_eq!(store.find_user(person.id).await.unwrap(), Some(held));
+    assert_eq!(store.find_user(other.id).await.unwrap(), Some(other));
+}
+
+pub(super) async fn a_user_name_that_is_taken_changes_no_profile(pair: &Pair) {
+    let store = &*pair.identity;
+    let (person, other) = (user("ada"), bare_user("bob"));
+    create(store, &person).await;
+    create(store, &other).await;
+    let before = written(store).await;
+    let taken = User {
+        username: person.username.clone(),
+        username_key: person.username_key.clone(),
+        name: "Bob".to_owned(),
+        ..other.clone()
+    };
+    let act = event(Action::ProfileUpdated);
+    let changed = store.change_profile(&taken, other.updated_at, at(60), &act).await.unwrap();
+    assert_eq!(changed, ProfileChanged::UsernameTaken);
+    // Which version it is of is asked first.
+    let changed = store.change_profile(&taken, at(1), at(60), &act).await.unwrap();
+    assert_eq!(changed, ProfileChanged::Overtaken);
+    assert_eq!(written(store).await, before);
+    assert_eq!(store.find_user(other.id).await.unwrap(), Some(other));
+    // One's own is not taken.
+    let act = event(Action::ProfileUpdated);
+    let changed = store.change_profile(&person, person.updated_at, at(60), &act).await.unwrap();
+    assert_eq!(changed, ProfileChanged::Changed);
 }
 
 pub(super) async fn a_sign_in_is_noted_with_its_event(pair: &Pair) {

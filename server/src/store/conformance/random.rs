@@ -18,13 +18,14 @@ use uuid::Uuid;
 use super::{
     Pair,
     samples::{
-        allowed, at, authorization, authorization_code, client, code, consent, cut_off, device,
-        device_grant, edge, errand, event, factor, family, hash, key, login, membership, one_time,
-        pending_user, rotation, secs, session, site, tenant, user,
+        allowed, api_key, at, authorization, authorization_code, client, code, consent, cut_off,
+        device, device_grant, edge, errand, event, factor, family, hash, key, login, membership,
+        one_time, pending_user, rotation, secs, session, site, tenant, user,
     },
 };
 use crate::{
     domain::{
+        api_key::ApiKey,
         audit::{Action, Event},
         authorization::{AuthorizationRequest, Code, Done, RequestKind},
         client::{Client, InitialAccess},
@@ -32,6 +33,7 @@ use crate::{
         device::TrustedDevice,
         device_grant::{DeviceDecision, DeviceGrant},
         errand::ErrandRow,
+        login::Address,
         one_time::Purpose,
         secret::SecretHash,
         session::{NewFamily, Proof, Rotated, Session},
@@ -40,7 +42,9 @@ use crate::{
     },
     store::{
         StoreError, StoreResult,
-        identity::{Confirmation, FEED_KEPT, FactorChange, Invited, NewPassword},
+        identity::{
+            Confirmation, FEED_KEPT, FactorChange, Invited, NewAddress, NewPassword, NewPhone,
+        },
     },
 };
 
@@ -132,6 +136,17 @@ enum Act {
         by_link: bool,
         ahead: u64,
     },
+    ChangeAddress {
+        person: u8,
+        to: u8,
+        displaces: bool,
+        ahead: u64,
+    },
+    ChangePhone {
+        person: u8,
+        phone: Option<u8>,
+        ahead: u64,
+    },
     /// Removes the factors at these places (one that is not there names none), adds one.
     ChangeFactors {
         person: u8,
@@ -179,6 +194,35 @@ enum Act {
         person: u8,
         client: u8,
         names: Vec<u8>,
+    },
+    Withdraw {
+        person: u8,
+        client: u8,
+        told: u8,
+        ended: Option<u8>,
+    },
+    CreateApiKey {
+        person: u8,
+        life: u64,
+        most: u32,
+        dead: Option<u64>,
+        right: bool,
+    },
+    /// Of the keys of this person the one at this place, by somebody.
+    RevokeApiKey {
+        person: u8,
+        by: u8,
+        place: usize,
+    },
+    NoteKeyUses {
+        person: u8,
+        ago: u64,
+    },
+    /// Rows of the log about a person, of the last so many milliseconds.
+    ListAbout {
+        person: u8,
+        span: u64,
+        limit: u32,
     },
     CreateInitialAccess {
         life: u64,
@@ -371,6 +415,11 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         Just(Act::AppendAgain),
         (person.clone(), any::<bool>(), ahead.clone())
             .prop_map(|(person, by_link, ahead)| Act::ChangePassword { person, by_link, ahead }),
+        (person.clone(), person.clone(), any::<bool>(), ahead.clone()).prop_map(
+            |(person, to, displaces, ahead)| Act::ChangeAddress { person, to, displaces, ahead }
+        ),
+        (person.clone(), prop::option::of(0..3_u8), ahead.clone())
+            .prop_map(|(person, phone, ahead)| Act::ChangePhone { person, phone, ahead }),
         (person.clone(), vec(places.clone(), 0..3), prop::option::of(method), ahead).prop_map(
             |(person, places, add, ahead)| Act::ChangeFactors { person, places, add, ahead }
         ),
@@ -395,6 +444,24 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => (client.clone(), ended).prop_map(|(client, ended)| Act::RemoveClient { client, ended }),
         2 => (person.clone(), client.clone(), vec(0..5_u8, 0..3))
             .prop_map(|(person, client, names)| Act::Consent { person, client, names }),
+        1 => (person.clone(), client.clone(), 0..6_u8, prop::option::weighted(0.3, session.clone()))
+            .prop_map(|(person, client, told, ended)| Act::Withdraw { person, client, told, ended }),
+        3 => (
+            person.clone(),
+            0..400_u64,
+            0..5_u32,
+            prop::option::weighted(0.2, 0..200_u64),
+            prop::bool::weighted(0.9),
+        )
+            .prop_map(|(person, life, most, dead, right)| {
+                Act::CreateApiKey { person, life, most, dead, right }
+            }),
+        1 => (person.clone(), person.clone(), 0..3_usize)
+            .prop_map(|(person, by, place)| Act::RevokeApiKey { person, by, place }),
+        1 => (person.clone(), 0..50_u64)
+            .prop_map(|(person, ago)| Act::NoteKeyUses { person, ago }),
+        1 => (person.clone(), 0..2000_u64, 0..6_u32)
+            .prop_map(|(person, span, limit)| Act::ListAbout { person, span, limit }),
         1 => (0..400_u64).prop_map(|life| Act::CreateInitialAccess { life }),
         3 => (0..6_u8, 0..400_u64, prop::option::of(session.clone()))
             .prop_map(|(number, delay, waits)| Act::QueueErrand { number, delay, waits }),
@@ -670,6 +737,7 @@ impl Walk {
                     expected_epoch: self.epoch(*person, *ahead).await?,
                     name: step.map(|step| format!("named {step}")),
                     step: *step,
+                    proves_phone: step.map(|_| "+31201234567".to_owned()),
                 };
                 let event = self.event(Action::MfaEnabled);
                 format!("{:?}", store.confirm_factor(&confirmation, now, &event).await?)
@@ -693,6 +761,7 @@ impl Walk {
                     CutOffKind::Session => self.session(*of).sid.to_string(),
                     CutOffKind::User => id(1, *of).to_string(),
                     CutOffKind::Client
+                    | CutOffKind::Consent
                     | CutOffKind::ApiKey
                     | CutOffKind::Grant
                     | CutOffKind::Token => format!("name{of}"),
@@ -756,6 +825,27 @@ impl Walk {
                 let ended = cut_off(CutOffKind::User, &of, now, now.plus(secs(1)));
                 let event = self.event(Action::PasswordChanged);
                 format!("{:?}", store.change_password(&password, &[ended], now, &event).await?)
+            }
+            Act::ChangeAddress { person, to, displaces, ahead } => {
+                let key = format!("person{to}@example.com");
+                let holder = store.find_user_by_login(&key).await?.map(|holder| holder.id);
+                let new = NewAddress {
+                    user_id: id(1, *person),
+                    expected_epoch: self.epoch(*person, *ahead).await?,
+                    address: Address { display: format!("Person{to}@example.com"), key },
+                    displaces: holder.filter(|_| *displaces),
+                };
+                let event = self.event(Action::EmailChanged);
+                format!("{:?}", store.change_address(&new, &[], now, &event).await?)
+            }
+            Act::ChangePhone { person, phone, ahead } => {
+                let new = NewPhone {
+                    user_id: id(1, *person),
+                    expected_epoch: self.epoch(*person, *ahead).await?,
+                    phone: phone.map(|phone| format!("+3120123456{phone}")),
+                };
+                let event = self.event(Action::PhoneChanged);
+                format!("{:?}", store.change_phone(&new, now, &event).await?)
             }
             Act::ChangeFactors { person, places, add, ahead } => {
                 let mut remove = Vec::new();
@@ -864,6 +954,47 @@ impl Walk {
                 };
                 let event = self.event(Action::ConsentGranted);
                 format!("{:?}", store.grant_consent(&given, &event).await?)
+            }
+            Act::Withdraw { person, client, told, ended } => {
+                let (cuts, event) = (self.end_of(*ended), self.event(Action::ConsentRevoked));
+                let (of, client) = (id(1, *person), format!("client{client}"));
+                let told = [id(9, *told)];
+                format!("{:?}", store.withdraw_consent(of, &client, &cuts, &told, &event).await?)
+            }
+            Act::CreateApiKey { person, life, most, dead, right } => {
+                let key = ApiKey {
+                    id: id(8, self.acts),
+                    created_at: now,
+                    expires_at: now.plus(Duration::from_millis(*life)),
+                    last_used_at: None,
+                    ..api_key(id(1, *person))
+                };
+                let epoch = self.epoch(*person, u64::from(!right)).await?;
+                let dead = dead.map(|ago| now.minus(Duration::from_millis(ago)));
+                let event = self.event(Action::ApiKeyCreated);
+                format!("{:?}", store.create_api_key(&key, epoch, dead, *most, &event).await?)
+            }
+            Act::RevokeApiKey { person, by, place } => {
+                let keys = store.list_api_keys(id(1, *person)).await?;
+                let key = keys.get(*place).map_or(id(8, 0_u64), |key| key.id);
+                let end = cut_off(CutOffKind::ApiKey, &key.to_string(), now, now.plus(secs(9)));
+                let event = self.event(Action::ApiKeyRevoked);
+                format!("{:?}", store.revoke_api_key(id(1, *by), key, &[end], &event).await?)
+            }
+            Act::NoteKeyUses { person, ago } => {
+                let at = now.minus(Duration::from_millis(*ago));
+                let keys = store.list_api_keys(id(1, *person)).await?;
+                let uses: Vec<(Uuid, Time)> = keys.iter().map(|key| (key.id, at)).collect();
+                format!("{:?}", store.note_key_uses(&uses).await?)
+            }
+            Act::ListAbout { person, span, limit } => {
+                let since = now.minus(Duration::from_millis(*span));
+                let of = id(1, *person);
+                let rows = store.list_audit_about(of, since, None, *limit).await?;
+                let after = rows.last().map(|row| (row.event.at, row.seq));
+                let more = store.list_audit_about(of, since, after, *limit).await?;
+                let count = store.count_audit_about(of, since, *limit).await?;
+                format!("{rows:?} {more:?} {count}")
             }
             Act::CreateInitialAccess { life } => {
                 self.accesses += 1;
@@ -1140,10 +1271,15 @@ impl Walk {
             all.push(format!("{factors:?}"));
             all.push(format!("{:?}", identity.list_devices(id(1, person)).await?));
             all.push(format!("{:?}", identity.list_memberships(id(1, person)).await?));
+            all.push(format!("{:?}", identity.list_api_keys(id(1, person)).await?));
+            all.push(format!("{:?}", identity.list_consents(id(1, person)).await?));
+            let about = identity.list_audit_about(id(1, person), at(0), None, 1000).await?;
+            all.push(format!("{about:?}"));
             for client in 0..3_u8 {
                 let client = format!("client{client}");
                 all.push(format!("{:?}", identity.find_consent(id(1, person), &client).await?));
             }
+            all.push(format!("{:?}", sessions.list_families(id(1, person), self.now).await?));
             // As JSON, which shows the hashes.
             let sessions = sessions.list_sessions(id(1, person), self.now).await?;
             all.push(serde_json::to_string(&sessions).unwrap());

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::new_id,
     domain::session::{
-        FamilyAdded, FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation, Session,
+        Family, FamilyAdded, FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation, Session,
     },
     store::SessionStore,
 };
@@ -417,4 +417,52 @@ pub(super) async fn a_family_in_the_place_of_another_has_what_was_granted_to_it(
     let again = NewFamily { hash: hash("v0"), granted, ..bare };
     signed.store.raise_session(user_id, sid, proof, &again, at(3)).await.unwrap();
     assert_eq!(signed.rotate("v0", "v1", at(4)).await, Rotated::Fresh(signed.refreshed(at(4))));
+}
+
+pub(super) async fn the_living_families_of_a_person_are_listed(pair: &Pair) {
+    let store = &*pair.sessions;
+    let person = Uuid::new_v4();
+    let end = at(0).plus(secs(100));
+    let short = Session { expires_at: end, ..session(person) };
+    let (long, without) = (session(person), session(person));
+    let strangers = session(Uuid::new_v4());
+    let first = family("first");
+    let bare = NewFamily { granted: None, scope: String::new(), ..family("bare") };
+    let dies_early =
+        NewFamily { expires_at: at(50), client_id: "shop".to_owned(), ..family("early") };
+    store.open_session(&short, Some(&first), 100).await.unwrap();
+    store.open_session(&long, Some(&bare), 100).await.unwrap();
+    store.open_session(&without, None, 100).await.unwrap();
+    store.open_session(&strangers, Some(&family("other")), 100).await.unwrap();
+    let added = store.add_family(person, long.sid, &dies_early, 10, at(0)).await.unwrap();
+    assert!(matches!(added, FamilyAdded::Added(_)));
+    let listed = |session: &Session, family: &NewFamily| Family {
+        sid: session.sid,
+        id: family.id,
+        client_id: family.client_id.clone(),
+        scope: family.scope.clone(),
+        granted: family.granted.clone(),
+        expires_at: family.expires_at,
+        rotated_at: None,
+    };
+    let list = async |now| store.list_families(person, now).await.unwrap();
+    let sorted = |mut families: Vec<Family>| {
+        families.sort_by_key(|family| (family.sid, family.id));
+        families
+    };
+    let [one, two, three] =
+        [listed(&short, &first), listed(&long, &bare), listed(&long, &dies_early)];
+    let all = sorted(vec![one.clone(), two.clone(), three]);
+    assert_eq!(list(at(49)).await, all);
+    assert_eq!(list(at(50)).await, sorted(vec![one, two.clone()]));
+    assert_eq!(list(end).await, std::slice::from_ref(&two));
+
+    let now = at(60);
+    let rotated = store.rotate_refresh(&rotation(&long, &bare, "bare", "next"), now).await.unwrap();
+    assert!(matches!(rotated, Rotated::Fresh(_)));
+    let two = Family { expires_at: now.plus(TOKEN_LIFE), rotated_at: Some(now), ..two };
+    assert_eq!(list(end).await, [two]);
+    assert!(store.remove_family(person, long.sid, bare.id).await.unwrap());
+    assert_eq!(list(end).await, []);
+    assert_eq!(store.list_families(Uuid::new_v4(), at(0)).await.unwrap(), []);
 }

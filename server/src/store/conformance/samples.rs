@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        api_key::ApiKey,
         audit::{Action, AuditRow, Event},
         authorization::{
             AuthorizationRequest, ClaimRequest, ClaimsRequest, Code, Granted, Prompt, ResponseMode,
@@ -179,6 +180,7 @@ pub(crate) fn confirmation(factor: &Factor) -> Confirmation {
         expected_epoch: user("").factor_epoch,
         name: None,
         step: None,
+        proves_phone: None,
     }
 }
 
@@ -212,6 +214,21 @@ pub(crate) fn device(user_id: Uuid) -> TrustedDevice {
         created_at: at(13),
         last_used_at: at(14),
         expires_at: at(0).plus(secs(90 * 24 * 3600)),
+    }
+}
+
+/// An API key of the person, made at the beginning and used since.
+pub(crate) fn api_key(user_id: Uuid) -> ApiKey {
+    ApiKey {
+        id: Uuid::now_v7(),
+        user_id,
+        hash: hash("api key"),
+        name: "CI „ü“ \\ % _".to_owned(),
+        scopes: vec!["a:b/\"c\"".to_owned(), "write".to_owned()],
+        sites: vec!["shop".to_owned(), "wiki".to_owned()],
+        created_at: at(0),
+        expires_at: at(0).plus(secs(90 * 24 * 3600)),
+        last_used_at: Some(at(3)),
     }
 }
 

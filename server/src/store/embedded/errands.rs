@@ -46,6 +46,16 @@ pub(super) fn release(tx: &Tx<'_>, sid: Uuid, at: Time) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Makes an errand due that waits, as if the session had ended.
+pub(super) fn wake(tx: &Tx<'_>, id: Uuid, at: Time) -> Result<(), Fault> {
+    tx.run(
+        "UPDATE errands SET due_at = min(due_at, ?2), waits_for = NULL
+         WHERE id = ?1 AND waits_for IS NOT NULL",
+        params![id, at.millis()],
+    )?;
+    Ok(())
+}
+
 /// Whether any errand is due: a claim is a write, and mostly there is nothing to write.
 pub(super) fn any_due(connection: &Connection, now: Time) -> Result<bool, Fault> {
     Ok(connection.any("SELECT 1 FROM errands WHERE due_at <= ?1 LIMIT 1", [now.millis()])?)

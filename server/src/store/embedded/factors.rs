@@ -16,14 +16,14 @@ use crate::{
         audit::Event,
         factor::{BackupCode, Factor},
     },
-    store::identity::{Confirmation, Confirmed, Consumed, FactorChange, Guess},
+    store::identity::{Confirmation, Confirmed, Consumed, FactorChange, FactorEdit, Guess},
 };
 
-/// Every factor of a person, oldest first.
+/// Every factor of a person, the preferred one first, then oldest first.
 pub(super) fn list(connection: &Connection, user_id: Uuid) -> Result<Vec<Factor>, Fault> {
     let sql = "SELECT id, user_id, method, name, sealed_secret, confirmed_at, created_at,
              last_used_at, last_step, guesses_in_a_row
-         FROM factors WHERE user_id = ?1 ORDER BY created_at, id";
+         FROM factors WHERE user_id = ?1 ORDER BY is_preferred DESC, created_at, id";
     Ok(connection.all(sql, [user_id], read)?)
 }
 
@@ -81,7 +81,7 @@ pub(super) fn confirm(
     now: Time,
     event: &Event,
 ) -> Result<Confirmed, Fault> {
-    let Confirmation { user_id, id, expected_epoch, name, step } = confirmation;
+    let Confirmation { user_id, id, expected_epoch, name, step, proves_phone } = confirmation;
     let confirmed_at = tx.one(
         "SELECT confirmed_at FROM factors WHERE id = ?1 AND user_id = ?2",
         [id, user_id],
@@ -93,9 +93,11 @@ pub(super) fn confirm(
         Some(None) => {}
     }
     let raised = tx.run(
-        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?3
+        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?3,
+             phone_verified_at = CASE WHEN phone = ?4 THEN coalesce(phone_verified_at, ?3)
+                 ELSE phone_verified_at END
          WHERE id = ?1 AND factor_epoch = ?2",
-        params![user_id, stored(*expected_epoch), now.millis()],
+        params![user_id, stored(*expected_epoch), now.millis(), proves_phone],
     )?;
     if raised == 0 {
         return Ok(Confirmed::Overtaken);
@@ -233,6 +235,24 @@ pub(super) fn change(
     }
     insert(tx, &change.add, &change.codes)?;
     cut_offs::put(tx, cut_offs, event)?;
+    Ok(true)
+}
+
+/// Renames a confirmed factor, or puts it first.
+pub(super) fn edit(tx: &Tx<'_>, edit: &FactorEdit, event: &Event) -> Result<bool, Fault> {
+    let renamed = tx.run(
+        "UPDATE factors SET name = coalesce(?3, name)
+         WHERE id = ?1 AND user_id = ?2 AND confirmed_at IS NOT NULL",
+        params![edit.id, edit.user_id, edit.name],
+    )?;
+    if renamed == 0 {
+        return Ok(false);
+    }
+    if edit.prefer {
+        let sql = "UPDATE factors SET is_preferred = (id = ?1) WHERE user_id = ?2";
+        tx.run(sql, params![edit.id, edit.user_id])?;
+    }
+    audit::append(tx, event)?;
     Ok(true)
 }
 

@@ -11,11 +11,12 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
-    Embedded, IDENTITY, audit, clients, consents, cut_offs, devices, edges, errands, factors, feed,
-    keys, sites, sweep, tenants, users,
+    Embedded, IDENTITY, api_keys, audit, clients, consents, cut_offs, devices, edges, errands,
+    factors, feed, keys, sites, sweep, tenants, users,
 };
 use crate::{
     domain::{
+        api_key::ApiKey,
         audit::{AuditRow, Event},
         client::{Client, InitialAccess},
         consent::Consent,
@@ -31,8 +32,9 @@ use crate::{
     store::{
         StoreResult,
         identity::{
-            Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created, FactorChange,
-            Guess, IdentityStore, Joined, KeyAdded, NewPassword, Registered, SitePut, Subject,
+            AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed,
+            Created, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded, NewAddress,
+            NewPassword, NewPhone, ProfileChanged, Registered, SitePut, Subject,
         },
     },
 };
@@ -96,6 +98,33 @@ impl IdentityStore for Embedded {
     ) -> StoreResult<bool> {
         let (password, cut_offs, event) = (password.clone(), cut_offs.to_vec(), event.clone());
         self.change(move |tx| users::change_password(tx, &password, &cut_offs, now, &event)).await
+    }
+
+    async fn change_profile(
+        &self,
+        user: &User,
+        expected: Time,
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<ProfileChanged> {
+        let (user, event) = (user.clone(), event.clone());
+        self.change(move |tx| users::change_profile(tx, &user, expected, now, &event)).await
+    }
+
+    async fn change_address(
+        &self,
+        new: &NewAddress,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<AddressChanged> {
+        let (new, cut_offs, event) = (new.clone(), cut_offs.to_vec(), event.clone());
+        self.change(move |tx| users::change_address(tx, &new, &cut_offs, now, &event)).await
+    }
+
+    async fn change_phone(&self, new: &NewPhone, now: Time, event: &Event) -> StoreResult<bool> {
+        let (new, event) = (new.clone(), event.clone());
+        self.change(move |tx| users::change_phone(tx, &new, now, &event)).await
     }
 
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {
@@ -183,6 +212,11 @@ impl IdentityStore for Embedded {
     ) -> StoreResult<bool> {
         let (change, cut_offs, event) = (change.clone(), cut_offs.to_vec(), event.clone());
         self.change(move |tx| factors::change(tx, &change, &cut_offs, now, &event)).await
+    }
+
+    async fn edit_factor(&self, edit: &FactorEdit, event: &Event) -> StoreResult<bool> {
+        let (edit, event) = (edit.clone(), event.clone());
+        self.change(move |tx| factors::edit(tx, &edit, &event)).await
     }
 
     async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32> {
@@ -305,6 +339,61 @@ impl IdentityStore for Embedded {
         self.change(move |tx| consents::grant(tx, &consent, &event)).await
     }
 
+    async fn list_consents(&self, user_id: Uuid) -> StoreResult<Vec<Consent>> {
+        self.list(IDENTITY, move |connection| consents::list(connection, user_id)).await
+    }
+
+    async fn withdraw_consent(
+        &self,
+        user_id: Uuid,
+        client_id: &str,
+        cut_offs: &[CutOff],
+        told: &[Uuid],
+        event: &Event,
+    ) -> StoreResult<()> {
+        let (client_id, cut_offs) = (client_id.to_owned(), cut_offs.to_vec());
+        let (told, event) = (told.to_vec(), event.clone());
+        self.change(move |tx| consents::withdraw(tx, user_id, &client_id, &cut_offs, &told, &event))
+            .await
+    }
+
+    async fn create_api_key(
+        &self,
+        key: &ApiKey,
+        expected_epoch: u64,
+        dead_until: Option<Time>,
+        most: u32,
+        event: &Event,
+    ) -> StoreResult<ApiKeyMade> {
+        let (key, event) = (key.clone(), event.clone());
+        self.change(move |tx| api_keys::create(tx, &key, expected_epoch, dead_until, most, &event))
+            .await
+    }
+
+    async fn find_api_key(&self, id: Uuid) -> StoreResult<Option<ApiKey>> {
+        self.find(IDENTITY, |connection| api_keys::find(connection, id))
+    }
+
+    async fn list_api_keys(&self, user_id: Uuid) -> StoreResult<Vec<ApiKey>> {
+        self.find(IDENTITY, |connection| api_keys::list(connection, user_id))
+    }
+
+    async fn revoke_api_key(
+        &self,
+        user_id: Uuid,
+        id: Uuid,
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<bool> {
+        let (cut_offs, event) = (cut_offs.to_vec(), event.clone());
+        self.change(move |tx| api_keys::revoke(tx, user_id, id, &cut_offs, &event)).await
+    }
+
+    async fn note_key_uses(&self, uses: &[(Uuid, Time)]) -> StoreResult<()> {
+        let uses = uses.to_vec();
+        self.change(move |tx| api_keys::note_uses(tx, &uses)).await
+    }
+
     async fn find_cut_offs(&self, named: &[(CutOffKind, String)]) -> StoreResult<Vec<CutOff>> {
         self.find(IDENTITY, |connection| cut_offs::find(connection, named))
     }
@@ -321,6 +410,23 @@ impl IdentityStore for Embedded {
 
     async fn list_audit(&self, after: u64, limit: u32) -> StoreResult<Vec<AuditRow>> {
         self.list(IDENTITY, move |connection| audit::list(connection, after, limit)).await
+    }
+
+    async fn list_audit_about(
+        &self,
+        user_id: Uuid,
+        since: Time,
+        after: Option<(Time, u64)>,
+        limit: u32,
+    ) -> StoreResult<Vec<AuditRow>> {
+        self.list(IDENTITY, move |connection| {
+            audit::list_about(connection, user_id, since, after, limit)
+        })
+        .await
+    }
+
+    async fn count_audit_about(&self, user_id: Uuid, since: Time, most: u32) -> StoreResult<u64> {
+        self.find(IDENTITY, |connection| audit::count_about(connection, user_id, since, most))
     }
 
     async fn put_site(&self, site: &Site, only_new: bool, event: &Event) -> StoreResult<SitePut> {

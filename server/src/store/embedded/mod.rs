@@ -20,6 +20,7 @@ use self::{
 };
 use super::{StoreError, StoreResult};
 
+mod api_keys;
 mod audit;
 mod authorizations;
 mod cached;

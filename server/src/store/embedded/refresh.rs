@@ -1,6 +1,6 @@
 //! Refresh families.
 
-use jwks::Time;
+use jwks::{Time, grant::given_at};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
@@ -10,16 +10,14 @@ use super::{
     sessions,
     writer::Tx,
 };
-use crate::{
-    clock::made_at,
-    domain::{
-        authorization::Granted,
-        secret::SecretHash,
-        session::{FamilyAdded, FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation},
-    },
+use crate::domain::{
+    authorization::Granted,
+    secret::SecretHash,
+    session::{Family, FamilyAdded, FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation},
 };
 
-struct Family {
+/// A family as it lies there.
+struct Stored {
     client_id: String,
     scope: String,
     live: SecretHash,
@@ -73,7 +71,7 @@ pub(super) fn add(
          WHERE user_id = ?1 AND sid = ?2 AND client_id = ?3";
     let mut others = tx.all(sql, params![user_id, sid, family.client_id], |row| {
         let id: Uuid = row.get(0)?;
-        let begun_at = made_at(id);
+        let begun_at = given_at(id);
         Ok((time_opt(row, 1)?.map_or(begun_at, |at| at.max(begun_at)), id))
     })?;
     let kept = usize::try_from(keep.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -138,7 +136,7 @@ pub(super) fn rotate(tx: &Tx<'_>, rotation: &Rotation, now: Time) -> Result<Rota
     )?;
     sessions::touch(tx, rotation.user_id, rotation.sid, now)?;
     session.last_active_at = session.last_active_at.max(now);
-    let Family { scope, granted, .. } = family;
+    let Stored { scope, granted, .. } = family;
     let refreshed = RefreshedSession { session, scope, granted, expires_at };
     Ok(if fresh { Rotated::Fresh(refreshed) } else { Rotated::Retried(refreshed) })
 }
@@ -159,8 +157,31 @@ pub(super) fn find_token(
     }
     let spent_at = family.spent_at.filter(|_| !is_live);
     let Some(session) = sessions::find(connection, user_id, sid, now)? else { return Ok(None) };
-    let Family { client_id, scope, granted, expires_at, .. } = family;
+    let Stored { client_id, scope, granted, expires_at, .. } = family;
     Ok(Some(FoundRefresh { session, client_id, scope, granted, expires_at, spent_at }))
+}
+
+/// Every family of a person that lives, in a session that does.
+pub(super) fn list(
+    connection: &Connection,
+    user_id: Uuid,
+    now: Time,
+) -> Result<Vec<Family>, Fault> {
+    let sql = "SELECT sid, id, family.client_id, scope, granted, family.expires_at, spent_at
+         FROM refresh_families family JOIN sessions USING (user_id, sid)
+         WHERE user_id = ?1 AND family.expires_at > ?2 AND sessions.expires_at > ?2
+         ORDER BY sid, id";
+    Ok(connection.all(sql, params![user_id, now.millis()], |row| {
+        Ok(Family {
+            sid: row.get(0)?,
+            id: row.get(1)?,
+            client_id: row.get(2)?,
+            scope: row.get(3)?,
+            granted: json_opt(row, 4)?,
+            expires_at: time(row, 5)?,
+            rotated_at: time_opt(row, 6)?,
+        })
+    })?)
 }
 
 /// Removes a family. Says whether it was there.
@@ -174,12 +195,12 @@ fn find(
     user_id: Uuid,
     sid: Uuid,
     id: Uuid,
-) -> Result<Option<Family>, Fault> {
+) -> Result<Option<Stored>, Fault> {
     let sql = "SELECT client_id, scope, live_hash, expires_at, spent_hash, spent_at, granted
          FROM refresh_families WHERE user_id = ?1 AND sid = ?2 AND id = ?3";
     Ok(connection.one(sql, [user_id, sid, id], |row| {
         let spent = row.get_ref(4)?.as_blob_or_null()?;
-        Ok(Family {
+        Ok(Stored {
             client_id: row.get(0)?,
             scope: row.get(1)?,
             live: hash(row, 2)?,

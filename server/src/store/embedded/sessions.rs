@@ -22,7 +22,9 @@ use crate::{
         login::PendingLogin,
         one_time::{OneTime, Purpose},
         secret::SecretHash,
-        session::{FamilyAdded, FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
+        session::{
+            Family, FamilyAdded, FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session,
+        },
     },
     store::{
         StoreResult,
@@ -317,6 +319,10 @@ impl SessionStore for Embedded {
         self.find(SESSION, |connection| {
             refresh::find_token(connection, user_id, sid, family_id, hash, now)
         })
+    }
+
+    async fn list_families(&self, user_id: Uuid, now: Time) -> StoreResult<Vec<Family>> {
+        self.list(SESSION, move |connection| refresh::list(connection, user_id, now)).await
     }
 
     async fn remove_family(&self, user_id: Uuid, sid: Uuid, family_id: Uuid) -> StoreResult<bool> {

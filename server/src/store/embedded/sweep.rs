@@ -10,7 +10,7 @@ use jwks::Time;
 use rusqlite::{Connection, named_params};
 
 use super::{cached::Cached, fault::Fault, writer::Tx};
-use crate::store::identity::{ENDINGS_KEPT, FEED_KEPT, SWEPT_AT_ONCE};
+use crate::store::identity::{ENDINGS_KEPT, EXPIRED_KEYS_KEPT, FEED_KEPT, SWEPT_AT_ONCE};
 
 /// How often there is a look at what is over.
 const EVERY: Duration = Duration::from_secs(60);
@@ -53,12 +53,19 @@ const ENTRIES_OVER: &str = "DELETE FROM feed
 const ACCESS_OVER: &str = "DELETE FROM initial_access_tokens WHERE hash IN
     (SELECT hash FROM initial_access_tokens WHERE expires_at <= :over LIMIT :limit)";
 
+/// API keys whose owners have seen for long enough that they are over.
+const API_KEYS_OVER: &str = "DELETE FROM api_keys WHERE id IN
+    (SELECT id FROM api_keys WHERE expires_at <= :over LIMIT :limit)";
+
 /// Sweeps identity once.
 pub(super) fn identity(tx: &Tx<'_>, now: Time) -> Result<u64, Fault> {
     let mut gone = 0;
-    for (sql, kept) in
-        [(ENDINGS_OVER, ENDINGS_KEPT), (ENTRIES_OVER, FEED_KEPT), (ACCESS_OVER, Duration::ZERO)]
-    {
+    for (sql, kept) in [
+        (ENDINGS_OVER, ENDINGS_KEPT),
+        (ENTRIES_OVER, FEED_KEPT),
+        (ACCESS_OVER, Duration::ZERO),
+        (API_KEYS_OVER, EXPIRED_KEYS_KEPT),
+    ] {
         let over = now.minus(kept).millis();
         gone += tx.run(sql, named_params! { ":over": over, ":limit": SWEPT_AT_ONCE })? as u64;
     }

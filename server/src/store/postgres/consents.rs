@@ -1,34 +1,54 @@
 //! Consents.
 
+use jwks::cutoff::CutOff;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Postgres, cells::Cells};
+use super::{Postgres, cells::Cells, errands, feed};
 use crate::{
     domain::{audit::Event, consent::Consent},
     store::StoreResult,
 };
+
+/// The columns of a consent.
+macro_rules! columns {
+    () => {
+        "user_id, client_id, scopes, claims, resources, created_at, granted_at"
+    };
+}
 
 pub(super) async fn find(
     store: &Postgres,
     user_id: Uuid,
     client_id: &str,
 ) -> StoreResult<Option<Consent>> {
-    let sql = "SELECT scopes, claims, resources, created_at, granted_at FROM consents
-         WHERE user_id = $1 AND client_id = $2";
+    let sql =
+        concat!("SELECT ", columns!(), " FROM consents WHERE user_id = $1 AND client_id = $2");
     let row = store.act().await?.row(sql, &[&user_id, &client_id]).await?;
-    row.map(|row| {
-        let cells = Cells(&row);
-        Ok(Consent {
-            user_id,
-            client_id: client_id.to_owned(),
-            scopes: cells.get("scopes")?,
-            claims: cells.get("claims")?,
-            resources: cells.get("resources")?,
-            created_at: cells.time("created_at")?,
-            granted_at: cells.time("granted_at")?,
-        })
-    })
-    .transpose()
+    row.as_ref().map(read).transpose()
+}
+
+pub(super) async fn list(store: &Postgres, user_id: Uuid) -> StoreResult<Vec<Consent>> {
+    let sql =
+        concat!("SELECT ", columns!(), " FROM consents WHERE user_id = $1 ORDER BY client_id");
+    let rows = store.act().await?.rows(sql, &[&user_id]).await?;
+    rows.iter().map(read).collect()
+}
+
+pub(super) async fn withdraw(
+    store: &Postgres,
+    user_id: Uuid,
+    client_id: &str,
+    cut_offs: &[CutOff],
+    told: &[Uuid],
+    event: &Event,
+) -> StoreResult<()> {
+    let mut act = store.transaction().await?;
+    let sql = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
+    act.change(sql, &[&user_id, &client_id]).await?;
+    let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+    errands::wake(&mut act, told, event.at).await?;
+    store.commit_with(act, &changes, event).await
 }
 
 /// The client is held as it is until the commit: none that is being removed is given anything.
@@ -75,4 +95,17 @@ pub(super) async fn grant(store: &Postgres, consent: &Consent, event: &Event) ->
     .await?;
     store.commit_with(act, &[], event).await?;
     Ok(true)
+}
+
+fn read(row: &Row) -> StoreResult<Consent> {
+    let cells = Cells(row);
+    Ok(Consent {
+        user_id: cells.get("user_id")?,
+        client_id: cells.get("client_id")?,
+        scopes: cells.get("scopes")?,
+        claims: cells.get("claims")?,
+        resources: cells.get("resources")?,
+        created_at: cells.time("created_at")?,
+        granted_at: cells.time("granted_at")?,
+    })
 }

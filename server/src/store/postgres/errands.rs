@@ -72,6 +72,21 @@ pub(super) async fn release(act: &mut Act, sids: &[Uuid], at: Time) -> StoreResu
     Ok(())
 }
 
+/// Makes these errands due if they wait, as if their sessions had ended. In order, so that no two
+/// acts wait for one another.
+pub(super) async fn wake(act: &mut Act, ids: &[Uuid], at: Time) -> StoreResult<()> {
+    if !ids.is_empty() {
+        let sql = "WITH waiting AS MATERIALIZED (
+                 SELECT id FROM errands WHERE id = ANY ($1) AND waits_for IS NOT NULL
+                 ORDER BY id FOR UPDATE
+             )
+             UPDATE errands SET due_at = least(due_at, $2), waits_for = NULL
+             FROM waiting WHERE errands.id = waiting.id";
+        act.change(sql, &[&ids, &at.millis()]).await?;
+    }
+    Ok(())
+}
+
 /// What another replica is claiming at this moment is passed over.
 pub(super) async fn claim(
     store: &Postgres,

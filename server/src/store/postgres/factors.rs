@@ -17,7 +17,7 @@ use crate::{
     },
     store::{
         StoreResult,
-        identity::{Confirmation, Confirmed, Consumed, FactorChange, Guess},
+        identity::{Confirmation, Confirmed, Consumed, FactorChange, FactorEdit, Guess},
     },
 };
 
@@ -28,7 +28,7 @@ pub(super) async fn list(store: &Postgres, user_id: Uuid) -> StoreResult<Vec<Fac
         .rows(
             "SELECT id, user_id, method, name, sealed_secret, confirmed_at, created_at,
                  last_used_at, last_step, guesses_in_a_row
-             FROM factors WHERE user_id = $1 ORDER BY created_at, id",
+             FROM factors WHERE user_id = $1 ORDER BY is_preferred DESC, created_at, id",
             &[&user_id],
         )
         .await?;
@@ -95,13 +95,15 @@ pub(super) async fn confirm(
     now: Time,
     event: &Event,
 ) -> StoreResult<Confirmed> {
-    let Confirmation { user_id, id, expected_epoch, name, step } = confirmation;
+    let Confirmation { user_id, id, expected_epoch, name, step, proves_phone } = confirmation;
     let mut act = store.transaction().await?;
     let raised = act
         .change(
-            "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = $3
+            "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = $3,
+                 phone_verified_at = CASE WHEN phone = $4::text THEN coalesce(phone_verified_at, $3)
+                     ELSE phone_verified_at END
              WHERE id = $1 AND factor_epoch = $2",
-            &[user_id, &stored(*expected_epoch), &now.millis()],
+            &[user_id, &stored(*expected_epoch), &now.millis(), proves_phone],
         )
         .await?;
     let waiting = act
@@ -266,6 +268,29 @@ pub(super) async fn change(
     insert(&mut act, &change.add, &change.codes).await?;
     let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
     store.commit_with(act, &changes, event).await?;
+    Ok(true)
+}
+
+pub(super) async fn edit(store: &Postgres, edit: &FactorEdit, event: &Event) -> StoreResult<bool> {
+    let mut act = store.transaction().await?;
+    lock_person(&mut act, edit.user_id).await?;
+    let renamed = act
+        .change(
+            "UPDATE factors SET name = coalesce($3, name)
+             WHERE id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL",
+            &[&edit.id, &edit.user_id, &edit.name],
+        )
+        .await?;
+    if renamed == 0 {
+        act.roll_back().await?;
+        return Ok(false);
+    }
+    if edit.prefer {
+        let sql = "UPDATE factors SET is_preferred = (id = $1)
+             WHERE user_id = $2 AND is_preferred <> (id = $1)";
+        act.change(sql, &[&edit.id, &edit.user_id]).await?;
+    }
+    store.commit_with(act, &[], event).await?;
     Ok(true)
 }
 

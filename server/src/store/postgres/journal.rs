@@ -53,11 +53,12 @@ async fn append_event(act: &mut Act, head: &Cells<'_>, event: &Event) -> StoreRe
     let text = serde_json::to_string(event).map_err(broken)?;
     act.change(
         "WITH written AS (
-             INSERT INTO audit (seq, id, event, hash) VALUES ($1, $2, $3, $4)
+             INSERT INTO audit (seq, id, event, hash, user_id, at)
+             VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (id) DO NOTHING RETURNING seq
          )
          UPDATE head SET audit_seq = $1, audit_hash = $4 FROM written",
-        &[&stored(seq), &event.id, &text, &hash],
+        &[&stored(seq), &event.id, &text, &hash, &event.user_id, &event.at.millis()],
     )
     .await?;
     Ok(())

@@ -5,6 +5,7 @@
 //! for that, the row of both sequences), and that last one always just before the commit.
 
 mod act;
+mod api_keys;
 mod audit;
 mod cells;
 mod clients;
@@ -43,11 +44,13 @@ use self::{cells::Cells, server::Server};
 use super::{
     StoreError, StoreResult,
     identity::{
-        Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created, FactorChange, Guess,
-        IdentityStore, Joined, KeyAdded, NewPassword, Registered, SitePut, Subject,
+        AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed,
+        Created, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded, NewAddress,
+        NewPassword, NewPhone, ProfileChanged, Registered, SitePut, Subject,
     },
 };
 use crate::domain::{
+    api_key::ApiKey,
     audit::{AuditRow, Event},
     client::{Client, InitialAccess},
     consent::Consent,
@@ -258,6 +261,30 @@ impl IdentityStore for Postgres {
         users::change_password(self, password, cut_offs, now, event).await
     }
 
+    async fn change_profile(
+        &self,
+        user: &User,
+        expected: Time,
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<ProfileChanged> {
+        users::change_profile(self, user, expected, now, event).await
+    }
+
+    async fn change_address(
+        &self,
+        new: &NewAddress,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<AddressChanged> {
+        users::change_address(self, new, cut_offs, now, event).await
+    }
+
+    async fn change_phone(&self, new: &NewPhone, now: Time, event: &Event) -> StoreResult<bool> {
+        users::change_phone(self, new, now, event).await
+    }
+
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {
         users::renew_password_hash(self, id, old, new).await
     }
@@ -337,6 +364,10 @@ impl IdentityStore for Postgres {
         event: &Event,
     ) -> StoreResult<bool> {
         factors::change(self, change, cut_offs, now, event).await
+    }
+
+    async fn edit_factor(&self, edit: &FactorEdit, event: &Event) -> StoreResult<bool> {
+        factors::edit(self, edit, event).await
     }
 
     async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32> {
@@ -448,6 +479,54 @@ impl IdentityStore for Postgres {
         consents::grant(self, consent, event).await
     }
 
+    async fn list_consents(&self, user_id: Uuid) -> StoreResult<Vec<Consent>> {
+        consents::list(self, user_id).await
+    }
+
+    async fn withdraw_consent(
+        &self,
+        user_id: Uuid,
+        client_id: &str,
+        cut_offs: &[CutOff],
+        told: &[Uuid],
+        event: &Event,
+    ) -> StoreResult<()> {
+        consents::withdraw(self, user_id, client_id, cut_offs, told, event).await
+    }
+
+    async fn create_api_key(
+        &self,
+        key: &ApiKey,
+        expected_epoch: u64,
+        dead_until: Option<Time>,
+        most: u32,
+        event: &Event,
+    ) -> StoreResult<ApiKeyMade> {
+        api_keys::create(self, key, expected_epoch, dead_until, most, event).await
+    }
+
+    async fn find_api_key(&self, id: Uuid) -> StoreResult<Option<ApiKey>> {
+        api_keys::find(self, id).await
+    }
+
+    async fn list_api_keys(&self, user_id: Uuid) -> StoreResult<Vec<ApiKey>> {
+        api_keys::list(self, user_id).await
+    }
+
+    async fn revoke_api_key(
+        &self,
+        user_id: Uuid,
+        id: Uuid,
+        cut_offs: &[CutOff],
+        event: &Event,
+    ) -> StoreResult<bool> {
+        api_keys::revoke(self, user_id, id, cut_offs, event).await
+    }
+
+    async fn note_key_uses(&self, uses: &[(Uuid, Time)]) -> StoreResult<()> {
+        api_keys::note_uses(self, uses).await
+    }
+
     async fn find_cut_offs(&self, named: &[(CutOffKind, String)]) -> StoreResult<Vec<CutOff>> {
         feed::find_cut_offs(self, named).await
     }
@@ -462,6 +541,20 @@ impl IdentityStore for Postgres {
 
     async fn list_audit(&self, after: u64, limit: u32) -> StoreResult<Vec<AuditRow>> {
         audit::list(self, after, limit).await
+    }
+
+    async fn list_audit_about(
+        &self,
+        user_id: Uuid,
+        since: Time,
+        after: Option<(Time, u64)>,
+        limit: u32,
+    ) -> StoreResult<Vec<AuditRow>> {
+        audit::list_about(self, user_id, since, after, limit).await
+    }
+
+    async fn count_audit_about(&self, user_id: Uuid, since: Time, most: u32) -> StoreResult<u64> {
+        audit::count_about(self, user_id, since, most).await
     }
 
     async fn put_site(&self, site: &Site, only_new: bool, event: &Event) -> StoreResult<SitePut> {

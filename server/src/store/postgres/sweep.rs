@@ -5,7 +5,7 @@ use jwks::Time;
 use super::Postgres;
 use crate::store::{
     StoreResult,
-    identity::{ENDINGS_KEPT, FEED_KEPT, SWEPT_AT_ONCE},
+    identity::{ENDINGS_KEPT, EXPIRED_KEYS_KEPT, FEED_KEPT, SWEPT_AT_ONCE},
 };
 
 pub(super) async fn sweep(store: &Postgres, now: Time) -> StoreResult<u64> {
@@ -43,6 +43,14 @@ pub(super) async fn sweep(store: &Postgres, now: Time) -> StoreResult<u64> {
             &[&now.millis(), &i64::from(SWEPT_AT_ONCE)],
         )
         .await?;
+    let api_keys = act
+        .change(
+            "DELETE FROM api_keys WHERE id IN
+                 (SELECT id FROM api_keys WHERE expires_at <= $1 LIMIT $2
+                  FOR UPDATE SKIP LOCKED)",
+            &[&now.minus(EXPIRED_KEYS_KEPT).millis(), &i64::from(SWEPT_AT_ONCE)],
+        )
+        .await?;
     act.commit().await?;
-    Ok(endings + entries + tokens)
+    Ok(endings + entries + tokens + api_keys)
 }

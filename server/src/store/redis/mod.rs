@@ -36,7 +36,7 @@ use crate::domain::{
     login::PendingLogin,
     one_time::{OneTime, Purpose},
     secret::SecretHash,
-    session::{FamilyAdded, FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
+    session::{Family, FamilyAdded, FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
 };
 
 /// The session store on Redis, a single node or a cluster.
@@ -253,6 +253,10 @@ impl SessionStore for Redis {
         now: Time,
     ) -> StoreResult<Option<FoundRefresh>> {
         sessions::find_refresh(self, user_id, sid, family_id, hash, now).await
+    }
+
+    async fn list_families(&self, user_id: Uuid, now: Time) -> StoreResult<Vec<Family>> {
+        sessions::list_families(self, user_id, now).await
     }
 
     async fn remove_family(&self, user_id: Uuid, sid: Uuid, family_id: Uuid) -> StoreResult<bool> {

@@ -1,6 +1,6 @@
 //! Sessions and their refresh families.
 
-use std::{cmp::Reverse, sync::LazyLock};
+use std::{cmp::Reverse, collections::HashMap, sync::LazyLock};
 
 use jwks::Time;
 use redis::{Script, ScriptInvocation, cmd};
@@ -12,8 +12,8 @@ use crate::{
         authorization::Granted,
         secret::SecretHash,
         session::{
-            FamilyAdded, FoundRefresh, NewFamily, Proof, RefreshedSession, Rotated, Rotation,
-            Session,
+            Family, FamilyAdded, FoundRefresh, NewFamily, Proof, RefreshedSession, Rotated,
+            Rotation, Session,
         },
     },
     store::StoreResult,
@@ -30,6 +30,8 @@ static CLOSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("clos
 static CLOSE_ALL: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("close_sessions.lua")));
 static ADD_FAMILY: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("add_family.lua")));
+static LIST_FAMILIES: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("list_families.lua")));
 static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("rotate_refresh.lua")));
 
 /// The fields of a session that may not be there.
@@ -261,6 +263,46 @@ pub(super) async fn find_refresh(
     let granted = read_granted(granted)?;
     let spent_at = at.filter(|_| !is_live).map(Time::from_millis);
     Ok(Some(FoundRefresh { session, client_id, scope, granted, expires_at, spent_at }))
+}
+
+pub(super) async fn list_families(
+    store: &Redis,
+    user_id: Uuid,
+    now: Time,
+) -> StoreResult<Vec<Family>> {
+    let mut act = LIST_FAMILIES.prepare_invoke();
+    act.key(store.keys.session_index(user_id))
+        .arg(store.keys.session_prefix(user_id))
+        .arg(now.millis());
+    let sessions: Vec<(String, HashMap<String, String>)> = store.link.invoke(&act).await?;
+    let mut families = Vec::new();
+    for (sid, fields) in &sessions {
+        let sid = Uuid::parse_str(sid).map_err(broken)?;
+        let ids = fields.keys().filter_map(|field| field.strip_prefix("f:")?.strip_suffix(":live"));
+        for id in ids {
+            let id = Uuid::parse_str(id).map_err(broken)?;
+            families.push(read_family(sid, id, fields)?);
+        }
+    }
+    families.retain(|family| family.expires_at > now);
+    families.sort_by_key(|family| (family.sid, family.id));
+    Ok(families)
+}
+
+fn read_family(sid: Uuid, id: Uuid, fields: &HashMap<String, String>) -> StoreResult<Family> {
+    let [client, scope, _, expires_at, granted, _, spent_at] =
+        family_fields(id).map(|field| fields.get(&field));
+    let text = |field: Option<&String>| field.cloned().ok_or_else(|| broken("half a family"));
+    let time = |text: &String| text.parse().map(Time::from_millis).map_err(broken);
+    Ok(Family {
+        sid,
+        id,
+        client_id: text(client)?,
+        scope: text(scope)?,
+        granted: read_granted(granted.cloned())?,
+        expires_at: time(&text(expires_at)?)?,
+        rotated_at: spent_at.map(time).transpose()?,
+    })
 }
 
 /// A family is some fields of its session: gone in one command.

@@ -1,11 +1,13 @@
 //! The pages as people see them, in a real Chromium. No page may complain: about its scripts, or about
 //! what its policy refuses.
 
+mod account;
 mod branches;
 mod flows;
 mod links;
 mod onward;
 mod session_state;
+mod sms;
 
 use tests::chromium::Tab;
 

@@ -1,9 +1,8 @@
 //! What several pages have in common: where a form goes, who asks, and who is asked.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-use crate::domain::client::Client;
+use crate::{domain::client::Client, http::logo_path};
 
 /// Where a page's form goes, and what it carries.
 #[derive(Clone, Debug, Default)]
@@ -36,10 +35,9 @@ impl<'v> ClientCard<'v> {
     #[must_use]
     pub fn of(client: &'v Client) -> Self {
         let metadata = &client.metadata;
-        let id = utf8_percent_encode(&client.client_id, NON_ALPHANUMERIC);
         Self {
             name: client.name(),
-            logo: metadata.logo_uri.as_ref().map(|_| format!("/clients/{id}/logo")),
+            logo: logo_path(client),
             uri: link(metadata.client_uri.as_deref()),
             policy_uri: link(metadata.policy_uri.as_deref()),
             tos_uri: link(metadata.tos_uri.as_deref()),

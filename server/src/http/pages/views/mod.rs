@@ -1,7 +1,9 @@
 //! What the pages show: one view and one template for each page. Handlers fill them in and send
 //! them with [`answer::page`](super::answer::page); no rules live here.
 
+pub mod account;
 mod choose_account;
+mod confirm_password;
 mod consent;
 mod device;
 mod enrol;
@@ -22,9 +24,10 @@ use askama::Template;
 
 pub use self::{
     choose_account::{Account, ChooseAccount},
+    confirm_password::ConfirmPassword,
     consent::Consent,
     device::{DeviceCode, DeviceConfirm, DeviceDone},
-    enrol::{Enrol, EnrolDone},
+    enrol::{Enrol, EnrolDone, EnrolPhone, EnrolSent},
     error::ErrorPage,
     flow_over::FlowOver,
     forgot_password::{ForgotPassword, ForgotPasswordSent},

@@ -10,6 +10,7 @@ const STRICT: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     scripts: bool,
+    calls: bool,
     forms: Vec<String>,
     frames: Vec<String>,
 }
@@ -19,6 +20,13 @@ impl Policy {
     #[must_use]
     pub fn with_scripts(mut self) -> Self {
         self.scripts = true;
+        self
+    }
+
+    /// Its scripts may ask this server something.
+    #[must_use]
+    pub fn calling_home(mut self) -> Self {
+        self.calls = true;
         self
     }
 
@@ -53,6 +61,9 @@ impl std::fmt::Display for Policy {
         }
         if self.scripts {
             f.write_str("; script-src 'self'")?;
+        }
+        if self.calls {
+            f.write_str("; connect-src 'self'")?;
         }
         Ok(())
     }

@@ -18,6 +18,8 @@ pub const SOON: Duration = Duration::from_secs(1);
 pub enum Problem {
     /// Wrong name or password; nobody is told which.
     WrongCredentials,
+    /// A wrong password of somebody who is signed in.
+    WrongPassword,
     /// The right password of an account whose address nobody has proved.
     AddressNotVerified,
     /// A wrong, spent or expired code.
@@ -79,6 +81,7 @@ impl Problem {
     pub fn text(self, look: &Look) -> String {
         match self {
             Self::WrongCredentials => look.text("problem-wrong-credentials"),
+            Self::WrongPassword => look.text("problem-wrong-password"),
             Self::AddressNotVerified => look.text("problem-address-not-verified"),
             Self::WrongCode => look.text("problem-wrong-code"),
             Self::FactorLocked => look.text("problem-factor-locked"),

@@ -1,0 +1,3 @@
+-- The factor that a person begins with at sign-in.
+
+ALTER TABLE factors ADD COLUMN is_preferred INTEGER NOT NULL DEFAULT 0;

@@ -1,0 +1,490 @@
+//! Personal API keys (rule 29): make, list, revoke, and the judgement of one that is presented. A key
+//! acts for its owner at the sites and with the scopes it was made for, and nowhere else: no endpoint
+//! of an account or an admin takes one.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jwks::{
+    Time,
+    cutoff::{CutOff, CutOffKind},
+    policy::Allow,
+    site::Site,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    bearer::Caller,
+    errands,
+    error::{AuthError, AuthResult, FieldProblem},
+    mfa::require_proof,
+    origin::Origin,
+    sessions::GRACE,
+    throttle,
+};
+use crate::{
+    app::App,
+    clock::{new_id, random},
+    domain::{
+        api_key::{ApiKey, PresentedKey, dead_until},
+        audit::Action,
+        secret::SecretHash,
+        user::{User, UserStatus},
+    },
+    letters,
+    store::identity::{ApiKeyMade, Subject},
+};
+
+/// The longest name, characters.
+pub const NAME_LIMIT: usize = 100;
+/// The most scopes, and the most sites, of one key.
+const MOST: usize = 20;
+/// The longest scope, characters.
+const SCOPE_LIMIT: usize = 64;
+
+/// What somebody wants of a new key.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Its name for people.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// The sites it is good at.
+    pub sites: Vec<String>,
+    /// When it is over; `None`: when the settings say at the latest.
+    pub expires_at: Option<Time>,
+}
+
+/// A key that was just made: the only time that it is seen whole.
+pub struct Made {
+    /// What is kept of it.
+    pub key: ApiKey,
+    /// The key.
+    pub presented: PresentedKey,
+}
+
+/// Makes a key for the caller, after a fresh proof, and tells them by a letter.
+///
+/// # Errors
+/// [`AuthError::StepUpRequired`]; [`AuthError::Invalid`] names the fields that cannot be taken;
+/// [`AuthError::Conflict`] when they have as many as may be, or their factors or password changed
+/// meanwhile; [`AuthError::TooMany`].
+pub async fn create(
+    app: &App,
+    origin: &Origin,
+    caller: &Caller,
+    wanted: Wanted,
+) -> AuthResult<Made> {
+    let now = app.clock.now();
+    let user_id = caller.user.id;
+    require_proof(app, caller, now).await?;
+    // Keys act where their owner is at home, whatever tenant they are asked for in.
+    let owner = app.identity.find_subject(user_id, Uuid::nil()).await?;
+    let owner = owner.ok_or(AuthError::InvalidToken)?;
+    let sites = sites_open_to(app, &owner.user).await?;
+    let longest = now.plus(Duration::from_secs(app.config.tokens.api_key_ttl));
+    let wanted = judge_wanted(wanted, &sites, longest, now).map_err(AuthError::Invalid)?;
+    throttle::count_api_key(app, user_id, now).await?;
+    let id = new_id(now);
+    let presented = PresentedKey::new(id, random());
+    let key = ApiKey {
+        id,
+        user_id,
+        hash: presented.hash(),
+        name: wanted.name,
+        scopes: wanted.scopes,
+        sites: wanted.sites,
+        created_at: now,
+        expires_at: wanted.expires_at.unwrap_or(longest),
+        last_used_at: None,
+    };
+    let details = json!({
+        "key": id, "name": key.name, "scopes": key.scopes, "sites": key.sites,
+        "expires_at": key.expires_at,
+    });
+    let event = origin.event_of(id, Action::ApiKeyCreated, Some(user_id), now, details);
+    let dead = owner.user_cut_off.as_ref().map(dead_until);
+    let most = app.config.limits.api_keys_per_person;
+    let epoch = caller.user.factor_epoch;
+    match app.identity.create_api_key(&key, epoch, dead, most, &event).await? {
+        ApiKeyMade::Made => {}
+        ApiKeyMade::TooMany => {
+            return Err(AuthError::Conflict("there are as many keys as may be; revoke one first"));
+        }
+        ApiKeyMade::Overtaken => {
+            return Err(AuthError::Conflict("the factors or the password changed meanwhile"));
+        }
+    }
+    errands::send(app, letters::api_key_created(app, &owner.user, &key, now), now).await?;
+    Ok(Made { key, presented })
+}
+
+/// The caller's keys, newest first: those that are good, and for a while those that expired.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(app: &App, caller: &Caller) -> AuthResult<Vec<ApiKey>> {
+    let user_id = caller.user.id;
+    let mut keys = app.identity.list_api_keys(user_id).await?;
+    let owner = app.identity.find_subject(user_id, Uuid::nil()).await?;
+    let ended = owner.and_then(|owner| owner.user_cut_off);
+    keys.retain(|key| !ended.as_ref().is_some_and(|cut_off| key.is_ended_by(cut_off)));
+    Ok(keys)
+}
+
+/// Revokes a key of the caller's: it is good nowhere from then on, and the edges hear of it. It takes
+/// power away and asks for no fresh proof.
+///
+/// # Errors
+/// [`AuthError::NotFound`] when it is none of theirs.
+pub async fn revoke(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> AuthResult<()> {
+    let user_id = caller.user.id;
+    let key = app.identity.find_api_key(id).await?.filter(|key| key.user_id == user_id);
+    let key = key.ok_or(AuthError::NotFound)?;
+    let now = app.clock.now();
+    let details = json!({ "key": id, "name": key.name });
+    // Named by the key, which is revoked once.
+    let act = SecretHash::of(&format!("api key revoked\n{id}")).to_id();
+    let event = origin.event_of(act, Action::ApiKeyRevoked, Some(user_id), now, details);
+    match app.identity.revoke_api_key(user_id, id, &[key_end(&key, now)], &event).await? {
+        true => Ok(()),
+        false => Err(AuthError::NotFound),
+    }
+}
+
+/// The ending of a key at `now`, remembered for as long as it would have lived.
+fn key_end(key: &ApiKey, now: Time) -> CutOff {
+    let until = key.expires_at.max(now).plus(GRACE);
+    // Its id is never given again.
+    CutOff { kind: CutOffKind::ApiKey, id: key.id.to_string(), at: until, until }
+}
+
+/// The sites that a key of the caller can be made for: what a form offers.
+///
+/// # Errors
+/// When the store fails.
+pub async fn sites(app: &App, caller: &Caller) -> AuthResult<Vec<Site>> {
+    let owner = app.identity.find_user(caller.user.id).await?.ok_or(AuthError::InvalidToken)?;
+    sites_open_to(app, &owner).await
+}
+
+async fn sites_open_to(app: &App, owner: &User) -> AuthResult<Vec<Site>> {
+    let mut sites = app.identity.list_sites().await?;
+    sites.retain(|site| takes_keys_of(site, owner));
+    Ok(sites)
+}
+
+/// PURE: whether any part of a site takes API keys and lets `owner` in, who stands where they are at
+/// home. From which network a key is used is judged when it is.
+fn takes_keys_of(site: &Site, owner: &User) -> bool {
+    let policy = &site.policy;
+    let parts = policy.rules.iter().map(|rule| {
+        let accept = rule.accept.as_ref().unwrap_or(&policy.accept);
+        (accept, rule.allow.as_ref().unwrap_or(&policy.allow))
+    });
+    let mut parts = parts.chain([(&policy.accept, &policy.allow)]);
+    parts.any(|(accept, allow)| accept.api_key.is_some() && lets_in(allow, owner))
+}
+
+/// Every kind that lists anybody must name the owner, as the edge judges it.
+fn lets_in(allow: &Allow, owner: &User) -> bool {
+    let lists = |list: &[String], value: &str| list.iter().any(|listed| listed == value);
+    let role = allow.roles.is_empty() || owner.roles.iter().any(|role| lists(&allow.roles, role));
+    let user = allow.users.is_empty() || lists(&allow.users, &owner.id.to_string());
+    let tenant = allow.tenants.is_empty() || lists(&allow.tenants, &owner.tenant_id);
+    role && user && tenant
+}
+
+/// PURE: what is wanted of a key, each scope and site once and in order; or what is wrong with it.
+/// `sites`: those that take keys of its owner. That there are others is nobody's to learn here.
+fn judge_wanted(
+    wanted: Wanted,
+    sites: &[Site],
+    longest: Time,
+    now: Time,
+) -> Result<Wanted, Vec<FieldProblem>> {
+    let mut problems = Vec::new();
+    let mut problem = |field, message: String| problems.push(FieldProblem::new(field, message));
+    let name = wanted.name.trim();
+    if name.is_empty() || name.chars().count() > NAME_LIMIT {
+        problem("name", format!("must have 1 to {NAME_LIMIT} characters"));
+    } else if name.chars().any(char::is_control) {
+        problem("name", "must not contain control characters".to_owned());
+    }
+    let scopes: BTreeSet<String> = wanted.scopes.into_iter().collect();
+    if scopes.len() > MOST {
+        problem("scopes", format!("must be {MOST} at most"));
+    } else if !scopes.iter().all(|scope| is_scope(scope)) {
+        let rule = "must each be 1 to 64 printable characters without space, \" and \\";
+        problem("scopes", rule.to_owned());
+    }
+    let named: BTreeSet<String> = wanted.sites.into_iter().collect();
+    let is_open = |key: &String| sites.iter().any(|site| site.site_key == *key);
+    if named.is_empty() || named.len() > MOST {
+        problem("sites", format!("must be 1 to {MOST}"));
+    } else if !named.iter().all(is_open) {
+        problem("sites", "must each be a site that takes API keys of yours".to_owned());
+    }
+    if wanted.expires_at.is_some_and(|at| at <= now || at > longest) {
+        let days = longest.since(now).as_secs().div_ceil(24 * 3600);
+        problem("expires_at", format!("must lie ahead, {days} days at most"));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Wanted {
+        name: name.to_owned(),
+        scopes: scopes.into_iter().collect(),
+        sites: named.into_iter().collect(),
+        expires_at: wanted.expires_at,
+    })
+}
+
+/// RFC 6749 section 3.3.
+fn is_scope(scope: &str) -> bool {
+    let is_good = |byte: u8| (b'!'..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
+    (1..=SCOPE_LIMIT).contains(&scope.len()) && scope.bytes().all(is_good)
+}
+
+/// What a key is presented for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// At which site; `None`: nobody asks for one.
+    pub site_key: Option<&'a str>,
+    /// All of these scopes.
+    pub scopes: &'a [String],
+}
+
+/// What a presented key is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// What it is presented for.
+    Good,
+    /// It is none, or none any more.
+    Unknown,
+    /// Its time is over.
+    Expired,
+    /// Everything of its owner was ended after it was made.
+    Ended,
+    /// Its owner may not do anything at the moment.
+    OwnerInactive,
+    /// It is not for this site.
+    OtherSite,
+    /// It lacks a scope.
+    Scope,
+}
+
+/// Judges a key that somebody presents. A slip of the hand is told without a look-up.
+///
+/// # Errors
+/// When the store fails.
+pub async fn verify(
+    app: &App,
+    presented: &str,
+    asked: Asked<'_>,
+) -> AuthResult<(Verdict, Option<ApiKey>)> {
+    let Some(presented) = PresentedKey::parse(presented) else {
+        return Ok((Verdict::Unknown, None));
+    };
+    let Some(key) = app.identity.find_api_key(presented.id()).await? else {
+        return Ok((Verdict::Unknown, None));
+    };
+    let owner = app.identity.find_subject(key.user_id, Uuid::nil()).await?;
+    let verdict = judge(&key, &presented.hash(), owner.as_ref(), asked, app.clock.now());
+    Ok((verdict, (verdict != Verdict::Unknown).then_some(key)))
+}
+
+/// PURE: what a key of this row, presented with this hash, is good for at `now`.
+#[must_use]
+pub fn judge(
+    key: &ApiKey,
+    presented: &SecretHash,
+    owner: Option<&Subject>,
+    asked: Asked<'_>,
+    now: Time,
+) -> Verdict {
+    // Whoever does not hold the key learns nothing of it.
+    let owner = owner.filter(|owner| owner.user.id == key.user_id);
+    let (true, Some(owner)) = (key.hash == *presented, owner) else { return Verdict::Unknown };
+    let ended = owner.user_cut_off.as_ref().is_some_and(|cut_off| key.is_ended_by(cut_off));
+    let has = |list: &[String], wanted: &str| list.iter().any(|listed| listed == wanted);
+    if key.is_expired(now) {
+        Verdict::Expired
+    } else if ended {
+        Verdict::Ended
+    } else if owner.user.status != UserStatus::Active {
+        Verdict::OwnerInactive
+    } else if !asked.site_key.is_none_or(|site_key| has(&key.sites, site_key)) {
+        Verdict::OtherSite
+    } else if !asked.scopes.iter().all(|scope| has(&key.scopes, scope)) {
+        Verdict::Scope
+    } else {
+        Verdict::Good
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{auth::registration::new_user, domain::login::normalise_address};
+
+    const NOW: Time = Time::from_secs(1_800_000_000);
+
+    fn owner() -> Subject {
+        let address = normalise_address("ada@example.com").unwrap();
+        let user = User { status: UserStatus::Active, ..new_user(address, "Ada", None, NOW) };
+        Subject {
+            user,
+            memberships: Vec::new(),
+            session_cut_off: None,
+            user_cut_off: None,
+            ended: Vec::new(),
+        }
+    }
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    fn key(owner: &Subject) -> (ApiKey, PresentedKey) {
+        let presented = PresentedKey::new(Uuid::from_u128(7), [9; 32]);
+        let key = ApiKey {
+            id: presented.id(),
+            user_id: owner.user.id,
+            hash: presented.hash(),
+            name: "CI".to_owned(),
+            scopes: texts(&["read", "write"]),
+            sites: texts(&["wiki"]),
+            created_at: NOW,
+            expires_at: NOW.plus(Duration::from_secs(60)),
+            last_used_at: None,
+        };
+        (key, presented)
+    }
+
+    fn site(policy: serde_json::Value) -> Site {
+        serde_json::from_value(json!({
+            "site_key": "wiki",
+            "base_url": "https://wiki.example.com",
+            "hosts": ["wiki.example.com"],
+            "upstreams": ["http://127.0.0.1:3000"],
+            "policy": policy,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_key_is_good_for_what_it_was_made_for_and_nothing_else() {
+        let owner = owner();
+        let (key, presented) = key(&owner);
+        let judged = |site_key, scopes: &[&str]| {
+            let asked = Asked { site_key, scopes: &texts(scopes) };
+            judge(&key, &presented.hash(), Some(&owner), asked, NOW)
+        };
+        assert_eq!(judged(None, &[]), Verdict::Good);
+        assert_eq!(judged(Some("wiki"), &["write", "read"]), Verdict::Good);
+        assert_eq!(judged(Some("shop"), &[]), Verdict::OtherSite);
+        assert_eq!(judged(Some("Wiki"), &[]), Verdict::OtherSite);
+        assert_eq!(judged(Some("wiki"), &["read", "admin"]), Verdict::Scope);
+        assert_eq!(judged(Some("wiki"), &["rea"]), Verdict::Scope);
+    }
+
+    #[test]
+    fn a_key_ends_with_its_time_its_owner_and_everything_of_its_owner() {
+        let sound = owner();
+        let (key, presented) = key(&sound);
+        let judged = |owner: &Subject, now| {
+            judge(&key, &presented.hash(), Some(owner), Asked::default(), now)
+        };
+        let last = key.expires_at.minus(Duration::from_millis(1));
+        assert_eq!(judged(&sound, last), Verdict::Good);
+        assert_eq!(judged(&sound, key.expires_at), Verdict::Expired);
+        for status in [UserStatus::Disabled, UserStatus::Blocked, UserStatus::Pending] {
+            let mut owner = sound.clone();
+            owner.user.status = status;
+            assert_eq!(judged(&owner, NOW), Verdict::OwnerInactive);
+        }
+        let mut ended = sound.clone();
+        let id = ended.user.id.to_string();
+        ended.user_cut_off = Some(CutOff { kind: CutOffKind::User, id, at: NOW, until: NOW });
+        assert_eq!(judged(&ended, NOW), Verdict::Ended);
+
+        let asked = Asked::default();
+        let other = SecretHash::of("another");
+        assert_eq!(judge(&key, &other, Some(&sound), asked, NOW), Verdict::Unknown);
+        assert_eq!(judge(&key, &presented.hash(), None, asked, NOW), Verdict::Unknown);
+        let mut stranger = sound;
+        stranger.user.id = Uuid::from_u128(8);
+        let judged = judge(&key, &presented.hash(), Some(&stranger), asked, NOW);
+        assert_eq!(judged, Verdict::Unknown);
+    }
+
+    #[test]
+    fn a_key_is_for_sites_that_take_keys_and_let_its_owner_in() {
+        let mut user = owner().user;
+        user.roles = texts(&["clerk"]);
+        user.tenant_id = "acme".to_owned();
+        let takes = |policy| takes_keys_of(&site(policy), &user);
+        let accept = json!({ "api_key": { "scopes": ["read"] } });
+        assert!(!takes(json!({})));
+        assert!(takes(json!({ "accept": accept })));
+        for (allow, lets_in) in [
+            (json!({ "roles": ["clerk", "admin"], "tenants": ["acme"] }), true),
+            (json!({ "networks": ["10.0.0.0/8"] }), true),
+            (json!({ "users": [user.id] }), true),
+            (json!({ "roles": ["admin"] }), false),
+            (json!({ "tenants": ["default"] }), false),
+            (json!({ "users": ["somebody"], "roles": ["clerk"] }), false),
+        ] {
+            assert_eq!(takes(json!({ "accept": accept, "allow": allow })), lets_in, "{allow}");
+        }
+        // A rule may take keys where the rest of the site does not, and let in whom it does not.
+        let allow = json!({ "roles": ["admin"] });
+        let api = json!({ "prefix": "/api", "accept": accept });
+        assert!(takes(json!({ "rules": [api] })));
+        assert!(!takes(json!({ "rules": [api], "allow": allow })));
+        let open = json!({ "prefix": "/api", "accept": accept, "allow": {} });
+        assert!(takes(json!({ "rules": [open], "allow": allow })));
+    }
+
+    #[test]
+    fn what_cannot_be_taken_of_a_new_key_is_named() {
+        let sites = [site(json!({}))];
+        let longest = NOW.plus(Duration::from_secs(90 * 24 * 3600));
+        let good = Wanted {
+            name: " CI ".to_owned(),
+            scopes: texts(&["write", "read", "write"]),
+            sites: texts(&["wiki", "wiki"]),
+            expires_at: Some(longest),
+        };
+        let judged = judge_wanted(good.clone(), &sites, longest, NOW).unwrap();
+        assert_eq!(judged.name, "CI");
+        assert_eq!(judged.scopes, ["read", "write"]);
+        assert_eq!(judged.sites, ["wiki"]);
+        let wrong = |change: fn(&mut Wanted)| {
+            let mut wanted = good.clone();
+            change(&mut wanted);
+            let problems = judge_wanted(wanted, &sites, longest, NOW).unwrap_err();
+            problems.iter().map(|problem| problem.field).collect::<Vec<_>>()
+        };
+        assert_eq!(wrong(|wanted| wanted.name = "  ".to_owned()), ["name"]);
+        assert_eq!(wrong(|wanted| wanted.name = "a\u{7}".to_owned()), ["name"]);
+        assert_eq!(wrong(|wanted| wanted.name = "x".repeat(101)), ["name"]);
+        for scope in ["", "a b", "a\"", "a\\", "é", &"x".repeat(65)] {
+            let mut wanted = good.clone();
+            wanted.scopes.push(scope.to_owned());
+            assert!(judge_wanted(wanted, &sites, longest, NOW).is_err(), "{scope}");
+        }
+        assert_eq!(
+            wrong(|wanted| wanted.scopes = (0..21).map(|number| number.to_string()).collect()),
+            ["scopes"]
+        );
+        assert_eq!(wrong(|wanted| wanted.sites.clear()), ["sites"]);
+        assert_eq!(wrong(|wanted| wanted.sites.push("shop".to_owned())), ["sites"]);
+        assert_eq!(wrong(|wanted| wanted.expires_at = Some(NOW)), ["expires_at"]);
+        assert_eq!(
+            wrong(|wanted| wanted.expires_at = Some(NOW.plus(Duration::from_secs(91 * 86_400)))),
+            ["expires_at"]
+        );
+    }
+}

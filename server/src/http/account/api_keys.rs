@@ -1,0 +1,160 @@
+//! `/api-keys`: personal API keys.
+
+use axum::{extract::Path, response::Response};
+use http::StatusCode;
+use jwks::Time;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    auth::{
+        AuthError,
+        api_keys::{self, Wanted},
+        bearer::Place,
+    },
+    domain::api_key::ApiKey,
+    http::{
+        rail::{
+            answer::{self, RailError},
+            body::Body,
+            call::Call,
+            refusals::{CONFLICT, NOT_FOUND},
+            rfc3339,
+        },
+        route::{
+            Credential::Bearer, Field, Route, always, delete, get, id, instant, list, object, post,
+            shape, text,
+        },
+    },
+};
+
+/// The rows.
+pub fn routes() -> Vec<Route> {
+    let made = shape(
+        "NewApiKey",
+        [text("apiKey", "The key: shown this once.").like("sbk_0199a1b2…_…")]
+            .into_iter()
+            .chain(fields()),
+    );
+    vec![
+        get("/api-keys", Bearer, list_page)
+            .does(
+                "List API keys",
+                "The caller's own, newest first. One that expired is listed for 30 days more.",
+            )
+            .lists(shape("ApiKey", fields())),
+        post("/api-keys", Bearer, create)
+            .does(
+                "Make an API key",
+                "It acts for the caller at the sites it names, with its scopes, until it expires or \
+                is revoked; at no endpoint of an account or an admin. Tells the caller by a letter.",
+            )
+            .takes([
+                text("name", "What to call it.").like("Nightly export"),
+                scopes().optional(),
+                sites(),
+                instant("expiresAt", "Left out: as late as may be.").optional(),
+            ])
+            .answers(201, made)
+            .refuses([CONFLICT])
+            .fresh()
+            .limited(),
+        delete("/api-keys/{keyId}", Bearer, revoke)
+            .does("Revoke an API key", "One of the caller's: it is good nowhere any more.")
+            .answers(
+                200,
+                object([id("id", "The key."), always("revoked", true, "It is gone.")]),
+            )
+            .refuses([NOT_FOUND]),
+    ]
+}
+
+fn scopes() -> Field {
+    list("scopes", text("", "").like("read"), "What it may do, as sites name it.")
+}
+
+fn sites() -> Field {
+    list("sites", text("", "").like("demo"), "The sites it is good at, by their keys.")
+}
+
+fn fields() -> [Field; 7] {
+    [
+        id("id", "The key: stands in the key itself, too."),
+        text("name", "What its owner calls it.").like("Nightly export"),
+        scopes(),
+        sites(),
+        instant("createdAt", "When it was made."),
+        instant("expiresAt", "When it is over."),
+        instant("lastUsedAt", "When it was last used, as far as is known.").nullable(),
+    ]
+}
+
+fn shown(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "scopes": key.scopes,
+        "sites": key.sites,
+        "createdAt": rfc3339(key.created_at),
+        "expiresAt": rfc3339(key.expires_at),
+        "lastUsedAt": key.last_used_at.map(rfc3339),
+    })
+}
+
+/// GET /api-keys
+async fn list_page(call: Call) -> Response {
+    let result = try_list(&call).await;
+    call.end(result)
+}
+
+async fn try_list(call: &Call) -> Result<Response, RailError> {
+    let caller = call.caller(Place::Issuer).await?;
+    let (page, per_page) = call.page()?;
+    let keys = api_keys::list(&call.app, &caller).await?;
+    let items = keys.iter().map(shown).collect();
+    Ok(answer::list(&call.origin.request_id, items, page, per_page))
+}
+
+/// POST /api-keys
+async fn create(call: Call) -> Response {
+    let result = try_create(&call).await;
+    call.end(result)
+}
+
+async fn try_create(call: &Call) -> Result<Response, RailError> {
+    let caller = call.caller(Place::Issuer).await?;
+    let mut body = call.body()?;
+    let wanted = Wanted {
+        name: body.string("name"),
+        scopes: body.optional_strings("scopes").unwrap_or_default(),
+        sites: body.strings("sites"),
+        expires_at: optional_instant(&mut body, "expiresAt"),
+    };
+    body.finish()?;
+    let made = api_keys::create(&call.app, &call.origin, &caller, wanted).await?;
+    let mut answer = shown(&made.key);
+    answer["apiKey"] = made.presented.as_str().into();
+    Ok(call.answer(StatusCode::CREATED, answer))
+}
+
+fn optional_instant(body: &mut Body, name: &str) -> Option<Time> {
+    let said = body.optional_string(name)?;
+    let instant = said.parse::<jiff::Timestamp>();
+    if instant.is_err() {
+        body.problem(name, "must be an instant, like 2030-01-31T12:00:00Z");
+    }
+    instant.ok().map(|at| Time::from_millis(at.as_millisecond()))
+}
+
+/// DELETE /api-keys/{keyId}
+async fn revoke(path: Path<String>, call: Call) -> Response {
+    let result = try_revoke(&call, &path.0).await;
+    call.end(result)
+}
+
+async fn try_revoke(call: &Call, id: &str) -> Result<Response, RailError> {
+    let caller = call.caller(Place::Issuer).await?;
+    let id = Uuid::parse_str(id).map_err(|_| AuthError::NotFound)?;
+    api_keys::revoke(&call.app, &call.origin, &caller, id).await?;
+    Ok(call.answer(StatusCode::OK, json!({ "id": id, "revoked": true })))
+}

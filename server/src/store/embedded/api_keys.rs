@@ -1,0 +1,126 @@
+//! Personal API keys.
+
+use jwks::{Time, cutoff::CutOff};
+use rusqlite::{Connection, Row, named_params, params};
+use uuid::Uuid;
+
+use super::{
+    audit,
+    cached::{Cached, hash, json, stored, time, time_opt},
+    cut_offs,
+    fault::Fault,
+    writer::Tx,
+};
+use crate::{
+    domain::{api_key::ApiKey, audit::Event},
+    store::identity::ApiKeyMade,
+};
+
+/// The columns of a key, in the order [`read`] takes them.
+macro_rules! columns {
+    () => {
+        "id, user_id, hash, name, scopes, sites, created_at, expires_at, last_used_at"
+    };
+}
+
+/// Makes a key, unless its owner is not who they were or has too many; what is over of theirs goes.
+pub(super) fn create(
+    tx: &Tx<'_>,
+    key: &ApiKey,
+    expected_epoch: u64,
+    dead_until: Option<Time>,
+    most: u32,
+    event: &Event,
+) -> Result<ApiKeyMade, Fault> {
+    let sql = "SELECT 1 FROM users WHERE id = ?1 AND status = 'active' AND factor_epoch = ?2";
+    if !tx.any(sql, params![key.user_id, stored(expected_epoch)])? {
+        return Ok(ApiKeyMade::Overtaken);
+    }
+    let (now, dead) = (key.created_at.millis(), dead_until.map(Time::millis));
+    let full = "SELECT 1 FROM api_keys
+         WHERE user_id = ?1 AND expires_at > ?2 AND created_at > coalesce(?3, created_at - 1)
+         LIMIT 1 OFFSET ?4";
+    if most == 0 || tx.any(full, params![key.user_id, now, dead, most - 1])? {
+        return Ok(ApiKeyMade::TooMany);
+    }
+    tx.run(
+        "DELETE FROM api_keys WHERE user_id = ?1 AND (expires_at <= ?2 OR created_at <= ?3)",
+        params![key.user_id, now, dead],
+    )?;
+    tx.run(
+        concat!(
+            "INSERT INTO api_keys (",
+            columns!(),
+            ") VALUES (:id, :user_id, :hash, :name, :scopes, :sites, :created_at, :expires_at,
+                 :last_used_at)"
+        ),
+        named_params! {
+            ":id": key.id,
+            ":user_id": key.user_id,
+            ":hash": key.hash.as_bytes(),
+            ":name": key.name,
+            ":scopes": serde_json::to_string(&key.scopes)?,
+            ":sites": serde_json::to_string(&key.sites)?,
+            ":created_at": key.created_at.millis(),
+            ":expires_at": key.expires_at.millis(),
+            ":last_used_at": key.last_used_at.map(Time::millis),
+        },
+    )?;
+    audit::append(tx, event)?;
+    Ok(ApiKeyMade::Made)
+}
+
+/// The key of this id.
+pub(super) fn find(connection: &Connection, id: Uuid) -> Result<Option<ApiKey>, Fault> {
+    let sql = concat!("SELECT ", columns!(), " FROM api_keys WHERE id = ?1");
+    Ok(connection.one(sql, [id], read)?)
+}
+
+/// Every key of a person, newest first.
+pub(super) fn list(connection: &Connection, user_id: Uuid) -> Result<Vec<ApiKey>, Fault> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM api_keys WHERE user_id = ?1 ORDER BY created_at DESC, id DESC"
+    );
+    Ok(connection.all(sql, [user_id], read)?)
+}
+
+/// Removes a key of a person, with the endings.
+pub(super) fn revoke(
+    tx: &Tx<'_>,
+    user_id: Uuid,
+    id: Uuid,
+    cut_offs: &[CutOff],
+    event: &Event,
+) -> Result<bool, Fault> {
+    if tx.run("DELETE FROM api_keys WHERE id = ?1 AND user_id = ?2", [id, user_id])? == 0 {
+        return Ok(false);
+    }
+    cut_offs::put(tx, cut_offs, event)?;
+    Ok(true)
+}
+
+/// Notes when keys were used.
+pub(super) fn note_uses(tx: &Tx<'_>, uses: &[(Uuid, Time)]) -> Result<(), Fault> {
+    let sql =
+        "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, ?2), ?2) WHERE id = ?1";
+    for (id, at) in uses {
+        tx.run(sql, params![id, at.millis()])?;
+    }
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
+    Ok(ApiKey {
+        id: row.get(0)?,
+        user_id: row.get(1)?,
+        hash: hash(row, 2)?,
+        name: row.get(3)?,
+        scopes: json(row, 4)?,
+        sites: json(row, 5)?,
+        created_at: time(row, 6)?,
+        expires_at: time(row, 7)?,
+        last_used_at: time_opt(row, 8)?,
+    })
+}
