@@ -11,11 +11,14 @@ key-may = darf
 key-since = Erstellt
 key-used = zuletzt benutzt
 key-unused = noch nicht benutzt
-key-until = Gültig bis
-key-expired = Abgelaufen
+key-until = Ablauf:
+key-expired = Abgelaufen:
 key-revoke = Widerrufen
 key-revoke-what = Was diesen Schlüssel benutzt, wird sofort ausgesperrt. Das lässt sich nicht rückgängig machen.
 key-revoke-sure = Schlüssel widerrufen
+key-remove = Entfernen
+key-remove-what = Der Schlüssel gilt nirgends mehr. Er verschwindet auch von selbst aus der Liste.
+key-remove-sure = Aus der Liste entfernen
 
 key-new = API-Schlüssel erstellen
 key-new-why = Der Schlüssel wird nur einmal angezeigt, gleich nach dem Erstellen. Sie werden per E-Mail benachrichtigt.

@@ -11,11 +11,14 @@ key-may = may
 key-since = Made
 key-used = last used
 key-unused = not used yet
-key-until = Good until
+key-until = Expires
 key-expired = Expired
 key-revoke = Revoke
 key-revoke-what = Whatever uses this key is shut out at once. That cannot be undone.
 key-revoke-sure = Revoke the key
+key-remove = Remove
+key-remove-what = The key is good nowhere any more. It leaves this list by itself, too.
+key-remove-sure = Remove from the list
 
 key-new = Make an API key
 key-new-why = The key is shown once, when it is made. A mail tells you of it.
