@@ -15,6 +15,7 @@ pub mod effective;
 pub mod facts;
 pub mod feed;
 pub mod foreign;
+mod key_pair;
 pub mod key_set;
 pub mod policy;
 pub mod signing_key;

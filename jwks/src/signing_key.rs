@@ -1,20 +1,23 @@
 //! Signing keys: the private half, which never leaves its owner but sealed.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use aws_lc_rs::{
     encoding::AsDer,
     rsa::KeySize,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use jsonwebtoken::{
     EncodingKey, Header,
     jwk::{Jwk, PublicKeyUse, ThumbprintHash},
 };
 use serde::Serialize;
 
-use crate::Algorithm;
+use crate::{Algorithm, key_pair::KeyPair};
 
 /// The size of our RSA keys.
 const RSA_KEY_SIZE: KeySize = KeySize::Rsa2048;
@@ -26,6 +29,7 @@ pub struct SigningKey {
     kid: String,
     public: Jwk,
     private: EncodingKey,
+    pair: Arc<KeyPair>,
 }
 
 /// Why there is no key.
@@ -39,10 +43,16 @@ pub enum KeyError {
     Unreadable(Algorithm),
 }
 
-/// Claims that cannot be written as JSON, or a key that does not sign.
+/// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
-#[error("signing failed: {0}")]
-pub struct SignError(#[from] jsonwebtoken::errors::Error);
+pub enum SignError {
+    /// The claims cannot be written as JSON.
+    #[error("claims that are no JSON: {0}")]
+    Claims(#[from] serde_json::Error),
+    /// The key does not sign.
+    #[error("signing failed")]
+    Key,
+}
 
 impl SigningKey {
     /// A new key. One of RSA takes a varying while, up to seconds: call it off the request path.
@@ -116,21 +126,28 @@ impl SigningKey {
     /// A JWT in compact form of type `typ` that says `claims` (RFC 7515 section 7.1).
     ///
     /// # Errors
-    /// [`SignError`] when `claims` cannot be written as JSON.
+    /// [`SignError::Claims`] when `claims` cannot be written as JSON.
     pub fn sign<T: Serialize>(&self, typ: &str, claims: &T) -> Result<String, SignError> {
         let mut header = Header::new(self.algorithm.jose());
         header.typ = Some(typ.to_owned());
         header.kid = Some(self.kid.clone());
-        Ok(jsonwebtoken::encode(&header, claims, &self.private)?)
+        let mut token = String::with_capacity(1024);
+        URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(&header)?, &mut token);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(claims)?, &mut token);
+        let signature = self.pair.sign(token.as_bytes()).map_err(|_| SignError::Key)?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
     }
 
     fn new(algorithm: Algorithm, private: EncodingKey) -> Option<Self> {
-        // Reads the private key, and so is the proof that it can be read.
+        let pair = Arc::new(KeyPair::read(algorithm, private.as_bytes())?);
         let mut public = Jwk::from_encoding_key(&private, algorithm.jose()).ok()?;
         let kid = public.thumbprint(ThumbprintHash::SHA256).ok()?;
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
-        Some(Self { algorithm, kid, public, private })
+        Some(Self { algorithm, kid, public, private, pair })
     }
 }
 

@@ -7,8 +7,9 @@ use http::{HeaderMap, HeaderValue, header};
 use jwks::policy::Method;
 use server::http::pages::views::{
     Account, ChooseAccount, ClientCard, Consent, DeviceCode, DeviceConfirm, DeviceDone, Enrol,
-    EnrolDone, EnrolPhone, EnrolSent, ErrorPage, FlowOver, Form, FormPost, Look, Message, Person,
-    Problem, Reason, ResetPassword, SecondFactor, SignIn, SignOut, SignedOut, VerifyEmail, View,
+    EnrolDone, EnrolPhone, EnrolSent, ErrorPage, FlowOver, ForgotPassword, ForgotPasswordSent,
+    Form, FormPost, Look, Message, Person, Problem, Reason, ResetPassword, SecondFactor, SignIn,
+    SignOut, SignedOut, VerifyEmail, View,
 };
 
 const CLIENT: ClientCard<'_> = ClientCard {
@@ -69,10 +70,23 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         offers_remember: true,
         remembers: false,
         problem,
-        forgot: None,
+        forgot: "#",
     };
     save("sign-in", &sign_in(None, ""))?;
     save("sign-in-wrong", &sign_in(Some(Problem::WrongCredentials), "ada@example.com"))?;
+    let must = "must be a mail address, like ada@example.com";
+    let no_address = [server::auth::error::FieldProblem::new("email", must)];
+    let forgot = |email, problems| ForgotPassword {
+        look,
+        form: form(),
+        email,
+        problem: None,
+        problems,
+        sign_in: "#",
+    };
+    save("forgot-password", &forgot("", &[]))?;
+    save("forgot-password-wrong", &forgot("ada", &no_address))?;
+    save("forgot-password-sent", &ForgotPasswordSent { look, sign_in: "#" })?;
     let retry_after = Duration::from_secs(840);
     save("sign-in-too-many", &sign_in(Some(Problem::TooMany { retry_after }), "ada@example.com"))?;
     let factor = |method, reason, problem| SecondFactor {

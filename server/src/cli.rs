@@ -15,7 +15,7 @@ use jwks::{
 };
 use serde_json::{Map, Value, json};
 use server::{
-    admin::{AdminCommand, NewInvitation, NewUser, SiteDraft},
+    admin::{AdminCommand, NewInvitation, NewUser, SiteDraft, ignored_members},
     config::Config,
     logs::LogFormat,
 };
@@ -486,7 +486,11 @@ impl CreateClient {
     /// The members that the file or the flags describe.
     fn into_members(self) -> Result<Map<String, Value>, Failure> {
         if let Some(file) = &self.from_json {
-            return read_json("--from-json", file);
+            let members: Map<String, Value> = read_json("--from-json", file)?;
+            for member in ignored_members(&members) {
+                tracing::warn!(member, "--from-json: no client has such a member; it is ignored");
+            }
+            return Ok(members);
         }
         let grants = match &self.grants[..] {
             [] => vec!["authorization_code".to_owned(), "refresh_token".to_owned()],

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand;
 use jwks::Time;
-use uuid::Uuid;
+use uuid::{Uuid, Version};
 
 /// Tells the time to the millisecond.
 #[derive(Clone, Debug, Default)]
@@ -65,4 +65,24 @@ pub fn random<const N: usize>() -> [u8; N] {
 pub fn new_id(now: Time) -> Uuid {
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(millis, &random::<10>()).into_uuid()
+}
+
+/// When a name was made by [`new_id`]; before everything else where it was not.
+#[must_use]
+pub fn made_at(id: Uuid) -> Time {
+    let millis = i64::try_from(id.as_u128() >> 80).unwrap_or(0);
+    let is_dated = id.get_version() == Some(Version::SortRand);
+    Time::from_millis(if is_dated { millis } else { i64::MIN })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_when_it_was_made() {
+        let now = Time::from_millis(1_800_000_000_123);
+        assert_eq!(made_at(new_id(now)), now);
+        assert!(made_at(Uuid::new_v4()) < Time::from_secs(0));
+    }
 }

@@ -18,6 +18,7 @@
 pub mod answer;
 pub mod browser;
 pub mod chromium;
+pub mod client_key;
 pub mod clock;
 pub mod command;
 pub mod document;

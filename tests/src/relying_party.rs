@@ -192,6 +192,12 @@ impl RelyingParty {
         Self { scope: scope.to_owned(), ..self.clone() }
     }
 
+    /// The same client, which calls one of the servers, in turn.
+    #[must_use]
+    pub fn at(&self, world: &World, number: usize) -> Self {
+        Self { rail: world.rail_of(number), ..self.clone() }
+    }
+
     /// The same client with another secret.
     #[must_use]
     pub fn with_secret(&self, secret: &str) -> Self {
@@ -344,6 +350,11 @@ impl RelyingParty {
 
     /// Posts a form to any endpoint, and proves itself as it is registered to.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        send(self.request(path, fields)).await
+    }
+
+    /// The same, to be sent.
+    pub fn request(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
         let mut fields = fields.to_vec();
         let request = self.form_request(path);
         let request = match (self.method.as_str(), &self.secret) {
@@ -359,7 +370,7 @@ impl RelyingParty {
                 request
             }
         };
-        send(request.body(form(&fields))).await
+        request.body(form(&fields))
     }
 
     /// Posts a form to any endpoint, and proves nothing.

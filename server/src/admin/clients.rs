@@ -77,6 +77,14 @@ pub async fn create_client(
     Ok((client, secret))
 }
 
+/// Which of these `members` say nothing of a client: what is misspelt is not to be missed.
+#[must_use]
+pub fn ignored_members(members: &Map<String, Value>) -> Vec<&str> {
+    let mut ignored = metadata::ignored(members, Registrar::Operator);
+    ignored.retain(|member| !["client_id", "client_secret"].contains(member));
+    ignored
+}
+
 fn chosen<'m>(members: &'m Map<String, Value>, name: &'static str) -> AdminResult<Option<&'m str>> {
     match members.get(name) {
         None | Some(Value::Null) => Ok(None),

@@ -16,7 +16,7 @@ use jwks::{Algorithm, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-pub use clients::{create_client, list_clients, remove_client};
+pub use clients::{create_client, ignored_members, list_clients, remove_client};
 pub use edges::renew_edge;
 pub use error::{AdminError, AdminResult};
 pub use sites::{SiteDraft, put_demo_site};

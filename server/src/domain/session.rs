@@ -76,6 +76,18 @@ pub struct NewFamily {
     pub granted: Option<Granted>,
 }
 
+/// How the adding of a family to a session went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FamilyAdded {
+    /// It is there; the session, as it is.
+    Added(Box<Session>),
+    /// Its client has as many living ones in this session as it may. Nothing changed: whoever asked ends
+    /// these first, which were used longest ago, the ending that edges hear of before the family.
+    Full(Vec<Uuid>),
+    /// There is no such session.
+    NoSession,
+}
+
 /// A refresh to be made.
 #[derive(Clone, Debug)]
 pub struct Rotation {

@@ -78,6 +78,16 @@ pub fn document(issuer: &str, surfaces: &[Surface]) -> Value {
                     "scheme": "bearer",
                     "description": "Half a sign-in; may be sent as `mfaToken` in the body instead.",
                 },
+                "initialAccessToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "With which clients register themselves, unless anybody may.",
+                },
+                "registrationAccessToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "With which one client manages itself.",
+                },
             },
         },
     })
@@ -130,7 +140,7 @@ fn common_schemas() -> Map<String, Value> {
 
 fn operation(surface: &Surface, route: &Route) -> Value {
     let mut operation = json!({
-        "operationId": operation_id(route),
+        "operationId": operation_id(surface, route),
         "tags": [surface.name],
         "summary": route.summary,
         "description": route.text,
@@ -140,8 +150,8 @@ fn operation(surface: &Surface, route: &Route) -> Value {
     });
     if !route.takes.is_empty() && route.method != Method::GET {
         let mut schema = members(&route.takes, true);
-        if route.form {
-            // What is not known there is ignored (RFC 6749 section 3.2).
+        if route.open {
+            // RFC 6749 section 3.2, RFC 7591 section 2.
             schema["additionalProperties"] = true.into();
         }
         let body = json!({ "schema": schema, "example": request_example(route) });
@@ -154,9 +164,12 @@ fn operation(surface: &Surface, route: &Route) -> Value {
     operation
 }
 
-/// `post /mfa/setup/confirm` as `postMfaSetupConfirm`.
-fn operation_id(route: &Route) -> String {
-    let words = route.path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+/// `post /api/v1/auth/mfa/setup/confirm` as `postAuthMfaSetupConfirm`. Surfaces may have a path in
+/// common below their bases.
+fn operation_id(surface: &Surface, route: &Route) -> String {
+    let path = format!("{}{}", surface.base, route.path);
+    let path = path.trim_start_matches("/api/v1");
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
     words.fold(route.method.as_str().to_lowercase(), |id, word| {
         let (first, rest) = word.split_at(1);
         id + &first.to_uppercase() + rest
@@ -169,6 +182,8 @@ fn security(credential: Credential) -> Value {
         Credential::BearerOrMfaToken(_) | Credential::ToGiveUp => {
             json!([{ "bearer": [] }, { "mfaToken": [] }])
         }
+        Credential::InitialAccess => json!([{ "initialAccessToken": [] }, {}]),
+        Credential::Registration => json!([{ "registrationAccessToken": [] }]),
         _ => json!([]),
     }
 }
@@ -421,5 +436,49 @@ fn held(kind: &Kind, nullable: bool) -> Value {
         }
         Kind::Foreign => json!({ "type": typed("object") }),
         Kind::Any => json!({}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn operations() -> Vec<(String, Value)> {
+        let document = document("https://login.example.com", &surfaces());
+        let paths = document["paths"].as_object().unwrap().clone();
+        let operations = paths.into_iter().flat_map(|(path, item)| {
+            let item = item.as_object().unwrap().clone();
+            item.into_iter().map(move |(method, operation)| (format!("{method} {path}"), operation))
+        });
+        operations.collect()
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let operations = operations();
+        let names = operations.iter().map(|(_, operation)| operation["operationId"].to_string());
+        assert_eq!(names.collect::<BTreeSet<_>>().len(), operations.len());
+    }
+
+    #[test]
+    fn clients_read_how_they_begin() {
+        let operations = operations();
+        let find = |name: &str| &operations.iter().find(|(found, _)| found == name).unwrap().1;
+        for name in [
+            "get /.well-known/openid-configuration",
+            "get /.well-known/oauth-authorization-server",
+            "get /.well-known/jwks.json",
+            "get /register/{client_id}",
+            "put /register/{client_id}",
+            "delete /register/{client_id}",
+        ] {
+            find(name);
+        }
+        let body = &find("post /register")["requestBody"]["content"]["application/json"];
+        assert_eq!(body["schema"]["additionalProperties"], true);
+        let pushed = &find("post /api/v1/oauth2/par")["responses"]["201"];
+        assert_eq!(pushed["content"]["application/json"]["example"]["expires_in"], 600);
     }
 }

@@ -126,8 +126,10 @@ pub struct Route {
     pub limited: bool,
     /// Whether it answers pages of a list.
     pub list: bool,
-    /// Whether its body may be a form as well as JSON, and what is not known in it is ignored.
+    /// Whether its body may be a form as well as JSON.
     pub form: bool,
+    /// Whether what is not known in its body is ignored.
+    pub open: bool,
     /// One line about it; "" where it is no part of the documented interface.
     pub summary: &'static str,
     /// More about it.
@@ -167,6 +169,7 @@ impl Route {
             limited: false,
             list: false,
             form: false,
+            open: false,
             summary: "",
             text: "",
             headers: Vec::new(),
@@ -213,11 +216,18 @@ impl Route {
         self
     }
 
+    /// Takes a body of these members, and ignores others.
+    #[must_use]
+    pub fn takes_open(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
+        self.open = true;
+        self.takes(fields)
+    }
+
     /// Takes the parameters of an OAuth request: a form, or JSON.
     #[must_use]
     pub fn takes_form(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
         self.form = true;
-        self.takes(fields)
+        self.takes_open(fields)
     }
 
     /// Answers `shape` with `status`; said again with the same status, one or the other.

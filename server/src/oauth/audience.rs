@@ -1,7 +1,9 @@
 //! Where an access token is good (RFC 8707).
 
+use jwks::site::{Site, SiteStatus};
+
 use super::{OAuthError, OAuthResult, params::Params, scope::OPENID};
-use crate::domain::client::Client;
+use crate::{app::App, domain::client::Client};
 
 /// PURE: whether `client` may ask for tokens that are good at `resource`: it is registered for it,
 /// or it is this server, whose userinfo anybody may ask who may ask for anything.
@@ -44,6 +46,45 @@ pub fn asked(
 pub fn of(granted: &[String], params: &Params) -> OAuthResult<Vec<String>> {
     let named = named(params, |resource| granted.iter().any(|one| one == resource))?;
     Ok(if named.is_empty() { granted.to_vec() } else { named })
+}
+
+/// Whether a request names where its tokens are to be good.
+#[must_use]
+pub fn is_named(params: &Params) -> bool {
+    params.all("resource").next().is_some()
+}
+
+/// Of these `places` those where tokens may be good at this moment: none is a site that is switched
+/// off. Whoever `named` such a one is refused, and is not given less than they named.
+///
+/// # Errors
+/// [`OAuthError::InvalidTarget`], also where no place is left; when the store fails.
+pub async fn switched_on(app: &App, places: &[String], named: bool) -> OAuthResult<Vec<String>> {
+    let sites = sites(app, places).await?;
+    let is_off = |place: &str| {
+        let mut sites = sites.iter().flatten().filter(|site| site.base_url == place);
+        sites.any(|site| site.status == SiteStatus::Inactive)
+    };
+    let left: Vec<String> = places.iter().filter(|place| !is_off(place)).cloned().collect();
+    if left.is_empty() || named && left.len() < places.len() {
+        return Err(OAuthError::InvalidTarget("resource is switched off".into()));
+    }
+    Ok(left)
+}
+
+/// The sites that these places are, each in its place. This server itself is left out: what a token
+/// of a client opens there is userinfo, which says no more than the client was granted.
+///
+/// # Errors
+/// When the store fails.
+pub async fn sites(app: &App, places: &[String]) -> OAuthResult<Vec<Option<Site>>> {
+    let places = || places.iter().filter(|place| **place != app.issuer);
+    if places().next().is_none() {
+        return Ok(Vec::new());
+    }
+    let sites = app.identity.list_sites().await?;
+    let find = |place: &String| sites.iter().find(|site| site.base_url == *place).cloned();
+    Ok(places().map(find).collect())
 }
 
 /// The resources that a request names, each once.

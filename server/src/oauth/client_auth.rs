@@ -20,7 +20,7 @@ use crate::{
     auth::origin::Origin,
     domain::{
         client::{Client, ClientAuthMethod},
-        secret::SecretHash,
+        secret::{OpaqueToken, SecretHash, TokenKind},
     },
     store::sessions::Marked,
 };
@@ -103,16 +103,19 @@ pub async fn authenticate(
         (_, None) => return Err(refused("no client authentication came")),
     };
     let known = clients::find(app, &client_id).await?;
-    // One text for whoever is not there and whoever shows the wrong thing.
-    let wrong = || refused("the client is not known, or did not show what it is registered with");
-    let client = known.ok_or_else(wrong)?;
+    // One text for whoever is not there and whoever shows the wrong thing; the log tells them apart.
+    let wrong = |cause: &str| {
+        tracing::info!(client_id = named(&client_id), cause, "a client was refused");
+        refused("the client is not known, or did not show what it is registered with")
+    };
+    let client = known.ok_or_else(|| wrong("unknown"))?;
     if shown.method() != client.metadata.token_endpoint_auth_method {
-        return Err(wrong());
+        return Err(wrong("another method"));
     }
-    let is_shown = match shown {
+    let is_shown = match &shown {
         Shown::Nothing => true,
         Shown::Basic { secret, .. } => {
-            client_secret::verify(app, origin, &client, &secret, now).await?
+            client_secret::verify(app, origin, &client, secret, now).await?
         }
         Shown::Post { secret } => client_secret::verify(app, origin, &client, secret, now).await?,
         Shown::Assertion(assertion) => {
@@ -123,7 +126,7 @@ pub async fn authenticate(
             true
         }
     };
-    if is_shown { Ok(client) } else { Err(wrong()) }
+    if is_shown { Ok(client) } else { Err(wrong("wrong secret")) }
 }
 
 /// What the request shows: one thing, or nothing.
@@ -270,6 +273,12 @@ fn judge(
 #[allow(clippy::cast_possible_truncation, reason = "the cast saturates, and no such time counts")]
 fn instant(seconds: f64) -> Time {
     Time::from_millis((seconds * 1000.0) as i64)
+}
+
+/// What the log calls a client. Whoever puts its secret in the place of its name is not named.
+fn named(client_id: &str) -> String {
+    let is_secret = OpaqueToken::parse(TokenKind::ClientSecret, client_id).is_some();
+    if is_secret { "a secret".to_owned() } else { clip(client_id) }
 }
 
 /// Names come from the caller: shown, but not at any length.

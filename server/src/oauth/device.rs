@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     OAuthError, OAuthResult, audience,
-    authorize::{Judgement, Step, judge_device, refuse_inactive},
+    authorize::{Judgement, Step, judge_device},
     clients,
     grants::device_code,
     params::Params,
@@ -89,9 +89,7 @@ pub async fn begin(
         return Err(OAuthError::InvalidScope(text.into()));
     }
     let resource = audience::asked(&app.issuer, client, &scope, params)?;
-    if params.all("resource").next().is_some() {
-        refuse_inactive(app, &resource).await?;
-    }
+    audience::switched_on(app, &resource, audience::is_named(params)).await?;
     throttle::count_device(app, origin, now).await?;
     let device_code = OpaqueToken::new(TokenKind::DeviceCode, &[], random());
     let mut device = DeviceGrant {

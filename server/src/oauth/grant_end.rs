@@ -7,11 +7,12 @@ use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
 };
-use uuid::{Uuid, Version};
+use uuid::Uuid;
 
 use crate::{
     app::App,
     auth::sessions::{GRACE, session_end},
+    clock::made_at,
     domain::audit::Event,
     store::StoreResult,
 };
@@ -71,30 +72,9 @@ pub fn endings(client_id: &str, grant_id: Uuid) -> [(CutOffKind, String); 2] {
     [(CutOffKind::Grant, grant_id.to_string()), (CutOffKind::Client, client_id.to_owned())]
 }
 
-/// PURE: whether one of these [`endings`] fell after the grant was given.
+/// PURE: whether one of these [`endings`] fell after the grant was given; its name tells when.
 #[must_use]
 pub fn is_over(grant_id: Uuid, ended: &[CutOff]) -> bool {
-    let given_at = given_at(grant_id);
+    let given_at = made_at(grant_id);
     ended.iter().any(|end| given_at <= end.at)
-}
-
-/// When a grant was given, as its name says; any ending kills one whose name does not.
-#[must_use]
-pub fn given_at(grant_id: Uuid) -> Time {
-    let millis = i64::try_from(grant_id.as_u128() >> 80).unwrap_or(0);
-    let is_dated = grant_id.get_version() == Some(Version::SortRand);
-    Time::from_millis(if is_dated { millis } else { i64::MIN })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::new_id;
-
-    #[test]
-    fn a_grant_tells_by_its_name_when_it_was_given() {
-        let now = Time::from_millis(1_800_000_000_123);
-        assert_eq!(given_at(new_id(now)), now);
-        assert!(given_at(Uuid::new_v4()) < Time::from_secs(0));
-    }
 }

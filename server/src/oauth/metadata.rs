@@ -1,7 +1,7 @@
 //! What may be registered of a client: RFC 7591 section 2, OpenID Connect Dynamic Client
 //! Registration section 2, the three logout specifications of OpenID Connect, RFC 9126 section 6.
 
-use std::fmt;
+use std::{cell::RefCell, collections::BTreeSet, fmt};
 
 use jwks::{Algorithm, foreign::ForeignKeys};
 use serde_json::{Map, Value};
@@ -79,7 +79,21 @@ fn wrong<T>(member: &'static str, what: impl Into<String>) -> Judged<T> {
 /// # Errors
 /// The first member that cannot be registered.
 pub fn judge(members: &Map<String, Value>, by: Registrar) -> Judged<Metadata> {
-    let members = Members(members);
+    read(&Members::new(members), by)
+}
+
+/// PURE: of `members` that can be registered, those that say nothing, since nobody here asks for them.
+#[must_use]
+pub fn ignored(members: &Map<String, Value>, by: Registrar) -> Vec<&str> {
+    let asked = Members::new(members);
+    if read(&asked, by).is_err() {
+        return Vec::new();
+    }
+    let asked = asked.asked.into_inner();
+    members.keys().map(String::as_str).filter(|member| !asked.contains(member)).collect()
+}
+
+fn read(members: &Members<'_>, by: Registrar) -> Judged<Metadata> {
     if members.value("software_statement").is_some() {
         return wrong("software_statement", "is not taken here; leave it out");
     }
@@ -92,8 +106,8 @@ pub fn judge(members: &Map<String, Value>, by: Registrar) -> Judged<Metadata> {
         return wrong("subject_type", "must be public: there are no pairwise subjects here");
     }
     let mut metadata = Metadata {
-        application_type: application_type(&members)?,
-        token_endpoint_auth_method: auth_method(&members)?,
+        application_type: application_type(members)?,
+        token_endpoint_auth_method: auth_method(members)?,
         token_endpoint_auth_signing_alg: members.algorithm("token_endpoint_auth_signing_alg")?,
         client_name: members.name("client_name")?,
         client_uri: members.web("client_uri")?,
@@ -102,7 +116,7 @@ pub fn judge(members: &Map<String, Value>, by: Registrar) -> Judged<Metadata> {
         tos_uri: members.web("tos_uri")?,
         contacts: members.list("contacts")?.unwrap_or_default(),
         jwks_uri: members.web("jwks_uri")?,
-        jwks: keys(&members)?,
+        jwks: keys(members)?,
         software_id: members.text("software_id")?,
         software_version: members.text("software_version")?,
         id_token_signed_response_alg: members.algorithm("id_token_signed_response_alg")?,
@@ -124,13 +138,13 @@ pub fn judge(members: &Map<String, Value>, by: Registrar) -> Judged<Metadata> {
             .unwrap_or_default(),
         ..Metadata::default()
     };
-    take_grants(&members, &mut metadata)?;
-    take_redirects(&members, &mut metadata)?;
-    take_scope(&members, &mut metadata, by)?;
+    take_grants(members, &mut metadata)?;
+    take_redirects(members, &mut metadata)?;
+    take_scope(members, &mut metadata, by)?;
     judge_keys(&metadata)?;
     judge_logout(&metadata)?;
     if by == Registrar::Operator {
-        take_what_operators_say(&members, &mut metadata)?;
+        take_what_operators_say(members, &mut metadata)?;
     }
     Ok(metadata)
 }
@@ -308,11 +322,20 @@ fn take_what_operators_say(members: &Members<'_>, metadata: &mut Metadata) -> Ju
 }
 
 /// Members as they came; null is as good as absent (RFC 7592 section 2.2).
-struct Members<'m>(&'m Map<String, Value>);
+struct Members<'m> {
+    all: &'m Map<String, Value>,
+    /// What was looked for.
+    asked: RefCell<BTreeSet<&'static str>>,
+}
 
-impl Members<'_> {
-    fn value(&self, member: &str) -> Option<&Value> {
-        self.0.get(member).filter(|value| !value.is_null())
+impl<'m> Members<'m> {
+    const fn new(all: &'m Map<String, Value>) -> Self {
+        Self { all, asked: RefCell::new(BTreeSet::new()) }
+    }
+
+    fn value(&self, member: &'static str) -> Option<&'m Value> {
+        self.asked.borrow_mut().insert(member);
+        self.all.get(member).filter(|value| !value.is_null())
     }
 
     /// A text; an empty one is as good as none.

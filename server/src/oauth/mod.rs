@@ -31,6 +31,6 @@ pub mod session_state;
 pub mod userinfo;
 
 #[cfg(test)]
-mod ground;
+pub(crate) mod ground;
 
 pub use error::{OAuthError, OAuthResult};

@@ -13,7 +13,7 @@ use crate::domain::{
     login::PendingLogin,
     one_time::{OneTime, Purpose},
     secret::SecretHash,
-    session::{FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
+    session::{FamilyAdded, FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
 };
 
 /// What a budget has left.
@@ -119,15 +119,17 @@ pub trait SessionStore: Send + Sync {
 
     // ---- refresh families ---------------------------------------------------------------
 
-    /// Adds a family to a session; its token dies no later than that. The session, as it is; `None`:
-    /// there is none.
+    /// Adds a family to a session, as [`FamilyAdded`] tells; its token dies no later than that. Of one
+    /// client a session has at most `keep` that live, and at least this one. A family was used last
+    /// when its last token was spent, or when it was begun, as its name tells.
     async fn add_family(
         &self,
         user_id: Uuid,
         sid: Uuid,
         family: &NewFamily,
+        keep: u32,
         now: Time,
-    ) -> StoreResult<Option<Session>>;
+    ) -> StoreResult<FamilyAdded>;
 
     /// Rotates a refresh token, as [`Rotated`] tells. A family whose live token has died is over,
     /// whatever is presented. Then the client is judged, then the live token, then the one spent

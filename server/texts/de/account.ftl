@@ -34,6 +34,14 @@ verify-email-button = Meine Adresse bestätigen
 verify-email-done-title = Ihre Adresse ist bestätigt
 verify-email-done-text = Ihr Konto ist aktiv: Sie können sich jetzt anmelden.
 
+forgot-title = Passwort vergessen?
+forgot-why = Geben Sie die E-Mail-Adresse Ihres Kontos ein. Wir mailen Ihnen einen Link, mit dem Sie ein neues Passwort wählen.
+forgot-button = Link per E-Mail senden
+forgot-back = Zurück zur Anmeldung
+forgot-sent-title = Sehen Sie in Ihr Postfach
+forgot-sent-text = Wenn zu dieser Adresse ein Konto gehört, haben wir einen Link dorthin gemailt. Mit ihm wählen Sie ein neues Passwort; er gilt eine halbe Stunde.
+forgot-sent-hint = Nichts angekommen? Sehen Sie im Spam-Ordner nach, und prüfen Sie die eingegebene Adresse.
+
 reset-title = Neues Passwort wählen
 reset-why = Für { $email }. Danach sind Sie überall abgemeldet.
 reset-problem = Dieses Passwort kann nicht genommen werden. Der Link bleibt gültig.

@@ -34,6 +34,14 @@ verify-email-button = Verify my address
 verify-email-done-title = Your address is verified
 verify-email-done-text = Your account is active: you can sign in now.
 
+forgot-title = Forgot your password?
+forgot-why = Enter the mail address of your account. We mail you a link to choose a new password.
+forgot-button = Mail me the link
+forgot-back = Back to sign-in
+forgot-sent-title = Look in your mailbox
+forgot-sent-text = If this address belongs to an account, we have mailed a link to it. With it you can choose a new password; it is good for half an hour.
+forgot-sent-hint = Nothing there? Look in the spam folder, and check the address you entered.
+
 reset-title = Choose a new password
 reset-why = For { $email }. It signs you out everywhere.
 reset-problem = This password cannot be taken. The link stays good.

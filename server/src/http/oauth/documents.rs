@@ -1,23 +1,28 @@
-//! What is said of the endpoints under `/api/v1/oauth2` in `/openapi.json` and `/docs`: each is
-//! described by its own document, and this is how it is spoken here.
+//! What is said of the endpoints in `/openapi.json` and `/docs`: each is described by its own
+//! document, and this is how it is spoken here.
 
-use serde_json::json;
+mod registration;
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
 
 use crate::{
+    config::Config,
     http::route::{
         Field, Refusal, Route, Shape, any, flag, foreign, list, number, object, one_of, shape, text,
     },
-    oauth::grants,
+    oauth::{discovery, grants, par::PUSHED_TTL},
 };
 
-/// What the documented rows begin with. The same endpoints at the root, which discovery names, speak
-/// alike.
+/// What the documented rows of endpoints begin with that are reached in two places. The same at the
+/// root, which discovery names, speak alike.
 const BASE: &str = "/api/v1/oauth2/";
 
 /// The row with what is said about it.
 pub fn documented(route: Route) -> Route {
     let method = route.method.as_str().to_owned();
-    let Some(endpoint) = route.path.strip_prefix(BASE) else { return route };
+    let Some(endpoint) = route.path.strip_prefix(BASE) else { return at_the_root(route) };
     match (method.as_str(), endpoint) {
         ("GET", "authorize") => at_authorize(route).takes(authorization_request()),
         ("POST", "authorize") => at_authorize(route).takes_form(authorization_request()),
@@ -32,7 +37,7 @@ pub fn documented(route: Route) -> Route {
                 201,
                 object([
                     text("request_uri", "Names the request, once.").like("urn:ietf:params:oauth:…"),
-                    number("expires_in", "Its life, seconds.").like(60),
+                    number("expires_in", "Its life, seconds.").like(PUSHED_TTL.as_secs()),
                 ]),
             )
             .refuses(AUTHORIZATION_CODES),
@@ -73,6 +78,47 @@ pub fn documented(route: Route) -> Route {
         }
         _ => route,
     }
+}
+
+/// What is reached at the root alone.
+fn at_the_root(route: Route) -> Route {
+    match route.path {
+        "/.well-known/openid-configuration" => described(
+            route,
+            "OpenID Connect Discovery section 4. `registration_endpoint` is missing where nobody \
+            registers.",
+        ),
+        "/.well-known/oauth-authorization-server" => {
+            described(route, "RFC 8414 section 3: the same document.")
+        }
+        "/register" => registration::at_register(route),
+        "/register/{client_id}" => registration::at_client(route),
+        _ => route,
+    }
+}
+
+fn described(route: Route, text: &'static str) -> Route {
+    route.does("What there is here", text).answers(200, metadata())
+}
+
+/// The metadata of the server, by what it says by default.
+fn metadata() -> Shape {
+    static DOCUMENT: LazyLock<Value> =
+        LazyLock::new(|| discovery::document("https://login.example.com", &Config::default()));
+    let field = |(name, value): (&'static String, &'static Value)| match value {
+        Value::Array(values) => {
+            let example = values.first().cloned().unwrap_or_default();
+            list(name, text("", "").like(example), "").like(value.clone())
+        }
+        Value::Bool(_) => flag(name, "").like(value.clone()),
+        _ => text(name, "").like(value.clone()),
+    };
+    let members = DOCUMENT.as_object().into_iter().flatten();
+    let fields = members.map(field).map(|field| match field.name {
+        "registration_endpoint" => field.optional(),
+        _ => field,
+    });
+    shape("ServerMetadata", fields)
 }
 
 const BUSY: &str =

@@ -7,6 +7,7 @@ mod choose;
 mod consent;
 mod docs;
 mod enrol;
+mod forgot_password;
 mod invitation;
 mod mfa;
 mod reset_password;
@@ -39,6 +40,7 @@ pub fn surface() -> Surface {
                 get("/docs", Credential::Anybody, docs::show),
             ],
             sign_in::routes(),
+            forgot_password::routes(),
             mfa::routes(),
             enrol::routes(),
             consent::routes(),

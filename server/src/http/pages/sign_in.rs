@@ -3,7 +3,7 @@
 use axum::response::Response;
 
 use super::{
-    answer,
+    answer, forgot_password,
     views::{Problem, SignIn},
     visit::{Paged, Visit, end},
 };
@@ -81,7 +81,7 @@ async fn submitted(mut visit: Visit) -> Paged {
 }
 
 fn form(visit: &Visit, username: &str, problem: Option<Problem>) -> Response {
-    let csrf = visit.csrf();
+    let (csrf, forgot) = (visit.csrf(), visit.link(forgot_password::PATH));
     let view = SignIn {
         look: &visit.look,
         form: visit.form(PATH, &csrf, &[]),
@@ -93,7 +93,10 @@ fn form(visit: &Visit, username: &str, problem: Option<Problem>) -> Response {
             None => visit.browser.remembered_until().is_some(),
         },
         problem,
-        forgot: None,
+        forgot: &forgot,
     };
     visit.finish(answer::form(problem, &view))
 }
+
+#[cfg(test)]
+mod tests;

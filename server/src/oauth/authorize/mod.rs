@@ -20,7 +20,6 @@ pub use self::{
     flow::{Begun, FLOW_TTL, Flow, begin, resume},
     issue::{Answer, Destination},
     judge::{Judgement, judge_device},
-    policy::refuse_inactive,
     step::{Step, Why, is_remembered},
     validate::{Refusal, validate},
 };

@@ -281,16 +281,20 @@ impl Situation<'_> {
     }
 
     /// What the person has not allowed yet. What the operator's own clients ask needs nobody's
-    /// consent, unless they ask for it, or it is not sure that it is they who ask.
+    /// consent, unless they ask for it; but where it is not sure that it is they who ask, nothing is
+    /// answered that the person had no part in: they signed in for it, chose the account, or allow it
+    /// (RFC 8252 section 8.6).
     fn by_consent(&self, candidate: &Candidate) -> Option<Step> {
-        let sid = candidate.session.sid;
-        let asks = Asks::of(self.request, self.issuer);
-        let asks_again =
-            self.request.prompts(Prompt::Consent) || !is_remembered(self.client, self.request);
-        if asks_again && self.request.allowed != Some(sid) {
+        let (request, sid) = (self.request, candidate.session.sid);
+        let asks = Asks::of(request, self.issuer);
+        let is_own = self.client.metadata.first_party;
+        let took_part = || self.signed_in(candidate) || request.chosen == Some(sid);
+        let is_sure = is_remembered(self.client, request) || is_own && took_part();
+        let asks_again = request.prompts(Prompt::Consent) || !is_sure;
+        if asks_again && request.allowed != Some(sid) {
             return Some(Step::Consent(sid, asks));
         }
-        if self.client.metadata.first_party {
+        if is_own {
             return None;
         }
         let consent = candidate.consent.as_ref();

@@ -479,13 +479,16 @@ fn an_app_that_anybody_could_stand_in_for_is_asked_about_every_time() {
     assert!(!is_remembered(&case.client, &case.request));
     assert!(matches!(case.step(), Step::Consent(..)));
     assert_eq!(case.clone().noted(Done::Allowed(sid(1))).step(), Step::Issue(sid(1)));
-    // The operator's own no less: anybody may say that they are it.
+    // The operator's own where the person had no part in it: anybody may say that they are it.
     let own = case.of(|case| {
         case.client.metadata.first_party = true;
         case.candidates[0].consent = None;
     });
     assert!(matches!(own.step(), Step::Consent(..)));
-    assert_eq!(own.noted(Done::Allowed(sid(1))).step(), Step::Issue(sid(1)));
+    for done in [Done::Allowed, Done::SignedIn, Done::Chosen] {
+        assert_eq!(own.clone().noted(done(sid(1))).step(), Step::Issue(sid(1)));
+        assert!(matches!(own.clone().noted(done(sid(2))).step(), Step::Consent(..)));
+    }
 }
 
 #[test]
@@ -729,7 +732,9 @@ proptest! {
             }
             let is_allowed = request.allowed == Some(sid);
             prop_assert!(is_allowed || !request.prompts(Prompt::Consent));
-            prop_assert!(is_allowed || is_remembered(&case.client, request));
+            let took_part = is_of_this || request.chosen == Some(sid);
+            let is_own = case.client.metadata.first_party && took_part;
+            prop_assert!(is_allowed || is_own || is_remembered(&case.client, request));
             for policy in &case.policies {
                 let two = policy.require >= Require::TwoFactor;
                 let proof = &one.session.proof;

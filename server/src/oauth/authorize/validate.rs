@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use url::Url;
 use uuid::Uuid;
 
-use super::{FLOW_TTL, issue::Destination, lengths, policy};
+use super::{FLOW_TTL, issue::Destination, lengths};
 use crate::{
     app::App,
     domain::{
@@ -308,9 +308,7 @@ async fn read_resource(
         return Err(OAuthError::InvalidTarget("resource must be an absolute URI".into()));
     }
     let resources = audience::asked(&app.issuer, client, scope, params)?;
-    if params.all("resource").next().is_some() {
-        policy::refuse_inactive(app, &resources).await?;
-    }
+    audience::switched_on(app, &resources, audience::is_named(params)).await?;
     Ok(resources)
 }
 

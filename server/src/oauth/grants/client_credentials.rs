@@ -26,7 +26,8 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
     let registered = client.metadata.scope.as_deref().unwrap_or_default().split(' ');
     let own: Vec<&str> = registered.filter(|one| !scope::STANDARD.contains(one)).collect();
     let scope = engine::token::client_credentials(params, client, &own.join(" "))?;
-    let audience = audience::asked(&app.issuer, client, &scope, params)?;
+    let asked = audience::asked(&app.issuer, client, &scope, params)?;
+    let audience = audience::switched_on(app, &asked, audience::is_named(params)).await?;
     let minted = tokens::mint_for_client(app, client, &scope, &audience, *now).await?;
     Ok(Issued {
         access_token: minted.access_token,

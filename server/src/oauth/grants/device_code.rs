@@ -5,11 +5,12 @@ use super::{
     opening::{self, Opening},
 };
 use crate::{
+    clock::made_at,
     domain::{
         device_grant::{DeviceDecision, POLL_INTERVAL, Polled},
         secret::{OpaqueToken, TokenKind},
     },
-    oauth::{OAuthError, OAuthResult, grant_end},
+    oauth::{OAuthError, OAuthResult},
     tokens,
 };
 
@@ -48,7 +49,7 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
         sid,
         scope: grant.scope,
         nonce: None,
-        issued_at: grant_end::given_at(granted.grant_id),
+        issued_at: made_at(granted.grant_id),
         granted: *granted,
     };
     opening::open(request, opening).await

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jwks::Time;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -16,8 +17,9 @@ use crate::{
         sessions::{make_room, standing},
     },
     domain::{
+        audit::Action,
         authorization::Granted,
-        session::{NewFamily, Session},
+        session::{FamilyAdded, NewFamily, Session},
         user::User,
     },
     oauth::{OAuthError, OAuthResult, audience, claims, grant_end, logout, scope},
@@ -28,6 +30,10 @@ use crate::{
 /// A client may be let in again and again without anybody being asked, and is not to fill the list of
 /// where the person is signed in.
 pub const SESSIONS_KEPT: u32 = 10;
+
+/// The most grants of one client whose refresh tokens rest on one session of a browser; a further one
+/// ends the one used longest ago.
+pub const FAMILIES_KEPT: u32 = 20;
 
 /// What a person granted, before there are tokens.
 pub struct Opening {
@@ -60,7 +66,8 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
     let left = remaining(&app.issuer, client, &scope, &granted.resource);
     let Remaining { scope, resource } = left.ok_or_else(too_little)?;
     let granted = Granted { resource, ..granted };
-    let audience = audience::of(&granted.resource, params)?;
+    let asked = audience::of(&granted.resource, params)?;
+    let audience = audience::switched_on(app, &asked, audience::is_named(params)).await?;
     let gone = || OAuthError::grant("what was granted is over");
 
     let refreshes = client.may_use(refresh_token::TYPE);
@@ -83,7 +90,7 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
         }
     });
     let given_in = match &family {
-        Some(family) if !own => app.sessions.add_family(user_id, sid, family, now).await?,
+        Some(family) if !own => add_family(request, user_id, sid, family).await?,
         _ => app.sessions.find_session(user_id, sid, now).await?,
     };
     let given_in = given_in.ok_or_else(gone)?;
@@ -114,6 +121,32 @@ pub async fn open(request: &TokenRequest<'_>, opening: Opening) -> OAuthResult<I
         refresh_token: token.map(|token| token.as_str().to_owned()),
         id_token: minted.id_token,
     })
+}
+
+/// Adds the refresh tokens of a grant to a session; the session, if there is one. Grants that are to
+/// make room are ended first: a client that is let in without a question is not to fill the session.
+async fn add_family(
+    request: &TokenRequest<'_>,
+    user_id: Uuid,
+    sid: Uuid,
+    family: &NewFamily,
+) -> OAuthResult<Option<Session>> {
+    let TokenRequest { app, origin, now, .. } = request;
+    loop {
+        let added = app.sessions.add_family(user_id, sid, family, FAMILIES_KEPT, *now).await?;
+        let first = match added {
+            FamilyAdded::Added(session) => return Ok(Some(*session)),
+            FamilyAdded::NoSession => return Ok(None),
+            FamilyAdded::Full(first) => first,
+        };
+        for grant_id in first {
+            let details = json!({ "grant_id": grant_id, "reason": "too_many", "for": family.id });
+            // Named by the grant: whoever ends it at the same time adds no second row.
+            let event =
+                origin.event_of(grant_id, Action::TokenRevoked, Some(user_id), *now, details);
+            grant_end::end(app, user_id, sid, grant_id, &event, *now).await?;
+        }
+    }
 }
 
 /// How a client hears that it may have too little any more of what it was granted: it is to ask anew.

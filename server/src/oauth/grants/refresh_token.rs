@@ -31,8 +31,8 @@ pub const TYPE: &str = "refresh_token";
 /// # Errors
 /// [`OAuthError::InvalidGrant`] for every token that is not the live one of its family (but for the
 /// bounded retry), and for those of a grant, session or person that was ended; a spent one ends the
-/// grant. Also where the client may have too little of the grant any more. [`OAuthError::InvalidScope`]
-/// and [`OAuthError::InvalidTarget`] spend nothing.
+/// grant. Where the client may have too little of the grant any more, nothing is spent, nor with
+/// [`OAuthError::InvalidScope`] and [`OAuthError::InvalidTarget`].
 pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
     let TokenRequest { app, origin, client, params, now } = request;
     let (app, now) = (*app, *now);
@@ -44,26 +44,28 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
     tokens::await_keys(app, client, now).await?;
     let settings = &app.config.tokens;
     let retry_window = Duration::from_secs(settings.refresh_retry);
-    // What asks for less is judged before anything is spent.
-    if params.get("scope").is_some() || params.all("resource").next().is_some() {
-        let hash = presented.hash();
-        let found = app.sessions.find_refresh(user_id, sid, family_id, &hash, now).await?;
-        // One that comes too late is a theft, whatever it asks for.
-        let is_good = |found: &FoundRefresh| {
-            found.client_id == client.client_id
-                && found.spent_at.is_none_or(|spent_at| now < spent_at.plus(retry_window))
-        };
-        if let Some(FoundRefresh { scope, granted: Some(granted), .. }) = found.filter(is_good) {
-            narrowed(request, &scope, &granted)?;
+    // What it is good for now is judged before anything is spent: a site that is switched off for
+    // a while ends no grant.
+    let hash = presented.hash();
+    let found = app.sessions.find_refresh(user_id, sid, family_id, &hash, now).await?;
+    // One that comes too late is a theft, whatever it asks for.
+    let is_good = |found: &FoundRefresh| {
+        found.client_id == client.client_id
+            && found.spent_at.is_none_or(|spent_at| now < spent_at.plus(retry_window))
+    };
+    let good_for = match found.filter(is_good) {
+        Some(FoundRefresh { scope, granted: Some(granted), .. }) => {
+            Some(narrowed(request, &scope, &granted).await?)
         }
-    }
+        _ => None,
+    };
     let successor = family.new_token(app);
     let rotation = Rotation {
         user_id,
         sid,
         family_id,
         client_id: client.client_id.clone(),
-        presented: presented.hash(),
+        presented: hash,
         successor: successor.hash(),
         ttl: lifetime(client.metadata.refresh_token_ttl, settings.refresh_ttl),
         retry_window,
@@ -84,8 +86,9 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
         }
         Rotated::WrongClient | Rotated::Unknown => return Err(unknown()),
     };
-    let (session, scope) = (refreshed.session, refreshed.scope);
+    let session = refreshed.session;
     let granted = refreshed.granted.ok_or_else(unknown)?;
+    let (scope, audience) = good_for.ok_or_else(unknown)?;
     // Read after the rotation: whoever ends something commits that first and closes afterwards what
     // rests on it, so either this read sees the ending, or the closing takes the new token with it.
     let endings = grant_end::endings(&client.client_id, granted.grant_id);
@@ -99,7 +102,6 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
         grant_end::close(app, user_id, sid, family_id).await?;
         return Err(unknown());
     }
-    let (scope, audience) = narrowed(request, &scope, &granted)?;
     let person = opening::Person { user: &user, session, granted: &granted };
     // OpenID Connect Core section 12.2: an ID token of a refresh says no nonce.
     let minted = opening::issue(request, person, audience, &scope, None).await?;
@@ -114,7 +116,7 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
 
 /// What the new access token is good for, and where: of what was granted what the client may still
 /// have, and of that what it asks for.
-fn narrowed(
+async fn narrowed(
     request: &TokenRequest<'_>,
     scope: &str,
     granted: &Granted,
@@ -123,5 +125,6 @@ fn narrowed(
     let left = remaining(&app.issuer, client, scope, &granted.resource);
     let Remaining { scope, resource } = left.ok_or_else(opening::too_little)?;
     let scope = engine::token::refresh(params, client, &scope)?;
-    Ok((scope, audience::of(&resource, params)?))
+    let asked = audience::of(&resource, params)?;
+    Ok((scope, audience::switched_on(app, &asked, audience::is_named(params)).await?))
 }

@@ -1,7 +1,11 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jwks::cutoff::{CutOff, CutOffKind};
+use jwks::{
+    cutoff::{CutOff, CutOffKind},
+    policy::{Policy, Require},
+    site::{Branding, Site, SiteStatus},
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -16,6 +20,7 @@ use crate::{
         errand::Errand,
         secret::{OpaqueToken, TokenKind},
         session::Session,
+        tenant::{Membership, Tenant},
     },
     oauth::{
         OAuthError, OAuthResult,
@@ -455,6 +460,49 @@ async fn a_client_that_is_let_in_again_and_again_ends_its_own_sessions_alone() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_let_in_again_and_again_in_one_session_ends_its_own_grants_alone() {
+    let ground = Ground::new().await;
+    let client = ground.client("app", |_| {}).await;
+    let other = ground.client("other", |_| {}).await;
+    let session = ground.session(&ground.person().await).await;
+    // One after the other, whatever the clock says.
+    let began = ground.app.clock.now().minus(Duration::from_secs(1));
+    let online = async |client: &Client, turn: u32| {
+        let at = began.plus(Duration::from_millis(turn.into()));
+        let named = |code: &mut Code| code.granted.grant_id = new_id(at);
+        let (token, _) = ground.code(client, &session, ALL, named).await;
+        ground.redeem(client, &token).await.unwrap()
+    };
+    let neighbour = online(&other, 0).await;
+    let first = online(&client, 1).await;
+    let used = online(&client, 2).await;
+    let second = online(&client, 3).await;
+    let most = opening::FAMILIES_KEPT;
+    for turn in 4..=most {
+        online(&client, turn).await;
+    }
+    let used = ground.refresh(&client, used.refresh_token.as_deref().unwrap()).await.unwrap();
+    assert!(ground.is_active(&client, &first.access_token).await);
+    let last = [online(&client, most + 1).await, online(&client, most + 2).await];
+    // The two that were used longest ago made room, and are over everywhere.
+    for over in [first, second] {
+        assert!(!ground.is_active(&client, &over.access_token).await);
+        let grant = claims(&over.access_token)["grant_id"].as_str().unwrap().to_owned();
+        let named = [(CutOffKind::Grant, grant)];
+        assert_eq!(ground.app.identity.find_cut_offs(&named).await.unwrap().len(), 1);
+        assert!(is_refused(ground.refresh(&client, &over.refresh_token.unwrap()).await));
+    }
+    for kept in [used].into_iter().chain(last) {
+        assert!(ground.is_active(&client, &kept.access_token).await);
+        ground.refresh(&client, &kept.refresh_token.unwrap()).await.unwrap();
+    }
+    ground.refresh(&other, &neighbour.refresh_token.unwrap()).await.unwrap();
+    let now = ground.app.clock.now();
+    let found = ground.app.sessions.find_session(session.user_id, session.sid, now).await;
+    assert!(found.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn roles_and_tenant_are_for_those_who_decide_by_them_or_were_granted_them() {
     let ground = Ground::new().await;
     let site = "https://one.example";
@@ -484,6 +532,41 @@ async fn roles_and_tenant_are_for_those_who_decide_by_them_or_were_granted_them(
                 assert_eq!(held.get("roles").is_some(), tells, "{name}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn roles_that_change_between_two_refreshes_are_in_the_next_token() {
+    let ground = Ground::new().await;
+    let (app, user) = (&ground.app, ground.person().await);
+    let now = app.clock.now();
+    let tenant = Tenant { id: "acme".into(), name: "Acme".into(), created_at: now };
+    let event = |action| ground.origin.event(action, None, now, json!({}));
+    assert!(app.identity.create_tenant(&tenant, &event(Action::TenantCreated)).await.unwrap());
+    let join = async |roles: &[&str]| {
+        let roles = roles.iter().map(|&role| role.to_owned()).collect();
+        let place =
+            Membership { user_id: user.id, tenant_id: "acme".into(), roles, created_at: now };
+        app.identity.join_tenant(&place, &event(Action::TenantJoined)).await.unwrap();
+    };
+    join(&["clerk", "buyer"]).await;
+    // A browser's session in that tenant, and a grant with a session of its own.
+    let session = Session { tenant_id: "acme".into(), ..ground.session(&user).await };
+    let session = Session { sid: new_id(now), ..session };
+    app.sessions.open_session(&session, None, login::SESSIONS_KEPT).await.unwrap();
+    let client = ground.client("app", |_| {}).await;
+    for scope in [ALL, "openid profile offline_access"] {
+        join(&["clerk", "buyer"]).await;
+        let (token, _) = ground.code(&client, &session, scope, |_| {}).await;
+        let first = ground.redeem(&client, &token).await.unwrap();
+        assert_eq!(claims(&first.access_token)["roles"], json!(["clerk", "buyer"]));
+        join(&["auditor"]).await;
+        let next = ground.refresh(&client, &first.refresh_token.unwrap()).await.unwrap();
+        assert_eq!(claims(&next.access_token)["roles"], json!(["auditor"]), "{scope}");
+        assert_eq!(claims(&next.access_token)["tenant_id"], "acme");
+        join(&[]).await;
+        let last = ground.refresh(&client, &next.refresh_token.unwrap()).await.unwrap();
+        assert_eq!(claims(&last.access_token).get("roles"), None, "{scope}");
     }
 }
 
@@ -593,6 +676,98 @@ async fn no_tokens_are_issued_for_what_a_client_is_not_registered_for_any_more()
         change(&ground, &client, |app| shrink(&mut app.metadata)).await;
         assert!(is_refused(ground.redeem(&client, &code).await), "{name}");
         assert!(is_refused(ground.refresh(&client, &refresh).await), "{name}");
+    }
+}
+
+/// Writes down a site at `base_url`, switched on or off.
+async fn put_site(ground: &Ground, base_url: &str, status: SiteStatus, policy: Policy) {
+    let name = base_url.trim_start_matches("https://").replace('.', "-");
+    let site = Site {
+        site_key: name.clone(),
+        name,
+        base_url: base_url.to_owned(),
+        hosts: vec![base_url.trim_start_matches("https://").to_owned()],
+        upstreams: vec!["http://127.0.0.1:9000".to_owned()],
+        status,
+        branding: Branding::default(),
+        policy,
+        version: 0,
+        forward_credentials: false,
+    };
+    let event = ground.origin.event(Action::PolicyUpdated, None, ground.app.clock.now(), json!({}));
+    ground.app.identity.put_site(&site, false, &event).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_token_is_for_a_site_that_is_switched_off_and_no_grant_ends_by_it() {
+    let ground = Ground::new().await;
+    let (one, two) = ("https://one.example", "https://two.example");
+    let places = || vec![one.to_owned(), two.to_owned()];
+    let client = ground.client("app", |app| app.metadata.audiences = places()).await;
+    let session = ground.session(&ground.person().await).await;
+    let policy = Policy::default();
+    for place in [one, two] {
+        put_site(&ground, place, SiteStatus::Active, policy.clone()).await;
+    }
+    let code = async |at: &[&str]| {
+        let at: Vec<String> = at.iter().map(|&place| place.to_owned()).collect();
+        ground.code(&client, &session, "api", |code| code.granted.resource = at).await.0
+    };
+    let audience = |issued: &Issued| claims(&issued.access_token)["aud"].clone();
+    let is_off = |answer: OAuthResult<Issued>| matches!(answer, Err(OAuthError::InvalidTarget(text)) if text.contains("switched off"));
+    let both = ground.redeem(&client, &code(&[one, two]).await).await.unwrap();
+    assert_eq!(audience(&both), json!([one, two]));
+    let only = ground.redeem(&client, &code(&[one]).await).await.unwrap();
+    let (both, only) = (both.refresh_token.unwrap(), only.refresh_token.unwrap());
+
+    put_site(&ground, one, SiteStatus::Inactive, policy.clone()).await;
+    // A code: what is left of it, or nothing.
+    let rest = ground.redeem(&client, &code(&[one, two]).await).await.unwrap();
+    assert_eq!(audience(&rest), json!(two));
+    assert!(is_off(ground.redeem(&client, &code(&[one]).await).await));
+    let at_one = ("resource", one);
+    let named = code(&[one, two]).await;
+    let mut asked = redemption(named.as_str()).to_vec();
+    asked.push(at_one);
+    assert!(is_off(ground.ask(&client, &asked).await));
+    // A refresh token: the same, and what is refused spends nothing.
+    for _ in 0..3 {
+        assert!(is_off(ground.refresh(&client, &only).await));
+        let grant = ("grant_type", "refresh_token");
+        let asked = [grant, ("refresh_token", both.as_str()), at_one];
+        assert!(is_off(ground.ask(&client, &asked).await));
+    }
+    let rest = ground.refresh(&client, &both).await.unwrap();
+    assert_eq!(audience(&rest), json!(two));
+    // A client for itself: at its first audience where it names none.
+    let itself = ("grant_type", "client_credentials");
+    assert!(is_off(ground.ask(&client, &[itself]).await));
+    assert!(is_off(ground.ask(&client, &[itself, at_one, ("resource", two)]).await));
+    let elsewhere = ground.ask(&client, &[itself, ("resource", two)]).await.unwrap();
+    assert_eq!(audience(&elsewhere), json!(two));
+
+    // Switched on again, whoever was refused goes on.
+    put_site(&ground, one, SiteStatus::Active, policy).await;
+    assert_eq!(audience(&ground.refresh(&client, &only).await.unwrap()), json!(one));
+    let all = ground.refresh(&client, &rest.refresh_token.unwrap()).await.unwrap();
+    assert_eq!(audience(&all), json!([one, two]));
+}
+
+#[tokio::test]
+async fn a_site_that_asks_more_than_before_gets_what_was_proved_and_judges_it() {
+    let ground = Ground::new().await;
+    let one = "https://one.example";
+    let client = ground.client("app", |app| app.metadata.audiences = vec![one.into()]).await;
+    let session = ground.session(&ground.person().await).await;
+    let asks = |require| Policy { require, ..Policy::default() };
+    put_site(&ground, one, SiteStatus::Active, asks(Require::SignedIn)).await;
+    let (code, _) = ground.code(&client, &session, "api", |_| {}).await;
+    let issued = ground.redeem(&client, &code).await.unwrap();
+    put_site(&ground, one, SiteStatus::Active, asks(Require::TwoFactor)).await;
+    let next = ground.refresh(&client, &issued.refresh_token.unwrap()).await.unwrap();
+    let (before, after) = (claims(&issued.access_token), claims(&next.access_token));
+    for claim in ["aud", "acr", "amr", "auth_time"] {
+        assert_eq!(before[claim], after[claim], "{claim}");
     }
 }
 

@@ -333,3 +333,20 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_nobody_asks_for_is_told_from_what_is_registered() {
+    let members = with(json!({
+        "client_name": "Wiki",
+        "clientname": "Wiki",
+        "first_party": true,
+        "jwks": null,
+        "subject_type": "public",
+        "dpop_bound_access_tokens": false,
+        "x_more": [1],
+    }));
+    let members = members.as_object().unwrap();
+    assert_eq!(ignored(members, Registrar::Operator), ["clientname", "x_more"]);
+    // Whoever registers itself is not asked for what operators say.
+    assert_eq!(ignored(members, Registrar::Itself), ["clientname", "first_party", "x_more"]);
+}

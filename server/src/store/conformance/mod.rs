@@ -274,6 +274,7 @@ macro_rules! instantiate {
                 an_unknown_person_session_or_family_is_unknown,
                 the_families_of_a_session_live_side_by_side,
                 a_family_needs_a_session,
+                a_client_has_so_many_families_and_the_one_used_longest_ago_is_to_go,
                 the_live_token_and_the_one_spent_last_are_found_as_they_stand,
                 a_removed_family_is_gone_and_others_stay,
                 a_family_in_the_place_of_another_has_what_was_granted_to_it,

@@ -217,6 +217,7 @@ enum Act {
     AddFamily {
         session: u8,
         other_client: bool,
+        keep: u32,
     },
     /// `age`: how many tokens of the family were issued after the presented one.
     Rotate {
@@ -422,8 +423,12 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let sessions = prop_oneof![
         2 => (person.clone(), 100..20_000_u64, prop_oneof![3 => Just(100_u32), 1 => 0..4_u32])
             .prop_map(|(person, life, keep)| Act::OpenSession { person, life, keep }),
-        1 => (session.clone(), any::<bool>())
-            .prop_map(|(session, other_client)| Act::AddFamily { session, other_client }),
+        1 => (session.clone(), any::<bool>(), prop_oneof![3 => Just(100_u32), 1 => 0..4_u32])
+            .prop_map(|(session, other_client, keep)| Act::AddFamily {
+                session,
+                other_client,
+                keep
+            }),
         8 => (session.clone(), 0..2_u8, age, prop::bool::weighted(0.05)).prop_map(
             |(session, family, age, wrong_client)| Act::Rotate { session, family, age, wrong_client }
         ),
@@ -957,11 +962,11 @@ impl Walk {
                 self.opened.push(session);
                 format!("{closed:?}")
             }
-            Act::AddFamily { session, other_client } => {
+            Act::AddFamily { session, other_client, keep } => {
                 let session = self.session(*session);
                 let family = self.family(if *other_client { "shop" } else { "rail" });
                 let (user_id, sid) = (session.user_id, session.sid);
-                let added = store.add_family(user_id, sid, &family, now).await?;
+                let added = store.add_family(user_id, sid, &family, *keep, now).await?;
                 self.remember(&session, family);
                 format!("{added:?}")
             }

@@ -10,7 +10,10 @@ use super::{
     samples::{SESSION_LIFE, TOKEN_LIFE, WINDOW, at, family, hash, rotation, secs, session},
 };
 use crate::{
-    domain::session::{FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation, Session},
+    clock::new_id,
+    domain::session::{
+        FamilyAdded, FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation, Session,
+    },
     store::SessionStore,
 };
 
@@ -33,6 +36,19 @@ impl<'s> Signed<'s> {
 
     fn rotation(&self, presented: &str, successor: &str) -> Rotation {
         rotation(&self.session, &self.family, presented, successor)
+    }
+
+    /// Adds a family; else those that are to make room for it.
+    async fn add(&self, family: &NewFamily, keep: u32, now: Time) -> Result<(), Vec<Uuid>> {
+        let Session { user_id, sid, .. } = self.session;
+        match self.store.add_family(user_id, sid, family, keep, now).await.unwrap() {
+            FamilyAdded::Added(session) => {
+                assert_eq!(session.sid, sid);
+                Ok(())
+            }
+            FamilyAdded::Full(first) => Err(first),
+            FamilyAdded::NoSession => panic!("there is no session"),
+        }
     }
 
     async fn rotate(&self, presented: &str, successor: &str, now: Time) -> Rotated {
@@ -161,7 +177,7 @@ pub(super) async fn a_closed_session_takes_every_family_with_it_and_no_other_ses
     let signed = Signed::in_to(pair).await;
     let Session { user_id, sid, .. } = signed.session;
     let second = family("u0");
-    assert!(signed.store.add_family(user_id, sid, &second, at(1)).await.unwrap().is_some());
+    assert!(signed.add(&second, 100, at(1)).await.is_ok());
     let elsewhere = session(user_id);
     let third = family("v0");
     signed.store.open_session(&elsewhere, Some(&third), 100).await.unwrap();
@@ -235,14 +251,14 @@ pub(super) async fn an_unknown_person_session_or_family_is_unknown(pair: &Pair) 
 
 pub(super) async fn the_families_of_a_session_live_side_by_side(pair: &Pair) {
     let signed = Signed::in_to(pair).await;
-    let Session { user_id, sid, .. } = signed.session;
+
     let second = NewFamily {
         client_id: "auth2:shop".to_owned(),
         scope: String::new(),
         expires_at: at(0).plus(secs(100)),
         ..family("u0")
     };
-    assert!(signed.store.add_family(user_id, sid, &second, at(1)).await.unwrap().is_some());
+    assert!(signed.add(&second, 100, at(1)).await.is_ok());
     let rotate_second = async |presented: &str, successor: &str, now| {
         let rotation = rotation(&signed.session, &second, presented, successor);
         signed.store.rotate_refresh(&rotation, now).await.unwrap()
@@ -260,11 +276,58 @@ pub(super) async fn a_family_needs_a_session(pair: &Pair) {
     let signed = Signed::in_to(pair).await;
     let Session { user_id, sid, .. } = signed.session;
     let lost = family("u0");
-    assert_eq!(signed.store.add_family(user_id, Uuid::now_v7(), &lost, at(1)).await.unwrap(), None);
+    let add = async |sid| signed.store.add_family(user_id, sid, &lost, 100, at(1)).await.unwrap();
+    assert_eq!(add(Uuid::now_v7()).await, FamilyAdded::NoSession);
     signed.store.close_session(user_id, sid).await.unwrap();
-    assert_eq!(signed.store.add_family(user_id, sid, &lost, at(1)).await.unwrap(), None);
+    assert_eq!(add(sid).await, FamilyAdded::NoSession);
     let of_lost = rotation(&signed.session, &lost, "u0", "u1");
     assert_eq!(signed.store.rotate_refresh(&of_lost, at(2)).await.unwrap(), Rotated::Unknown);
+}
+
+pub(super) async fn a_client_has_so_many_families_and_the_one_used_longest_ago_is_to_go(
+    pair: &Pair,
+) {
+    let signed = Signed::in_to(pair).await;
+    let Session { user_id, sid, .. } = signed.session;
+    let shop = |token: &str, begun, ends| NewFamily {
+        id: new_id(begun),
+        client_id: "shop".to_owned(),
+        expires_at: ends,
+        ..family(token)
+    };
+    let last = at(0).plus(TOKEN_LIFE);
+    let [first, second, third] =
+        [("a0", at(1)), ("b0", at(2)), ("c0", at(3))].map(|(token, at)| shop(token, at, last));
+    for family in [&first, &second] {
+        signed.add(family, 2, at(3)).await.unwrap();
+    }
+    // Those of others are not counted, nor do they make room; and nothing changed.
+    for _ in 0..2 {
+        assert_eq!(signed.add(&third, 2, at(3)).await, Err(vec![first.id]));
+    }
+    assert_eq!(signed.add(&third, 1, at(3)).await, Err(vec![first.id, second.id]));
+    assert_eq!(signed.add(&third, 0, at(3)).await, Err(vec![first.id, second.id]));
+    let rotate = async |family: &NewFamily, presented: &str, successor: &str, now| {
+        let rotation = rotation(&signed.session, family, presented, successor);
+        signed.store.rotate_refresh(&rotation, now).await.unwrap()
+    };
+    // What is used goes behind what is not.
+    assert!(matches!(rotate(&first, "a0", "a1", at(4)).await, Rotated::Fresh(_)));
+    assert_eq!(signed.add(&third, 2, at(5)).await, Err(vec![second.id]));
+    assert!(signed.store.remove_family(user_id, sid, second.id).await.unwrap());
+    signed.add(&third, 2, at(5)).await.unwrap();
+    for (family, presented) in [(&first, "a1"), (&third, "c0")] {
+        let rotated = rotate(family, presented, "next", at(6)).await;
+        assert!(matches!(rotated, Rotated::Fresh(_)));
+    }
+    assert!(matches!(signed.rotate("t0", "t1", at(6)).await, Rotated::Fresh(_)));
+
+    // One whose name tells nothing was used before all others; one whose life is over is none.
+    let bare = NewFamily { id: Uuid::new_v4(), ..shop("d0", at(7), at(20)) };
+    signed.add(&bare, 3, at(7)).await.unwrap();
+    let next = shop("e0", at(8), last);
+    assert_eq!(signed.add(&next, 3, at(20).minus(MILLISECOND)).await, Err(vec![bare.id]));
+    signed.add(&next, 3, at(20)).await.unwrap();
 }
 
 pub(super) async fn the_live_token_and_the_one_spent_last_are_found_as_they_stand(pair: &Pair) {
@@ -321,7 +384,7 @@ pub(super) async fn a_removed_family_is_gone_and_others_stay(pair: &Pair) {
     let Session { user_id, sid, .. } = signed.session;
     // Of the same client, without scopes and without a grant.
     let bare = NewFamily { scope: String::new(), granted: None, ..family("u0") };
-    assert!(signed.store.add_family(user_id, sid, &bare, at(1)).await.unwrap().is_some());
+    assert!(signed.add(&bare, 100, at(1)).await.is_ok());
     let remove =
         async |user_id, sid, id| signed.store.remove_family(user_id, sid, id).await.unwrap();
     let id = signed.family.id;

@@ -8,7 +8,7 @@ use super::{
     samples::{SESSION_LIFE, at, family, hash, rotation, secs, session},
 };
 use crate::{
-    domain::session::{NewFamily, Proof, Rotated, Session},
+    domain::session::{FamilyAdded, NewFamily, Proof, Rotated, Session},
     store::SessionStore,
 };
 
@@ -58,7 +58,8 @@ pub(super) async fn a_session_is_found_only_under_its_owner(pair: &Pair) {
     let family = family("x");
     let raised = store.raise_session(stranger, sid, &session.proof, &family, at(2)).await.unwrap();
     assert_eq!(raised, None);
-    assert_eq!(store.add_family(stranger, sid, &family, at(2)).await.unwrap(), None);
+    let added = store.add_family(stranger, sid, &family, 100, at(2)).await.unwrap();
+    assert_eq!(added, FamilyAdded::NoSession);
     assert!(!store.close_session(stranger, sid).await.unwrap());
     assert_eq!(store.close_sessions(stranger, None).await.unwrap(), Vec::<Uuid>::new());
     assert_eq!(store.find_session(session.user_id, sid, at(2)).await.unwrap(), Some(session));
@@ -120,7 +121,8 @@ pub(super) async fn a_new_proof_replaces_the_families_of_its_client(pair: &Pair)
     let other = NewFamily { client_id: "auth2:shop".to_owned(), ..family("other") };
     store.open_session(&session, Some(&first), 100).await.unwrap();
     for family in [&second, &other] {
-        assert!(store.add_family(user_id, sid, family, at(1)).await.unwrap().is_some());
+        let added = store.add_family(user_id, sid, family, 100, at(1)).await.unwrap();
+        assert!(matches!(added, FamilyAdded::Added(_)));
     }
     open(store, &elsewhere).await;
     let proof = &session.proof;
@@ -206,7 +208,8 @@ pub(super) async fn a_session_does_not_exist_from_its_end_on(pair: &Pair) {
         assert!(!store.touch_session(owner, sid, now).await.unwrap());
         let raised = store.raise_session(owner, sid, &session.proof, &family, now).await.unwrap();
         assert_eq!(raised, None);
-        assert_eq!(store.add_family(owner, sid, &family, now).await.unwrap(), None);
+        let added = store.add_family(owner, sid, &family, 100, now).await.unwrap();
+        assert_eq!(added, FamilyAdded::NoSession);
         let refresh = rotation(&session, &family, "token", "next");
         assert_eq!(store.rotate_refresh(&refresh, now).await.unwrap(), Rotated::Unknown);
     }

@@ -10,10 +10,13 @@ use super::{
     sessions,
     writer::Tx,
 };
-use crate::domain::{
-    authorization::Granted,
-    secret::SecretHash,
-    session::{FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation, Session},
+use crate::{
+    clock::made_at,
+    domain::{
+        authorization::Granted,
+        secret::SecretHash,
+        session::{FamilyAdded, FoundRefresh, NewFamily, RefreshedSession, Rotated, Rotation},
+    },
 };
 
 struct Family {
@@ -51,18 +54,37 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Adds a family to a session, which its token does not outlive; the session, if there is one.
+/// Adds a family to a session, which its token does not outlive, unless its client has as many living
+/// ones as it may. Those whose life is over make room.
 pub(super) fn add(
     tx: &Tx<'_>,
     user_id: Uuid,
     sid: Uuid,
     family: &NewFamily,
+    keep: u32,
     now: Time,
-) -> Result<Option<Session>, Fault> {
-    let Some(session) = sessions::find(tx, user_id, sid, now)? else { return Ok(None) };
+) -> Result<FamilyAdded, Fault> {
+    let Some(session) = sessions::find(tx, user_id, sid, now)? else {
+        return Ok(FamilyAdded::NoSession);
+    };
+    let over = "DELETE FROM refresh_families WHERE user_id = ?1 AND sid = ?2 AND expires_at <= ?3";
+    tx.run(over, params![user_id, sid, now.millis()])?;
+    let sql = "SELECT id, spent_at FROM refresh_families
+         WHERE user_id = ?1 AND sid = ?2 AND client_id = ?3";
+    let mut others = tx.all(sql, params![user_id, sid, family.client_id], |row| {
+        let id: Uuid = row.get(0)?;
+        let begun_at = made_at(id);
+        Ok((time_opt(row, 1)?.map_or(begun_at, |at| at.max(begun_at)), id))
+    })?;
+    let kept = usize::try_from(keep.saturating_sub(1)).unwrap_or(usize::MAX);
+    if others.len() > kept {
+        others.sort_unstable();
+        others.truncate(others.len() - kept);
+        return Ok(FamilyAdded::Full(others.into_iter().map(|(_, id)| id).collect()));
+    }
     let expires_at = family.expires_at.min(session.expires_at);
     insert(tx, user_id, sid, &NewFamily { expires_at, ..family.clone() })?;
-    Ok(Some(session))
+    Ok(FamilyAdded::Added(Box::new(session)))
 }
 
 /// Puts a family in the place of every one of its client.

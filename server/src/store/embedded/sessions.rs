@@ -22,7 +22,7 @@ use crate::{
         login::PendingLogin,
         one_time::{OneTime, Purpose},
         secret::SecretHash,
-        session::{FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
+        session::{FamilyAdded, FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
     },
     store::{
         StoreResult,
@@ -294,10 +294,11 @@ impl SessionStore for Embedded {
         user_id: Uuid,
         sid: Uuid,
         family: &NewFamily,
+        keep: u32,
         now: Time,
-    ) -> StoreResult<Option<Session>> {
+    ) -> StoreResult<FamilyAdded> {
         let family = family.clone();
-        self.change_at(now, move |tx| refresh::add(tx, user_id, sid, &family, now)).await
+        self.change_at(now, move |tx| refresh::add(tx, user_id, sid, &family, keep, now)).await
     }
 
     async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {

@@ -36,7 +36,7 @@ use crate::domain::{
     login::PendingLogin,
     one_time::{OneTime, Purpose},
     secret::SecretHash,
-    session::{FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
+    session::{FamilyAdded, FoundRefresh, NewFamily, Proof, Rotated, Rotation, Session},
 };
 
 /// The session store on Redis, a single node or a cluster.
@@ -234,9 +234,10 @@ impl SessionStore for Redis {
         user_id: Uuid,
         sid: Uuid,
         family: &NewFamily,
+        keep: u32,
         now: Time,
-    ) -> StoreResult<Option<Session>> {
-        sessions::add_family(self, user_id, sid, family, now).await
+    ) -> StoreResult<FamilyAdded> {
+        sessions::add_family(self, user_id, sid, family, keep, now).await
     }
 
     async fn rotate_refresh(&self, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {

@@ -11,7 +11,10 @@ use crate::{
     domain::{
         authorization::Granted,
         secret::SecretHash,
-        session::{FoundRefresh, NewFamily, Proof, RefreshedSession, Rotated, Rotation, Session},
+        session::{
+            FamilyAdded, FoundRefresh, NewFamily, Proof, RefreshedSession, Rotated, Rotation,
+            Session,
+        },
     },
     store::StoreResult,
 };
@@ -164,12 +167,18 @@ pub(super) async fn add_family(
     user_id: Uuid,
     sid: Uuid,
     family: &NewFamily,
+    keep: u32,
     now: Time,
-) -> StoreResult<Option<Session>> {
+) -> StoreResult<FamilyAdded> {
     let mut act = ADD_FAMILY.prepare_invoke();
     act.key(store.keys.session(user_id, sid)).arg(now.millis());
     name_family(&mut act, family)?;
-    store.link.invoke::<Option<Fields>>(&act).await?.map(read).transpose()
+    act.arg(keep.saturating_sub(1));
+    Ok(match store.link.invoke::<Option<(Vec<String>, Option<Fields>)>>(&act).await? {
+        None => FamilyAdded::NoSession,
+        Some((first, None)) => FamilyAdded::Full(names(&first)?),
+        Some((_, Some(fields))) => FamilyAdded::Added(Box::new(read(fields)?)),
+    })
 }
 
 pub(super) async fn rotate(store: &Redis, rotation: &Rotation, now: Time) -> StoreResult<Rotated> {

@@ -5,6 +5,7 @@ mod enumeration;
 mod guessing;
 mod half_signed_in;
 mod known_devices;
+mod oauth_races;
 mod races;
 mod route_table;
 mod secrets;

@@ -7,12 +7,17 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tests::{
     Answer, Person, Session, World,
+    browser::Browser,
     forge::{claims, foreign_es256, header, token},
     outbox::token_of,
     rail::{Rail, send},
+    relying_party::RelyingParty,
 };
 
 use crate::minutes;
+
+/// What a browser holds of its sessions.
+const SESSION: &str = "sb_session";
 
 /// A row of `signalbox routes`.
 struct Route {
@@ -58,11 +63,20 @@ impl Route {
     }
 
     /// Calls it: a status, and the code of a refusal in the envelope.
-    async fn call(&self, rail: &Rail, bearer: Option<&str>, body: &Value) -> (u16, String) {
+    async fn call(
+        &self,
+        rail: &Rail,
+        presented: Presented,
+        credential: Option<&str>,
+        body: &Value,
+    ) -> (u16, String) {
         let request = rail.request_root(&self.method, &self.address());
-        let request = match bearer {
-            Some(bearer) => request.bearer_auth(bearer),
-            None => request,
+        let request = match (presented, credential) {
+            (Presented::BrowserSession, Some(held)) => {
+                request.header("cookie", format!("{SESSION}={held}"))
+            }
+            (_, Some(bearer)) => request.bearer_auth(bearer),
+            (_, None) => request,
         };
         let request = match (self.method.as_str(), self.surface.as_str()) {
             ("GET" | "DELETE", _) => request,
@@ -129,6 +143,10 @@ enum Presented {
     InitialAccess,
     /// The token with which some client manages itself.
     Registration,
+    /// An access token that a client got for a code, with `openid`, meant for this server.
+    OfAClient,
+    /// What a browser holds of its session, as a cookie.
+    BrowserSession,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,11 +161,20 @@ enum Expected {
     StepUp,
     /// Answered as if nothing had been presented: it does not count there.
     AsNobody,
+    /// On a page, which is about whoever is signed in there, or about nobody.
+    Shown,
 }
 
 /// The whole policy. Whatever is not named lets nobody in.
-fn expected(credential: &str, fresh: bool, presented: Presented) -> Expected {
+fn expected(route: &Route, presented: Presented) -> Expected {
     use Presented as P;
+    let Route { surface, credential, fresh, .. } = route;
+    let (credential, fresh) = (credential.as_str(), *fresh);
+    if presented == P::BrowserSession {
+        let is_page = ["Pages", "OAuth"].contains(&surface.as_str())
+            && ["none", "link", "form"].contains(&credential);
+        return if is_page { Expected::Shown } else { Expected::AsNobody };
+    }
     let as_bearer = match presented {
         P::OneFactor | P::TwoFactors => Expected::Admitted,
         P::Stale if fresh => Expected::StepUp,
@@ -159,6 +186,7 @@ fn expected(credential: &str, fresh: bool, presented: Presented) -> Expected {
         | ("bearer or mfaToken to enrol", P::HalfToEnrol)
         | ("any bearer or mfaToken", P::HalfToVerify | P::HalfToEnrol | P::ForASite)
         | ("edge", P::EdgeCredential)
+        | ("access token with openid", P::OfAClient)
         | ("initial access token", P::InitialAccess) => Expected::Admitted,
         // Theirs are of the JSON surface, which knows no scopes. And nobody here is an admin: while
         // there is none, there is a link for the first one.
@@ -194,6 +222,9 @@ struct People {
     edge: String,
     initial_access: String,
     registration: String,
+    client: RelyingParty,
+    browser: Browser,
+    in_a_browser: Person,
 }
 
 impl People {
@@ -216,11 +247,14 @@ impl People {
             edge: made["credential"].as_str().unwrap().to_owned(),
             registration: registration(world, &initial_access).await,
             initial_access,
+            client: world.relying_party(json!({})).await,
+            browser: Browser::new(world),
+            in_a_browser: world.person().await,
         }
     }
 
     /// One credential of every kind, each as good as it can be. Puts the clocks forward.
-    async fn present(&self, worlds: &mut [World; 2]) -> Vec<(Presented, Option<String>)> {
+    async fn present(&mut self, worlds: &mut [World; 2]) -> Vec<(Presented, Option<String>)> {
         let stale = worlds[0].sign_in(&self.stale).await.access;
         for world in worlds.iter_mut() {
             world.advance(minutes(6));
@@ -236,6 +270,8 @@ impl People {
         let pending = Person::new();
         drop(rail.post("/register", pending.registration()).await.data(201));
         let setup = world.signalbox(&["admin", "setup-link"]).await;
+        let of_a_client = self.client.tokens(&mut self.browser, &self.in_a_browser, &[]).await;
+        let browser_session = self.browser.cookie(SESSION).unwrap().value.clone();
         let forged = token(&header(&access), &claims(&access), foreign_es256());
         let presented = [
             (Presented::Garbage, "nonsense".to_owned()),
@@ -256,6 +292,8 @@ impl People {
             (Presented::TwoFactors, world.sign_in(&self.two_factors).await.access),
             (Presented::InitialAccess, self.initial_access.clone()),
             (Presented::Registration, self.registration.clone()),
+            (Presented::OfAClient, of_a_client.access),
+            (Presented::BrowserSession, browser_session),
         ];
         let presented = presented.into_iter().map(|(what, token)| (what, Some(token)));
         [(Presented::Nothing, None)].into_iter().chain(presented).collect()
@@ -296,7 +334,7 @@ fn example(document: &Value, route: &Route) -> Value {
 async fn every_route_refuses_every_credential_that_it_does_not_expressly_take() {
     let mut worlds: [World; 2] = tokio::join!(World::start(), World::start()).into();
     open_site(&worlds[0]).await;
-    let people = People::new(&worlds[0], &worlds[1]).await;
+    let mut people = People::new(&worlds[0], &worlds[1]).await;
     for world in &mut worlds {
         world.advance(minutes(61));
     }
@@ -306,18 +344,18 @@ async fn every_route_refuses_every_credential_that_it_does_not_expressly_take() 
         let presented = people.present(&mut worlds).await;
         let rail = worlds[0].rail();
         let bodies = [json!({}), example(&document, &route)];
-        let nobody =
-            [route.call(&rail, None, &bodies[0]).await, route.call(&rail, None, &bodies[1]).await];
-        for (presented, bearer) in presented {
-            let expected = expected(&route.credential, route.fresh, presented);
+        let nobody = async |body: &Value| route.call(&rail, Presented::Nothing, None, body).await;
+        let nobody = [nobody(&bodies[0]).await, nobody(&bodies[1]).await];
+        for (presented, credential) in presented {
+            let expected = expected(&route, presented);
             // What is admitted may be acted upon, and what opened it be spent: once is enough.
             let tried = match expected {
                 Expected::Admitted => 0..1,
                 Expected::StepUp | Expected::Forbidden => 1..2,
-                Expected::Refused | Expected::AsNobody => 0..2,
+                Expected::Refused | Expected::AsNobody | Expected::Shown => 0..2,
             };
             for (body, nobody) in bodies[tried.clone()].iter().zip(&nobody[tried.clone()]) {
-                let answer = route.call(&rail, bearer.as_deref(), body).await;
+                let answer = route.call(&rail, presented, credential.as_deref(), body).await;
                 let (status, code) = (answer.0, answer.1.as_str());
                 let is_right = match expected {
                     Expected::Admitted => status < 500 && ![401, 403].contains(&status),
@@ -331,6 +369,7 @@ async fn every_route_refuses_every_credential_that_it_does_not_expressly_take() 
                     }
                     Expected::Refused => status == 401,
                     Expected::AsNobody => answer == *nobody && status < 500,
+                    Expected::Shown => status < 500,
                 };
                 if !is_right {
                     let Route { method, path, .. } = &route;
@@ -356,7 +395,7 @@ async fn every_route_refuses_every_credential_that_it_does_not_expressly_take() 
 async fn no_token_counts_in_a_body_as_one_of_another_kind() {
     let mut worlds: [World; 2] = tokio::join!(World::start(), World::start()).into();
     open_site(&worlds[0]).await;
-    let people = People::new(&worlds[0], &worlds[1]).await;
+    let mut people = People::new(&worlds[0], &worlds[1]).await;
     let document = worlds[0].rail().root("GET", "/openapi.json").await.json();
     let mut tried = 0;
     for route in routes(&worlds[0]).await {
@@ -372,7 +411,7 @@ async fn no_token_counts_in_a_body_as_one_of_another_kind() {
                 "refreshToken" => presented == Presented::RefreshToken,
                 "token" => [Presented::MailedToPending, Presented::SetupLink].contains(&presented),
                 _ => {
-                    expected(&route.credential, route.fresh, presented) == Expected::Admitted
+                    expected(&route, presented) == Expected::Admitted
                         && [Presented::HalfToVerify, Presented::HalfToEnrol].contains(&presented)
                 }
             };

@@ -103,3 +103,25 @@ async fn an_assertion_that_nobody_registered_a_key_for_proves_nothing() {
     ];
     error(&client.token(&fields).await, 401, "invalid_client");
 }
+
+#[tokio::test]
+async fn the_log_names_the_client_that_was_refused_and_why() {
+    let world = World::start().await;
+    let client = world.confidential(json!({})).await;
+    let grant = [("grant_type", "refresh_token"), ("refresh_token", "x")];
+    let wrong = client.with_secret("not the secret");
+    let mut nobody = wrong.clone();
+    "nobody-here".clone_into(&mut nobody.id);
+    for (who, cause) in [
+        (&wrong, "wrong secret"),
+        (&client.by("client_secret_post"), "another method"),
+        (&nobody, "unknown"),
+    ] {
+        error(&who.token(&grant).await, 401, "invalid_client");
+        let log = world.log();
+        let line = log.lines().find(|line| line.contains(cause));
+        let line = line.unwrap_or_else(|| panic!("no `{cause}`: {log}"));
+        assert!(line.contains(&who.id) && line.contains("request_id"), "{line}");
+        assert!(!log.contains("not the secret"));
+    }
+}

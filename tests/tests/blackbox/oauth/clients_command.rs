@@ -227,3 +227,28 @@ async fn only_an_admin_with_a_second_factor_reaches_the_clients() {
     call(&person).await.refused(403, "FORBIDDEN");
     rail.root("GET", CLIENTS).await.refused(401, "UNAUTHORIZED");
 }
+
+#[tokio::test]
+async fn what_no_client_has_is_named_and_the_client_registered_without_it() {
+    let world = World::shared().await;
+    let metadata = json!({
+        "client_id": "misspelt",
+        "client_secret": "a secret that was chosen for it",
+        "redirect_uri": ["https://wiki.example.com/cb"],
+        "redirect_uris": ["https://wiki.example.com/cb"],
+        "first-party": true,
+        "audiences": ["https://api.example.com"],
+        "access_token_ttl": 60,
+    });
+    let file = world.dir().join("misspelt.json");
+    std::fs::write(&file, metadata.to_string()).unwrap();
+    let made = ["admin", "create-client", "--from-json", file.to_str().unwrap()];
+    let made = world.signalbox(&made).await;
+    let client = made.json();
+    assert_eq!((&client["client_id"], &client["first_party"]), (&json!("misspelt"), &json!(false)));
+    let warned: Vec<&str> = made.err.lines().collect();
+    assert_eq!(warned.len(), 2, "{}", made.err);
+    for (line, member) in warned.iter().zip(["first-party", "redirect_uri"]) {
+        assert!(line.contains("WARN") && line.contains(&format!("\"{member}\"")), "{line}");
+    }
+}

@@ -17,10 +17,12 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tests::{
     Answer, Person, Session, World,
+    browser::Browser,
     forge::{claims, header},
     person::{refresh, verify},
     process::until,
     rail::{Rail, send, try_send},
+    relying_party::{REDIRECT, RelyingParty, Tokens},
     world::Kind,
 };
 use tokio::time::sleep;
@@ -113,6 +115,25 @@ async fn keep_refreshing(rail: &Rail, mut session: Session, tokens: &mut Vec<Str
     session
 }
 
+/// Keeps on refreshing what a client was granted. The last tokens that were answered.
+async fn keep_refreshing_as(client: &RelyingParty, mut tokens: Tokens) -> Tokens {
+    for _ in 0..1000 {
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", &*tokens.refresh)];
+        let Some(answer) = ask(client.request("/token", &fields)).await else { break };
+        tokens = Tokens::of(&answer);
+    }
+    tokens
+}
+
+fn redemption(client: &RelyingParty, code: &str) -> RequestBuilder {
+    let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT)];
+    client.request("/token", &fields)
+}
+
+fn giving_back(client: &RelyingParty, tokens: &Tokens) -> RequestBuilder {
+    client.request("/revoke", &[("token", &tokens.refresh)])
+}
+
 /// Keeps on signing in.
 async fn keep_signing_in(rail: &Rail, person: &Person) -> Vec<Session> {
     let mut sessions = Vec::new();
@@ -136,10 +157,21 @@ enum Cast {
     SigningIn,
     Confirming,
     Resetting,
+    /// A client, its codes.
+    Redeeming,
+    /// A client, its refresh tokens.
+    GivingBack,
 }
 
-const CASTS: [Cast; 5] =
-    [Cast::Registering, Cast::Verifying, Cast::SigningIn, Cast::Confirming, Cast::Resetting];
+const CASTS: [Cast; 7] = [
+    Cast::Registering,
+    Cast::Verifying,
+    Cast::SigningIn,
+    Cast::Confirming,
+    Cast::Resetting,
+    Cast::Redeeming,
+    Cast::GivingBack,
+];
 
 /// Somebody who has forgotten their password.
 struct Forgetful {
@@ -177,6 +209,11 @@ struct Ground {
     main: Session,
     /// Is refreshed all the time.
     chain: Session,
+    client: RelyingParty,
+    /// Where the person is signed in for the client.
+    browser: Browser,
+    /// What the client was granted; refreshed all the time.
+    grant: Tokens,
     /// Ended, with acknowledgement.
     dead: Vec<Session>,
     /// Access tokens that were handed out.
@@ -201,6 +238,8 @@ impl Ground {
         world.create_site(&site).await;
         let person = world.person().await;
         let (main, chain) = (world.sign_in(&person).await, world.sign_in(&person).await);
+        let (client, mut browser) = (world.confidential(json!({})).await, Browser::new(&world));
+        let grant = client.tokens(&mut browser, &person, &[]).await;
         Self {
             world,
             dice: Dice(seed),
@@ -208,6 +247,9 @@ impl Ground {
             person,
             main,
             chain,
+            client,
+            browser,
+            grant,
             dead: Vec::new(),
             tokens: Vec::new(),
             published: Vec::new(),
@@ -240,7 +282,7 @@ impl Ground {
 
     /// Everybody is at it, trouble comes, and all that was said is compared with all that is.
     async fn go_through_one_trouble(&mut self) {
-        let (trouble, cast) = (self.choose_trouble(), CASTS[self.dice.roll(0..5) as usize]);
+        let (trouble, cast) = (self.choose_trouble(), CASTS[self.dice.roll(0..7) as usize]);
         let moments = MOMENTS[self.dice.roll(0..2) as usize].clone();
         let moment = Duration::from_micros(self.dice.roll(moments));
         let rotates = self.dice.roll(0..2) == 0;
@@ -280,8 +322,23 @@ impl Ground {
             }
         }
 
+        let (mut codes, mut given_back) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let (browser, person) = (&mut self.browser, &self.person);
+            match cast {
+                Cast::Redeeming => {
+                    codes.push(self.client.ask(browser, person, &[]).await["code"].clone());
+                }
+                Cast::GivingBack => {
+                    given_back.push(self.client.tokens(browser, person, &[]).await);
+                }
+                _ => {}
+            }
+        }
+
         let number = self.troubled();
         let rail = self.world.rail_of(number);
+        let client = &self.client.at(&self.world, number);
         let process = self.world.server_node_of(number).process().id();
         let (world, main, person) = (&self.world, &self.main, &self.person);
         let comes = async {
@@ -311,10 +368,30 @@ impl Ground {
             Cast::SigningIn => (vec![], vec![], true, vec![], vec![]),
             Cast::Confirming => (vec![], vec![], false, confirming, vec![]),
             Cast::Resetting => (vec![], vec![], false, vec![], resetting),
+            Cast::Redeeming | Cast::GivingBack => (vec![], vec![], false, vec![], vec![]),
         };
-        let ((), rotation, chain, ended, registered, verified, signed_in, confirmed, reset) = tokio::join!(
+        let of_the_client = async {
+            tokio::join!(
+                keep_refreshing_as(client, self.grant.clone()),
+                one_by_one(codes, async |code| ask(redemption(client, code)).await, 200),
+                one_by_one(given_back, async |tokens| ask(giving_back(client, tokens)).await, 200),
+            )
+        };
+        let (
+            (),
+            rotation,
+            of_the_client,
+            chain,
+            ended,
+            registered,
+            verified,
+            signed_in,
+            confirmed,
+            reset,
+        ) = tokio::join!(
             comes,
             rotation,
+            of_the_client,
             keep_refreshing(&rail, self.chain.clone(), &mut tokens),
             one_by_one(spares, async |spare| ask(end(&rail, main, spare)).await, 200),
             one_by_one(
@@ -368,7 +445,11 @@ impl Ground {
         })
         .await;
 
+        let (grant, redeemed, given_back) = of_the_client;
         self.a_retried_refresh_goes_on(chain).await;
+        self.a_retried_refresh_of_a_grant_goes_on(grant).await;
+        self.codes_are_spent_or_absent(redeemed).await;
+        self.what_was_given_back_is_over(given_back).await;
         // What a server was sending when it was killed is sent by whoever comes after it.
         self.world.advance(LEASE);
         self.endings_hold(ended).await;
@@ -395,6 +476,53 @@ impl Ground {
         let renewed = Session::of(&answer.data(200));
         assert_eq!(claims(&renewed.access)["sid"], claims(&self.chain.access)["sid"]);
         self.chain = renewed;
+    }
+
+    async fn a_retried_refresh_of_a_grant_goes_on(&mut self, last: Tokens) {
+        let renewed = Tokens::of(&self.client.refresh(&last.refresh).await);
+        let grant = |tokens: &Tokens| claims(&tokens.access)["grant_id"].clone();
+        assert_eq!(grant(&renewed), grant(&self.grant));
+        self.client.userinfo(&renewed.access).await.expect(200);
+        self.tokens.push(renewed.access.clone());
+        self.grant = renewed;
+    }
+
+    async fn codes_are_spent_or_absent(&mut self, redeemed: Tried<String>) {
+        for code in &redeemed.acknowledged {
+            self.client.redeem(code).await.expect(400);
+        }
+        let Some(code) = redeemed.open else { return };
+        let again = self.client.redeem(&code).await;
+        if again.status == 200 {
+            // Absent: whoever tries again has its tokens, once.
+            let tokens = Tokens::of(&again);
+            self.client.userinfo(&tokens.access).await.expect(200);
+            self.client.redeem(&code).await.expect(400);
+            self.grant_is_over(&tokens).await;
+        } else {
+            // Spent, and nobody has what came of it: the client asks anew.
+            again.expect(400);
+            let anew = self.client.tokens(&mut self.browser, &self.person, &[]).await;
+            self.client.userinfo(&anew.access).await.expect(200);
+        }
+    }
+
+    async fn what_was_given_back_is_over(&self, given_back: Tried<Tokens>) {
+        if let Some(open) = &given_back.open {
+            send(giving_back(&self.client, open)).await.expect(200);
+        }
+        for tokens in given_back.acknowledged.iter().chain(&given_back.open) {
+            self.grant_is_over(tokens).await;
+        }
+    }
+
+    async fn grant_is_over(&self, tokens: &Tokens) {
+        self.client.userinfo(&tokens.access).await.expect(401);
+        self.client.refresh(&tokens.refresh).await.expect(400);
+        for token in [&tokens.access, &tokens.refresh] {
+            let told = self.client.introspect(token).await.expect(200).json();
+            assert_eq!(told, json!({ "active": false }));
+        }
     }
 
     async fn endings_hold(&mut self, ended: Tried<Session>) {

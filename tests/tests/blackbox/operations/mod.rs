@@ -9,6 +9,7 @@ mod keys;
 mod kills;
 mod logs;
 mod mail;
+mod oauth_faults;
 mod outages;
 mod reference;
 mod refusals;

@@ -55,6 +55,33 @@ async fn a_weak_password_is_explained_in_german_and_a_strong_one_taken() {
 }
 
 #[tokio::test]
+async fn a_link_for_a_new_password_is_asked_for_with_the_keyboard_alone() {
+    let world = World::shared().await;
+    let person = world.person().await;
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    tab.open(&format!("{}/login", world.issuer())).await;
+    tab.see("#username").await;
+    tab.tab_to(".after a").await;
+    tab.press("Enter").await;
+    tab.see("#email").await;
+    look_at(&mut tab).await;
+    // What a browser takes for an address and is none.
+    tab.fill("#email", ".ada@example.com").await;
+    tab.press("Enter").await;
+    tab.see("#email-problem").await;
+    look_at(&mut tab).await;
+    tab.fill("#email", &person.email).await;
+    tab.press("Enter").await;
+    tab.see("#sent").await;
+    look_at(&mut tab).await;
+    tab.click("a.button").await;
+    tab.see("#username").await;
+    assert_eq!(tab.complaints().await, [""; 0]);
+    world.mailed_token(&person.email).await;
+}
+
+#[tokio::test]
 async fn the_first_administrator_is_made_without_scripts() {
     let world = World::start().await;
     let setup = world.signalbox(&["admin", "setup-link"]).await.json();

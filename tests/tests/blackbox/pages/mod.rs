@@ -5,6 +5,7 @@ mod branches;
 mod flows;
 mod links;
 mod onward;
+mod session_state;
 mod sms;
 
 use tests::chromium::Tab;

@@ -7,6 +7,7 @@ mod device;
 mod enrol;
 mod error;
 mod flow_over;
+mod forgot_password;
 mod form;
 mod form_post;
 mod link_pages;
@@ -26,6 +27,7 @@ pub use self::{
     enrol::{Enrol, EnrolDone, EnrolPhone, EnrolSent},
     error::ErrorPage,
     flow_over::FlowOver,
+    forgot_password::{ForgotPassword, ForgotPasswordSent},
     form::{ClientCard, Form, Person},
     form_post::FormPost,
     link_pages::{Invited, Message, ResetPassword, Setup, SetupDone, VerifyEmail},

@@ -22,8 +22,8 @@ pub struct SignIn<'v> {
     pub remembers: bool,
     /// Why it is shown again.
     pub problem: Option<Problem>,
-    /// The page for those who forgot their password, where there is one.
-    pub forgot: Option<&'v str>,
+    /// The page for those who forgot their password.
+    pub forgot: &'v str,
 }
 
 impl View for SignIn<'_> {
