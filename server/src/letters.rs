@@ -345,9 +345,9 @@ pub fn prove_address(app: &App, to: &str, code: &str, expires_at: Time) -> Lette
 
 /// Tells the owner of an address that somebody wanted it for an account of theirs.
 #[must_use]
-pub fn address_taken(app: &App, to: &str, now: Time) -> Letter {
+pub fn address_taken(app: &App, owner: &User, now: Time) -> Letter {
     letter(
-        to,
+        &owner.email,
         "Your mail address stays yours",
         &[
             "Hello,",

@@ -88,9 +88,7 @@ pub(super) async fn letter(
     now: Time,
 ) -> AuthResult<Option<Letter>> {
     Ok(Some(match holder(app, user_id, address).await? {
-        Some(holder) if !is_displaced(&holder) => {
-            letters::address_taken(app, &address.display, now)
-        }
+        Some(holder) if !is_displaced(&holder) => letters::address_taken(app, &holder, now),
         _ => letters::prove_address(app, &address.display, code, until),
     }))
 }

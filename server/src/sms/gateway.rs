@@ -114,7 +114,9 @@ impl Success {
             match (found, wanted) {
                 (None, _) => false,
                 (Some(Value::String(text)), Some(wanted)) => text == wanted,
-                (Some(value), Some(wanted)) => value.to_string() == *wanted,
+                (Some(value), Some(wanted)) => {
+                    serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *value)
+                }
                 (Some(value), None) => !matches!(value, Value::Null | Value::Bool(false)),
             }
         };

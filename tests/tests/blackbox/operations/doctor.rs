@@ -140,7 +140,7 @@ async fn stores_that_are_away_or_unsafe_are_named() {
 fn looking_makes_nothing() {
     let data = std::env::temp_dir().join(format!("signalbox-doctor-{}", std::process::id()));
     let ran = run(&["doctor", "--data", data.to_str().unwrap()], &[], "");
-    names(&ran, &["server.public_url", "server.sealing_key", "mail.url", "admin"]);
+    names(&ran, &["server.public_url", "server.sealing_key", "mail.url", "sms.url", "admin"]);
     assert!(!data.exists());
     let wrong = [(variable("limits.code_lock"), "101".to_owned())];
     let ran = run(&["doctor", "--data", data.to_str().unwrap()], &wrong, "");

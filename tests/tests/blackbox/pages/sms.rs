@@ -1,21 +1,36 @@
 //! Codes by SMS, set up and proved in a browser.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tests::{
     Person, World,
     chromium::{Tab, Window},
     landing::Landing,
     person::new_number,
+    process::until,
     relying_party::RelyingParty,
 };
 
 use super::look_at;
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 async fn sign_in(tab: &mut Tab, client: &RelyingParty, person: &Person) {
     tab.open(&client.authorize_url("openid")).await;
     tab.fill("#username", &person.email).await;
     tab.fill("#password", &person.password).await;
     tab.press("Enter").await;
+}
+
+/// Waits until so many messages have gone to this number, and looks that no more have: the newest code.
+async fn texted(world: &World, number: &str, count: usize) -> String {
+    until(&format!("{count} messages"), PATIENCE, async || {
+        (world.mails(number).await.len() >= count).then_some(())
+    })
+    .await;
+    assert_eq!(world.mails(number).await.len(), count);
+    world.mailed_code(number).await
 }
 
 /// A client whose tokens open a site that asks for a second factor.
@@ -61,14 +76,14 @@ async fn codes_by_sms_are_set_up_and_asked_for_on_the_way_to_a_site() {
     assert!(shown.contains(&masked) && !shown.contains(&number), "{shown}");
     look_at(&mut tab).await;
     // Loading the page again sends nothing more; asking for another code does, to the same number.
-    let first = world.mailed_code(&number).await;
-    tab.evaluate("location.reload()").await;
+    let first = texted(&world, &number, 1).await;
+    let page = tab.evaluate("location.href").await;
+    tab.open(page.as_str().unwrap()).await;
     tab.see("#code").await;
-    assert_eq!(world.mails(&number).await.len(), 1);
+    assert_eq!(texted(&world, &number, 1).await, first);
     tab.click("button[name=method][value=SMS]").await;
+    let code = texted(&world, &number, 2).await;
     tab.see("#code").await;
-    assert_eq!(world.mails(&number).await.len(), 2);
-    let code = world.mailed_code(&number).await;
     if first != code {
         tab.fill("#code", &first).await;
         tab.press("Enter").await;
@@ -92,11 +107,11 @@ async fn codes_by_sms_are_set_up_and_asked_for_on_the_way_to_a_site() {
     let shown = tab.text("main").await;
     assert!(shown.contains(&masked) && !shown.contains(&number), "{shown}");
     look_at(&mut tab).await;
-    assert_eq!(world.mails(&number).await.len(), 3);
+    drop(texted(&world, &number, 3).await);
     tab.click("button[name=method][value=SMS]").await;
+    let code = texted(&world, &number, 4).await;
     tab.see("#code").await;
-    assert_eq!(world.mails(&number).await.len(), 4);
-    tab.fill("#code", &world.mailed_code(&number).await).await;
+    tab.fill("#code", &code).await;
     tab.press("Enter").await;
     tab.see("#arrived").await;
     assert!(landing.arrivals().last().unwrap().parameter("code").is_some());
