@@ -14,6 +14,7 @@ pub mod meter;
 pub mod mfa;
 pub mod origin;
 pub mod password;
+pub mod places;
 pub mod recovery;
 pub mod refresh;
 pub mod refresh_token;
@@ -23,6 +24,7 @@ pub mod sessions;
 pub mod setup;
 pub mod tenants;
 pub mod throttle;
+pub mod warnings;
 
 #[cfg(test)]
 mod tests;

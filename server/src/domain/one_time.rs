@@ -20,16 +20,19 @@ pub enum Purpose {
     FirstAdmin,
     /// Prove a factor, or confirm one: a code that was mailed.
     MailedCode,
+    /// Set up a factor in the place of all that were lost.
+    Recovery,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::Invitation,
         Self::FirstAdmin,
         Self::MailedCode,
+        Self::Recovery,
     ];
 
     /// As it is stored.
@@ -41,6 +44,7 @@ impl Purpose {
             Self::Invitation => "invitation",
             Self::FirstAdmin => "first_admin",
             Self::MailedCode => "mailed_code",
+            Self::Recovery => "recovery",
         }
     }
 

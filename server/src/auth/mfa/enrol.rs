@@ -13,18 +13,19 @@ use crate::{
     auth::{
         bearer::FRESH,
         browser::{self, Browser},
-        devices, errands,
+        devices,
         error::{AuthError, AuthResult, FieldProblem},
         login::{
             Completion, Held, complete, find_open_site, find_site, offered, policy_for,
             usable_methods,
         },
         origin::Origin,
-        throttle,
+        sessions::end_all,
+        throttle, warnings,
     },
     clock::new_id,
     domain::{audit::Action, factor::Factor, secret::OpaqueToken, user::User},
-    letters,
+    letters::news,
     store::identity::{self as store, Confirmed},
 };
 
@@ -106,7 +107,9 @@ pub async fn set_up(
         if user.email_verified_at.is_none() {
             return Err(AuthError::AddressNotVerified);
         }
-        one_by_mail(&factors)?;
+        if !standing.recovers() {
+            one_by_mail(&factors)?;
+        }
         "Codes by mail".clone_into(&mut factor.name);
         throttle::count_enrolment(app, user.id, now).await?;
         let challenge = standing.challenge();
@@ -117,7 +120,8 @@ pub async fn set_up(
         factor.sealed_secret = app.sealer.seal(&totp::sealed_name(&factor), &new.secret)?;
         Source::Authenticator(new)
     };
-    let (first, factor_id) = (usable_methods(&factors).is_empty(), factor.id);
+    let factor_id = factor.id;
+    let first = usable_methods(&factors).is_empty() || standing.recovers();
     if first {
         let codes = backup::generate(app, user.id, now).await?;
         app.identity.enrol_factors(user.id, &[factor, codes.factor], &codes.rows).await?;
@@ -154,10 +158,12 @@ pub async fn confirm(
     let factor = pending(&factors, method);
     let factor = factor.filter(|factor| factor_id.is_none_or(|id| id == factor.id));
     let factor = factor.ok_or(AuthError::NotFound)?;
-    // Of the person, and not of the factor: setting one up anew gives no further guesses.
-    let counted = throttle::count_code(app, user.id, now).await?;
+    let counted = throttle::count_confirmation(app, user.id, now).await?;
+    let replaces = standing.recovers();
     let step = if method == Method::EmailOtp {
-        one_by_mail(&factors)?;
+        if !replaces {
+            one_by_mail(&factors)?;
+        }
         let challenge = standing.challenge();
         if !email::consume(app, &user, factor.id, &challenge, code, now).await? {
             return Err(AuthError::WrongCode);
@@ -167,7 +173,7 @@ pub async fn confirm(
         let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
         Some(totp::matching_step(&secret, code, now).ok_or(AuthError::WrongCode)?)
     };
-    let details = json!({ "factor": factor.id, "method": method.as_str() });
+    let details = json!({ "factor": factor.id, "method": method.as_str(), "recovered": replaces });
     // The factor names the act: a retried confirmation adds no second row.
     let event = origin.event_of(factor.id, Action::MfaEnabled, Some(user.id), now, details);
     let confirmation = store::Confirmation {
@@ -176,6 +182,7 @@ pub async fn confirm(
         expected_epoch: user.factor_epoch,
         name: name.map(ToOwned::to_owned),
         step,
+        replaces,
     };
     match app.identity.confirm_factor(&confirmation, now, &event).await? {
         Confirmed::Confirmed => {}
@@ -192,7 +199,11 @@ pub async fn confirm(
         }
     }
     counted.forgive(app).await?;
-    errands::send(app, letters::factor_added(app, &user, method.as_str(), now), now).await?;
+    if replaces {
+        end_all(app, origin, user.id, None, &[], now).await?;
+        warnings::tell(app, news::factors_recovered(&user), now).await?;
+    }
+    warnings::tell(app, news::factor_added(&user, method.as_str(), factor.id), now).await?;
     // The confirmation has raised it. Anything else that did makes of the device what it was.
     let epoch = user.factor_epoch + 1;
     let risen = User { factor_epoch: epoch, ..user.clone() };
@@ -244,7 +255,7 @@ async fn owner(app: &App, standing: &Standing, now: Time) -> AuthResult<(User, V
             let is_proved = login
                 .factor_proved_at
                 .is_some_and(|at| now.since(at) <= std::time::Duration::from_secs(FRESH));
-            if usable_methods(&factors).is_empty() || is_proved {
+            if usable_methods(&factors).is_empty() || is_proved || standing.recovers() {
                 Ok((user, factors))
             } else {
                 Err(AuthError::InvalidToken)

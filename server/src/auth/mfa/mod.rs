@@ -5,6 +5,7 @@ pub mod challenge;
 pub mod email;
 pub mod enrol;
 pub mod manage;
+pub mod recovery;
 pub mod totp;
 pub mod verify;
 
@@ -56,6 +57,12 @@ impl Standing {
             Self::Full(caller) => Ok(caller.user.clone()),
             Self::Browser(held) => Ok(held.user.clone()),
         }
+    }
+
+    /// Whether the factor that is set up takes the place of every other one.
+    #[must_use]
+    pub fn recovers(&self) -> bool {
+        matches!(self, Self::Half(_, login) if login.recovers)
     }
 
     /// What codes that are sent to the person are bound to: this half sign-in, or this session.

@@ -9,6 +9,8 @@ mod docs;
 mod enrol;
 mod invitation;
 mod mfa;
+mod not_me;
+mod recovery;
 mod reset_password;
 mod setup;
 mod sign_in;
@@ -35,6 +37,8 @@ pub fn surface() -> Surface {
                 post("/verify-email", Credential::Form, verify_email::submit),
                 get("/reset-password", Credential::Link, reset_password::show),
                 post("/reset-password", Credential::Form, reset_password::submit),
+                get("/not-me", Credential::Link, not_me::show),
+                post("/not-me", Credential::Form, not_me::submit),
                 get("/invitation", Credential::Link, invitation::show),
                 post("/invitation", Credential::Form, invitation::submit),
                 get("/docs", Credential::Anybody, docs::show),
@@ -42,6 +46,7 @@ pub fn surface() -> Surface {
             sign_in::routes(),
             mfa::routes(),
             enrol::routes(),
+            recovery::routes(),
             consent::routes(),
             choose::routes(),
         ]

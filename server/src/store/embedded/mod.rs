@@ -38,6 +38,7 @@ mod keys;
 mod logins;
 mod marks;
 mod one_time;
+mod places;
 mod readers;
 mod refresh;
 mod requests;
@@ -48,6 +49,7 @@ mod sweep;
 mod tenants;
 mod tries;
 mod users;
+mod warnings;
 mod writer;
 
 /// The database in the data folder.

@@ -53,12 +53,19 @@ const ENTRIES_OVER: &str = "DELETE FROM feed
 const ACCESS_OVER: &str = "DELETE FROM initial_access_tokens WHERE hash IN
     (SELECT hash FROM initial_access_tokens WHERE expires_at <= :over LIMIT :limit)";
 
+/// Links by which nobody can deny anything any more.
+const WARNINGS_OVER: &str = "DELETE FROM warnings WHERE id IN
+    (SELECT id FROM warnings WHERE expires_at <= :over LIMIT :limit)";
+
 /// Sweeps identity once.
 pub(super) fn identity(tx: &Tx<'_>, now: Time) -> Result<u64, Fault> {
     let mut gone = 0;
-    for (sql, kept) in
-        [(ENDINGS_OVER, ENDINGS_KEPT), (ENTRIES_OVER, FEED_KEPT), (ACCESS_OVER, Duration::ZERO)]
-    {
+    for (sql, kept) in [
+        (ENDINGS_OVER, ENDINGS_KEPT),
+        (ENTRIES_OVER, FEED_KEPT),
+        (ACCESS_OVER, Duration::ZERO),
+        (WARNINGS_OVER, Duration::ZERO),
+    ] {
         let over = now.minus(kept).millis();
         gone += tx.run(sql, named_params! { ":over": over, ":limit": SWEPT_AT_ONCE })? as u64;
     }

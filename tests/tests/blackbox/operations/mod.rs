@@ -10,6 +10,7 @@ mod kills;
 mod logs;
 mod mail;
 mod outages;
+mod recovery_link;
 mod reference;
 mod refusals;
 mod settings;

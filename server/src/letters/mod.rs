@@ -1,5 +1,7 @@
 //! The letters people get: text and HTML from one template each, inert whatever a name holds.
 
+pub mod news;
+
 use askama::Template;
 use jwks::Time;
 
@@ -92,61 +94,6 @@ pub fn already_registered(app: &App, to: &str, now: Time) -> Letter {
     )
 }
 
-/// Tells the owner that a second factor was added.
-#[must_use]
-pub fn factor_added(app: &App, user: &User, method: &str, now: Time) -> Letter {
-    let what = format!("a second factor ({method}) was added to your account.");
-    letter(
-        &user.email,
-        "A second factor was added",
-        &[
-            &format!("Hello {},", user.name),
-            &what,
-            "If it was not you, change your password and ask an administrator for help at once.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner that a factor is locked.
-#[must_use]
-pub fn factor_locked(app: &App, user: &User, method: &str, now: Time) -> Letter {
-    let what =
-        format!("a second factor of yours ({method}) was locked after too many wrong codes.");
-    letter(
-        &user.email,
-        "A second factor was locked",
-        &[
-            &format!("Hello {},", user.name),
-            &what,
-            "Your password is known to whoever typed those codes. If it was not you, change it, \
-             and ask an administrator for help.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner that a backup code was used.
-#[must_use]
-pub fn backup_code_used(app: &App, user: &User, now: Time) -> Letter {
-    letter(
-        &user.email,
-        "A backup code was used",
-        &[
-            &format!("Hello {},", user.name),
-            "one of your backup codes was used to sign in.",
-            "If it was not you, change your password and ask an administrator for help at once.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
 /// Mails a link with which a new password is chosen.
 #[must_use]
 pub fn reset_password(app: &App, user: &User, token: &OpaqueToken, expires_at: Time) -> Letter {
@@ -157,31 +104,12 @@ pub fn reset_password(app: &App, user: &User, token: &OpaqueToken, expires_at: T
         &[
             "Hello,",
             "somebody, most likely you, asked for a new password for the account with this mail \
-             address. Open the link within 30 minutes to choose one. That signs you out everywhere.",
+             address. Open the link within 30 minutes to choose one. That signs you out everywhere, \
+             and opens the account again where you had closed it.",
             "If it was not you, do nothing: your password stays as it is.",
         ],
         Some(("Choose a new password", &link)),
         expires_at,
-        app,
-    )
-}
-
-/// Tells the owner that the password was changed.
-#[must_use]
-pub fn password_changed(app: &App, user: &User, now: Time) -> Letter {
-    letter(
-        &user.email,
-        "Your password was changed",
-        &[
-            "Hello,",
-            "the password of the account with this mail address was changed. Wherever you were \
-             signed in with the old one, you are asked to sign in again, and no device is trusted \
-             any more.",
-            "If it was not you, choose a new password with \u{201c}Forgot password\u{201d} and ask an \
-             administrator for help at once.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
         app,
     )
 }
@@ -214,45 +142,6 @@ pub fn tenant_joined(app: &App, user: &User, tenant: &str, now: Time) -> Letter 
         &user.email,
         "You joined a tenant",
         &["Hello,", &what, "If it was not you, ask an administrator for help."],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner that a factor was removed.
-#[must_use]
-pub fn factor_removed(app: &App, user: &User, method: &str, now: Time) -> Letter {
-    let what = format!(
-        "a second factor ({method}) was removed from your account. Every other session was \
-         signed out, and no device is trusted any more."
-    );
-    letter(
-        &user.email,
-        "A second factor was removed",
-        &[
-            &format!("Hello {},", user.name),
-            &what,
-            "If it was not you, change your password and ask an administrator for help at once.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner that there are new backup codes.
-#[must_use]
-pub fn backup_codes_renewed(app: &App, user: &User, now: Time) -> Letter {
-    letter(
-        &user.email,
-        "New backup codes were made",
-        &[
-            &format!("Hello {},", user.name),
-            "new backup codes were made for your account. The old ones are good for nothing, and \
-             no device is trusted any more.",
-            "If it was not you, change your password and ask an administrator for help at once.",
-        ],
         None,
         now.plus(NEWS_TTL),
         app,
