@@ -7,9 +7,9 @@ use http::{HeaderMap, HeaderValue, header};
 use jwks::policy::Method;
 use server::http::pages::views::{
     Account, ChooseAccount, ClientCard, Consent, DeviceCode, DeviceConfirm, DeviceDone, Enrol,
-    EnrolDone, ErrorPage, FlowOver, Form, FormPost, Look, Message, NotMe, Person, Problem, Reason,
-    Recovery, RecoveryWaits, ResetPassword, SecondFactor, SignIn, SignOut, SignedOut, VerifyEmail,
-    View,
+    EnrolDone, EnrolPhone, EnrolSent, ErrorPage, FlowOver, Form, FormPost, Look, Message, NotMe,
+    Person, Problem, Reason, Recovery, RecoveryWaits, ResetPassword, SecondFactor, SignIn, SignOut,
+    SignedOut, VerifyEmail, View,
 };
 
 const CLIENT: ClientCard<'_> = ClientCard {
@@ -23,7 +23,7 @@ const ADA: Person<'_> =
     Person { name: "Ada Lovelace", address: "ada@example.com", not_you: Some("#") };
 const BOB: Person<'_> =
     Person { name: "Bob Harbour", address: "bob@harbour.example", not_you: None };
-const TOTP: [Method; 3] = [Method::Totp, Method::EmailOtp, Method::BackupCode];
+const TOTP: [Method; 4] = [Method::Totp, Method::Sms, Method::EmailOtp, Method::BackupCode];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("name a folder")?;
@@ -93,6 +93,11 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         "second-factor-mail",
         &factor(Method::EmailOtp, Reason::SignIn, Some(Problem::WrongCode)),
     )?;
+    let sms = SecondFactor {
+        sent_to: Some("+49•••••89"),
+        ..factor(Method::Sms, Reason::SignIn, None)
+    };
+    save("second-factor-sms", &sms)?;
     save("step-up", &factor(Method::BackupCode, Reason::StepUp, None))?;
     let enrol = Enrol {
         look,
@@ -100,10 +105,40 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         who: ADA,
         qr_code: QR,
         secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        others: &[Method::Sms, Method::EmailOtp],
         problem: None,
     };
     save("enrol", &enrol)?;
-    save("enrol-done", &EnrolDone { look, form: form(), codes: &codes })?;
+    let number = "must be a telephone number, like +49 1512 3456789";
+    let number = [server::auth::error::FieldProblem::new("phone", number)];
+    let phone = |phone, own, problems| EnrolPhone {
+        look,
+        form: form(),
+        who: ADA,
+        phone,
+        own,
+        problems,
+        others: &[Method::Totp, Method::EmailOtp],
+        problem: None,
+    };
+    save("enrol-phone", &phone("", "+49•••••89", &[]))?;
+    save("enrol-phone-wrong", &phone("0151", "", &number))?;
+    let sent = |method, sent_to, others, problem| EnrolSent {
+        look,
+        form: form(),
+        who: ADA,
+        method,
+        sent_to,
+        others,
+        problem,
+    };
+    let (others, wrong) = ([Method::Totp, Method::EmailOtp], Some(Problem::WrongCode));
+    save("enrol-sms", &sent(Method::Sms, "+49•••••89", &others, wrong))?;
+    let others = [Method::Totp, Method::Sms];
+    save("enrol-mail", &sent(Method::EmailOtp, "a•••@e•••.com", &others, None))?;
+    let done = |method| EnrolDone { look, form: form(), method, codes: &codes };
+    save("enrol-done", &done(Method::Totp))?;
+    save("enrol-done-sms", &done(Method::Sms))?;
     save(
         "consent",
         &Consent {

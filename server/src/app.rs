@@ -17,9 +17,11 @@ use crate::{
         client_keys::ClientKeys, client_secret::Failures, clients::ClientCache, discovery,
         logos::Logos,
     },
+    outbox::Outbox,
     outgoing::Outgoing,
     published_keys,
     seal::Sealer,
+    sms::{self, SmsSender},
     store::{IdentityStore, SessionStore},
 };
 
@@ -61,6 +63,10 @@ pub struct App {
     pub hasher: Hasher,
     /// Mail.
     pub mailer: Mailer,
+    /// Messages to telephones; `None`: none leave from here.
+    pub sms: Option<Box<dyn SmsSender>>,
+    /// What was captured instead of sent.
+    pub outbox: Arc<Outbox>,
     /// Clients that were read lately.
     pub clients: ClientCache,
     /// Their pictures.
@@ -89,8 +95,12 @@ impl App {
         sealing_key: [u8; 32],
     ) -> Result<Arc<Self>, String> {
         let issuer = config.public_url().as_str().trim_end_matches('/').to_owned();
-        let mailer = Mailer::new(&config.mail.url, &config.mail.from, clock.clone())
+        let outbox = Arc::<Outbox>::default();
+        let mailer = Mailer::new(&config.mail.url, &config.mail.from, &outbox, clock.clone())
             .map_err(|error| error.to_string())?;
+        let outgoing = Arc::new(Outgoing::new(&config.outgoing)?);
+        let sms = sms::sender(&config, &outgoing, &outbox, &clock)
+            .map_err(|problem| problem.to_string())?;
         let discovery = discovery::document(&issuer, &config).to_string();
         let keys = KeyRing::remembering(&published_keys::read(&data_dir));
         Ok(Arc::new(Self {
@@ -103,10 +113,12 @@ impl App {
             client_keys: ClientKeys::default(),
             hasher: Hasher::start(&config.password)?,
             mailer,
+            sms,
+            outbox,
             logos: Logos::default(),
             discovery: discovery.into(),
             clients: ClientCache::new(identity.feed_changes()),
-            outgoing: Arc::new(Outgoing::new(&config.outgoing)?),
+            outgoing,
             verdicts: VerdictCache::new(VERDICTS),
             feed: Arc::new(Hub::new(identity.clone())),
             identity,
@@ -254,6 +266,12 @@ impl App {
             tracing::warn!(%error, "--data: the public keys could not be kept");
         }
         Ok(())
+    }
+
+    /// Whether anything is captured instead of sent.
+    #[must_use]
+    pub fn captures(&self) -> bool {
+        self.config.mail.url == "capture" || self.config.sms.url == "capture"
     }
 
     /// Address of a page of this server.

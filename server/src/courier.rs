@@ -1,4 +1,4 @@
-//! Carries errands out and delivers what comes of them (letters to people, notices to clients),
+//! Carries errands out and delivers what comes of them (letters and messages to people, notices to clients),
 //! beside the requests and long after them if need be.
 //!
 //! An errand is claimed for a while, so that of several servers one has it; whoever dies with a
@@ -26,7 +26,7 @@ use crate::{
     clock::random,
     domain::errand::{Delivery, Errand, ErrandRow, retry_delay},
     mailer::Undelivered,
-    notices,
+    notices, sms,
 };
 
 /// How many deliveries are on their way at once.
@@ -122,7 +122,7 @@ async fn claim(
 /// leaves: every try sends the same. A notice is made anew for each try: its token is short-lived.
 async fn prepare(app: &App, row: &ErrandRow, now: Time) -> Result<Option<Delivery>, AuthError> {
     let errand = errands::open(app, row)?;
-    let was_ready = matches!(errand, Errand::Letter(_));
+    let was_ready = matches!(errand, Errand::Letter(_) | Errand::Text(_));
     let Some(delivery) = errands::carry_out(app, errand, now).await? else {
         app.identity.finish_errand(row.id).await?;
         return Ok(None);
@@ -146,6 +146,7 @@ async fn deliver(app: &App, mut row: ErrandRow, delivery: Delivery) {
             let leaving = app.mailer.deliver(row.id, row.queued_at, letter);
             timeout(DELIVERY_LIMIT, leaving).await
         }
+        Delivery::Text(text) => timeout(DELIVERY_LIMIT, sms::deliver(app, row.id, text)).await,
         Delivery::Notice(notice) => timeout(DELIVERY_LIMIT, notices::deliver(app, notice)).await,
     };
     let is_last = matches!(delivery, Delivery::Notice(_)) && row.attempts >= NOTICE_TRIES;
@@ -153,6 +154,7 @@ async fn deliver(app: &App, mut row: ErrandRow, delivery: Delivery) {
         Ok(()) => {
             let sent = match delivery {
                 Delivery::Letter(_) => "signalbox_letters_sent_total",
+                Delivery::Text(_) => "signalbox_sms_sent_total",
                 Delivery::Notice(_) => "signalbox_notices_sent_total",
             };
             metrics::counter!(sent).increment(1);

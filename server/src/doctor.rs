@@ -80,6 +80,13 @@ pub fn settings(config: &Config) -> Vec<Problem> {
             "Signalbox <no-reply@example.com>",
         );
     }
+    if config.sms.url == "capture" {
+        add(
+            "sms.url",
+            "is captured: no code by SMS ever reaches anybody",
+            "the address of a gateway, or off",
+        );
+    }
     if let Some(url) = &config.edge.server_url
         && url.scheme() == "http"
         && !is_loopback(url)
@@ -271,6 +278,7 @@ mod tests {
         config.server.sealing_key = Some("key".into());
         config.mail.url = "smtps://mail.example.com".into();
         config.mail.from = "a@example.com".into();
+        config.sms.url = "off".into();
         change(&mut config);
         settings(&config).into_iter().map(|problem| problem.setting).collect()
     }
@@ -291,6 +299,7 @@ mod tests {
         );
         assert_eq!(found(|config| config.server.sealing_key = None), ["server.sealing_key"]);
         assert_eq!(found(|config| config.mail.url = "capture".into()), ["mail.url"]);
+        assert_eq!(found(|config| config.sms.url = "capture".into()), ["sms.url"]);
         assert_eq!(found(|config| config.mail.from = "a@localhost".into()), ["mail.from"]);
         assert_eq!(
             found(|config| config.edge.server_url = Some("http://server1".parse().unwrap())),

@@ -24,12 +24,15 @@ pub mod logs;
 pub mod mailer;
 pub mod notices;
 pub mod oauth;
+pub mod outbox;
 pub mod outgoing;
 pub mod published_keys;
 pub mod router;
 pub mod seal;
+pub mod sms;
 pub mod store;
 #[cfg(feature = "otel")]
 pub mod telemetry;
+pub mod texts;
 pub mod tls;
 pub mod tokens;

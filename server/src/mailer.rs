@@ -1,8 +1,7 @@
 //! The last step of a letter: by SMTP, or into the outbox while no transport is set.
 
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -18,9 +17,12 @@ use lettre::{
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{clock::Clock, domain::errand::Letter};
+use crate::{
+    clock::Clock,
+    domain::errand::Letter,
+    outbox::{Captured, Outbox},
+};
 
-const OUTBOX_LIMIT: usize = 500;
 /// How long the mail server may take for one answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// How long a connection waits for the next letter.
@@ -28,17 +30,6 @@ const IDLE_LIMIT: Duration = Duration::from_secs(20);
 /// Replies that speak of this server's account and not of the letter (RFC 4954 section 6):
 /// whoever runs it can put that right.
 const ACCOUNT_REPLIES: [&str; 4] = ["530", "534", "535", "538"];
-
-/// A captured message, as the outbox shows it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Captured {
-    /// `mail`.
-    pub channel: &'static str,
-    /// The message.
-    pub letter: Letter,
-    /// When it would have left.
-    pub sent_at: Time,
-}
 
 /// Why a transport cannot be made of a setting.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +39,7 @@ pub struct MailSettingError {
     cause: String,
 }
 
-/// Why a letter has not left. The causes name no address and quote no letter.
+/// Why a message has not left. The causes name no address or number, and quote no message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Undelivered {
     /// Another try may succeed.
@@ -64,7 +55,7 @@ pub fn is_sender(from: &str) -> bool {
 }
 
 enum Transport {
-    Capture(Mutex<VecDeque<Captured>>),
+    Capture(Arc<Outbox>),
     Smtp { smtp: Box<AsyncSmtpTransport<Tokio1Executor>>, from: Mailbox },
 }
 
@@ -78,13 +69,18 @@ pub struct Mailer {
 }
 
 impl Mailer {
-    /// The transport that `url` and `from` name (`[mail]`).
+    /// The transport that `url` and `from` name (`[mail]`); what is captured goes into `outbox`.
     ///
     /// # Errors
     /// [`MailSettingError`] names the setting that cannot be used.
-    pub fn new(url: &str, from: &str, clock: Clock) -> Result<Self, MailSettingError> {
+    pub fn new(
+        url: &str,
+        from: &str,
+        outbox: &Arc<Outbox>,
+        clock: Clock,
+    ) -> Result<Self, MailSettingError> {
         let transport = if url == "capture" {
-            Transport::Capture(Mutex::default())
+            Transport::Capture(outbox.clone())
         } else {
             let smtp = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
                 .map_err(|error| MailSettingError {
@@ -125,28 +121,20 @@ impl Mailer {
     ) -> Result<(), Undelivered> {
         match &*self.transport {
             Transport::Capture(outbox) => {
-                let captured =
-                    Captured { channel: "mail", letter: letter.clone(), sent_at: self.clock.now() };
-                let mut outbox = outbox.lock().unwrap_or_else(PoisonError::into_inner);
-                outbox.truncate(OUTBOX_LIMIT - 1);
-                outbox.push_front(captured);
+                outbox.keep(Captured {
+                    channel: "mail",
+                    to: letter.to.clone(),
+                    subject: letter.subject.clone(),
+                    text: letter.text.clone(),
+                    html: letter.html.clone(),
+                    sent_at: self.clock.now(),
+                });
                 Ok(())
             }
             Transport::Smtp { smtp, from } => {
                 let message = compose(from, id, written_at, letter).map_err(Undelivered::Never)?;
                 smtp.send(message).await.map(drop).map_err(|error| judge(&error))
             }
-        }
-    }
-
-    /// What was captured, newest first; `None` while mail leaves by SMTP.
-    #[must_use]
-    pub fn outbox(&self) -> Option<Vec<Captured>> {
-        match &*self.transport {
-            Transport::Capture(outbox) => Some(
-                outbox.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect(),
-            ),
-            Transport::Smtp { .. } => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the server fetches from, or posts to, an address that somebody else named: keys, logos,
 //! logout calls (rule 17). Whoever registers a client chooses these addresses, and must not reach
-//! through this server what only this server can reach.
+//! through this server what only this server can reach. An address in the settings is the
+//! operator's own, and leads wherever the operator says: see [`Outgoing::call`].
 //!
 //! A name is resolved here, once for each connection; what is not public is struck out, and the
 //! connection goes to an address that was left, so that no second answer of the name's server
@@ -16,8 +17,8 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
-use ipnet::IpNet;
+use http::{Request, StatusCode};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use reqwest::{
     Certificate, Client, ClientBuilder, RequestBuilder,
     dns::{Addrs, Name, Resolve, Resolving},
@@ -30,6 +31,9 @@ use crate::config::OutgoingSection;
 
 /// How long a call may take, from the name to the last byte.
 const TIME: Duration = Duration::from_secs(5);
+/// The same for a call to an address of the operator's: whoever is given up after sending may have to
+/// be sent the same again.
+const NAMED_TIME: Duration = Duration::from_secs(20);
 /// The most that is read of an answer.
 pub const SIZE: usize = 64 * 1024;
 /// How long a connection is kept for the next call.
@@ -64,6 +68,10 @@ pub struct Outgoing {
     secure: Client,
     /// Calls by plain http what is allowed.
     plain: Client,
+    /// Calls by https what the operator names, wherever it is.
+    named: Client,
+    /// Calls by plain http what the operator names on this machine.
+    near: Client,
     calls: Semaphore,
 }
 
@@ -79,23 +87,34 @@ impl Outgoing {
             authorities.extend(read.map_err(|what| format!("outgoing.extra_ca: {what}"))?);
         }
         let allowed: Arc<[IpNet]> = settings.allow_private.as_slice().into();
-        let client = |publicly: bool| {
-            let judge = Judge { allowed: allowed.clone(), publicly };
-            client(judge)
+        let anywhere: Arc<[IpNet]> =
+            [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())].into();
+        let loopback: Arc<[IpNet]> = [
+            IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8)),
+            IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+        ]
+        .into();
+        let client = |allowed: &Arc<[IpNet]>, publicly: bool| {
+            client(Judge { allowed: allowed.clone(), publicly })
         };
         let failed = |error: reqwest::Error| format!("outgoing.extra_ca: {}", causes(&error));
-        let secure = client(true).https_only(true).tls_certs_merge(authorities.clone()).build();
-        let secure = match secure {
-            // A system without authorities of its own is no reason not to start.
-            Err(error) if authorities.is_empty() => {
-                tracing::warn!(cause = causes(&error), "the system names no authorities");
-                client(true).https_only(true).tls_certs_only([]).build()
+        let secure = |allowed: &Arc<[IpNet]>| {
+            let secure = || client(allowed, true).https_only(true);
+            match secure().tls_certs_merge(authorities.clone()).build() {
+                // A system without authorities of its own is no reason not to start.
+                Err(error) if authorities.is_empty() => {
+                    tracing::warn!(cause = causes(&error), "the system names no authorities");
+                    secure().tls_certs_only([]).build()
+                }
+                built => built,
             }
-            built => built,
         };
+        let plain = |allowed: &Arc<[IpNet]>| client(allowed, false).tls_certs_only([]).build();
         Ok(Self {
-            secure: secure.map_err(failed)?,
-            plain: client(false).tls_certs_only([]).build().map_err(failed)?,
+            secure: secure(&allowed).map_err(failed)?,
+            plain: plain(&allowed).map_err(failed)?,
+            named: secure(&anywhere).map_err(failed)?,
+            near: plain(&loopback).map_err(failed)?,
             allowed,
             calls: Semaphore::new(CALLS),
         })
@@ -107,19 +126,43 @@ impl Outgoing {
     /// [`OutgoingError`].
     pub async fn get(&self, url: &str) -> Result<Bytes, OutgoingError> {
         let (client, url) = self.admit(url)?;
-        self.within_time(async {
-            let mut response = send(client.get(url)).await?;
+        self.within(TIME, async {
+            let response = send(client.get(url)).await?;
             if response.status() != StatusCode::OK {
                 return Err(OutgoingError::Status(response.status().as_u16()));
             }
-            let mut body = BytesMut::new();
-            while let Some(chunk) = response.chunk().await.map_err(failure)? {
-                if body.len() + chunk.len() > SIZE {
-                    return Err(OutgoingError::TooLarge);
-                }
-                body.extend_from_slice(&chunk);
-            }
-            Ok(body.freeze())
+            read(response).await
+        })
+        .await
+    }
+
+    /// Makes a call to an address that stands in the settings: what is answered, whatever the status.
+    /// Nobody but the operator chose it, so it may be in a network of theirs without being listed;
+    /// its certificate proves it, and plain http is for this machine alone. As for every other call,
+    /// no redirect is followed.
+    ///
+    /// # Errors
+    /// [`OutgoingError`], but for a status.
+    pub async fn call(
+        &self,
+        request: Request<String>,
+    ) -> Result<(StatusCode, Bytes), OutgoingError> {
+        let (parts, body) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string()).map_err(|_| OutgoingError::NotAnAddress)?;
+        let client = match (url.scheme(), url.host()) {
+            ("https", Some(_)) => &self.named,
+            ("http", Some(Host::Domain(_))) => &self.near,
+            ("http", Some(Host::Ipv4(ip))) if ip.is_loopback() => &self.near,
+            ("http", Some(Host::Ipv6(ip))) if ip.is_loopback() => &self.near,
+            ("http", Some(_)) => return Err(OutgoingError::NotPublic),
+            _ => return Err(OutgoingError::NotAnAddress),
+        };
+        let request = client.request(parts.method, url).headers(parts.headers).body(body);
+        let request = request.timeout(NAMED_TIME);
+        self.within(NAMED_TIME, async {
+            let response = send(request).await?;
+            let status = response.status();
+            Ok((status, read(response).await?))
         })
         .await
     }
@@ -140,7 +183,7 @@ impl Outgoing {
             .post(url)
             .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(body);
-        self.within_time(async { Ok(send(request).await?.status()) }).await
+        self.within(TIME, async { Ok(send(request).await?.status()) }).await
     }
 
     /// The client that may call `url`, as far as the address itself says. What it resolves to is
@@ -169,8 +212,9 @@ impl Outgoing {
         Ok((client, url))
     }
 
-    async fn within_time<T>(
+    async fn within<T>(
         &self,
+        time: Duration,
         call: impl Future<Output = Result<T, OutgoingError>>,
     ) -> Result<T, OutgoingError> {
         let late = || OutgoingError::Unreachable("it took too long".to_owned());
@@ -179,7 +223,7 @@ impl Outgoing {
             let _permit = self.calls.acquire().await.map_err(|_| late())?;
             call.await
         };
-        tokio::time::timeout(TIME, call).await.unwrap_or_else(|_| Err(late()))
+        tokio::time::timeout(time, call).await.unwrap_or_else(|_| Err(late()))
     }
 }
 
@@ -207,6 +251,18 @@ fn client(judge: Judge) -> ClientBuilder {
         .pool_idle_timeout(IDLE)
         .user_agent("signalbox")
         .dns_resolver(Arc::new(judge))
+}
+
+/// The body of an answer.
+async fn read(mut response: reqwest::Response) -> Result<Bytes, OutgoingError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(failure)? {
+        if body.len() + chunk.len() > SIZE {
+            return Err(OutgoingError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
 }
 
 async fn send(request: RequestBuilder) -> Result<reqwest::Response, OutgoingError> {

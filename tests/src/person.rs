@@ -274,6 +274,42 @@ impl World {
     }
 }
 
+impl World {
+    /// Somebody with a verified address, to whose number codes are sent by SMS; and the number.
+    pub async fn enrolled_by_sms(&self) -> (Person, String) {
+        let (mut person, number) = (self.person().await, new_number());
+        let session = self.sign_in(&person).await;
+        self.enrol_by_sms(&mut person, &session, &number).await;
+        (person, number)
+    }
+
+    /// Sets codes by SMS up for somebody who has just signed in.
+    pub async fn enrol_by_sms(&self, person: &mut Person, session: &Session, number: &str) {
+        let rail = self.rail();
+        let wanted = json!({ "method": "SMS", "phone": number });
+        let set_up = rail.post_as(&session.access, "/mfa/setup", wanted).await.data(200);
+        person.take_secrets(&set_up);
+        let answer = json!({ "method": "SMS", "code": self.mailed_code(number).await });
+        let confirmed = rail.post_as(&session.access, "/mfa/setup/confirm", answer).await;
+        assert_eq!(confirmed.data(200)["enabled"], true);
+    }
+
+    /// Has a code sent by SMS for half a sign-in.
+    pub async fn texted_code(&self, number: &str, half: &str) -> String {
+        let wanted = json!({ "mfaToken": half, "method": "SMS" });
+        let sent = self.rail().post("/mfa/challenge", wanted).await.data(200);
+        assert_eq!(sent["sent"], true, "{sent}");
+        self.mailed_code(number).await
+    }
+}
+
+/// A number that nobody else here has.
+#[must_use]
+pub fn new_number() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    format!("+49151{:08}", 20_000_000 + COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// The body of a sign-in on a trusted device.
 #[must_use]
 pub fn on_device(person: &Person, token: &str) -> Value {

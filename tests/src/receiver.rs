@@ -1,5 +1,5 @@
 //! What a client has where it hears of the end of sessions (OpenID Connect Back-Channel Logout
-//! 1.0): a listener that keeps what it is told, and answers as it is bid.
+//! 1.0), and what a gateway is: a listener that keeps what it is told, and answers as it is bid.
 
 use std::{
     sync::{
@@ -29,6 +29,8 @@ pub struct Received {
     pub head: String,
     /// The fields of the form.
     pub fields: Vec<(String, String)>,
+    /// The body, as it came.
+    pub body: String,
 }
 
 impl Received {
@@ -50,6 +52,7 @@ impl Received {
 pub struct Receiver {
     port: u16,
     status: Arc<AtomicU16>,
+    says: Arc<Mutex<String>>,
     received: Arc<Mutex<Vec<Received>>>,
     listening: Option<JoinHandle<()>>,
 }
@@ -60,6 +63,7 @@ impl Receiver {
         let mut receiver = Self {
             port: free_port(),
             status: Arc::new(AtomicU16::new(200)),
+            says: Arc::default(),
             received: Arc::default(),
             listening: None,
         };
@@ -78,6 +82,14 @@ impl Receiver {
         self.status.store(status, Ordering::SeqCst);
     }
 
+    /// Answers with this body from now on.
+    ///
+    /// # Panics
+    /// When another thread has.
+    pub fn say(&self, body: &str) {
+        body.clone_into(&mut self.says.lock().unwrap());
+    }
+
     /// Ends it: nobody listens there any more. What it has kept stays.
     pub async fn stop(&mut self) {
         if let Some(listening) = self.listening.take() {
@@ -89,6 +101,7 @@ impl Receiver {
     /// Listens (again).
     pub async fn listen(&mut self) {
         let (port, status, received) = (self.port, self.status.clone(), self.received.clone());
+        let says = self.says.clone();
         let socket = TcpSocket::new_v4().unwrap();
         // What was connected to the one before may linger.
         socket.set_reuseaddr(true).unwrap();
@@ -98,8 +111,9 @@ impl Receiver {
             let mut calls = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (status, received) = (status.clone(), received.clone());
+                let says = says.clone();
                 calls.spawn(async move {
-                    drop(serve(stream, &status, &received).await);
+                    drop(serve(stream, &status, &says, &received).await);
                 });
             }
         }));
@@ -153,6 +167,7 @@ impl Drop for Receiver {
 async fn serve(
     mut stream: TcpStream,
     status: &AtomicU16,
+    says: &Mutex<String>,
     received: &Mutex<Vec<Received>>,
 ) -> std::io::Result<()> {
     let mut text = Vec::new();
@@ -173,10 +188,13 @@ async fn serve(
     let mut url: Url = "http://localhost/".parse().unwrap();
     url.set_query(Some(&body));
     let fields = url.query_pairs().into_owned().collect();
-    received.lock().unwrap().push(Received { head, fields });
+    received.lock().unwrap().push(Received { head, fields, body });
     let status = status.load(Ordering::SeqCst);
-    let answer =
-        format!("HTTP/1.1 {status} It is so\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let says = says.lock().unwrap().clone();
+    let length = says.len();
+    let answer = format!(
+        "HTTP/1.1 {status} It is so\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{says}"
+    );
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await
 }

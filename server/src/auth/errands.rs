@@ -6,6 +6,7 @@ use jwks::Time;
 use uuid::Uuid;
 
 use super::{
+    account_address,
     error::{AuthError, AuthResult},
     recovery, registration,
 };
@@ -56,6 +57,10 @@ pub async fn send(app: &App, letter: Letter, now: Time) -> AuthResult<()> {
 pub async fn carry_out(app: &App, errand: Errand, now: Time) -> AuthResult<Option<Delivery>> {
     let letter = match errand {
         Errand::Letter(letter) => Some(letter),
+        Errand::Text(text) => return Ok(Some(Delivery::Text(text))),
+        Errand::ProveAddress { user_id, address, code, until } => {
+            account_address::letter(app, user_id, &address, &code, until, now).await?
+        }
         Errand::VerifyEmail(address) => registration::verification(app, &address, now).await?,
         Errand::ResetPassword { address, event } => {
             recovery::reset_letter(app, &address, *event, now).await?

@@ -1,6 +1,7 @@
 //! Who are you: sign-in, factors, sessions, registration. Every surface calls these; none of them
 //! knows one.
 
+pub mod account_address;
 pub mod bearer;
 pub mod browser;
 pub mod devices;
@@ -20,6 +21,7 @@ pub mod refresh;
 pub mod refresh_token;
 pub mod registration;
 pub mod repeats;
+pub mod sent_code;
 pub mod sessions;
 pub mod setup;
 pub mod tenants;

@@ -19,7 +19,7 @@ use super::{
     known_device::{self, KnownDevice},
     login::{Completion, SESSIONS_KEPT, SignIn, TokenSet, complete, sign_in},
     mfa::{
-        enrol::{Confirmation, confirm, set_up},
+        enrol::{Confirmation, Wanted, confirm, set_up},
         half_signed_in,
     },
     origin::{Origin, RAIL},
@@ -449,7 +449,7 @@ async fn a_factor_is_not_confirmed_on_the_way_to_a_site_that_is_switched_off() {
     };
     app.sessions.begin_login(&token.hash(), &login).await.unwrap();
     let standing = async || half_signed_in(app, token.as_str(), RAIL, None).await.unwrap();
-    set_up(app, origin, &standing().await, Method::Totp).await.unwrap();
+    set_up(app, origin, &standing().await, Wanted::of(Method::Totp)).await.unwrap();
     let guess = Confirmation {
         factor_id: None,
         method: Method::Totp,

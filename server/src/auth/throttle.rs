@@ -19,6 +19,8 @@ use crate::{
 
 /// The span that budgets are counted in.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
+/// The span that messages are counted in, which cost.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many devices' budgets all known devices of an account have together.
 const DEVICES_TOGETHER: u32 = 5;
 
@@ -216,6 +218,51 @@ pub async fn count_sent_code(
     count(app, person, limits.codes_sent_per_person, WINDOW, now).await?;
     let network = format!("sent-net:{}", origin.network());
     count(app, network, limits.codes_sent_per_network, WINDOW, now).await.map(drop)
+}
+
+/// Counts one code sent to a mail address that is nobody's yet, or somebody else's: by the address,
+/// known or not. So many a day are no more guesses than that, by however many people.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when a budget is used up.
+pub async fn count_new_address(app: &App, address_key: &str, now: Time) -> AuthResult<()> {
+    let limits = &app.config.limits;
+    let address = sha256_hex(address_key.as_bytes());
+    count(app, format!("sent-to:{address}"), limits.mail_per_address, WINDOW, now).await?;
+    let daily = limits.codes_sent_unproved_daily;
+    count(app, format!("sent-to-day:{address}"), daily, DAY, now).await.map(drop)
+}
+
+/// Counts one message to this number, and among all that leave from here. Numbers that were proved
+/// (`is_proved`: by who asks) have budgets of their own, and half of the day's messages: whoever
+/// names the number of somebody else keeps no code from its owner.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when a budget is used up.
+pub async fn count_sms(app: &App, number: &str, is_proved: bool, now: Time) -> AuthResult<()> {
+    let limits = &app.config.limits;
+    let number = sha256_hex(number.as_bytes());
+    if is_proved {
+        let key = format!("sms:{number}");
+        count(app, key, limits.codes_sent_per_number, WINDOW, now).await?;
+    } else {
+        let (key, daily) = (format!("sms-new:{number}"), format!("sms-new-day:{number}"));
+        count(app, key, limits.codes_sent_per_number, WINDOW, now).await?;
+        count(app, daily, limits.codes_sent_unproved_daily, DAY, now).await?;
+        let half = limits.sms_daily.div_ceil(2);
+        ceiling(count(app, "sms-new-all".to_owned(), half, DAY, now).await)?;
+    }
+    ceiling(count(app, "sms-all".to_owned(), limits.sms_daily, DAY, now).await)
+}
+
+/// Whoever runs the server has to hear of a day's messages that are used up: nobody else can do
+/// anything about it.
+fn ceiling(counted: AuthResult<Counted>) -> AuthResult<()> {
+    if matches!(counted, Err(AuthError::TooMany { .. })) {
+        metrics::counter!("signalbox_sms_refused_total").increment(1);
+        tracing::warn!("the day's messages to telephones are used up (limits.sms_daily)");
+    }
+    counted.map(drop)
 }
 
 /// Counts one set-up of a factor, or of new backup codes, by this person: it costs ten hashes.

@@ -14,7 +14,7 @@ use crate::{
     data_dir,
     domain::secret::{OpaqueToken, TokenKind},
     keyring::{GRACE, LEAST_LEAD},
-    mailer, outgoing, tls,
+    mailer, outgoing, sms, tls,
 };
 
 /// Passwords that examples and images use.
@@ -43,6 +43,7 @@ pub fn judge(config: &Config, part: Part) -> Vec<Problem> {
         judge.server(config);
         judge.stores(config);
         judge.mail(config);
+        judge.problems.extend(sms::judge(config));
         judge.tokens(config);
         judge.password(config);
         judge.limits(config);
@@ -365,6 +366,9 @@ impl Judge {
             ("limits.mail_per_address", limits.mail_per_address, u32::MAX),
             ("limits.codes_sent_per_person", limits.codes_sent_per_person, u32::MAX),
             ("limits.codes_sent_per_network", limits.codes_sent_per_network, u32::MAX),
+            ("limits.codes_sent_per_number", limits.codes_sent_per_number, u32::MAX),
+            ("limits.codes_sent_unproved_daily", limits.codes_sent_unproved_daily, u32::MAX),
+            ("limits.sms_daily", limits.sms_daily, 100_000),
             ("limits.requests_per_network", limits.requests_per_network, u32::MAX),
             ("limits.requests_per_client", limits.requests_per_client, u32::MAX),
             ("limits.revocations_per_client", limits.revocations_per_client, u32::MAX),
@@ -583,6 +587,17 @@ mod tests {
         ] {
             assert!(with(sound).is_empty(), "{sound}");
         }
+    }
+
+    #[test]
+    fn a_gateway_for_sms_is_reached_in_ciphertext_and_described_in_whole() {
+        assert_eq!(settings(|config| config.sms.url = "http://10.1.2.3/send".into()), ["sms.url"]);
+        let found = settings(|config| {
+            config.sms.url = "https://10.1.2.3/send".into();
+            config.sms.body = "to={to}".into();
+        });
+        assert_eq!(found, ["sms.body", "sms.body"]);
+        assert_eq!(settings(|config| config.limits.sms_daily = 100_001), ["limits.sms_daily"]);
     }
 
     #[test]

@@ -20,6 +20,14 @@ pub struct LimitsSection {
     pub codes_sent_per_person: u32,
     /// Codes sent for callers from one network.
     pub codes_sent_per_network: u32,
+    /// Codes sent to one telephone number, whoever asks; to one that who asks has proved they are
+    /// counted apart.
+    pub codes_sent_per_number: u32,
+    /// Within a day: codes sent to one mail address or telephone number that who asks has not proved.
+    pub codes_sent_unproved_daily: u32,
+    /// Within a day: messages to telephones from this installation; half of them are kept for
+    /// numbers that were proved. At most 100000.
+    pub sms_daily: u32,
     /// Within a minute: authorization requests from one network, pushed by public clients or on
     /// their way through the pages; answered ones of the pages are given back.
     pub requests_per_network: u32,
@@ -40,6 +48,9 @@ impl Default for LimitsSection {
             mail_per_address: 5,
             codes_sent_per_person: 10,
             codes_sent_per_network: 100,
+            codes_sent_per_number: 5,
+            codes_sent_unproved_daily: 10,
+            sms_daily: 1000,
             requests_per_network: 1200,
             requests_per_client: 3000,
             revocations_per_client: 1200,

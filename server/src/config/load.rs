@@ -26,12 +26,13 @@ type Secret = fn(&Config) -> Option<&str>;
 
 /// Settings that hold a secret, or an address with a password in it, and where each stands: none
 /// of them is ever serialised.
-pub(super) const SECRETS: [(&str, Secret); 5] = [
+pub(super) const SECRETS: [(&str, Secret); 6] = [
     ("server.sealing_key", |config| config.server.sealing_key.as_deref()),
     ("edge.credential", |config| config.edge.credential.as_deref()),
     ("identity.url", |config| Some(&config.identity.url)),
     ("sessions.url", |config| Some(&config.sessions.url)),
     ("mail.url", |config| Some(&config.mail.url)),
+    ("sms.secret", |config| config.sms.secret.as_deref()),
 ];
 
 /// Reads the settings. `file`: the one named by `--config`, which must exist; else

@@ -14,6 +14,7 @@ pub mod reference;
 mod registration;
 mod server;
 mod sessions;
+mod sms;
 mod telemetry;
 mod tokens;
 
@@ -32,6 +33,7 @@ pub use problem::Problem;
 pub use registration::{RegistrationMode, RegistrationSection};
 pub use server::ServerSection;
 pub use sessions::SessionsSection;
+pub use sms::{SmsFormat, SmsMethod, SmsSection};
 pub use telemetry::TelemetrySection;
 pub use tokens::TokensSection;
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub sessions: SessionsSection,
     /// How mail leaves.
     pub mail: MailSection,
+    /// How messages to telephones leave: codes by SMS.
+    pub sms: SmsSection,
     /// Lifetimes and algorithms.
     pub tokens: TokensSection,
     /// Rules for passwords, and what hashing them costs.

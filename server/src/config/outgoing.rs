@@ -18,7 +18,7 @@ pub struct OutgoingSection {
 }
 
 /// A list, or what would be its only item.
-mod one_or_many {
+pub(super) mod one_or_many {
     use std::net::IpAddr;
 
     use ipnet::IpNet;

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use super::{Config, load::SECRETS};
 
 /// Where the structs and enums are declared that settings are read into.
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 17] = [
     include_str!("mod.rs"),
     include_str!("server.rs"),
     include_str!("edge.rs"),
     include_str!("identity.rs"),
     include_str!("sessions.rs"),
     include_str!("mail.rs"),
+    include_str!("sms.rs"),
     include_str!("tokens.rs"),
     include_str!("password.rs"),
     include_str!("limits.rs"),

@@ -55,6 +55,15 @@ pub enum Action {
     /// A mail address was proved.
     #[serde(rename = "auth.email.verified")]
     EmailVerified,
+    /// Somebody asked for another mail address.
+    #[serde(rename = "auth.email.change_requested")]
+    EmailChangeRequested,
+    /// A proved mail address took the place of the one before.
+    #[serde(rename = "auth.email.changed")]
+    EmailChanged,
+    /// A proved telephone number took the place of the one before, or there is none any more.
+    #[serde(rename = "auth.phone.changed")]
+    PhoneChanged,
     /// Somebody asked for a link to choose a new password.
     #[serde(rename = "auth.password.reset_requested")]
     ResetRequested,

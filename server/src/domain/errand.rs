@@ -32,6 +32,17 @@ pub struct Letter {
     pub expires_at: Time,
 }
 
+/// A message to a telephone. It holds a code: never to be logged, so it has no `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// The number, E.164.
+    pub to: String,
+    /// The message.
+    pub text: String,
+    /// From when on it is not worth sending.
+    pub expires_at: Time,
+}
+
 /// A message to a client: that a session it took part in is over. It holds a token: never to be
 /// logged, so it has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,6 +60,8 @@ pub struct Notice {
 pub enum Delivery {
     /// To a person, by mail.
     Letter(Letter),
+    /// To a person, by SMS.
+    Text(Text),
     /// To a client, by HTTP.
     Notice(Notice),
 }
@@ -60,6 +73,8 @@ pub enum Delivery {
 pub enum Errand {
     /// A letter that is ready.
     Letter(Letter),
+    /// A message that is ready.
+    Text(Text),
     /// Mail a verification link to the pending account of this address, if there is one.
     VerifyEmail(Address),
     /// Mail a link to choose a new password to the owner of this address, if there is one, and log
@@ -72,6 +87,18 @@ pub enum Errand {
     },
     /// Tell the owner of this address that somebody registered it again.
     AlreadyRegistered(Address),
+    /// Mail a code that proves an address to somebody who wants to make it theirs; or, where it is
+    /// somebody else's, tell its owner.
+    ProveAddress {
+        /// Who wants it.
+        user_id: Uuid,
+        /// As typed.
+        address: Address,
+        /// The code.
+        code: String,
+        /// From when on the code is good for nothing.
+        until: Time,
+    },
     /// Tell a client that a session it took part in is over (OpenID Connect Back-Channel Logout
     /// section 2.5).
     Logout {
@@ -92,7 +119,8 @@ impl Errand {
     pub fn expires_at(&self, queued_at: Time) -> Time {
         match self {
             Self::Letter(letter) => letter.expires_at,
-            Self::Logout { until, .. } => *until,
+            Self::Text(text) => text.expires_at,
+            Self::Logout { until, .. } | Self::ProveAddress { until, .. } => *until,
             Self::VerifyEmail(_) | Self::ResetPassword { .. } | Self::AlreadyRegistered(_) => {
                 queued_at.plus(ERRAND_TTL)
             }

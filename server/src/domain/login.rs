@@ -96,6 +96,15 @@ pub fn normalise_address(typed: &str) -> Option<Address> {
     Some(Address { key: format!("{}@{domain}", local.to_lowercase()), display })
 }
 
+/// An address with so much left that its owner knows it: `a•••@e•••.com`.
+#[must_use]
+pub fn masked_address(address: &str) -> String {
+    let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
+    let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
+    let top = domain.rsplit_once('.').map_or_else(String::new, |(_, top)| format!(".{top}"));
+    format!("{}•••@{}•••{top}", first(local), first(domain))
+}
+
 /// A user name as it is compared: trimmed, NFC, lower case.
 #[must_use]
 pub fn username_key(typed: &str) -> String {
@@ -119,6 +128,13 @@ mod tests {
         let other = normalise_address("ada@xn--bcher-kva.example").unwrap();
         assert_eq!(one.key, other.key);
         assert_eq!(one.display, "Ada@BÜCHER.example");
+    }
+
+    #[test]
+    fn an_address_is_shown_to_those_who_know_it() {
+        assert_eq!(masked_address("ada@example.com"), "a•••@e•••.com");
+        assert_eq!(masked_address("ü@bücher.co.uk"), "ü•••@b•••.uk");
+        assert_eq!(masked_address("root@localhost"), "r•••@l•••");
     }
 
     #[test]

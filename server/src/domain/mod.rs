@@ -12,6 +12,7 @@ pub mod factor;
 pub mod key;
 pub mod login;
 pub mod one_time;
+pub mod phone;
 pub mod place;
 pub mod secret;
 pub mod session;

@@ -18,20 +18,26 @@ pub enum Purpose {
     Invitation,
     /// Make the first admin.
     FirstAdmin,
-    /// Prove a factor, or confirm one: a code that was mailed.
-    MailedCode,
+    /// Prove a factor, or confirm one: a code that was sent.
+    SentCode,
+    /// Prove the mail address that is to take the place of the present one: a code that was mailed.
+    NewAddress,
+    /// Prove the telephone number that is to take the place of the present one: a code that was sent.
+    NewPhone,
     /// Set up a factor in the place of all that were lost.
     Recovery,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::Invitation,
         Self::FirstAdmin,
-        Self::MailedCode,
+        Self::SentCode,
+        Self::NewAddress,
+        Self::NewPhone,
         Self::Recovery,
     ];
 
@@ -43,7 +49,9 @@ impl Purpose {
             Self::ResetPassword => "reset_password",
             Self::Invitation => "invitation",
             Self::FirstAdmin => "first_admin",
-            Self::MailedCode => "mailed_code",
+            Self::SentCode => "sent_code",
+            Self::NewAddress => "new_address",
+            Self::NewPhone => "new_phone",
             Self::Recovery => "recovery",
         }
     }
@@ -62,7 +70,7 @@ pub struct OneTime {
     /// What it is for.
     pub purpose: Purpose,
     /// The person; nil for [`Purpose::FirstAdmin`]; a name made of tenant and address for
-    /// [`Purpose::Invitation`], of factor and challenge for [`Purpose::MailedCode`].
+    /// [`Purpose::Invitation`], of factor and challenge for [`Purpose::SentCode`].
     pub owner: Uuid,
     /// Hash of the token.
     pub hash: SecretHash,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub mod account;
 pub mod cookies;
 pub mod feed;
 pub mod health;
@@ -27,6 +28,7 @@ pub fn surfaces() -> Vec<route::Surface> {
     vec![
         rail::surface(),
         rail::clients(),
+        account::surface(),
         oauth::surface(),
         well_known::surface(),
         health::surface(),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::route::{Credential, Surface, get};
-use crate::{app::App, config::check::is_local, mailer::Captured};
+use crate::{app::App, config::check::is_local, outbox::Captured};
 
 /// Mail is somebody else's text: nothing of it runs, loads or sends.
 const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -46,15 +46,8 @@ impl From<Captured> for Message {
         let sent_at = jiff::Timestamp::from_millisecond(captured.sent_at.millis())
             .map(|stamp| stamp.to_string())
             .unwrap_or_default();
-        let letter = captured.letter;
-        Self {
-            channel: captured.channel,
-            to: letter.to,
-            subject: letter.subject,
-            text: letter.text,
-            html: letter.html,
-            sent_at,
-        }
+        let Captured { channel, to, subject, text, html, .. } = captured;
+        Self { channel, to, subject, text, html, sent_at }
     }
 }
 
@@ -84,10 +77,10 @@ async fn outbox(
     // A page that has its name point here, later, comes from loopback too: but by that name.
     let local =
         peer.ip().to_canonical().is_loopback() && is_local(&app.config) && is_local_name(&headers);
-    let Some(captured) = app.mailer.outbox().filter(|_| local) else {
+    if !local || !app.captures() {
         return StatusCode::NOT_FOUND.into_response();
-    };
-    let messages: Vec<Message> = captured.into_iter().map(Message::from).collect();
+    }
+    let messages: Vec<Message> = app.outbox.list().into_iter().map(Message::from).collect();
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
         (header::CONTENT_SECURITY_POLICY, POLICY),

@@ -8,10 +8,12 @@ use jwks::Time;
 use crate::{
     app::App,
     domain::{
-        errand::{Letter, NEWS_TTL},
+        errand::{Letter, NEWS_TTL, Text},
+        phone::PhoneNumber,
         secret::OpaqueToken,
         user::User,
     },
+    texts::Texts,
 };
 
 /// One letter: a greeting, paragraphs, and at most one button.
@@ -165,6 +167,59 @@ pub fn code(app: &App, user: &User, code: &str, expires_at: Time) -> Letter {
         ],
         None,
         expires_at,
+        app,
+    )
+}
+
+/// The same by SMS, in the person's own language, with the last line by which a browser knows what
+/// the code is for and fills it in there alone (WebOTP, "origin-bound one-time codes delivered via
+/// SMS").
+#[must_use]
+pub fn code_by_sms(app: &App, user: &User, to: &PhoneNumber, code: &str, expires_at: Time) -> Text {
+    let texts = Texts::of(user.locale.as_deref());
+    let public_url = app.config.public_url();
+    let host = public_url.host_str().unwrap_or_default();
+    let text = format!("{}\n\n@{host} #{code}", texts.plain("sms-code", "code", code));
+    Text { to: to.as_str().to_owned(), text, expires_at }
+}
+
+/// A code that proves an address which is to be an account's. Nothing in it was chosen by whoever
+/// asked: they may write to anybody.
+#[must_use]
+pub fn prove_address(app: &App, to: &str, code: &str, expires_at: Time) -> Letter {
+    let what = format!("your code is {code}");
+    letter(
+        to,
+        "Your code",
+        &[
+            "Hello,",
+            "somebody, most likely you, wants to use this mail address for an account here.",
+            &what,
+            "It is good for ten minutes, once, and only where it was asked for. Nobody will ask \
+             you to tell it to them.",
+            "If it was not you, do nothing: without the code the address is not used.",
+        ],
+        None,
+        expires_at,
+        app,
+    )
+}
+
+/// Tells the owner of an address that somebody wanted it for an account of theirs.
+#[must_use]
+pub fn address_taken(app: &App, owner: &User, now: Time) -> Letter {
+    letter(
+        &owner.email,
+        "Your mail address stays yours",
+        &[
+            "Hello,",
+            "somebody tried to make this mail address that of another account. It is the address of \
+             yours, and stays so: nothing has changed.",
+            "If it was you, sign in with the account that has this address. If it was not, do \
+             nothing.",
+        ],
+        None,
+        now.plus(NEWS_TTL),
         app,
     )
 }

@@ -29,6 +29,8 @@ pub struct News {
     name: String,
     title: &'static str,
     what: String,
+    /// What else a denial does.
+    undone: &'static str,
 }
 
 impl News {
@@ -42,6 +44,7 @@ impl News {
             name: user.name.clone(),
             title,
             what: what.into(),
+            undone: "",
         }
     }
 
@@ -49,6 +52,7 @@ impl News {
     #[must_use]
     pub fn adding(mut self, factor_id: Uuid) -> Self {
         self.factor_id = Some(factor_id);
+        self.undone = ", removes what is new";
         self
     }
 
@@ -56,10 +60,7 @@ impl News {
     #[must_use]
     pub fn letter(&self, app: &App, link: &str, now: Time) -> Letter {
         let days = warning::LIFE.as_secs() / (24 * 60 * 60);
-        let undone = match self.factor_id {
-            Some(_) => ", removes what is new",
-            None => "",
-        };
+        let undone = self.undone;
         let denied = format!(
             "If it was not you, say so within {days} days: that signs you out everywhere{undone} \
              and closes the account, until you choose a new password by a link that is mailed to you."
@@ -146,6 +147,38 @@ pub fn new_place(user: &User, device: &str, ip: IpAddr, at: Time) -> News {
         in_words(at),
     );
     News::of(user, "A sign-in from a new device", what)
+}
+
+/// Somebody asked for another address, which is masked.
+#[must_use]
+pub fn address_asked(user: &User, to: &str) -> News {
+    let what = format!(
+        "somebody, most likely you, asked to change the mail address of your account to {to}. \
+         Nothing has changed yet: this address stays until the other one is proved."
+    );
+    News::of(user, "Your mail address is about to change", what)
+}
+
+/// The address is another one now, which is masked. `user` is the person before: the letter goes to
+/// the address that they had.
+#[must_use]
+pub fn address_changed(user: &User, to: &str) -> News {
+    let what = format!(
+        "the mail address of your account was changed to {to}; from now on mail goes there. Every \
+         other session was signed out, and no device is trusted any more."
+    );
+    let news = News::of(user, "Your mail address was changed", what);
+    News { undone: ", gives your account this address back", ..news }
+}
+
+/// The telephone number is another one now (masked), or none.
+#[must_use]
+pub fn phone_changed(user: &User, to: Option<&str>) -> News {
+    let what = match to {
+        Some(to) => format!("the telephone number of your account was changed to {to}."),
+        None => "the telephone number was removed from your account.".to_owned(),
+    };
+    News::of(user, "Your telephone number was changed", what)
 }
 
 /// An operator made a link with which somebody sets up a new factor in the place of all there are,

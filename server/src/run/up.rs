@@ -65,7 +65,7 @@ pub async fn up(mut config: Config, data: &Path) -> Outcome {
     say(format!("server  {}", app.issuer))?;
     say(format!("edge    {}", local_address(section.listen)))?;
     say(format!("demo    {}   (policy: {})", site.base_url, site.policy.require))?;
-    if app.mailer.outbox().is_some() {
+    if app.captures() {
         say(format!("outbox  {}", app.link("/dev/outbox")))?;
     }
     if let Ok(link) = admin::execute(app, AdminCommand::SetupLink).await {

@@ -22,6 +22,7 @@ use crate::domain::{
     errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
+    login::Address,
     place::Place,
     secret::SecretHash,
     tenant::{Membership, Tenant},
@@ -81,6 +82,9 @@ pub struct Confirmation {
     pub step: Option<u64>,
     /// Whether every other factor that counts goes, with its codes: they were lost.
     pub replaces: bool,
+    /// The number that the code was sent to: where it is the person's and was not proved before, it
+    /// is proved now.
+    pub proves_phone: Option<String>,
 }
 
 /// How a confirmation went.
@@ -178,6 +182,42 @@ pub struct Invited {
     pub roles: Vec<String>,
     /// Whole name.
     pub name: String,
+}
+
+/// A mail address that was proved and takes the place of a person's present one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAddress {
+    /// Whose.
+    pub user_id: Uuid,
+    /// The account's `factor_epoch`: any other, and somebody was faster.
+    pub expected_epoch: u64,
+    /// The address.
+    pub address: Address,
+    /// The account that holds the address though nobody has proved it: it goes, if it is still one
+    /// that somebody registered and never activated.
+    pub displaces: Option<Uuid>,
+}
+
+/// How changing an address went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressChanged {
+    /// It is the person's now, and proved.
+    Changed,
+    /// It belongs to somebody; nothing changed.
+    Taken,
+    /// The account is not active, or the epoch is not the expected one; nothing changed.
+    Overtaken,
+}
+
+/// The telephone number of a person from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPhone {
+    /// Whose.
+    pub user_id: Uuid,
+    /// The account's `factor_epoch`: any other, and somebody was faster.
+    pub expected_epoch: u64,
+    /// The number, which was proved; `None`: there is none any more.
+    pub phone: Option<String>,
 }
 
 /// A change of a person's factors that is one act.
@@ -310,6 +350,21 @@ pub trait IdentityStore: Send + Sync {
         event: &Event,
     ) -> StoreResult<bool>;
 
+    /// Gives an active person another mail address, proved at `now`: `email`, `email_key`,
+    /// `email_verified_at`, `updated_at`, and the next `factor_epoch`. Writes the endings with a feed
+    /// entry for each, as [`Self::cut_off`].
+    async fn change_address(
+        &self,
+        new: &NewAddress,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<AddressChanged>;
+
+    /// Gives an active person another telephone number, proved at `now`, or none: `phone`,
+    /// `phone_verified_at`, `updated_at`. `false`: what has to be so is not; nothing changed.
+    async fn change_phone(&self, new: &NewPhone, now: Time, event: &Event) -> StoreResult<bool>;
+
     /// Replaces a password hash by one of the same password with newer parameters. `false`: the
     /// stored one is not `old` any more; nothing changed.
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool>;
@@ -343,7 +398,8 @@ pub trait IdentityStore: Send + Sync {
     /// replaces the others, they go first. Confirms with it
     /// (`confirmed_at` alone) the unconfirmed factor of [`jwks::policy::Method::BackupCode`] of
     /// theirs that was made at the same time, if no other factor counts yet, and raises
-    /// `factor_epoch`, so that the person changed at `now`. Only while `factor_epoch` is the
+    /// `factor_epoch`, so that the person changed at `now`. Proves the person's number where the code
+    /// did. Only while `factor_epoch` is the
     /// expected one, which is asked after [`Confirmed::Gone`] and [`Confirmed::Already`].
     async fn confirm_factor(
         &self,

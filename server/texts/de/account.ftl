@@ -6,6 +6,10 @@ field-new-password = Neues Passwort
 password-hint = 8 bis 128 Zeichen; drei oder vier ungewöhnliche Wörter eignen sich gut.
 
 field-must-be-a-mail-address-like-ada-example-com = Geben Sie eine E-Mail-Adresse ein, etwa ada@example.com.
+field-must-be-a-telephone-number-like-n-n-n = Geben Sie eine Telefonnummer mit Ländervorwahl ein, etwa +49 1512 3456789.
+field-is-missing = Füllen Sie dieses Feld aus.
+field-is-the-address-of-this-account-already = Das ist schon die Adresse Ihres Kontos.
+field-is-the-number-of-this-account-already = Das ist schon die Nummer Ihres Kontos.
 field-belongs-to-an-account-already = Mit dieser Adresse gibt es schon ein Konto.
 field-must-have-n-to-n-characters = Geben Sie 1 bis { $n } Zeichen ein.
 field-must-have-at-least-n-characters = Verwenden Sie mindestens { $n } Zeichen.

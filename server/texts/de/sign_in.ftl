@@ -26,6 +26,7 @@ second-factor-totp = Geben Sie den sechsstelligen Code ein, den Ihre Authenticat
 second-factor-mailed = Wir haben Ihnen einen Code gemailt. Er gilt zehn Minuten.
 second-factor-mailed-to = Wir haben einen Code an { $address } gemailt. Er gilt zehn Minuten.
 second-factor-sms = Wir haben Ihnen einen Code per SMS gesendet. Er gilt zehn Minuten.
+second-factor-sms-to = Wir haben einen Code per SMS an { $number } gesendet. Er gilt zehn Minuten.
 second-factor-backup = Geben Sie einen der Ersatzcodes ein, die Sie aufbewahrt haben. Jeder gilt einmal.
 second-factor-button = Bestätigen
 second-factor-again = Code noch einmal senden
@@ -49,6 +50,18 @@ enrol-code = Geben Sie den sechsstelligen Code ein, den die App zeigt.
 enrol-button = Einschalten
 enrol-done-title = Ihr Authenticator ist eingeschaltet
 enrol-done-text = Von jetzt an fragt die Anmeldung nach seinem Code.
+
+enrol-sms-title = Codes per SMS bekommen
+enrol-sms-why = Ihr Konto braucht beim Anmelden einen zweiten Schritt: einen Code, den wir an Ihr Telefon schicken.
+field-phone = Telefonnummer
+phone-hint = Mit Ländervorwahl, etwa +49 1512 3456789.
+enrol-phone-own = Lassen Sie das Feld leer, um { $phone } zu verwenden.
+enrol-phone-button = Code schicken
+enrol-phone-other = Andere Nummer verwenden
+enrol-sms-done-title = Codes per SMS sind eingerichtet
+enrol-mail-title = Codes per E-Mail bekommen
+enrol-mail-done-title = Codes per E-Mail sind eingerichtet
+enrol-sent-done-text = Von jetzt an fragen wir beim Anmelden nach einem Code, den wir Ihnen schicken.
 
 backup-title = Bewahren Sie Ihre Ersatzcodes auf
 backup-why = Jeder gilt einmal, wenn der Authenticator nicht zur Hand ist. Sie werden nur jetzt gezeigt: Drucken Sie sie aus, oder bewahren Sie sie in einem Passwort-Manager auf.

@@ -6,6 +6,10 @@ field-new-password = New password
 password-hint = 8 to 128 characters; three or four uncommon words do well.
 
 field-must-be-a-mail-address-like-ada-example-com = Enter a mail address, like ada@example.com.
+field-must-be-a-telephone-number-like-n-n-n = Enter a telephone number with the code of its country, like +49 1512 3456789.
+field-is-missing = Fill this in.
+field-is-the-address-of-this-account-already = This is the address of your account already.
+field-is-the-number-of-this-account-already = This is the number of your account already.
 field-belongs-to-an-account-already = There is an account with this address already.
 field-must-have-n-to-n-characters = Enter 1 to { $n } characters.
 field-must-have-at-least-n-characters = Use at least { $n } characters.

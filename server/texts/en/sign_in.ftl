@@ -26,6 +26,7 @@ second-factor-totp = Enter the six-digit code that your authenticator app shows.
 second-factor-mailed = We have mailed you a code. It is good for ten minutes.
 second-factor-mailed-to = We have mailed a code to { $address }. It is good for ten minutes.
 second-factor-sms = We have sent you a code by SMS. It is good for ten minutes.
+second-factor-sms-to = We have sent a code by SMS to { $number }. It is good for ten minutes.
 second-factor-backup = Enter one of the backup codes that you kept. Each is good once.
 second-factor-button = Confirm
 second-factor-again = Send the code again
@@ -49,6 +50,18 @@ enrol-code = Enter the six-digit code that the app shows.
 enrol-button = Turn it on
 enrol-done-title = Your authenticator is on
 enrol-done-text = From now on, signing in asks for its code.
+
+enrol-sms-title = Get codes by SMS
+enrol-sms-why = Your account needs a second step at sign-in: a code that we send to your telephone.
+field-phone = Telephone number
+phone-hint = With the code of its country, like +49 1512 3456789.
+enrol-phone-own = Leave it empty to use { $phone }.
+enrol-phone-button = Send me a code
+enrol-phone-other = Use another number
+enrol-sms-done-title = Codes by SMS are on
+enrol-mail-title = Get codes by mail
+enrol-mail-done-title = Codes by mail are on
+enrol-sent-done-text = From now on, signing in asks for a code that we send you.
 
 backup-title = Keep your backup codes
 backup-why = Each of them is good once, when your authenticator is not at hand. They are shown only now: print them, or keep them in a password manager.

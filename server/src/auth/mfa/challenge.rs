@@ -3,14 +3,16 @@
 
 use jwks::policy::Method;
 
-use super::{Standing, email};
+use super::{Standing, sent};
 use crate::{
     app::App,
     auth::{
         error::{AuthError, AuthResult},
         login::{find_site, offered, policy_for, usable_methods},
         origin::Origin,
+        sent_code::Sent,
     },
+    domain::factor::Factor,
 };
 
 /// Begins a challenge of `method`: what was sent for it, if anything.
@@ -23,7 +25,7 @@ pub async fn challenge(
     origin: &Origin,
     standing: &Standing,
     method: Method,
-) -> AuthResult<Option<email::Sent>> {
+) -> AuthResult<Option<Sent>> {
     let now = app.clock.now();
     let user = standing.person(app).await?;
     let factors = app.identity.list_factors(user.id).await?;
@@ -37,14 +39,17 @@ pub async fn challenge(
     if !usable.contains(&method) {
         return Err(AuthError::MethodNotOffered(usable));
     }
-    let by_mail = |factor: &&crate::domain::factor::Factor| {
-        factor.is_confirmed() && factor.method == Method::EmailOtp
-    };
-    match factors.iter().find(by_mail) {
-        Some(factor) if method == Method::EmailOtp => {
-            let challenge = standing.challenge();
-            email::send(app, origin, &user, factor.id, &challenge, now).await.map(Some)
+    if !sent::is_sent(method) {
+        return Ok(None);
+    }
+    let of_method = |factor: &&Factor| factor.is_confirmed() && factor.method == method;
+    let Some(factor) = factors.iter().find(of_method) else { return Ok(None) };
+    match sent::send(app, origin, &user, factor, &standing.challenge(), now).await {
+        Ok(sent) => Ok(Some(sent)),
+        Err(AuthError::MethodNotOffered(_)) => {
+            let others = usable.into_iter().filter(|other| *other != method);
+            Err(AuthError::MethodNotOffered(others.collect()))
         }
-        _ => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -4,10 +4,7 @@ use jwks::{Time, policy::Method};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{
-    OFFERED, Standing, backup, email, require_proof, require_proof_of, totp,
-    verify::second_factor_proof,
-};
+use super::{Standing, backup, offered_here, sent, sms, totp, verify::second_factor_proof};
 use crate::{
     app::App,
     auth::{
@@ -20,6 +17,7 @@ use crate::{
             usable_methods,
         },
         origin::Origin,
+        sent_code::Sent,
         sessions::end_all,
         throttle, warnings,
     },
@@ -42,12 +40,29 @@ pub struct SetUp {
     pub backup_codes: Option<Vec<String>>,
 }
 
+/// What is to be set up.
+#[derive(Clone, Copy)]
+pub struct Wanted<'w> {
+    /// The method.
+    pub method: Method,
+    /// The number for codes by SMS, as typed; `None`: the person's own, if they have proved it.
+    pub phone: Option<&'w str>,
+}
+
+impl Wanted<'_> {
+    /// A factor of which nothing else need be said.
+    #[must_use]
+    pub const fn of(method: Method) -> Self {
+        Self { method, phone: None }
+    }
+}
+
 /// Where the codes of a new factor come from.
 pub enum Source {
     /// What the authenticator takes.
     Authenticator(totp::NewTotp),
-    /// The first one is on its way.
-    Mail(email::Sent),
+    /// The first one is on its way, by mail or by SMS.
+    Sent(Sent),
 }
 
 /// How a confirmation ended: the factor counts now.
@@ -81,13 +96,16 @@ pub struct Confirmation<'c> {
 /// # Errors
 /// [`AuthError::StepUpRequired`] without a proof of the present second factor (or, having none,
 /// of the password) at most five minutes old; [`AuthError::AddressNotVerified`] for codes to an
-/// address that nobody has proved; [`AuthError::Conflict`] for a second factor by mail.
+/// address that nobody has proved; [`AuthError::Conflict`] for a second factor by mail or by SMS;
+/// [`AuthError::Invalid`] for what is no telephone number; [`AuthError::TooMany`] when too many codes
+/// were sent.
 pub async fn set_up(
     app: &App,
     origin: &Origin,
     standing: &Standing,
-    method: Method,
+    wanted: Wanted<'_>,
 ) -> AuthResult<SetUp> {
+    let method = wanted.method;
     let now = app.clock.now();
     let (user, factors) = owner(app, standing, now).await?;
     is_offered(app, standing, method).await?;
@@ -103,17 +121,21 @@ pub async fn set_up(
         last_step: None,
         guesses_in_a_row: 0,
     };
-    let source = if method == Method::EmailOtp {
-        if user.email_verified_at.is_none() {
-            return Err(AuthError::AddressNotVerified);
-        }
+    let source = if sent::is_sent(method) {
         if !standing.recovers() {
-            one_by_mail(&factors)?;
+            one_of(&factors, method)?;
         }
-        "Codes by mail".clone_into(&mut factor.name);
+        if method == Method::Sms {
+            sms::keep(app, &mut factor, &sms::read(app, &user, wanted.phone)?)?;
+        } else {
+            if user.email_verified_at.is_none() {
+                return Err(AuthError::AddressNotVerified);
+            }
+            "Codes by mail".clone_into(&mut factor.name);
+        }
         throttle::count_enrolment(app, user.id, now).await?;
         let challenge = standing.challenge();
-        Source::Mail(email::send(app, origin, &user, factor.id, &challenge, now).await?)
+        Source::Sent(sent::send(app, origin, &user, &factor, &challenge, now).await?)
     } else {
         throttle::count_enrolment(app, user.id, now).await?;
         let new = totp::generate(app, &user.email)?;
@@ -160,18 +182,22 @@ pub async fn confirm(
     let factor = factor.ok_or(AuthError::NotFound)?;
     let counted = throttle::count_confirmation(app, user.id, now).await?;
     let replaces = standing.recovers();
-    let step = if method == Method::EmailOtp {
+    let step = if sent::is_sent(method) {
         if !replaces {
-            one_by_mail(&factors)?;
+            one_of(&factors, method)?;
         }
         let challenge = standing.challenge();
-        if !email::consume(app, &user, factor.id, &challenge, code, now).await? {
+        if !sent::consume(app, &user, factor, &challenge, code, now).await? {
             return Err(AuthError::WrongCode);
         }
         None
     } else {
         let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
         Some(totp::matching_step(&secret, code, now).ok_or(AuthError::WrongCode)?)
+    };
+    let proves_phone = match method {
+        Method::Sms => Some(sms::number(app, factor)?.as_str().to_owned()),
+        _ => None,
     };
     let details = json!({ "factor": factor.id, "method": method.as_str(), "recovered": replaces });
     // The factor names the act: a retried confirmation adds no second row.
@@ -183,6 +209,7 @@ pub async fn confirm(
         name: name.map(ToOwned::to_owned),
         step,
         replaces,
+        proves_phone,
     };
     match app.identity.confirm_factor(&confirmation, now, &event).await? {
         Confirmed::Confirmed => {}
@@ -261,26 +288,27 @@ async fn owner(app: &App, standing: &Standing, now: Time) -> AuthResult<(User, V
                 Err(AuthError::InvalidToken)
             }
         }
-        Standing::Full(caller) => {
-            let factors = require_proof(app, caller, now).await?;
-            Ok((caller.user.clone(), factors))
-        }
-        Standing::Browser(held) => {
-            let factors = require_proof_of(app, held, now).await?;
-            Ok((held.user.clone(), factors))
-        }
+        Standing::Full(_) | Standing::Browser(_) => standing.proved(app, now).await,
     }
 }
 
-/// Half a sign-in sets up what is enough where it leads to.
-async fn is_offered(app: &App, standing: &Standing, method: Method) -> AuthResult<()> {
-    let methods = match standing {
+/// What somebody may set up here, if they may: half signed in, what is enough where that leads to.
+///
+/// # Errors
+/// As [`find_site`].
+pub async fn choices(app: &App, standing: &Standing) -> AuthResult<Vec<Method>> {
+    let here = offered_here(app);
+    match standing {
         Standing::Half(_, login) => {
             let site = find_site(app, login.site_key.as_deref()).await?;
-            offered(&policy_for(app, site.as_ref()).without_rules(), OFFERED.to_vec())
+            Ok(offered(&policy_for(app, site.as_ref()).without_rules(), here))
         }
-        Standing::Full(_) | Standing::Browser(_) => OFFERED.to_vec(),
-    };
+        Standing::Full(_) | Standing::Browser(_) => Ok(here),
+    }
+}
+
+async fn is_offered(app: &App, standing: &Standing, method: Method) -> AuthResult<()> {
+    let methods = choices(app, standing).await?;
     if methods.contains(&method) { Ok(()) } else { Err(AuthError::MethodNotOffered(methods)) }
 }
 
@@ -288,12 +316,16 @@ fn pending(factors: &[Factor], method: Method) -> Option<&Factor> {
     factors.iter().rev().find(|factor| factor.method == method && !factor.is_confirmed())
 }
 
-/// All mail goes to one address: a second factor by mail would be the first one.
-fn one_by_mail(factors: &[Factor]) -> AuthResult<()> {
-    if factors.iter().any(|factor| factor.method == Method::EmailOtp && factor.is_confirmed()) {
-        return Err(AuthError::Conflict("codes by mail are set up already"));
+/// All mail goes to one address: a second factor by mail would be the first one. And of two numbers
+/// one would get the codes.
+fn one_of(factors: &[Factor], method: Method) -> AuthResult<()> {
+    if !factors.iter().any(|factor| factor.method == method && factor.is_confirmed()) {
+        return Ok(());
     }
-    Ok(())
+    Err(AuthError::Conflict(match method {
+        Method::Sms => "codes by SMS are set up already; remove them first",
+        _ => "codes by mail are set up already",
+    }))
 }
 
 fn judge_name(name: Option<&str>) -> AuthResult<Option<&str>> {

@@ -2,10 +2,11 @@
 
 pub mod backup;
 pub mod challenge;
-pub mod email;
 pub mod enrol;
 pub mod manage;
 pub mod recovery;
+pub mod sent;
+pub mod sms;
 pub mod totp;
 pub mod verify;
 
@@ -21,6 +22,7 @@ use crate::{
         factor::Factor,
         login::{Outstanding, PendingLogin},
         secret::{OpaqueToken, TokenKind},
+        session::Session,
         tenant::in_tenant,
         user::{User, UserStatus},
     },
@@ -31,8 +33,15 @@ use jwks::{
 };
 use uuid::Uuid;
 
-/// The methods that can be set up here.
-pub const OFFERED: &[Method] = &[Method::Totp, Method::EmailOtp];
+/// The methods that can be set up, in the order they are offered in.
+pub const OFFERED: &[Method] = &[Method::Totp, Method::Sms, Method::EmailOtp];
+
+/// Those of [`OFFERED`] that this installation is set up for.
+#[must_use]
+pub fn offered_here(app: &App) -> Vec<Method> {
+    let is_set_up = |method: &Method| *method != Method::Sms || app.sms.is_some();
+    OFFERED.iter().copied().filter(is_set_up).collect()
+}
 
 /// Who stands before a factor: somebody half signed in, or somebody signed in who wants a higher
 /// or fresher proof.
@@ -63,6 +72,29 @@ impl Standing {
     #[must_use]
     pub fn recovers(&self) -> bool {
         matches!(self, Self::Half(_, login) if login.recovers)
+    }
+
+    /// The person and their factors, where they are signed in and have just proved what they have: see
+    /// [`require_proof`].
+    ///
+    /// # Errors
+    /// [`AuthError::StepUpRequired`]; [`AuthError::InvalidToken`] for half a sign-in.
+    pub async fn proved(&self, app: &App, now: Time) -> AuthResult<(User, Vec<Factor>)> {
+        match self {
+            Self::Half(..) => Err(AuthError::InvalidToken),
+            Self::Full(caller) => Ok((caller.user.clone(), require_proof(app, caller, now).await?)),
+            Self::Browser(held) => Ok((held.user.clone(), require_proof_of(app, held, now).await?)),
+        }
+    }
+
+    /// The session, where there is one.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Half(..) => None,
+            Self::Full(caller) => Some(&caller.session),
+            Self::Browser(held) => Some(&held.session),
+        }
     }
 
     /// What codes that are sent to the person are bound to: this half sign-in, or this session.

@@ -8,7 +8,7 @@ use jwks::{
 };
 use serde_json::json;
 
-use super::{OFFERED, Standing, backup, email, totp};
+use super::{Standing, backup, offered_here, sent, totp};
 use crate::{
     app::App,
     auth::{
@@ -97,7 +97,8 @@ pub async fn verify(
             // Exactly one of those who prove a factor for this half sign-in ends it.
             let login = app.sessions.consume_login(&token.hash(), now).await?;
             let login = login.ok_or(AuthError::InvalidToken)?;
-            if !asked.counts(method) && OFFERED.iter().any(|other| asked.counts(*other)) {
+            let can_be_enough = || offered_here(app).iter().any(|other| asked.counts(*other));
+            if !asked.counts(method) && can_be_enough() {
                 let half = enrol_another(app, login, site_key, now).await?;
                 return Ok(Proved { signed_in: SignedIn::Half(half), device: None });
             }
@@ -254,15 +255,15 @@ async fn is_right(app: &App, factor: &Factor, guess: &At<'_>, now: Time) -> Auth
             }
         }
         Method::BackupCode => consume_backup_code(app, factor, code, now).await?,
-        Method::EmailOtp => {
+        Method::EmailOtp | Method::Sms => {
             let At { user, challenge, .. } = guess;
-            let is_right = email::consume(app, user, factor.id, challenge, code, now).await?;
+            let is_right = sent::consume(app, user, factor, challenge, code, now).await?;
             if is_right {
                 app.identity.use_factor(factor.id, now).await?;
             }
             return Ok(is_right);
         }
-        Method::Sms | Method::Hardware => Consumed::Gone,
+        Method::Hardware => Consumed::Gone,
     };
     Ok(consumed == Consumed::Consumed)
 }
@@ -325,16 +326,15 @@ async fn consume_backup_code(
     }
 }
 
-/// What a code looks like: six digits may come from an authenticator or by mail, and are judged
-/// as the person's authenticator's where they have one: one code is one guess.
+/// What a code looks like: six digits may come from an authenticator or have been sent, and are judged
+/// as the person's authenticator's where they have one, else as of the first method whose codes are
+/// sent: one code is one guess.
 fn likely_method(code: &str, methods: &[Method]) -> Method {
     if backup::read(code).is_some() {
-        Method::BackupCode
-    } else if methods.contains(&Method::EmailOtp) && !methods.contains(&Method::Totp) {
-        Method::EmailOtp
-    } else {
-        Method::Totp
+        return Method::BackupCode;
     }
+    let sent = methods.iter().copied().find(|method| sent::is_sent(*method));
+    sent.filter(|_| !methods.contains(&Method::Totp)).unwrap_or(Method::Totp)
 }
 
 /// A fresh proof by password, for somebody who has no factor.

@@ -1,4 +1,4 @@
-//! `/mfa/enrol`: an authenticator for somebody who must have a second factor and has none.
+//! `/mfa/enrol`: a second factor for somebody who must have one and has none.
 
 use std::time::Duration;
 
@@ -11,16 +11,17 @@ use uuid::Uuid;
 
 use super::{
     answer,
-    views::{Enrol, EnrolDone, Person, Problem},
+    views::{Enrol, EnrolDone, EnrolPhone, EnrolSent, Person, Problem},
     visit::{Paged, Stop, Visit, end},
 };
 use crate::{
     auth::{
         AuthError,
+        error::FieldProblem,
         mfa::{
             Standing,
-            enrol::{self, Confirmation, Source},
-            totp,
+            enrol::{self, Confirmation, Source, Wanted},
+            sms, totp,
         },
     },
     domain::{login::Outstanding, secret::SecretHash, user::User},
@@ -46,8 +47,23 @@ pub fn routes() -> Vec<Route> {
 #[derive(Serialize, Deserialize)]
 struct Prepared {
     factor_id: Uuid,
-    secret: Vec<u8>,
+    shown: Shown,
     backup_codes: Vec<String>,
+}
+
+/// What the first code comes from.
+#[derive(Serialize, Deserialize)]
+enum Shown {
+    /// An authenticator with this secret.
+    Authenticator(Vec<u8>),
+    /// A message.
+    Sent {
+        method: Method,
+        /// Where it went, masked.
+        to: String,
+        /// The number, as it was typed: for another one there.
+        phone: Option<String>,
+    },
 }
 
 impl Prepared {
@@ -61,6 +77,13 @@ impl Prepared {
         format!("{PREPARED}_{}", &hash[..16])
     }
 
+    fn method(&self) -> Method {
+        match &self.shown {
+            Shown::Authenticator(_) => Method::Totp,
+            Shown::Sent { method, .. } => *method,
+        }
+    }
+
     /// What the browser carries of it, if that waits for its code still.
     async fn read(visit: &Visit, user_id: Uuid) -> Result<Option<Self>, AuthError> {
         let app = &visit.call.app;
@@ -69,20 +92,25 @@ impl Prepared {
         let opened = sealed.and_then(|it| app.sealer.open(&Self::name(user_id), &it).ok());
         let read: Option<Self> = opened.and_then(|json| serde_json::from_slice(&json).ok());
         let Some(read) = read else { return Ok(None) };
-        let waits = enrol::waits(app, user_id, Method::Totp, read.factor_id).await?;
+        let waits = enrol::waits(app, user_id, read.method(), read.factor_id).await?;
         Ok(Some(read).filter(|_| waits))
     }
 
-    /// Sets up an authenticator in the place of any that waits.
-    async fn anew(visit: &mut Visit, standing: &Standing, user_id: Uuid) -> Result<Self, Stop> {
+    /// Sets a factor up in the place of any that waits.
+    async fn anew(visit: &mut Visit, asked: &Asked, wanted: Wanted<'_>) -> Result<Self, AuthError> {
         let call = &visit.call;
-        let new = enrol::set_up(&call.app, &call.origin, standing, Method::Totp).await?;
-        let Source::Authenticator(totp) = new.source else {
-            return Err(AuthError::Internal("no authenticator was set up".to_owned()).into());
+        let new = enrol::set_up(&call.app, &call.origin, &asked.standing, wanted).await?;
+        let shown = match new.source {
+            Source::Authenticator(totp) => Shown::Authenticator(totp.secret),
+            Source::Sent(sent) => Shown::Sent {
+                method: wanted.method,
+                to: sent.sent_to,
+                phone: wanted.phone.map(str::to_owned),
+            },
         };
         let backup_codes = new.backup_codes.unwrap_or_default();
-        let prepared = Self { factor_id: new.factor_id, secret: totp.secret, backup_codes };
-        prepared.keep(visit, user_id)?;
+        let prepared = Self { factor_id: new.factor_id, shown, backup_codes };
+        prepared.keep(visit, asked.user.id)?;
         Ok(prepared)
     }
 
@@ -98,38 +126,104 @@ impl Prepared {
     fn forget(visit: &mut Visit, user_id: Uuid) {
         visit.set_cookie(&Self::cookie(user_id), "", Duration::ZERO);
     }
+}
 
+/// Who sets up a factor here, and which they may.
+struct Asked {
+    standing: Standing,
+    user: User,
+    choices: Vec<Method>,
+}
+
+impl Asked {
+    /// Half signed in and asked to, or signed in and asked to.
+    async fn of(visit: &mut Visit) -> Result<Option<Self>, Stop> {
+        let judgement = visit.judge().await?;
+        visit.brand(judgement.as_ref());
+        let standing = match visit.half(Outstanding::Enrol).await? {
+            Some(half) => Some(half),
+            None => match judgement.map(|judgement| judgement.step) {
+                Some(Step::Enrol(sid)) => {
+                    let held = visit.browser.find(sid);
+                    held.map(|held| Standing::Browser(Box::new(held.clone())))
+                }
+                _ => None,
+            },
+        };
+        let Some(standing) = standing else { return Ok(None) };
+        let user = standing.person(&visit.call.app).await?;
+        let choices = enrol::choices(&visit.call.app, &standing).await?;
+        Ok(Some(Self { standing, user, choices }))
+    }
+
+    /// The method that is to be set up: the one that was chosen, else the first.
+    fn method(&self, chosen: Option<&str>) -> Option<Method> {
+        let chosen = self.choices.iter().find(|method| Some(method.as_str()) == chosen);
+        chosen.or(self.choices.first()).copied()
+    }
+
+    fn others(&self, method: Method) -> Vec<Method> {
+        self.choices.iter().copied().filter(|other| *other != method).collect()
+    }
+
+    fn person<'v>(&'v self, not_you: &'v str) -> Person<'v> {
+        Person { name: &self.user.name, address: &self.user.email, not_you: Some(not_you) }
+    }
+
+    /// The page that asks for the first code.
     fn page(
         &self,
         visit: &Visit,
-        user: &User,
+        prepared: &Prepared,
         problem: Option<Problem>,
     ) -> Result<Response, AuthError> {
-        let shown = totp::describe(&visit.call.app, &user.email, self.secret.clone())?;
-        let (csrf, not_you, account) = (visit.csrf(), visit.not_you(), user.id.to_string());
-        let view = Enrol {
+        let (csrf, not_you, account) = (visit.csrf(), visit.not_you(), self.user.id.to_string());
+        let hidden = [("account", account.as_str())];
+        let (form, who) = (visit.form(PATH, &csrf, &hidden), self.person(&not_you));
+        let others = self.others(prepared.method());
+        let look = &visit.look;
+        Ok(visit.finish(match &prepared.shown {
+            Shown::Authenticator(secret) => {
+                let shown = totp::describe(&visit.call.app, &self.user.email, secret.clone())?;
+                let (qr_code, secret) = (&shown.qr_code, &shown.base32);
+                let others = &others;
+                answer::form(problem, &Enrol { look, form, who, qr_code, secret, others, problem })
+            }
+            Shown::Sent { method, to, .. } => {
+                let (method, sent_to, others) = (*method, to, &others);
+                answer::form(
+                    problem,
+                    &EnrolSent { look, form, who, method, sent_to, others, problem },
+                )
+            }
+        }))
+    }
+
+    /// The page that asks for a number.
+    fn ask_for_number(
+        &self,
+        visit: &Visit,
+        phone: &str,
+        problems: &[FieldProblem],
+        problem: Option<Problem>,
+    ) -> Response {
+        let (csrf, not_you, account) = (visit.csrf(), visit.not_you(), self.user.id.to_string());
+        let own = sms::proved(&self.user).map(|number| number.masked()).unwrap_or_default();
+        let view = EnrolPhone {
             look: &visit.look,
-            form: visit.form(PATH, &csrf, &[("account", &account)]),
-            who: Person { name: &user.name, address: &user.email, not_you: Some(&not_you) },
-            qr_code: &shown.qr_code,
-            secret: &shown.base32,
+            form: visit.form(PATH, &csrf, &[("account", account.as_str())]),
+            who: self.person(&not_you),
+            phone,
+            own: &own,
+            problems,
+            others: &self.others(Method::Sms),
             problem,
         };
-        Ok(visit.finish(answer::form(problem, &view)))
+        visit.finish(match problems {
+            [] => answer::form(problem, &view),
+            _ => answer::page(answer::status_of(problems), &view),
+        })
     }
-}
-
-/// Who sets up a factor here: half signed in and asked to, or signed in and asked to.
-async fn standing(visit: &mut Visit) -> Result<Option<Standing>, Stop> {
-    let judgement = visit.judge().await?;
-    visit.brand(judgement.as_ref());
-    if let Some(half) = visit.half(Outstanding::Enrol).await? {
-        return Ok(Some(half));
-    }
-    let Some(Step::Enrol(sid)) = judgement.map(|judgement| judgement.step) else {
-        return Ok(None);
-    };
-    Ok(visit.browser.find(sid).map(|held| Standing::Browser(Box::new(held.clone()))))
 }
 
 /// GET /mfa/enrol
@@ -138,16 +232,26 @@ async fn show(call: Call) -> Response {
 }
 
 async fn shown(mut visit: Visit) -> Paged {
-    let Some(standing) = standing(&mut visit).await? else { return visit.go_on().await };
-    let user = standing.person(&visit.call.app).await?;
-    let prepared = match Prepared::read(&visit, user.id).await? {
-        Some(prepared) => prepared,
-        None => Prepared::anew(&mut visit, &standing, user.id).await?,
-    };
-    Ok(prepared.page(&visit, &user, None)?)
+    let Some(asked) = Asked::of(&mut visit).await? else { return visit.go_on().await };
+    let chosen = visit.params.get("method").map(str::to_owned);
+    let prepared = Prepared::read(&visit, asked.user.id).await?;
+    // What waits for its code is what the page is about, until another is chosen.
+    if let Some(prepared) = prepared
+        && chosen.as_deref().is_none_or(|chosen| chosen == prepared.method().as_str())
+    {
+        return Ok(asked.page(&visit, &prepared, None)?);
+    }
+    match asked.method(chosen.as_deref()) {
+        None => visit.go_on().await,
+        Some(Method::Sms) => Ok(asked.ask_for_number(&visit, "", &[], None)),
+        Some(method) => {
+            let prepared = Prepared::anew(&mut visit, &asked, Wanted::of(method)).await?;
+            Ok(asked.page(&visit, &prepared, None)?)
+        }
+    }
 }
 
-/// POST /mfa/enrol: the first code; or the way on from the backup codes.
+/// POST /mfa/enrol: the first code; a method, or a number; or the way on from the backup codes.
 async fn submit(call: Call) -> Response {
     end(Visit::submitted(call).await, submitted).await
 }
@@ -156,32 +260,86 @@ async fn submitted(mut visit: Visit) -> Paged {
     if visit.params.get("cancel").is_some() {
         return visit.cancel();
     }
-    let Some(code) = visit.params.get("code").map(str::to_owned) else {
+    let param = |name: &str| visit.params.get(name).map(str::to_owned);
+    let (code, method, phone) = (param("code"), param("method"), param("phone"));
+    let is_anew = visit.params.get("anew").is_some();
+    if code.is_none() && method.is_none() && !is_anew {
         return visit.go_on().await;
-    };
-    let Some(standing) = standing(&mut visit).await? else { return visit.go_on().await };
-    let user = standing.person(&visit.call.app).await?;
-    let is_theirs = visit.params.get("account") == Some(user.id.to_string().as_str());
-    let Some(prepared) = Prepared::read(&visit, user.id).await?.filter(|_| is_theirs) else {
+    }
+    let Some(asked) = Asked::of(&mut visit).await? else { return visit.go_on().await };
+    let user_id = asked.user.id;
+    let is_theirs = visit.params.get("account") == Some(user_id.to_string().as_str());
+    let prepared = Prepared::read(&visit, user_id).await?.filter(|_| is_theirs);
+    if let (Some(code), Some(prepared)) = (&code, &prepared) {
+        return confirm(visit, asked, prepared, code).await;
+    }
+    if is_theirs && is_anew {
+        Prepared::forget(&mut visit, user_id);
+        return Ok(redirect(&visit, Method::Sms));
+    }
+    let chosen = method.as_deref().and_then(|_| asked.method(method.as_deref()));
+    let Some(chosen) = chosen.filter(|_| is_theirs && code.is_none()) else {
         // Somebody else signed in in another tab, or another one was set up elsewhere.
         let link = visit.link(PATH);
         return Ok(visit.redirect(&link));
     };
+    // Once more to where one went before, unless a number came with it.
+    let before = prepared.and_then(|prepared| match prepared.shown {
+        Shown::Sent { method, phone, .. } if method == chosen => Some(phone),
+        _ => None,
+    });
+    match (chosen, phone, before) {
+        (Method::Sms, Some(typed), _) => {
+            let typed = Some(typed.trim()).filter(|typed| !typed.is_empty());
+            set_up(visit, &asked, Wanted { method: chosen, phone: typed }).await
+        }
+        (_, None, Some(phone)) => {
+            set_up(visit, &asked, Wanted { method: chosen, phone: phone.as_deref() }).await
+        }
+        // Its page shows it, or asks for what is missing.
+        _ => Ok(redirect(&visit, chosen)),
+    }
+}
+
+/// The page of a method.
+fn redirect(visit: &Visit, method: Method) -> Response {
+    let link = visit.link(PATH);
+    let joint = if link.contains('?') { '&' } else { '?' };
+    visit.redirect(&format!("{link}{joint}method={}", method.as_str()))
+}
+
+/// Sets a factor up whose first code is sent, and asks for that.
+async fn set_up(mut visit: Visit, asked: &Asked, wanted: Wanted<'_>) -> Paged {
+    let typed = wanted.phone.unwrap_or_default();
+    match Prepared::anew(&mut visit, asked, wanted).await {
+        Ok(_) => Ok(redirect(&visit, wanted.method)),
+        Err(AuthError::Invalid(problems)) => {
+            Ok(asked.ask_for_number(&visit, typed, &problems, None))
+        }
+        Err(reason) if wanted.method == Method::Sms => match Problem::of(&reason) {
+            Some(problem) => Ok(asked.ask_for_number(&visit, typed, &[], Some(problem))),
+            None => Err(reason.into()),
+        },
+        Err(reason) => Err(reason.into()),
+    }
+}
+
+async fn confirm(mut visit: Visit, asked: Asked, prepared: &Prepared, code: &str) -> Paged {
     let confirmation = Confirmation {
         factor_id: Some(prepared.factor_id),
-        method: Method::Totp,
-        code: &code,
+        method: prepared.method(),
+        code,
         name: None,
         trust_device: false,
         browser: Some(&visit.browser),
     };
-    let call = &visit.call;
+    let (call, standing) = (&visit.call, asked.standing.clone());
     match enrol::confirm(&call.app, &call.origin, standing, confirmation).await {
         Ok(enrolled) => {
             if let Some(held) = enrolled.held {
                 visit.sign_in(held.browser()?, None).await?;
             }
-            Prepared::forget(&mut visit, user.id);
+            Prepared::forget(&mut visit, asked.user.id);
             if prepared.backup_codes.is_empty() {
                 return visit.go_on().await;
             }
@@ -189,17 +347,18 @@ async fn submitted(mut visit: Visit) -> Paged {
             let view = EnrolDone {
                 look: &visit.look,
                 form: visit.form(PATH, &csrf, &[]),
+                method: prepared.method(),
                 codes: &prepared.backup_codes,
             };
             Ok(visit.finish(answer::page(StatusCode::OK, &view)))
         }
         // Sent twice, or from another tab: what was to be done is done, or begins anew.
         Err(AuthError::InvalidToken | AuthError::NotFound | AuthError::Conflict(_)) => {
-            Prepared::forget(&mut visit, user.id);
+            Prepared::forget(&mut visit, asked.user.id);
             visit.go_on().await
         }
         Err(reason) => match Problem::of(&reason) {
-            Some(problem) => Ok(prepared.page(&visit, &user, Some(problem))?),
+            Some(problem) => Ok(asked.page(&visit, prepared, Some(problem))?),
             None => Err(reason.into()),
         },
     }

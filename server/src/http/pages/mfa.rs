@@ -15,7 +15,8 @@ use crate::{
     auth::{
         AuthError,
         login::SignedIn,
-        mfa::{Standing, backup, challenge::challenge, email, verify},
+        mfa::{Standing, backup, challenge::challenge, sent::is_sent, verify},
+        sent_code,
     },
     domain::{login::Outstanding, secret::SecretHash, user::User},
     http::{
@@ -26,7 +27,7 @@ use crate::{
 };
 
 const PATH: &str = "/mfa";
-/// Where a code was mailed to, by what it is for: whoever loads the page again, or is led to another
+/// Where a code was sent to, by what it is for and how: whoever loads the page again, or is led to another
 /// one like it, sends no other code.
 const SENT: &str = "sb_sent";
 
@@ -64,7 +65,7 @@ impl Asked {
         if let Some(standing) = visit.half(Outstanding::Verify).await? {
             let user = standing.person(&visit.call.app).await?;
             let methods = match &standing {
-                Standing::Half(_, login) => login.methods.clone(),
+                Standing::Half(_, login) => provable(visit, &login.methods),
                 Standing::Full(_) | Standing::Browser(_) => Vec::new(),
             };
             let (reason, site_key) = (Reason::SignIn, site_key(judgement));
@@ -76,7 +77,7 @@ impl Asked {
         Ok(Some(Self {
             standing: Standing::Browser(Box::new(held.clone())),
             user: held.user.clone(),
-            methods: judgement.methods.clone(),
+            methods: provable(visit, &judgement.methods),
             reason: match why {
                 Why::Level => Reason::StepUp,
                 Why::Age => Reason::Reauthentication,
@@ -92,24 +93,24 @@ impl Asked {
         chosen.or(self.methods.first()).copied()
     }
 
-    /// Where a code for this was mailed before.
-    fn sent_before(&self, visit: &Visit) -> Option<String> {
-        let sent = visit.cookie(&self.sent_cookie())?;
+    /// Where a code for this was sent before.
+    fn sent_before(&self, visit: &Visit, method: Method) -> Option<String> {
+        let sent = visit.cookie(&self.sent_cookie(method))?;
         Some(form_urlencoded::parse(sent.as_bytes()).next()?.0.into_owned())
     }
 
-    fn sent_cookie(&self) -> String {
-        let challenge = SecretHash::of(&self.standing.challenge()).to_text();
-        format!("{SENT}_{}", &challenge[..16])
+    fn sent_cookie(&self, method: Method) -> String {
+        let name = format!("{} {}", method.as_str(), self.standing.challenge());
+        format!("{SENT}_{}", &SecretHash::of(&name).to_text()[..16])
     }
 
-    /// Mails a code.
-    async fn send(&self, visit: &mut Visit) -> Result<Option<String>, AuthError> {
+    /// Sends a code.
+    async fn send(&self, visit: &mut Visit, method: Method) -> Result<Option<String>, AuthError> {
         let call = &visit.call;
-        let sent = challenge(&call.app, &call.origin, &self.standing, Method::EmailOtp).await?;
+        let sent = challenge(&call.app, &call.origin, &self.standing, method).await?;
         let Some(sent) = sent else { return Ok(None) };
-        let address: String = form_urlencoded::byte_serialize(sent.sent_to.as_bytes()).collect();
-        visit.set_cookie(&self.sent_cookie(), &address, email::LIFE);
+        let sent_to: String = form_urlencoded::byte_serialize(sent.sent_to.as_bytes()).collect();
+        visit.set_cookie(&self.sent_cookie(method), &sent_to, sent_code::LIFE);
         Ok(Some(sent.sent_to))
     }
 
@@ -142,6 +143,13 @@ impl Asked {
     }
 }
 
+/// Those of the methods that can be proved here: where no messages leave any more, nobody waits for
+/// one.
+fn provable(visit: &Visit, methods: &[Method]) -> Vec<Method> {
+    let sends = visit.call.app.sms.is_some();
+    methods.iter().copied().filter(|method| *method != Method::Sms || sends).collect()
+}
+
 /// GET /mfa
 async fn show(call: Call) -> Response {
     end(Visit::shown(call).await, shown).await
@@ -151,13 +159,13 @@ async fn shown(mut visit: Visit) -> Paged {
     let Some(asked) = Asked::of(&mut visit).await? else { return visit.go_on().await };
     let chosen = visit.params.get("method").map(str::to_owned);
     let Some(method) = asked.method(chosen.as_deref()) else { return visit.go_on().await };
-    if method != Method::EmailOtp {
+    if !is_sent(method) {
         return Ok(asked.page(&visit, method, None, None));
     }
     let mut problem = None;
-    let sent_to = match asked.sent_before(&visit) {
+    let sent_to = match asked.sent_before(&visit, method) {
         Some(address) => Some(address),
-        None => match asked.send(&mut visit).await {
+        None => match asked.send(&mut visit, method).await {
             Ok(sent_to) => sent_to,
             Err(reason) => {
                 problem = Some(Problem::of(&reason).ok_or(reason)?);
@@ -203,8 +211,8 @@ async fn submitted(mut visit: Visit) -> Paged {
 async fn choose(mut visit: Visit, asked: &Asked) -> Paged {
     let chosen = visit.params.get("method").map(str::to_owned);
     let Some(method) = asked.method(chosen.as_deref()) else { return visit.go_on().await };
-    if method == Method::EmailOtp
-        && let Err(reason) = asked.send(&mut visit).await
+    if is_sent(method)
+        && let Err(reason) = asked.send(&mut visit, method).await
     {
         let problem = Problem::of(&reason).ok_or(reason)?;
         return Ok(asked.page(&visit, method, None, Some(problem)));
@@ -220,7 +228,7 @@ async fn prove(mut visit: Visit, asked: Asked, code: &str) -> Paged {
     // A backup code is seen to be one, wherever it is typed.
     let is_backup = asked.methods.contains(&Method::BackupCode) && backup::read(code).is_some();
     let method = if is_backup { Method::BackupCode } else { method };
-    let sent_to = asked.sent_before(&visit);
+    let sent_to = asked.sent_before(&visit, method);
     let Asked { standing, user, methods, reason, site_key, counts_devices } = asked;
     let again =
         Asked { standing: standing.clone(), user, methods, reason, site_key: None, counts_devices };
@@ -236,7 +244,7 @@ async fn prove(mut visit: Visit, asked: Asked, code: &str) -> Paged {
         Ok(proved) => match proved.signed_in {
             SignedIn::Whole(held) => {
                 visit.sign_in(held.browser()?, proved.device.as_ref()).await?;
-                visit.set_cookie(&again.sent_cookie(), "", Duration::ZERO);
+                visit.set_cookie(&again.sent_cookie(method), "", Duration::ZERO);
                 visit.go_on().await
             }
             SignedIn::Half(half) => Ok(visit.go_on_half(&half)),

@@ -14,7 +14,6 @@ mod recovery;
 mod reset_password;
 mod setup;
 mod sign_in;
-mod texts;
 mod verify_email;
 pub mod views;
 pub mod visit;

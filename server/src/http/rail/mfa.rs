@@ -20,7 +20,7 @@ use crate::{
         login::SignedIn,
         mfa::{
             self, Standing, challenge,
-            enrol::{self, Confirmation, Source},
+            enrol::{self, Confirmation, Source, Wanted},
             manage::{self, Listed},
             verify,
         },
@@ -38,9 +38,14 @@ pub async fn set_up(call: Call) -> Response {
 async fn try_set_up(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call, Outstanding::Enrol).await?;
     let method = required_method(&mut body);
-    offered(method)?;
+    offered(call, method)?;
+    let phone = body.optional_string("phone");
+    if phone.is_some() && method != Method::Sms {
+        body.problem("phone", "is for SMS alone; leave it out");
+    }
     body.finish()?;
-    let new = enrol::set_up(&call.app, &call.origin, &standing, method).await?;
+    let wanted = Wanted { method, phone: phone.as_deref() };
+    let new = enrol::set_up(&call.app, &call.origin, &standing, wanted).await?;
     let mut answer = match new.source {
         Source::Authenticator(totp) => json!({
             "method": method.as_str(),
@@ -48,7 +53,7 @@ async fn try_set_up(call: &Call) -> Result<Response, RailError> {
             "otpauthUri": totp.uri,
             "qrCode": totp.qr_code,
         }),
-        Source::Mail(sent) => json!({
+        Source::Sent(sent) => json!({
             "method": method.as_str(),
             "sentTo": sent.sent_to,
             "expiresIn": sent.expires_in,
@@ -69,7 +74,7 @@ pub async fn confirm(call: Call) -> Response {
 async fn try_confirm(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call, Outstanding::Enrol).await?;
     let method = required_method(&mut body);
-    offered(method)?;
+    offered(call, method)?;
     let code = body.string("code");
     let name = body.optional_string("name");
     let trust_device = body.optional_bool("trustDevice").unwrap_or(false);
@@ -222,12 +227,9 @@ async fn standing(call: &Call, outstanding: Outstanding) -> Result<(Standing, Bo
 }
 
 /// Judged before the other fields: which of them belong there depends on the method.
-fn offered(method: Method) -> Result<(), RailError> {
-    if mfa::OFFERED.contains(&method) {
-        Ok(())
-    } else {
-        Err(AuthError::MethodNotOffered(mfa::OFFERED.to_vec()).into())
-    }
+fn offered(call: &Call, method: Method) -> Result<(), RailError> {
+    let here = mfa::offered_here(&call.app);
+    if here.contains(&method) { Ok(()) } else { Err(AuthError::MethodNotOffered(here).into()) }
 }
 
 fn required_method(body: &mut Body) -> Method {

@@ -1,17 +1,17 @@
 //! The Auth Rail: `/api/v1/auth`. JSON in camelCase, one envelope for answers, one for errors.
 
-mod answer;
-mod body;
-mod call;
+pub(super) mod answer;
+pub(super) mod body;
+pub(super) mod call;
 mod clients;
 mod devices;
 mod mfa;
 mod recovery;
-mod refusals;
+pub(super) mod refusals;
 mod registration;
-mod routes;
+pub(super) mod routes;
 mod session;
-mod shapes;
+pub(super) mod shapes;
 mod sign_in;
 
 use std::sync::Arc;
@@ -34,9 +34,9 @@ pub fn surface() -> Surface {
     }
 }
 
-/// What both surfaces of this dialect answer in the envelope where they have no row, and tell of
+/// What every surface of this dialect answers in the envelope where it has no row, and tells of
 /// budgets.
-fn finish(router: Router<Arc<App>>) -> Router<Arc<App>> {
+pub(super) fn finish(router: Router<Arc<App>>) -> Router<Arc<App>> {
     router
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::wrong_method)

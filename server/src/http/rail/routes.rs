@@ -162,7 +162,12 @@ pub fn routes() -> Vec<Route> {
                 "It counts once it is confirmed. With a person's first factor \
                 come backup codes, valid from then on.",
             )
-            .takes([method("method", "What to set up: `TOTP`, `EMAIL_OTP`."), mfa_token()])
+            .takes([
+                method("method", "What to set up: `TOTP`, `SMS`, `EMAIL_OTP`."),
+                shapes::phone("`SMS`: the number. Left out: their own, if they have proved it.")
+                    .optional(),
+                mfa_token(),
+            ])
             .answers(
                 200,
                 object([
@@ -176,7 +181,7 @@ pub fn routes() -> Vec<Route> {
             .answers(
                 200,
                 object([
-                    method("method", "What is being set up: `EMAIL_OTP`.").like("EMAIL_OTP"),
+                    method("method", "What is being set up: `EMAIL_OTP`, `SMS`.").like("EMAIL_OTP"),
                     shapes::sent_to(),
                     shapes::code_expires_in(),
                     shapes::backup_codes().optional(),

@@ -214,9 +214,15 @@ pub fn backup_codes() -> Field {
     list("backupCodes", text("", "").like("7k2m-9xqt-4fwp"), "Shown this once.")
 }
 
+/// A telephone number.
+pub fn phone(about: &'static str) -> Field {
+    text("phone", about).like("+49 1512 3456789")
+}
+
 /// Where a code was sent.
 pub fn sent_to() -> Field {
-    text("sentTo", "Where it was sent, for those who know the address.").like("a•••@e•••.com")
+    let about = "Where it was sent, for those who know the address or number.";
+    text("sentTo", about).like("a•••@e•••.com")
 }
 
 /// How long a code is good.

@@ -13,10 +13,11 @@ use crate::{
     domain::{
         audit::{Action, Event},
         errand::ErrandRow,
+        login::normalise_address,
     },
     store::{
         IdentityStore,
-        identity::{Backlog, FactorChange, NewPassword},
+        identity::{AddressChanged, Backlog, FactorChange, NewAddress, NewPassword},
     },
 };
 
@@ -265,7 +266,7 @@ pub(super) async fn every_act_that_ends_sessions_makes_what_waits_due(pair: &Pai
     let (store, person) = (&*pair.identity, user("ada"));
     create(store, &person).await;
     register(store, &client("shop")).await;
-    let sids: [Uuid; 6] = std::array::from_fn(|_| Uuid::now_v7());
+    let sids: [Uuid; 7] = std::array::from_fn(|_| Uuid::now_v7());
     let waiting: Vec<_> = sids.iter().map(|sid| waiting(*sid, 1, 1000)).collect();
     queue(store, &waiting.iter().collect::<Vec<_>>()).await;
     let mut ends = sids
@@ -292,6 +293,14 @@ pub(super) async fn every_act_that_ends_sessions_makes_what_waits_due(pair: &Pai
         codes: Vec::new(),
     };
     assert!(store.change_factors(&change, &next(), at(10), &act()).await.unwrap());
+    let address = NewAddress {
+        user_id: person.id,
+        expected_epoch: epoch + 2,
+        address: normalise_address("new@example.com").unwrap(),
+        displaces: None,
+    };
+    let changed = store.change_address(&address, &next(), at(10), &act()).await.unwrap();
+    assert_eq!(changed, AddressChanged::Changed);
     store.remove_devices(person.id, &[], &next(), &act()).await.unwrap();
     let shop = client("shop");
     store.replace_client(&shop, shop.updated_at, &next(), &act()).await.unwrap();

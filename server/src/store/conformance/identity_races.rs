@@ -21,6 +21,7 @@ use crate::{
         client::Client,
         consent::Consent,
         device::TrustedDevice,
+        login::normalise_address,
         place::Place,
         tenant::Membership,
         user::{ADMIN_ROLE, User},
@@ -29,8 +30,8 @@ use crate::{
     store::{
         IdentityStore,
         identity::{
-            ClientChanged, Confirmed, Consumed, Created, Denied, FactorChange, Guess, Joined,
-            KeyAdded, NewPassword, Registered, SitePut,
+            AddressChanged, ClientChanged, Confirmed, Consumed, Created, Denied, FactorChange,
+            Guess, Joined, KeyAdded, NewAddress, NewPassword, Registered, SitePut,
         },
     },
 };
@@ -394,6 +395,55 @@ pub(super) async fn a_place_is_new_to_one(pair: &Pair) {
     })
     .await;
     assert_eq!(count(&got, &true), 1);
+}
+
+pub(super) async fn one_address_is_given_to_one(pair: &Pair) {
+    let people: Vec<_> = (0..RACERS).map(|number| user(&format!("person{number}"))).collect();
+    for person in &people {
+        create(&*pair.identity, person).await;
+    }
+    let got = race(|number| {
+        let (store, new) = (Arc::clone(&pair.identity), new_address(&people[number]));
+        async move {
+            store.change_address(&new, &[], at(50), &event(Action::EmailChanged)).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &AddressChanged::Changed), 1);
+    assert_eq!(count(&got, &AddressChanged::Taken), RACERS - 1);
+    let owner = pair.identity.find_user_by_login("wanted@example.com").await.unwrap().unwrap();
+    assert_eq!(owner.factor_epoch, people[0].factor_epoch + 1);
+    assert_eq!(written(&*pair.identity).await.0, RACERS + 1);
+}
+
+pub(super) async fn an_address_is_registered_or_given_to_one(pair: &Pair) {
+    let people: Vec<_> = (0..RACERS).map(|number| user(&format!("person{number}"))).collect();
+    for person in people.iter().step_by(2) {
+        create(&*pair.identity, person).await;
+    }
+    let got = race(|number| {
+        let (store, new) = (Arc::clone(&pair.identity), new_address(&people[number]));
+        let stranger = User { username: None, username_key: None, ..pending_user("wanted") };
+        async move {
+            if number % 2 == 0 {
+                let act = event(Action::EmailChanged);
+                let changed = store.change_address(&new, &[], at(50), &act).await.unwrap();
+                changed == AddressChanged::Changed
+            } else {
+                let act = event(Action::UserCreated);
+                store.register_user(&stranger, &act).await.unwrap() == Registered::Created
+            }
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &true), 1);
+}
+
+/// The address that everybody wants.
+fn new_address(person: &User) -> NewAddress {
+    let address = normalise_address("wanted@example.com").unwrap();
+    let (user_id, expected_epoch) = (person.id, person.factor_epoch);
+    NewAddress { user_id, expected_epoch, address, displaces: None }
 }
 
 pub(super) async fn factors_are_changed_by_one(pair: &Pair) {

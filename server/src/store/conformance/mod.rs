@@ -9,6 +9,7 @@ use tokio::sync::Barrier;
 
 use super::{IdentityStore, SessionStore};
 
+mod addresses;
 mod authorizations;
 mod clients;
 mod consents;
@@ -104,6 +105,15 @@ macro_rules! instantiate {
                 a_sign_in_is_noted_with_its_event,
                 only_an_admin_who_is_active_or_pending_counts,
                 an_admin_is_without_a_factor_until_one_is_confirmed,
+            ],
+            addresses: [
+                a_new_address_is_the_persons_with_its_endings_and_its_event,
+                an_address_that_is_taken_stays_its_owners,
+                a_registration_that_nobody_proved_makes_way,
+                an_address_stays_where_what_has_to_be_so_is_not,
+                a_number_comes_and_goes,
+                a_number_stays_where_what_has_to_be_so_is_not,
+                a_code_that_confirms_a_factor_proves_the_number_it_was_sent_to,
             ],
             factors: [
                 factors_come_back_whole_and_oldest_first,
@@ -362,6 +372,8 @@ macro_rules! instantiate {
                 a_warning_is_used_by_one,
                 a_place_is_new_to_one,
                 factors_are_changed_by_one,
+                one_address_is_given_to_one,
+                an_address_is_registered_or_given_to_one,
                 a_tenant_is_made_by_one,
                 a_tenant_is_joined_once,
                 no_more_devices_are_trusted_than_kept,

@@ -43,7 +43,9 @@ use crate::{
     },
     store::{
         StoreError, StoreResult,
-        identity::{Confirmation, FEED_KEPT, FactorChange, Invited, NewPassword},
+        identity::{
+            Confirmation, FEED_KEPT, FactorChange, Invited, NewAddress, NewPassword, NewPhone,
+        },
     },
 };
 
@@ -133,6 +135,17 @@ enum Act {
     ChangePassword {
         person: u8,
         by_link: bool,
+        ahead: u64,
+    },
+    ChangeAddress {
+        person: u8,
+        to: u8,
+        displaces: bool,
+        ahead: u64,
+    },
+    ChangePhone {
+        person: u8,
+        phone: Option<u8>,
         ahead: u64,
     },
     /// Removes the factors at these places (one that is not there names none), adds one.
@@ -390,6 +403,11 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         Just(Act::AppendAgain),
         (person.clone(), any::<bool>(), ahead.clone())
             .prop_map(|(person, by_link, ahead)| Act::ChangePassword { person, by_link, ahead }),
+        (person.clone(), person.clone(), any::<bool>(), ahead.clone()).prop_map(
+            |(person, to, displaces, ahead)| Act::ChangeAddress { person, to, displaces, ahead }
+        ),
+        (person.clone(), prop::option::of(0..3_u8), ahead.clone())
+            .prop_map(|(person, phone, ahead)| Act::ChangePhone { person, phone, ahead }),
         (person.clone(), vec(places.clone(), 0..3), prop::option::of(method), ahead).prop_map(
             |(person, places, add, ahead)| Act::ChangeFactors { person, places, add, ahead }
         ),
@@ -692,6 +710,7 @@ impl Walk {
                     name: step.map(|step| format!("named {step}")),
                     step: *step,
                     replaces: step.is_some_and(|step| step.is_multiple_of(3)),
+                    proves_phone: step.map(|_| "+31201234567".to_owned()),
                 };
                 let event = self.event(Action::MfaEnabled);
                 format!("{:?}", store.confirm_factor(&confirmation, now, &event).await?)
@@ -778,6 +797,27 @@ impl Walk {
                 let ended = cut_off(CutOffKind::User, &of, now, now.plus(secs(1)));
                 let event = self.event(Action::PasswordChanged);
                 format!("{:?}", store.change_password(&password, &[ended], now, &event).await?)
+            }
+            Act::ChangeAddress { person, to, displaces, ahead } => {
+                let key = format!("person{to}@example.com");
+                let holder = store.find_user_by_login(&key).await?.map(|holder| holder.id);
+                let new = NewAddress {
+                    user_id: id(1, *person),
+                    expected_epoch: self.epoch(*person, *ahead).await?,
+                    address: Address { display: format!("Person{to}@example.com"), key },
+                    displaces: holder.filter(|_| *displaces),
+                };
+                let event = self.event(Action::EmailChanged);
+                format!("{:?}", store.change_address(&new, &[], now, &event).await?)
+            }
+            Act::ChangePhone { person, phone, ahead } => {
+                let new = NewPhone {
+                    user_id: id(1, *person),
+                    expected_epoch: self.epoch(*person, *ahead).await?,
+                    phone: phone.map(|phone| format!("+3120123456{phone}")),
+                };
+                let event = self.event(Action::PhoneChanged);
+                format!("{:?}", store.change_phone(&new, now, &event).await?)
             }
             Act::ChangeFactors { person, places, add, ahead } => {
                 let mut remove = Vec::new();

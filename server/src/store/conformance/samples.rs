@@ -181,6 +181,7 @@ pub(crate) fn confirmation(factor: &Factor) -> Confirmation {
         name: None,
         step: None,
         replaces: false,
+        proves_phone: None,
     }
 }
 

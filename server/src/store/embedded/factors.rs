@@ -81,7 +81,8 @@ pub(super) fn confirm(
     now: Time,
     event: &Event,
 ) -> Result<Confirmed, Fault> {
-    let Confirmation { user_id, id, expected_epoch, name, step, replaces } = confirmation;
+    let Confirmation { user_id, id, expected_epoch, name, step, replaces, proves_phone } =
+        confirmation;
     let confirmed_at = tx.one(
         "SELECT confirmed_at FROM factors WHERE id = ?1 AND user_id = ?2",
         [id, user_id],
@@ -93,9 +94,11 @@ pub(super) fn confirm(
         Some(None) => {}
     }
     let raised = tx.run(
-        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?3
+        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?3,
+             phone_verified_at = CASE WHEN phone = ?4 THEN coalesce(phone_verified_at, ?3)
+                 ELSE phone_verified_at END
          WHERE id = ?1 AND factor_epoch = ?2",
-        params![user_id, stored(*expected_epoch), now.millis()],
+        params![user_id, stored(*expected_epoch), now.millis(), proves_phone],
     )?;
     if raised == 0 {
         return Ok(Confirmed::Overtaken);

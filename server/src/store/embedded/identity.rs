@@ -33,9 +33,9 @@ use crate::{
     store::{
         StoreResult,
         identity::{
-            Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created, Denied,
-            FactorChange, Guess, IdentityStore, Joined, KeyAdded, NewPassword, Registered, SitePut,
-            Subject,
+            AddressChanged, Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created,
+            Denied, FactorChange, Guess, IdentityStore, Joined, KeyAdded, NewAddress, NewPassword,
+            NewPhone, Registered, SitePut, Subject,
         },
     },
 };
@@ -99,6 +99,22 @@ impl IdentityStore for Embedded {
     ) -> StoreResult<bool> {
         let (password, cut_offs, event) = (password.clone(), cut_offs.to_vec(), event.clone());
         self.change(move |tx| users::change_password(tx, &password, &cut_offs, now, &event)).await
+    }
+
+    async fn change_address(
+        &self,
+        new: &NewAddress,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<AddressChanged> {
+        let (new, cut_offs, event) = (new.clone(), cut_offs.to_vec(), event.clone());
+        self.change(move |tx| users::change_address(tx, &new, &cut_offs, now, &event)).await
+    }
+
+    async fn change_phone(&self, new: &NewPhone, now: Time, event: &Event) -> StoreResult<bool> {
+        let (new, event) = (new.clone(), event.clone());
+        self.change(move |tx| users::change_phone(tx, &new, now, &event)).await
     }
 
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {

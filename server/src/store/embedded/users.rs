@@ -21,7 +21,9 @@ use crate::{
         factor::{BackupCode, Factor},
         user::{ADMIN_ROLE, User, UserStatus},
     },
-    store::identity::{Created, NewPassword, Registered, Subject},
+    store::identity::{
+        AddressChanged, Created, NewAddress, NewPassword, NewPhone, Registered, Subject,
+    },
 };
 
 /// The columns of a person, in the order [`read`] takes them.
@@ -210,6 +212,62 @@ pub(super) fn change_password(
         return Ok(false);
     }
     cut_offs::put(tx, cut_offs, event)?;
+    Ok(true)
+}
+
+/// Gives a person another address, in the place of whoever holds it without having proved it.
+pub(super) fn change_address(
+    tx: &Tx<'_>,
+    new: &NewAddress,
+    cut_offs: &[CutOff],
+    now: Time,
+    event: &Event,
+) -> Result<AddressChanged, Fault> {
+    let NewAddress { user_id, expected_epoch, address, displaces } = new;
+    let sql = "SELECT 1 FROM users WHERE id = ?1 AND factor_epoch = ?2 AND status = 'active'";
+    if !tx.any(sql, params![user_id, stored(*expected_epoch)])? {
+        return Ok(AddressChanged::Overtaken);
+    }
+    let holder = tx.one(
+        "SELECT id, status = 'pending' AND password_hash IS NOT NULL AND roles = '[]'
+             FROM users WHERE email_key = ?1 AND id <> ?2",
+        params![address.key, user_id],
+        |row| Ok((row.get::<_, Uuid>(0)?, row.get::<_, bool>(1)?)),
+    )?;
+    match holder {
+        Some((id, true)) if *displaces == Some(id) => {
+            tx.run("DELETE FROM users WHERE id = ?1", [id])?;
+        }
+        Some(_) => return Ok(AddressChanged::Taken),
+        None => {}
+    }
+    tx.run(
+        "UPDATE users SET email = ?2, email_key = ?3, email_verified_at = ?4, updated_at = ?4,
+             factor_epoch = factor_epoch + 1
+         WHERE id = ?1",
+        params![user_id, address.display, address.key, now.millis()],
+    )?;
+    cut_offs::put(tx, cut_offs, event)?;
+    Ok(AddressChanged::Changed)
+}
+
+/// Gives a person another number, or none.
+pub(super) fn change_phone(
+    tx: &Tx<'_>,
+    new: &NewPhone,
+    now: Time,
+    event: &Event,
+) -> Result<bool, Fault> {
+    let changed = tx.run(
+        "UPDATE users SET phone = ?3, updated_at = ?4,
+             phone_verified_at = CASE WHEN ?3 IS NOT NULL THEN ?4 END
+         WHERE id = ?1 AND factor_epoch = ?2 AND status = 'active'",
+        params![new.user_id, stored(new.expected_epoch), new.phone, now.millis()],
+    )?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    audit::append(tx, event)?;
     Ok(true)
 }
 

@@ -70,7 +70,8 @@ pub(super) fn deny(
     }
     if let Some(address) = restored {
         let is_held = "SELECT 1 FROM users WHERE email_key = ?1 AND id <> ?2
-             AND NOT (id IS ?3 AND status = 'pending')";
+             AND NOT (id IS ?3 AND status = 'pending' AND password_hash IS NOT NULL
+                 AND roles = '[]')";
         if tx.any(is_held, params![address.key, user_id, gives_way])? {
             return Ok(Denied::Overtaken);
         }

@@ -3,7 +3,7 @@
 use deadpool_postgres::Object;
 use futures_util::future::join;
 use tokio::time::{Instant, error::Elapsed, timeout_at};
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
 use super::{ACT_LIMIT, Postgres, unavailable};
 use crate::store::{
@@ -101,6 +101,26 @@ impl Act {
         let answer = timeout_at(self.deadline, async {
             let statement = client.prepare_cached(sql).await?;
             client.execute(&statement, params).await
+        })
+        .await;
+        self.settle(answer)
+    }
+
+    /// As [`Self::change`], of a statement that may give a row a key which another has: `None` if it
+    /// would. The transaction is to be rolled back then.
+    pub(super) async fn change_unless_taken(
+        &mut self,
+        sql: &str,
+        params: Params<'_>,
+    ) -> StoreResult<Option<u64>> {
+        let Some(client) = &self.client else { return Err(given_up()) };
+        self.in_flight = true;
+        let answer = timeout_at(self.deadline, async {
+            let statement = client.prepare_cached(sql).await?;
+            match client.execute(&statement, params).await {
+                Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(None),
+                changed => changed.map(Some),
+            }
         })
         .await;
         self.settle(answer)

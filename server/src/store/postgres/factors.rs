@@ -95,13 +95,16 @@ pub(super) async fn confirm(
     now: Time,
     event: &Event,
 ) -> StoreResult<Confirmed> {
-    let Confirmation { user_id, id, expected_epoch, name, step, replaces } = confirmation;
+    let Confirmation { user_id, id, expected_epoch, name, step, replaces, proves_phone } =
+        confirmation;
     let mut act = store.transaction().await?;
     let raised = act
         .change(
-            "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = $3
+            "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = $3,
+                 phone_verified_at = CASE WHEN phone = $4::text THEN coalesce(phone_verified_at, $3)
+                     ELSE phone_verified_at END
              WHERE id = $1 AND factor_epoch = $2",
-            &[user_id, &stored(*expected_epoch), &now.millis()],
+            &[user_id, &stored(*expected_epoch), &now.millis(), proves_phone],
         )
         .await?;
     let waiting = act

@@ -45,8 +45,9 @@ use self::{cells::Cells, server::Server};
 use super::{
     StoreError, StoreResult,
     identity::{
-        Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created, Denied, FactorChange,
-        Guess, IdentityStore, Joined, KeyAdded, NewPassword, Registered, SitePut, Subject,
+        AddressChanged, Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created, Denied,
+        FactorChange, Guess, IdentityStore, Joined, KeyAdded, NewAddress, NewPassword, NewPhone,
+        Registered, SitePut, Subject,
     },
 };
 use crate::domain::{
@@ -260,6 +261,20 @@ impl IdentityStore for Postgres {
         event: &Event,
     ) -> StoreResult<bool> {
         users::change_password(self, password, cut_offs, now, event).await
+    }
+
+    async fn change_address(
+        &self,
+        new: &NewAddress,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<AddressChanged> {
+        users::change_address(self, new, cut_offs, now, event).await
+    }
+
+    async fn change_phone(&self, new: &NewPhone, now: Time, event: &Event) -> StoreResult<bool> {
+        users::change_phone(self, new, now, event).await
     }
 
     async fn renew_password_hash(&self, id: Uuid, old: &str, new: &str) -> StoreResult<bool> {

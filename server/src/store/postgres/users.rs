@@ -22,7 +22,9 @@ use crate::{
     },
     store::{
         StoreResult,
-        identity::{Created, NewPassword, Registered, Subject},
+        identity::{
+            AddressChanged, Created, NewAddress, NewPassword, NewPhone, Registered, Subject,
+        },
     },
 };
 
@@ -319,6 +321,80 @@ pub(super) async fn change_password(
     }
     let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
     store.commit_with(act, &changes, event).await?;
+    Ok(true)
+}
+
+pub(super) async fn change_address(
+    store: &Postgres,
+    new: &NewAddress,
+    cut_offs: &[CutOff],
+    now: Time,
+    event: &Event,
+) -> StoreResult<AddressChanged> {
+    let mut act = store.transaction().await?;
+    if let Some(displaced) = new.displaces {
+        act.change(
+            "DELETE FROM users
+             WHERE id = $1 AND email_key = $2 AND status = $3 AND id <> $4
+                 AND password_hash IS NOT NULL AND roles = '{}'",
+            &[&displaced, &new.address.key, &UserStatus::Pending.as_str(), &new.user_id],
+        )
+        .await?;
+    }
+    let changed = act
+        .change_unless_taken(
+            "UPDATE users SET email = $3, email_key = $4, email_verified_at = $5, updated_at = $5,
+                 factor_epoch = factor_epoch + 1
+             WHERE id = $1 AND factor_epoch = $2 AND status = $6",
+            &[
+                &new.user_id,
+                &stored(new.expected_epoch),
+                &new.address.display,
+                &new.address.key,
+                &now.millis(),
+                &UserStatus::Active.as_str(),
+            ],
+        )
+        .await?;
+    let refused = match changed {
+        None => AddressChanged::Taken,
+        Some(0) => AddressChanged::Overtaken,
+        Some(_) => {
+            let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+            store.commit_with(act, &changes, event).await?;
+            return Ok(AddressChanged::Changed);
+        }
+    };
+    act.roll_back().await?;
+    Ok(refused)
+}
+
+pub(super) async fn change_phone(
+    store: &Postgres,
+    new: &NewPhone,
+    now: Time,
+    event: &Event,
+) -> StoreResult<bool> {
+    let mut act = store.transaction().await?;
+    let changed = act
+        .change(
+            "UPDATE users SET phone = $3, updated_at = $4,
+                 phone_verified_at = CASE WHEN $3::text IS NOT NULL THEN $4::bigint END
+             WHERE id = $1 AND factor_epoch = $2 AND status = $5",
+            &[
+                &new.user_id,
+                &stored(new.expected_epoch),
+                &new.phone,
+                &now.millis(),
+                &UserStatus::Active.as_str(),
+            ],
+        )
+        .await?;
+    if changed == 0 {
+        act.roll_back().await?;
+        return Ok(false);
+    }
+    store.commit_with(act, &[], event).await?;
     Ok(true)
 }
 

@@ -7,6 +7,7 @@ use super::{
     Postgres, broken,
     cells::{Cells, millis, stored},
     feed,
+    users::lock_person,
 };
 use crate::{
     domain::{
@@ -67,13 +68,7 @@ pub(super) async fn deny(
         denial;
     let mut act = store.transaction().await?;
     // Acts on what belongs to a person come one after the other.
-    let person = act
-        .row(
-            "SELECT factor_epoch = $2 AS stands FROM users WHERE id = $1 FOR UPDATE",
-            &[user_id, &stored(*expected_epoch)],
-        )
-        .await?;
-    let stands = person.map(|row| Cells(&row).get("stands")).transpose()?.unwrap_or(false);
+    lock_person(&mut act, *user_id).await?;
     let told_at = act
         .row(
             "UPDATE warnings SET used_at = $3
@@ -86,35 +81,36 @@ pub(super) async fn deny(
         act.roll_back().await?;
         return Ok(Denied::Spent);
     };
-    let mut is_free = true;
     if let Some(address) = restored {
         act.change(
-            "DELETE FROM users WHERE id = $1 AND email_key = $2 AND status = $3 AND id <> $4",
+            "DELETE FROM users
+             WHERE id = $1 AND email_key = $2 AND status = $3 AND id <> $4
+                 AND password_hash IS NOT NULL AND roles = '{}'",
             &[gives_way, &address.key, &UserStatus::Pending.as_str(), user_id],
         )
         .await?;
-        let holder = "SELECT 1 FROM users WHERE email_key = $1 AND id <> $2";
-        is_free = act.row(holder, &[&address.key, user_id]).await?.is_none();
     }
-    if !stands || !is_free {
+    let changed = act
+        .change_unless_taken(
+            "UPDATE users SET status = $2, factor_epoch = factor_epoch + 1, updated_at = $3,
+                 email = coalesce($4, email), email_key = coalesce($5, email_key),
+                 email_verified_at = CASE WHEN $5::text IS NULL THEN email_verified_at
+                                          ELSE $3::bigint END
+             WHERE id = $1 AND factor_epoch = $6",
+            &[
+                user_id,
+                &status.as_str(),
+                &now.millis(),
+                &restored.as_ref().map(|address| &address.display),
+                &restored.as_ref().map(|address| &address.key),
+                &stored(*expected_epoch),
+            ],
+        )
+        .await?;
+    if changed != Some(1) {
         act.roll_back().await?;
         return Ok(Denied::Overtaken);
     }
-    act.change(
-        "UPDATE users SET status = $2, factor_epoch = factor_epoch + 1, updated_at = $3,
-             email = coalesce($4, email), email_key = coalesce($5, email_key),
-             email_verified_at = CASE WHEN $5::text IS NULL THEN email_verified_at
-                                      ELSE $3::bigint END
-         WHERE id = $1",
-        &[
-            user_id,
-            &status.as_str(),
-            &now.millis(),
-            &restored.as_ref().map(|address| &address.display),
-            &restored.as_ref().map(|address| &address.key),
-        ],
-    )
-    .await?;
     if let Some(address) = restored {
         act.change(
             "DELETE FROM warnings

@@ -320,3 +320,53 @@ async fn every_letter_that_tells_of_a_change_has_its_link() {
     }
     assert_eq!(told, 6);
 }
+
+/// Makes `email` the address of whoever holds the session.
+async fn move_to(world: &World, session: &Session, email: &str) {
+    let rail = world.rail();
+    let call = async |path: &str, body| {
+        let request = rail.request_root("POST", &format!("/api/v1/account{path}")).json(&body);
+        send(request.bearer_auth(&session.access)).await
+    };
+    drop(call("/email", json!({ "email": email })).await.data(200));
+    let code = world.mailed_code(email).await;
+    drop(call("/email/confirm", json!({ "code": code })).await.data(200));
+}
+
+#[tokio::test]
+async fn who_took_an_address_loses_it_with_the_account_whoever_presses_first() {
+    let world = World::start().await;
+    let rail = world.rail();
+    for thief_is_first in [false, true] {
+        let mut person = world.person().await;
+        let home = person.email.clone();
+        let thief = world.sign_in(&person).await;
+        let (evil, worse) = (Person::new().email, Person::new().email);
+        move_to(&world, &thief, &evil).await;
+        // So that it cannot be given back; and once more, so that there is a letter of the thief's own.
+        let squatter = Person::new().at(&home);
+        drop(rail.post("/register", squatter.registration()).await.data(201));
+        move_to(&world, &thief, &worse).await;
+        let of_thief = world.denial(&evil, "address was changed").await;
+        if thief_is_first {
+            deny(&world, &of_thief).await.expect(200);
+        }
+        let of_owner = world.denial(&home, "address was changed").await;
+        deny(&world, &of_owner).await.expect(200);
+        is_over(&world, &thief).await;
+        deny(&world, &of_thief).await.expect(400);
+        // No mail that the thief reads opens it.
+        for email in [&evil, &worse] {
+            drop(rail.post("/forgot-password", json!({ "email": email })).await.data(202));
+            let as_thief = json!({ "email": email, "password": person.password });
+            rail.post("/login", as_thief).await.refused(401, "INVALID_CREDENTIALS");
+        }
+        let asked = world.mails(&worse).await;
+        assert!(asked.iter().all(|mail| mail["subject"] != "Choose a new password"), "{asked:?}");
+        recover(&world, &mut person).await;
+        let session = world.sign_in(&person).await;
+        let me = rail.call_as(&session.access, "GET", "/me").await.data(200);
+        assert_eq!(me["email"], home.as_str());
+        rail.post("/login", squatter.credentials()).await.refused(401, "INVALID_CREDENTIALS");
+    }
+}

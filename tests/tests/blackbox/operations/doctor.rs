@@ -22,6 +22,7 @@ fn sound(world: &World) -> Vec<(String, String)> {
         ("server.trusted_proxies", "[\"10.1.2.0/24\"]"),
         ("mail.url", "smtps://mail.example.com"),
         ("mail.from", "Sign-in <no-reply@example.com>"),
+        ("sms.url", "off"),
     ] {
         settings.push((variable(setting), value.to_owned()));
     }

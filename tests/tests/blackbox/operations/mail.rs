@@ -33,7 +33,7 @@ async fn a_mail_leaves_by_smtp_as_text_and_html() {
     let smtp = Smtp::new().started().await;
     let from = "Sign-in <no-reply@id.example.com>";
     let plan = World::plan().set("mail.url", smtp.url()).set("mail.from", from);
-    let world = plan.start().await;
+    let world = plan.set("sms.url", "off").start().await;
     let person = register(&world).await;
 
     let mail = smtp.mail(&person.email).await;

@@ -15,5 +15,6 @@ mod reference;
 mod refusals;
 mod settings;
 mod setup;
+mod sms;
 mod tls;
 mod units;

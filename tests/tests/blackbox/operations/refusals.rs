@@ -90,6 +90,23 @@ const CASES: &[Case] = &[
         "sessions.url",
         "random characters",
     ),
+    case(Secret("sms.secret", "the gateway's", 0o644), "sms.secret", "chmod 600"),
+    case(
+        File(
+            "[sms]\nurl = \"https://sms.example.com\"\nheaders = \"Key: {secret}\"\n\
+             secret = \"the gateway's\"\n",
+            0o644,
+        ),
+        "sms.secret",
+        "chmod 600",
+    ),
+    // Codes in plaintext over a network, and gateways that are not described.
+    case(Environment(&[("sms.url", "http://10.1.2.3/send")]), "sms.url", "https://"),
+    case(
+        Environment(&[("sms.url", "https://sms.example.com"), ("sms.body", "{\"to\":{to}}")]),
+        "sms.body",
+        "{text}",
+    ),
     case(
         Environment(&[("identity.url", "postgres://db.example.com/signalbox")]),
         "server.sealing_key",

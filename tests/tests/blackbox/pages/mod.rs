@@ -5,6 +5,7 @@ mod branches;
 mod flows;
 mod links;
 mod onward;
+mod sms;
 
 use tests::chromium::Tab;
 

@@ -1,5 +1,6 @@
 //! The Auth Rail, endpoint by endpoint.
 
+mod addresses;
 mod budgets;
 mod devices;
 mod envelope;
@@ -12,6 +13,7 @@ mod registration;
 mod repeats;
 mod sessions;
 mod sign_in;
+mod sms;
 mod step_up;
 mod tenants;
 

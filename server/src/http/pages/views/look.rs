@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use jwks::site::Site;
 
-use crate::http::pages::texts::Texts;
+use crate::texts::Texts;
 
 /// What every page has: its language, and whose it looks like.
 #[derive(Clone, Debug)]

@@ -36,12 +36,23 @@ pub struct SecondFactor<'v> {
     pub methods: &'v [Method],
     /// The one whose code is asked for.
     pub method: Method,
-    /// Where a mailed code went, masked.
+    /// Where a code went that was sent, masked.
     pub sent_to: Option<&'v str>,
     /// Whether trusting the device is offered.
     pub offers_trust: bool,
     /// Why it is shown again.
     pub problem: Option<Problem>,
+}
+
+/// A method among those that can be chosen.
+pub(super) fn choice(look: &Look, method: Method) -> String {
+    match method {
+        Method::EmailOtp => look.text("method-mail"),
+        Method::Sms => look.text("method-sms"),
+        Method::BackupCode => look.text("method-backup"),
+        Method::Hardware => look.text("method-hardware"),
+        Method::Totp => look.text("method-totp"),
+    }
 }
 
 impl SecondFactor<'_> {
@@ -59,20 +70,15 @@ impl SecondFactor<'_> {
                 self.look.with("second-factor-mailed-to", "address", address)
             }
             (Method::EmailOtp, None) => self.look.text("second-factor-mailed"),
-            (Method::Sms, _) => self.look.text("second-factor-sms"),
+            (Method::Sms, Some(number)) => self.look.with("second-factor-sms-to", "number", number),
+            (Method::Sms, None) => self.look.text("second-factor-sms"),
             (Method::BackupCode, _) => self.look.text("second-factor-backup"),
             _ => self.look.text("second-factor-totp"),
         }
     }
 
     fn choice(&self, method: &Method) -> String {
-        self.look.text(match method {
-            Method::EmailOtp => "method-mail",
-            Method::Sms => "method-sms",
-            Method::BackupCode => "method-backup",
-            Method::Hardware => "method-hardware",
-            Method::Totp => "method-totp",
-        })
+        choice(self.look, *method)
     }
 
     /// The other methods.

@@ -47,12 +47,13 @@ fn written(language: &str) -> BTreeMap<String, BTreeSet<String>> {
 fn used() -> BTreeMap<String, BTreeSet<String>> {
     let mut sources = files(&here().join("templates"), ".html");
     sources.extend(files(&here().join("src/http/pages"), ".rs"));
+    sources.push(here().join("src/letters.rs"));
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in sources.iter().filter(|file| !file.ends_with("tests.rs")) {
         let source = std::fs::read_to_string(file).unwrap();
         let words: Vec<&str> = source.split('"').collect();
         for (at, word) in words.iter().enumerate().skip(1) {
-            let named = ["text(", "with(", "count("].iter().any(|call| {
+            let named = ["text(", "with(", "plain(", "count("].iter().any(|call| {
                 let before = words[at - 1].trim_end();
                 before.ends_with(&format!("look.{call}"))
                     || before.ends_with(&format!("texts.{call}"))

@@ -1,4 +1,4 @@
-//! The texts of the pages: fluent files of each language, part of the binary.
+//! The texts of pages and messages: fluent files of each language, part of the binary.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -34,6 +34,11 @@ impl Texts {
         Self { language: asked.or_else(accepted).unwrap_or(ENGLISH) }
     }
 
+    /// In somebody's own language (BCP 47), where there is that; else English.
+    pub fn of(locale: Option<&str>) -> Self {
+        Self { language: locale.and_then(known).unwrap_or(ENGLISH) }
+    }
+
     /// The language, as `<html lang>` names it.
     pub fn lang(&self) -> &str {
         self.language.language.as_str()
@@ -57,6 +62,12 @@ impl Texts {
     /// A text with a number in it.
     pub fn count(&self, key: &str, name: &'static str, value: u64) -> String {
         self.format(key, &Arguments::from([(name.into(), value.into())]))
+    }
+
+    /// As [`Self::with`], for a message of characters alone: without the marks that keep a name from
+    /// turning the words around it, which telephones show, and networks count.
+    pub fn plain(&self, key: &str, name: &'static str, value: &str) -> String {
+        self.with(key, name, value).replace(['\u{2068}', '\u{2069}'], "")
     }
 
     /// A text whose key was made of somebody's words, where there is one. `n` is for its number,
