@@ -11,8 +11,8 @@ use jwks::policy::Method;
 use server::http::pages::views::{
     Account, ChooseAccount, ClientCard, ConfirmPassword, Consent, DeviceCode, DeviceConfirm,
     DeviceDone, Enrol, EnrolDone, EnrolPhone, EnrolSent, ErrorPage, FlowOver, ForgotPassword,
-    ForgotPasswordSent, Form, FormPost, Look, Message, Person, Problem, Reason, ResetPassword,
-    SecondFactor, SignIn, SignOut, SignedOut, VerifyEmail, View,
+    ForgotPasswordSent, Form, FormPost, Look, Message, NotMe, Person, Problem, Reason, Recovery,
+    RecoveryWaits, ResetPassword, SecondFactor, SignIn, SignOut, SignedOut, VerifyEmail, View,
 };
 
 const CLIENT: ClientCard<'_> = ClientCard {
@@ -245,6 +245,12 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         "reset-password",
         &ResetPassword { look, token: "x", email: "ada@example.com", problems: &problems },
     )?;
+    save("not-me", &NotMe { look, token: "x", address: "ada@example.com", removes: true })?;
+    let recovery = |problem| Recovery { look, form: form(), who: ADA, problem };
+    save("recovery", &recovery(None))?;
+    save("recovery-wrong", &recovery(Some(Problem::WrongCredentials)))?;
+    let opens_at = "2030-03-17 17:47 UTC";
+    save("recovery-waits", &RecoveryWaits { look, who: ADA, opens_at })?;
     save(
         "message",
         &Message {

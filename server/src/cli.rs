@@ -160,6 +160,20 @@ pub enum Admin {
         after_help = "Example:\n  echo 'correct horse battery' | signalbox admin create-user --email ada@example.com --name Ada --password-stdin --active"
     )]
     CreateUser(CreateUser),
+    /// Print a one-time link for somebody who has lost every second factor, and tell them by mail
+    #[command(after_help = "Example:\n  signalbox admin recovery-link --email ada@example.com")]
+    RecoveryLink {
+        /// Their mail address
+        #[arg(long)]
+        email: String,
+    },
+    /// Open an account that its owner has blocked; its password stays what it was
+    #[command(after_help = "Example:\n  signalbox admin unblock --email ada@example.com")]
+    Unblock {
+        /// Its mail address
+        #[arg(long)]
+        email: String,
+    },
     /// Put a site behind the edge
     #[command(
         after_help = "Example:\n  signalbox admin create-site --site-key wiki --host wiki.localhost --upstream http://127.0.0.1:3000 --require 2fa"
@@ -409,6 +423,8 @@ impl Admin {
             Self::CreateUser(arguments) => {
                 AdminCommand::CreateUser(Box::new(arguments.into_user()?))
             }
+            Self::RecoveryLink { email } => AdminCommand::RecoveryLink { email },
+            Self::Unblock { email } => AdminCommand::Unblock { email },
             Self::CreateSite(arguments) => {
                 AdminCommand::CreateSite(Box::new(arguments.into_draft()?))
             }

@@ -33,6 +33,7 @@ pub mod rail;
 pub mod raw;
 pub mod receiver;
 pub mod relying_party;
+pub mod siege;
 pub mod smtp;
 pub mod stores;
 pub mod world;

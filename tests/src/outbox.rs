@@ -8,6 +8,8 @@ use crate::{process::until, rail::client, world::World};
 
 /// How long mail may be on its way.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Where whoever did not do something says so.
+const NOT_ME: &str = "/not-me?token=";
 /// How long ago the oldest mail was queued that has not left, seconds.
 const OLDEST_AGE: &str = "signalbox_errands_oldest_age_seconds ";
 
@@ -42,14 +44,34 @@ impl World {
         mails
     }
 
-    /// The token of the newest link that was sent to `address`.
+    /// The token of the newest link that was sent to `address` for something that was asked for.
     ///
     /// # Panics
     /// When there is none.
     pub async fn mailed_token(&self, address: &str) -> String {
         let mails = self.mails(address).await;
-        let token = mails.iter().find_map(|mail| token_of(mail["text"].as_str()?));
+        let asked_for = mails.iter().filter_map(|mail| mail["text"].as_str());
+        let token = asked_for.filter(|text| !text.contains(NOT_ME)).find_map(token_of);
         token.unwrap_or_else(|| panic!("no link for {address} in {mails:?}"))
+    }
+
+    /// The tokens of the links by which the owner of `address` says that something was not them,
+    /// in letters whose subject contains `subject`, newest first.
+    pub async fn denials(&self, address: &str, subject: &str) -> Vec<String> {
+        let mails = self.mails(address).await;
+        let told = mails.iter().filter(|mail| mail["subject"].as_str().unwrap().contains(subject));
+        let texts = told.filter_map(|mail| mail["text"].as_str());
+        texts.filter(|text| text.contains(NOT_ME)).filter_map(token_of).collect()
+    }
+
+    /// The newest of them.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn denial(&self, address: &str, subject: &str) -> String {
+        let tokens = self.denials(address, subject).await;
+        let newest = tokens.into_iter().next();
+        newest.unwrap_or_else(|| panic!("nobody told {address} of `{subject}`"))
     }
 }
 

@@ -5,6 +5,7 @@ mod clients;
 mod edges;
 mod error;
 mod keys;
+mod recovery;
 mod setup_link;
 mod sites;
 mod tenants;
@@ -41,6 +42,16 @@ pub enum AdminCommand {
     SetupLink,
     /// A new account.
     CreateUser(Box<NewUser>),
+    /// A link for somebody who has lost every second factor.
+    RecoveryLink {
+        /// Their mail address.
+        email: String,
+    },
+    /// Opens an account that its owner has blocked.
+    Unblock {
+        /// Its mail address.
+        email: String,
+    },
     /// A new site behind the edge.
     CreateSite(Box<SiteDraft>),
     /// A new edge and its credential.
@@ -99,6 +110,8 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
     match command {
         AdminCommand::SetupLink => setup_link::issue(app).await,
         AdminCommand::CreateUser(user) => users::create(app, *user).await,
+        AdminCommand::RecoveryLink { email } => recovery::issue(app, &email).await,
+        AdminCommand::Unblock { email } => recovery::unblock(app, &email).await,
         AdminCommand::CreateSite(draft) => sites::create(app, *draft).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
         AdminCommand::Examine => Ok(json!(doctor::data(&*app.identity, app.clock.now()).await)),

@@ -21,7 +21,7 @@ use super::{
     registration::read_address,
     sent_code::{Ask, Destination, LIFE, Sent, require_sms},
     sessions::{end_all, endings},
-    throttle,
+    throttle, warnings,
 };
 use crate::{
     app::App,
@@ -34,7 +34,7 @@ use crate::{
         phone::PhoneNumber,
         user::{User, UserStatus},
     },
-    letters,
+    letters::{self, news},
     store::identity::{AddressChanged, NewAddress, NewPhone},
 };
 
@@ -66,7 +66,7 @@ pub async fn begin_email(
     let bound_to = format!("{} {}", state(&user), address.display);
     let code = ask(Purpose::NewAddress, standing, &user).make(app, bound_to, now).await?;
     if address.key != user.email_key {
-        errands::send(app, letters::address_asked(app, &user, &sent_to, now), now).await?;
+        warnings::tell(app, news::address_asked(&user, &sent_to), now).await?;
     }
     let until = now.plus(LIFE);
     let errand = Errand::ProveAddress { user_id: user.id, address, code, until };
@@ -109,7 +109,7 @@ pub async fn confirm_email(
 ) -> AuthResult<User> {
     let now = app.clock.now();
     let (user, _) = standing.proved(app, now).await?;
-    let counted = throttle::count_code(app, user.id, now).await?;
+    let counted = throttle::count_confirmation(app, user.id, now).await?;
     let bound_to = ask(Purpose::NewAddress, standing, &user).consume(app, code, now).await?;
     let address = bound_to.as_deref().and_then(|bound_to| of_state(bound_to, &user));
     let address = address.and_then(normalise_address).ok_or(AuthError::WrongCode)?;
@@ -134,7 +134,7 @@ pub async fn confirm_email(
     end_all(app, origin, user.id, own, &ending, now).await?;
     let Address { display, key } = new.address;
     if key != user.email_key {
-        errands::send(app, letters::address_changed(app, &user, &to, now), now).await?;
+        warnings::tell(app, news::address_changed(&user, &to), now).await?;
     }
     Ok(User {
         email: display,
@@ -185,7 +185,7 @@ pub async fn confirm_phone(
 ) -> AuthResult<User> {
     let now = app.clock.now();
     let (user, _) = standing.proved(app, now).await?;
-    let counted = throttle::count_code(app, user.id, now).await?;
+    let counted = throttle::count_confirmation(app, user.id, now).await?;
     let bound_to = ask(Purpose::NewPhone, standing, &user).consume(app, code, now).await?;
     let number = bound_to.as_deref().and_then(|bound_to| of_state(bound_to, &user));
     let number = number.ok_or(AuthError::WrongCode)?.to_owned();
@@ -221,8 +221,7 @@ async fn set_phone(
     if !app.identity.change_phone(&new, now, &event).await? {
         return Err(overtaken());
     }
-    let letter = letters::phone_changed(app, user, masked.as_deref(), now);
-    errands::send(app, letter, now).await?;
+    warnings::tell(app, news::phone_changed(user, masked.as_deref()), now).await?;
     let phone_verified_at = new.phone.as_ref().map(|_| now);
     Ok(User { phone: new.phone, phone_verified_at, updated_at: now, ..user.clone() })
 }
@@ -235,7 +234,7 @@ async fn holder(app: &App, user_id: Uuid, address: &Address) -> AuthResult<Optio
 
 /// PURE: whether an account makes way for whoever proves its address: somebody registered it, and
 /// nobody ever proved that they could (rule 28). One that an operator made is not anybody's to take.
-fn is_displaced(holder: &User) -> bool {
+pub(super) fn is_displaced(holder: &User) -> bool {
     holder.status == UserStatus::Pending
         && holder.password_hash.is_some()
         && holder.roles.is_empty()

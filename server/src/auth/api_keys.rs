@@ -15,12 +15,11 @@ use uuid::Uuid;
 
 use super::{
     bearer::Caller,
-    errands,
     error::{AuthError, AuthResult, FieldProblem},
     mfa::require_proof,
     origin::Origin,
     sessions::GRACE,
-    throttle,
+    throttle, warnings,
 };
 use crate::{
     app::App,
@@ -31,7 +30,7 @@ use crate::{
         secret::SecretHash,
         user::{User, UserStatus},
     },
-    letters,
+    letters::news,
     store::identity::{ApiKeyMade, Subject},
 };
 
@@ -115,7 +114,7 @@ pub async fn create(
             return Err(AuthError::Conflict("the factors or the password changed meanwhile"));
         }
     }
-    errands::send(app, letters::api_key_created(app, &owner.user, &key, now), now).await?;
+    warnings::tell(app, news::api_key_created(&owner.user, &key), now).await?;
     Ok(Made { key, presented })
 }
 

@@ -17,6 +17,7 @@ use super::{
     error::{AuthError, AuthResult, FieldProblem},
     known_device::KnownDevice,
     origin::Origin,
+    places,
     refresh_token::FamilyName,
     sessions::{look_again, make_room},
     tenants, throttle,
@@ -229,6 +230,7 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn<'_>) -> AuthRes
                     site_key: request.site_key,
                     methods,
                     factor_proved_at: None,
+                    recovers: false,
                     password_changed_at: user.password_changed_at,
                     factor_epoch: user.factor_epoch,
                     remember: request.remember,
@@ -426,6 +428,7 @@ pub async fn complete(
     let closed = app.sessions.open_session(&session, family, SESSIONS_KEPT).await?;
     make_room(app, origin, &session, &closed, now).await?;
     look_again(app, origin, &user, &session, now).await?;
+    places::note(app, origin, &user, now).await?;
     Ok(match opened {
         Opened::Browser(token) => Held::Browser(Box::new(BrowserSession { user, session, token })),
         Opened::Tokens(tokens) => {

@@ -17,6 +17,7 @@ pub mod meter;
 pub mod mfa;
 pub mod origin;
 pub mod password;
+pub mod places;
 pub mod profile;
 pub mod recovery;
 pub mod refresh;
@@ -28,6 +29,7 @@ pub mod sessions;
 pub mod setup;
 pub mod tenants;
 pub mod throttle;
+pub mod warnings;
 
 #[cfg(test)]
 mod tests;

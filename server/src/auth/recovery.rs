@@ -1,6 +1,7 @@
 //! Passwords chosen anew: by a link that was mailed, or by somebody who knows the present one.
 //!
-//! Neither signs anybody in, and neither says anything about a second factor (rule 25). Both raise
+//! Neither signs anybody in, and neither says anything about a second factor (rule 25). A link also
+//! opens an account that its owner had blocked ([`super::warnings`]). Both raise
 //! `factor_epoch`, and with that end the trust in every device; both end sessions as
 //! [`super::sessions::look_again`] tells.
 
@@ -13,14 +14,13 @@ use uuid::Uuid;
 
 use super::{
     bearer::{Caller, FRESH},
-    errands,
     error::{AuthError, AuthResult, FieldProblem},
     login::usable_methods,
     origin::Origin,
     password::judge_aside,
     registration::{LINK_TTL, leave, read_address},
     sessions::{end_all, endings, user_end},
-    throttle,
+    throttle, warnings,
 };
 use crate::{
     app::App,
@@ -33,7 +33,7 @@ use crate::{
         secret::{OpaqueToken, TokenKind},
         user::{User, UserStatus},
     },
-    letters,
+    letters::{self, news},
     store::identity::NewPassword,
 };
 
@@ -55,7 +55,8 @@ pub async fn forgot(app: &App, origin: &Origin, email: &str) -> AuthResult<()> {
 }
 
 /// The letter with a link for the owner of this address. The link proves the address, so it is
-/// for pending accounts as well; for nobody who may not sign in.
+/// for pending accounts as well, and for those that their owners have blocked; for nobody else who
+/// may not sign in.
 ///
 /// # Errors
 /// When a store fails.
@@ -87,7 +88,7 @@ pub(super) async fn reset_letter(
 }
 
 const fn may_reset(user: &User) -> bool {
-    matches!(user.status, UserStatus::Active | UserStatus::Pending)
+    !matches!(user.status, UserStatus::Disabled)
 }
 
 /// What a link is bound to: the address, and the state of password and factors.
@@ -141,7 +142,8 @@ pub async fn reset(app: &App, origin: &Origin, token: &str, password: &str) -> A
     let cut_offs: Vec<CutOff> = std::iter::once(user_end(app, user.id, now))
         .chain(known.iter().map(|(_, end)| end.clone()))
         .collect();
-    let details = json!({ "by": "reset", "sids": sids(&known) });
+    let unblocks = user.status == UserStatus::Blocked;
+    let details = json!({ "by": "reset", "unblocks": unblocks, "sids": sids(&known) });
     let hash = token.hash();
     let event = origin.event_of(hash.to_id(), Action::PasswordChanged, Some(user.id), now, details);
     // Exactly one of those who hold the link finds the state it is bound to.
@@ -161,7 +163,7 @@ pub async fn reset(app: &App, origin: &Origin, token: &str, password: &str) -> A
         app.identity.append_event(&event).await?;
     }
     end_all(app, origin, user.id, None, &known, now).await?;
-    errands::send(app, letters::password_changed(app, &user, now), now).await
+    warnings::tell(app, news::password_changed(&user), now).await
 }
 
 /// Sets a new password for the caller, who knows the present one, and ends everything of theirs
@@ -224,7 +226,7 @@ pub async fn change(
         return Err(AuthError::Conflict("the account was changed at this very moment"));
     }
     end_all(app, origin, user.id, kept, &known, now).await?;
-    errands::send(app, letters::password_changed(app, user, now), now).await
+    warnings::tell(app, news::password_changed(user), now).await
 }
 
 fn sids(known: &[(Uuid, CutOff)]) -> Vec<Uuid> {

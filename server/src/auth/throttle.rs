@@ -107,13 +107,38 @@ pub async fn count_password(
     Ok(vec![network, account])
 }
 
-/// Counts one code at this factor; of those that wait for confirmation, at this person's.
+/// Counts one code at a factor of `user`. A device that has signed in to the account with its
+/// present password has a budget of its own, as with passwords: whoever knows the password and
+/// types wrong codes elsewhere does not keep the owner from typing a right one.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when a budget is used up.
+pub async fn count_code(
+    app: &App,
+    origin: &Origin,
+    user: &User,
+    factor: Uuid,
+    now: Time,
+) -> AuthResult<Vec<Counted>> {
+    let limit = app.config.limits.code_per_factor;
+    let Some(device) = origin.known.as_ref().filter(|known| known.is_of(user)) else {
+        return Ok(vec![count(app, format!("code:{factor}"), limit, WINDOW, now).await?]);
+    };
+    let own = format!("code-dev:{}:{factor}", device.id.simple());
+    let own = count(app, own, limit, WINDOW, now).await?;
+    let all = format!("code-devs:{factor}");
+    let all = count(app, all, limit.saturating_mul(DEVICES_TOGETHER), WINDOW, now).await?;
+    Ok(vec![own, all])
+}
+
+/// Counts one code with which this person confirms a factor: of the person, and not of the factor,
+/// since setting one up anew gives no further guesses.
 ///
 /// # Errors
 /// [`AuthError::TooMany`] when the budget is used up.
-pub async fn count_code(app: &App, owner: Uuid, now: Time) -> AuthResult<Counted> {
+pub async fn count_confirmation(app: &App, user_id: Uuid, now: Time) -> AuthResult<Counted> {
     let limit = app.config.limits.code_per_factor;
-    count(app, format!("code:{owner}"), limit, WINDOW, now).await
+    count(app, format!("code:{user_id}"), limit, WINDOW, now).await
 }
 
 /// Counts one registration from this network.
@@ -171,6 +196,15 @@ pub async fn may_mail(app: &App, address_key: &str, now: Time) -> AuthResult<boo
     let key = format!("mail:{}", sha256_hex(address_key.as_bytes()));
     let limit = app.config.limits.mail_per_address;
     Ok(app.sessions.count_try(&key, limit, WINDOW, now).await?.allowed)
+}
+
+/// Whether one more letter about a sign-in may go to this person.
+///
+/// # Errors
+/// When the store fails.
+pub async fn may_tell_of_place(app: &App, user_id: Uuid, now: Time) -> AuthResult<bool> {
+    let limit = app.config.limits.mail_per_address;
+    Ok(app.sessions.count_try(&format!("place:{user_id}"), limit, WINDOW, now).await?.allowed)
 }
 
 /// Counts one code sent to this person, and for a caller from this network.

@@ -23,6 +23,9 @@ const DEFAULT_PASSWORDS: [&str; 9] =
 /// Fewest characters of a password that goes over a network.
 const LEAST_PASSWORD: usize = 8;
 
+/// Longest time that a recovery link waits, seconds: the owner's link to deny it lives as long.
+const MOST_DELAY: u64 = 7 * 24 * 60 * 60;
+
 /// What the settings are judged for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -374,6 +377,7 @@ impl Judge {
         ] {
             self.within(setting, value.into(), 1..=most.into());
         }
+        self.within("policy.recovery_delay", config.policy.recovery_delay, 0..=MOST_DELAY);
     }
 
     fn outgoing(&mut self, config: &Config) {
@@ -729,6 +733,10 @@ mod tests {
             let found = settings(|config| config.limits.api_keys_per_person = most);
             assert_eq!(found, ["limits.api_keys_per_person"]);
         }
+        assert_eq!(
+            settings(|config| config.policy.recovery_delay = 604_801),
+            ["policy.recovery_delay"]
+        );
         assert_eq!(
             settings(|config| config.limits.mail_per_address = 0),
             ["limits.mail_per_address"]

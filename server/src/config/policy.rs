@@ -8,6 +8,9 @@ pub struct PolicySection {
     /// What holds for clients and site keys without a site of their own: a sign-in is asked for,
     /// and trusted devices count for 30 days.
     pub default: Policy,
+    /// How long after an admin made it a recovery link begins to count, seconds; at most 7 days. The
+    /// owner is told when it is made, and this is the time they have to say that it was not them.
+    pub recovery_delay: u64,
 }
 
 impl Default for PolicySection {
@@ -18,6 +21,7 @@ impl Default for PolicySection {
                 trusted_device: TrustedDevice { days: 30 },
                 ..Policy::default()
             },
+            recovery_delay: 3600,
         }
     }
 }

@@ -40,6 +40,18 @@ pub enum Action {
     /// A factor was locked after too many guesses.
     #[serde(rename = "auth.account.locked")]
     AccountLocked,
+    /// The owner of an account said "this wasn't me".
+    #[serde(rename = "auth.account.blocked")]
+    AccountBlocked,
+    /// An operator opened an account that its owner had blocked.
+    #[serde(rename = "auth.account.unblocked")]
+    AccountUnblocked,
+    /// An operator made a link for somebody who has lost every factor.
+    #[serde(rename = "auth.recovery.issued")]
+    RecoveryIssued,
+    /// Somebody used it, with the right password.
+    #[serde(rename = "auth.recovery.used")]
+    RecoveryUsed,
     /// An account was made.
     #[serde(rename = "auth.user.created")]
     UserCreated,

@@ -38,6 +38,10 @@ pub struct PendingLogin {
     /// one that does may be set up then, for as long as that proof is fresh.
     #[serde(default)]
     pub factor_proved_at: Option<Time>,
+    /// Whether it was begun by a recovery link: the factor that is set up takes the place of every
+    /// other one.
+    #[serde(default)]
+    pub recovers: bool,
     /// [`User::password_changed_at`](super::user::User::password_changed_at) of the row that the
     /// password was judged by.
     #[serde(default)]

@@ -24,11 +24,13 @@ pub enum Purpose {
     NewAddress,
     /// Prove the telephone number that is to take the place of the present one: a code that was sent.
     NewPhone,
+    /// Set up a factor in the place of all that were lost.
+    Recovery,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::Invitation,
@@ -36,6 +38,7 @@ impl Purpose {
         Self::SentCode,
         Self::NewAddress,
         Self::NewPhone,
+        Self::Recovery,
     ];
 
     /// As it is stored.
@@ -49,6 +52,7 @@ impl Purpose {
             Self::SentCode => "sent_code",
             Self::NewAddress => "new_address",
             Self::NewPhone => "new_phone",
+            Self::Recovery => "recovery",
         }
     }
 

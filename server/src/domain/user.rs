@@ -14,7 +14,7 @@ pub enum UserStatus {
     Active,
     /// May not, until an admin says so.
     Disabled,
-    /// The owner said "this wasn't me"; may not, until recovery.
+    /// The owner said "this wasn't me"; may not, until they choose a new password by mail.
     Blocked,
 }
 

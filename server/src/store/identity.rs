@@ -24,9 +24,11 @@ use crate::domain::{
     factor::{BackupCode, Factor},
     key::KeyRow,
     login::Address,
+    place::Place,
     secret::SecretHash,
     tenant::{Membership, Tenant},
     user::User,
+    warning::{Denial, Warning},
 };
 
 /// How much longer an ending is kept than the access tokens it can kill live: as long as any
@@ -81,6 +83,8 @@ pub struct Confirmation {
     pub name: Option<String>,
     /// The step of the code.
     pub step: Option<u64>,
+    /// Whether every other factor that counts goes, with its codes: they were lost.
+    pub replaces: bool,
     /// The number that the code was sent to: where it is the person's and was not proved before, it
     /// is proved now.
     pub proves_phone: Option<String>,
@@ -121,6 +125,17 @@ pub enum Guess {
     Gone,
 }
 
+/// How a denial went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// It is so now.
+    Denied,
+    /// The warning was used before, or is gone; nothing changed.
+    Spent,
+    /// The account is not what it was decided on; nothing changed.
+    Overtaken,
+}
+
 /// How putting a site went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SitePut {
@@ -153,8 +168,8 @@ pub struct NewPassword {
     /// The account's `factor_epoch`: any other, and somebody was faster.
     pub expected_epoch: u64,
     /// The account's `email_key`, where the new password was chosen by a link that was mailed
-    /// there: any other, and nothing changes; a pending account is active then, and an address
-    /// that was not proved before is. `None`: only an active account's password changes.
+    /// there: any other, and nothing changes; a pending or blocked account is active then, and an
+    /// address that was not proved before is. `None`: only an active account's password changes.
     pub proves_address: Option<String>,
     /// What the account is from then on, where it becomes somebody's who was invited; `None`: what
     /// it was.
@@ -430,7 +445,8 @@ pub trait IdentityStore: Send + Sync {
         codes: &[BackupCode],
     ) -> StoreResult<()>;
 
-    /// Confirms a factor, and spends the step of the code that was seen: the factor was used at `now`, and its row of guesses ends. Confirms with it
+    /// Confirms a factor, and spends the step of the code that was seen: the factor was used at `now`, and its row of guesses ends. Where it
+    /// replaces the others, they go first. Confirms with it
     /// (`confirmed_at` alone) the unconfirmed factor of [`jwks::policy::Method::BackupCode`] of
     /// theirs that was made at the same time, if no other factor counts yet, and raises
     /// `factor_epoch`, so that the person changed at `now`. Proves the person's number where the code
@@ -443,11 +459,12 @@ pub trait IdentityStore: Send + Sync {
         event: &Event,
     ) -> StoreResult<Confirmed>;
 
-    /// Counts a guess at factor `id` before it is judged, up to `limit` in a row.
-    async fn count_guess(&self, id: Uuid, limit: u32) -> StoreResult<Guess>;
+    /// Counts a guess at factor `id` before it is judged, up to `limit` in a row. Those from
+    /// devices that are `known` are a row of their own. A right code ends both.
+    async fn count_guess(&self, id: Uuid, known: bool, limit: u32) -> StoreResult<Guess>;
 
-    /// Takes back one counted guess at factor `id`: it was a code of another one.
-    async fn forgive_guess(&self, id: Uuid) -> StoreResult<()>;
+    /// Takes back one guess at factor `id` that was counted so: it was a code of another one.
+    async fn forgive_guess(&self, id: Uuid, known: bool) -> StoreResult<()>;
 
     /// Notes that factor `id` was proved at `now`, by a code that is kept elsewhere: ends the row
     /// of guesses.
@@ -489,6 +506,35 @@ pub trait IdentityStore: Send + Sync {
 
     /// How many codes of backup-code factor `factor_id` are unused.
     async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32>;
+
+    // ---- what people were told, and where they sign in --------------------------------------
+
+    /// Keeps a warning.
+    async fn put_warning(&self, warning: &Warning) -> StoreResult<()>;
+
+    /// The warning of this id, used or not, as long as it is not over at `now`.
+    async fn find_warning(&self, id: Uuid, now: Time) -> StoreResult<Option<Warning>>;
+
+    /// Does at `now` (`updated_at`) what the denial says: the status; the restored address, proved
+    /// now, in the place of the pending account that gives way; no factors of those to be removed
+    /// that are there still, no trusted device, no place; and the next `factor_epoch`. Where an
+    /// address was restored, what the person was told elsewhere since the warning is gone. Writes
+    /// the endings with a feed entry for each, as [`Self::cut_off`].
+    async fn deny(
+        &self,
+        denial: &Denial,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<Denied>;
+
+    /// Makes a blocked account active again at `now` (`updated_at`). `false`: it is not blocked;
+    /// nothing changed.
+    async fn unblock_user(&self, id: Uuid, now: Time, event: &Event) -> StoreResult<bool>;
+
+    /// Notes that somebody signed in from a place at `now`; whether they had not before. While they
+    /// have more than `keep`, the other one used longest ago is forgotten.
+    async fn note_place(&self, place: &Place, keep: u32, now: Time) -> StoreResult<bool>;
 
     // ---- trusted devices ----------------------------------------------------------------
 
@@ -767,9 +813,9 @@ pub trait IdentityStore: Send + Sync {
 
     /// Forgets what nobody can ask for any more at `now`: endings whose `until` lies as far back
     /// as [`ENDINGS_KEPT`], and the oldest feed entries, up to the first that is younger than
-    /// [`FEED_KEPT`], but never the newest, initial access tokens that are over, and API keys that
-    /// have been for [`EXPIRED_KEYS_KEPT`]. At most [`SWEPT_AT_ONCE`] rows of a kind, so that no
-    /// act waits long behind it; how many rows went. Who comes to the feed from further back than
+    /// [`FEED_KEPT`], but never the newest, initial access tokens and warnings that are over, and API
+    /// keys that have been for [`EXPIRED_KEYS_KEPT`]. At most [`SWEPT_AT_ONCE`] rows of a kind, so that
+    /// no act waits long behind it; how many rows went. Who comes to the feed from further back than
     /// its oldest entry takes a snapshot.
     async fn sweep(&self, now: Time) -> StoreResult<u64>;
 

@@ -49,6 +49,26 @@ reset-button = Passwort ändern
 reset-done-title = Ihr Passwort ist geändert
 reset-done-text = Sie sind überall abgemeldet und können sich jetzt mit dem neuen Passwort anmelden.
 
+not-me-title = Waren Sie das nicht?
+not-me-why = Damit wird das Konto von { $email } gesperrt:
+not-me-ends = Sie werden überall abgemeldet, und kein Gerät, keine App und kein angeforderter Code gilt mehr.
+not-me-removes = Der zweite Faktor, von dem der Brief berichtet, wird entfernt.
+not-me-closes = Niemand meldet sich an, bis Sie ein neues Passwort gewählt haben, mit einem Link, den wir Ihnen mailen.
+not-me-button = Ich war es nicht: Konto sperren
+not-me-else = Wenn Sie es waren, verlassen Sie diese Seite: Es ist nichts geschehen.
+not-me-done-title = Ihr Konto ist gesperrt
+not-me-done-text = Sie sind überall abgemeldet. Wir mailen Ihnen einen Link: Wählen Sie damit ein neues Passwort, dann ist Ihr Konto wieder offen.
+not-me-disabled-title = Ihr Konto ist gesperrt
+not-me-disabled-text = Sie sind überall abgemeldet. Ihre E-Mail-Adresse gehört inzwischen zu einem anderen Konto: Bitten Sie einen Administrator, dieses wieder zu öffnen.
+not-me-used-title = Sie haben es uns schon gesagt
+not-me-used-text = Dieser Link wurde schon benutzt. Um Ihr Konto wieder zu öffnen, wählen Sie mit „Passwort vergessen?“ ein neues Passwort.
+
+recovery-title = Konto wiederherstellen
+recovery-why = Geben Sie Ihr Passwort ein. Danach richten Sie einen neuen zweiten Faktor ein, der alle verlorenen ersetzt.
+recovery-button = Weiter
+recovery-waits-title = Noch nicht
+recovery-waits-text = Dieser Link gilt ab { $time }. Kommen Sie dann wieder.
+
 invitation-title = { $tenant } beitreten
 invitation-member = { $email } ist eingeladen. Ihr Konto behält sein Passwort und alles andere.
 invitation-new = { $email } ist eingeladen. Wählen Sie einen Namen und ein Passwort für Ihr Konto.

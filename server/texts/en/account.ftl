@@ -49,6 +49,26 @@ reset-button = Change the password
 reset-done-title = Your password is changed
 reset-done-text = You are signed out everywhere, and can sign in with the new password now.
 
+not-me-title = Was this not you?
+not-me-why = This closes the account of { $email }:
+not-me-ends = You are signed out everywhere, and no device, app or code that was asked for counts any more.
+not-me-removes = The second factor that the letter tells of is removed.
+not-me-closes = Nobody signs in until you have chosen a new password, by a link that we mail you.
+not-me-button = It was not me: close my account
+not-me-else = If it was you, leave this page: nothing has happened.
+not-me-done-title = Your account is closed
+not-me-done-text = You are signed out everywhere. We are mailing you a link: choose a new password with it, and your account is open again.
+not-me-disabled-title = Your account is closed
+not-me-disabled-text = You are signed out everywhere. Your mail address belongs to another account by now: ask an administrator to open this one.
+not-me-used-title = You have told us already
+not-me-used-text = This link was used before. To open your account again, choose a new password with “Forgot your password?”.
+
+recovery-title = Recover your account
+recovery-why = Enter your password. Then you set up a new second factor, which takes the place of all that you have lost.
+recovery-button = Continue
+recovery-waits-title = Not yet
+recovery-waits-text = This link can be used from { $time } on. Come back then.
+
 invitation-title = Join { $tenant }
 invitation-member = { $email } is invited. Your account keeps its password and everything else.
 invitation-new = { $email } is invited. Choose a name and a password for your account.

@@ -10,7 +10,7 @@ use crate::{
     auth::{
         bearer::FRESH,
         browser::{self, Browser},
-        devices, errands,
+        devices,
         error::{AuthError, AuthResult, FieldProblem},
         login::{
             Completion, Held, complete, find_open_site, find_site, offered, policy_for,
@@ -18,11 +18,12 @@ use crate::{
         },
         origin::Origin,
         sent_code::Sent,
-        throttle,
+        sessions::end_all,
+        throttle, warnings,
     },
     clock::new_id,
     domain::{audit::Action, factor::Factor, secret::OpaqueToken, user::User},
-    letters,
+    letters::news,
     store::identity::{self as store, Confirmed},
 };
 
@@ -121,7 +122,9 @@ pub async fn set_up(
         guesses_in_a_row: 0,
     };
     let source = if sent::is_sent(method) {
-        one_of(&factors, method)?;
+        if !standing.recovers() {
+            one_of(&factors, method)?;
+        }
         if method == Method::Sms {
             sms::keep(app, &mut factor, &sms::read(app, &user, wanted.phone)?)?;
         } else {
@@ -139,7 +142,8 @@ pub async fn set_up(
         factor.sealed_secret = app.sealer.seal(&totp::sealed_name(&factor), &new.secret)?;
         Source::Authenticator(new)
     };
-    let (first, factor_id) = (usable_methods(&factors).is_empty(), factor.id);
+    let factor_id = factor.id;
+    let first = usable_methods(&factors).is_empty() || standing.recovers();
     if first {
         let codes = backup::generate(app, user.id, now).await?;
         app.identity.enrol_factors(user.id, &[factor, codes.factor], &codes.rows).await?;
@@ -176,10 +180,12 @@ pub async fn confirm(
     let factor = pending(&factors, method);
     let factor = factor.filter(|factor| factor_id.is_none_or(|id| id == factor.id));
     let factor = factor.ok_or(AuthError::NotFound)?;
-    // Of the person, and not of the factor: setting one up anew gives no further guesses.
-    let counted = throttle::count_code(app, user.id, now).await?;
+    let counted = throttle::count_confirmation(app, user.id, now).await?;
+    let replaces = standing.recovers();
     let step = if sent::is_sent(method) {
-        one_of(&factors, method)?;
+        if !replaces {
+            one_of(&factors, method)?;
+        }
         let challenge = standing.challenge();
         if !sent::consume(app, &user, factor, &challenge, code, now).await? {
             return Err(AuthError::WrongCode);
@@ -193,7 +199,7 @@ pub async fn confirm(
         Method::Sms => Some(sms::number(app, factor)?.as_str().to_owned()),
         _ => None,
     };
-    let details = json!({ "factor": factor.id, "method": method.as_str() });
+    let details = json!({ "factor": factor.id, "method": method.as_str(), "recovered": replaces });
     // The factor names the act: a retried confirmation adds no second row.
     let event = origin.event_of(factor.id, Action::MfaEnabled, Some(user.id), now, details);
     let confirmation = store::Confirmation {
@@ -202,6 +208,7 @@ pub async fn confirm(
         expected_epoch: user.factor_epoch,
         name: name.map(ToOwned::to_owned),
         step,
+        replaces,
         proves_phone,
     };
     match app.identity.confirm_factor(&confirmation, now, &event).await? {
@@ -219,7 +226,11 @@ pub async fn confirm(
         }
     }
     counted.forgive(app).await?;
-    errands::send(app, letters::factor_added(app, &user, method.as_str(), now), now).await?;
+    if replaces {
+        end_all(app, origin, user.id, None, &[], now).await?;
+        warnings::tell(app, news::factors_recovered(&user), now).await?;
+    }
+    warnings::tell(app, news::factor_added(&user, method.as_str(), factor.id), now).await?;
     // The confirmation has raised it. Anything else that did makes of the device what it was.
     let epoch = user.factor_epoch + 1;
     let risen = User { factor_epoch: epoch, ..user.clone() };
@@ -271,7 +282,7 @@ async fn owner(app: &App, standing: &Standing, now: Time) -> AuthResult<(User, V
             let is_proved = login
                 .factor_proved_at
                 .is_some_and(|at| now.since(at) <= std::time::Duration::from_secs(FRESH));
-            if usable_methods(&factors).is_empty() || is_proved {
+            if usable_methods(&factors).is_empty() || is_proved || standing.recovers() {
                 Ok((user, factors))
             } else {
                 Err(AuthError::InvalidToken)

@@ -4,6 +4,7 @@ pub mod backup;
 pub mod challenge;
 pub mod enrol;
 pub mod manage;
+pub mod recovery;
 pub mod sent;
 pub mod sms;
 pub mod totp;
@@ -65,6 +66,12 @@ impl Standing {
             Self::Full(caller) => Ok(caller.user.clone()),
             Self::Browser(held) => Ok(held.user.clone()),
         }
+    }
+
+    /// Whether the factor that is set up takes the place of every other one.
+    #[must_use]
+    pub fn recovers(&self) -> bool {
+        matches!(self, Self::Half(_, login) if login.recovers)
     }
 
     /// The person and their factors, where they are signed in and have just proved what they have: see

@@ -14,14 +14,14 @@ use crate::{
     auth::{
         bearer::FRESH,
         browser::{self, Browser, BrowserSession},
-        devices, errands,
+        devices,
         error::{AuthError, AuthResult},
         login::{
             Completion, HalfSignedIn, Held, SignedIn, TokenSet, begin, complete, find_open_site,
             mint_for, new_family, offered, policy_for, usable_methods,
         },
         origin::Origin,
-        throttle,
+        throttle, warnings,
     },
     domain::{
         audit::Action,
@@ -31,7 +31,7 @@ use crate::{
         session::{Proof, Session},
         user::User,
     },
-    letters,
+    letters::news,
     store::identity::{Consumed, Guess},
 };
 
@@ -223,14 +223,14 @@ async fn prove(
             missed.push((factor, counted));
             continue;
         }
-        counted.forgive(app).await?;
+        throttle::forgive_all(app, counted.tries).await?;
         // A right code of one is no guess at another.
         for (other, counted) in missed {
-            app.identity.forgive_guess(other.id).await?;
-            counted.forgive(app).await?;
+            app.identity.forgive_guess(other.id, counted.known).await?;
+            throttle::forgive_all(app, counted.tries).await?;
         }
         if factor.method == Method::BackupCode {
-            errands::send(app, letters::backup_code_used(app, user, now), now).await?;
+            warnings::tell(app, news::backup_code_used(user), now).await?;
         }
         return Ok(());
     }
@@ -268,6 +268,14 @@ async fn is_right(app: &App, factor: &Factor, guess: &At<'_>, now: Time) -> Auth
     Ok(consumed == Consumed::Consumed)
 }
 
+/// A guess that was counted.
+struct CountedGuess {
+    /// For the window.
+    tries: Vec<throttle::Counted>,
+    /// In which row of guesses: that of known devices, or that of all others.
+    known: bool,
+}
+
 /// Counts a guess at a factor before it is judged: for the window, and in a row for good.
 async fn count(
     app: &App,
@@ -275,19 +283,20 @@ async fn count(
     user: &User,
     factor: &Factor,
     now: Time,
-) -> AuthResult<throttle::Counted> {
-    let counted = throttle::count_code(app, factor.id, now).await?;
+) -> AuthResult<CountedGuess> {
+    let tries = throttle::count_code(app, origin, user, factor.id, now).await?;
+    let known = origin.known.as_ref().is_some_and(|known| known.is_of(user));
     let limit = app.config.limits.code_lock;
-    match app.identity.count_guess(factor.id, limit).await? {
+    match app.identity.count_guess(factor.id, known, limit).await? {
         Guess::Counted(guesses) => {
             if guesses == limit {
-                let details = json!({ "factor": factor.id, "method": factor.method.as_str() });
+                let method = factor.method.as_str();
+                let details = json!({ "factor": factor.id, "method": method, "known": known });
                 let event = origin.event(Action::AccountLocked, Some(user), now, details);
                 app.identity.append_event(&event).await?;
-                let letter = letters::factor_locked(app, user, factor.method.as_str(), now);
-                errands::send(app, letter, now).await?;
+                warnings::tell(app, news::factor_locked(user, method), now).await?;
             }
-            Ok(counted)
+            Ok(CountedGuess { tries, known })
         }
         Guess::Locked => Err(AuthError::FactorLocked),
         Guess::Gone => Err(AuthError::WrongCode),

@@ -11,6 +11,8 @@ mod enrol;
 mod forgot_password;
 mod invitation;
 mod mfa;
+mod not_me;
+mod recovery;
 mod reset_password;
 mod setup;
 mod sign_in;
@@ -36,6 +38,8 @@ pub fn surface() -> Surface {
                 post("/verify-email", Credential::Form, verify_email::submit),
                 get("/reset-password", Credential::Link, reset_password::show),
                 post("/reset-password", Credential::Form, reset_password::submit),
+                get("/not-me", Credential::Link, not_me::show),
+                post("/not-me", Credential::Form, not_me::submit),
                 get("/invitation", Credential::Link, invitation::show),
                 post("/invitation", Credential::Form, invitation::submit),
                 get("/docs", Credential::Anybody, docs::show),
@@ -44,6 +48,7 @@ pub fn surface() -> Surface {
             forgot_password::routes(),
             mfa::routes(),
             enrol::routes(),
+            recovery::routes(),
             consent::routes(),
             choose::routes(),
             account::routes(),

@@ -44,11 +44,12 @@ const FORMS: &str = "sb_forms";
 /// Half a sign-in, by what it is on its way to: so two tabs do not disturb each other.
 const HALF: &str = "sb_half";
 /// What stands in the address of a page. A form that was posted there is answered as if it had it.
-const ADDRESS: [&str; 9] = [
+const ADDRESS: [&str; 10] = [
     "flow",
     "client_id",
     "to",
     "user_code",
+    "token",
     "id_token_hint",
     "logout_hint",
     "post_logout_redirect_uri",

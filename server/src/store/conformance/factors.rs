@@ -120,7 +120,7 @@ pub(super) async fn confirming_a_factor_spends_its_step_and_confirms_the_backup_
         )
         .await
         .unwrap();
-    assert_eq!(store.count_guess(totp.id, 10).await.unwrap(), Guess::Counted(1));
+    assert_eq!(store.count_guess(totp.id, false, 10).await.unwrap(), Guess::Counted(1));
 
     let act = event(Action::MfaEnabled);
     let with_code =
@@ -257,35 +257,109 @@ pub(super) async fn guesses_are_counted_up_to_the_limit_in_a_row(pair: &Pair) {
     let totp = enrolled(store, "ada", Method::Totp).await;
     let other = enrolled(store, "bob", Method::Totp).await;
     for guess in 1..=3 {
-        assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Counted(guess));
+        assert_eq!(store.count_guess(totp.id, false, 3).await.unwrap(), Guess::Counted(guess));
     }
     for _ in 0..2 {
-        assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Locked);
+        assert_eq!(store.count_guess(totp.id, false, 3).await.unwrap(), Guess::Locked);
     }
     assert_eq!(stored_factor(store, &totp).await.guesses_in_a_row, 3);
-    assert_eq!(store.count_guess(totp.id, 4).await.unwrap(), Guess::Counted(4));
-    assert_eq!(store.count_guess(other.id, 3).await.unwrap(), Guess::Counted(1));
-    assert_eq!(store.count_guess(other.id, 0).await.unwrap(), Guess::Locked);
-    assert_eq!(store.count_guess(Uuid::new_v4(), 3).await.unwrap(), Guess::Gone);
+    assert_eq!(store.count_guess(totp.id, false, 4).await.unwrap(), Guess::Counted(4));
+    assert_eq!(store.count_guess(other.id, false, 3).await.unwrap(), Guess::Counted(1));
+    assert_eq!(store.count_guess(other.id, false, 0).await.unwrap(), Guess::Locked);
+    assert_eq!(store.count_guess(Uuid::new_v4(), false, 3).await.unwrap(), Guess::Gone);
 
     assert_eq!(store.consume_totp_step(totp.id, 5, at(30)).await.unwrap(), Consumed::Consumed);
-    assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Counted(1));
+    assert_eq!(store.count_guess(totp.id, false, 3).await.unwrap(), Guess::Counted(1));
+}
+
+pub(super) async fn guesses_of_known_devices_are_a_row_of_their_own(pair: &Pair) {
+    let store = &*pair.identity;
+    let totp = enrolled(store, "ada", Method::Totp).await;
+    for guess in 1..=3 {
+        assert_eq!(store.count_guess(totp.id, false, 3).await.unwrap(), Guess::Counted(guess));
+    }
+    assert_eq!(store.count_guess(totp.id, false, 3).await.unwrap(), Guess::Locked);
+    for guess in 1..=3 {
+        assert_eq!(store.count_guess(totp.id, true, 3).await.unwrap(), Guess::Counted(guess));
+    }
+    assert_eq!(store.count_guess(totp.id, true, 3).await.unwrap(), Guess::Locked);
+    assert_eq!(stored_factor(store, &totp).await.guesses_in_a_row, 3);
+    store.forgive_guess(totp.id, true).await.unwrap();
+    assert_eq!(store.count_guess(totp.id, false, 3).await.unwrap(), Guess::Locked);
+    assert_eq!(store.count_guess(totp.id, true, 3).await.unwrap(), Guess::Counted(3));
+    // A right code ends both.
+    store.use_factor(totp.id, at(40)).await.unwrap();
+    for known in [false, true] {
+        assert_eq!(store.count_guess(totp.id, known, 3).await.unwrap(), Guess::Counted(1));
+    }
+    store.consume_totp_step(totp.id, 7, at(50)).await.unwrap();
+    for known in [false, true] {
+        assert_eq!(store.count_guess(totp.id, known, 3).await.unwrap(), Guess::Counted(1));
+    }
+    let codes = factor(totp.user_id, Method::BackupCode);
+    let one = code(codes.id, "aaaa");
+    store.enrol_factors(totp.user_id, std::slice::from_ref(&codes), &[one]).await.unwrap();
+    store.count_guess(codes.id, true, 3).await.unwrap();
+    store.consume_backup_code(codes.id, "aaaa", at(60)).await.unwrap();
+    assert_eq!(store.count_guess(codes.id, true, 3).await.unwrap(), Guess::Counted(1));
+}
+
+pub(super) async fn a_factor_that_replaces_the_lost_ones_is_the_only_one_from_then_on(pair: &Pair) {
+    let store = &*pair.identity;
+    let old = enrolled(store, "ada", Method::Totp).await;
+    let theirs = enrolled(store, "bob", Method::Totp).await;
+    let act = || event(Action::MfaEnabled);
+    for factor in [&old, &theirs] {
+        store.confirm_factor(&confirmation(factor), at(20), &act()).await.unwrap();
+    }
+    let mut old_codes = factor(old.user_id, Method::BackupCode);
+    old_codes.confirmed_at = Some(at(20));
+    let (new, mut codes) =
+        (factor(old.user_id, Method::Totp), factor(old.user_id, Method::BackupCode));
+    codes.created_at = new.created_at;
+    store
+        .enrol_factors(old.user_id, &[old_codes.clone()], &[code(old_codes.id, "aaaa")])
+        .await
+        .unwrap();
+    store
+        .enrol_factors(old.user_id, &[new.clone(), codes.clone()], &[code(codes.id, "bbbb")])
+        .await
+        .unwrap();
+    let replacing = Confirmation {
+        expected_epoch: confirmation(&new).expected_epoch + 1,
+        replaces: true,
+        ..confirmation(&new)
+    };
+    let late = Confirmation { expected_epoch: 0, ..replacing.clone() };
+    let overtaken = store.confirm_factor(&late, at(30), &act()).await.unwrap();
+    assert_eq!(overtaken, Confirmed::Overtaken);
+    assert_eq!(store.list_factors(old.user_id).await.unwrap().len(), 4);
+    let confirmed = store.confirm_factor(&replacing, at(30), &act()).await.unwrap();
+    assert_eq!(confirmed, Confirmed::Confirmed);
+    let left = store.list_factors(old.user_id).await.unwrap();
+    let mut left: Vec<_> = left.iter().map(|factor| (factor.id, factor.confirmed_at)).collect();
+    left.sort();
+    let mut wanted = [(new.id, Some(at(30))), (codes.id, Some(at(30)))];
+    wanted.sort();
+    assert_eq!(left, wanted);
+    assert_eq!(store.find_backup_code(old_codes.id, "aaaa").await.unwrap(), None);
+    assert_eq!(store.list_factors(theirs.user_id).await.unwrap().len(), 1);
 }
 
 pub(super) async fn a_guess_that_was_none_is_taken_back(pair: &Pair) {
     let store = &*pair.identity;
     let totp = enrolled(store, "ada", Method::Totp).await;
     for _ in 0..2 {
-        store.count_guess(totp.id, 3).await.unwrap();
+        store.count_guess(totp.id, false, 3).await.unwrap();
     }
-    store.forgive_guess(totp.id).await.unwrap();
-    assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Counted(2));
+    store.forgive_guess(totp.id, false).await.unwrap();
+    assert_eq!(store.count_guess(totp.id, false, 3).await.unwrap(), Guess::Counted(2));
     for _ in 0..5 {
-        store.forgive_guess(totp.id).await.unwrap();
+        store.forgive_guess(totp.id, false).await.unwrap();
     }
-    assert_eq!(store.count_guess(totp.id, 3).await.unwrap(), Guess::Counted(1));
-    store.forgive_guess(Uuid::new_v4()).await.unwrap();
-    store.count_guess(totp.id, 3).await.unwrap();
+    assert_eq!(store.count_guess(totp.id, false, 3).await.unwrap(), Guess::Counted(1));
+    store.forgive_guess(Uuid::new_v4(), false).await.unwrap();
+    store.count_guess(totp.id, false, 3).await.unwrap();
     store.use_factor(totp.id, at(40)).await.unwrap();
     let used = stored_factor(store, &totp).await;
     assert_eq!((used.last_used_at, used.guesses_in_a_row), (Some(at(40)), 0));
@@ -297,13 +371,13 @@ pub(super) async fn a_step_is_spent_once_with_every_older_one(pair: &Pair) {
     let store = &*pair.identity;
     let totp = enrolled(store, "ada", Method::Totp).await;
     let other = enrolled(store, "bob", Method::Totp).await;
-    store.count_guess(totp.id, 10).await.unwrap();
+    store.count_guess(totp.id, false, 10).await.unwrap();
     let consume =
         async |step, millis| store.consume_totp_step(totp.id, step, at(millis)).await.unwrap();
     assert_eq!(consume(1000, 30).await, Consumed::Consumed);
     let spent = Factor { last_step: Some(1000), last_used_at: Some(at(30)), ..totp.clone() };
     assert_eq!(stored_factor(store, &totp).await, spent);
-    store.count_guess(totp.id, 10).await.unwrap();
+    store.count_guess(totp.id, false, 10).await.unwrap();
     for step in [1000, 999, 0] {
         assert_eq!(consume(step, 31).await, Consumed::Replayed, "{step}");
     }
@@ -323,7 +397,7 @@ pub(super) async fn a_backup_code_is_spent_once(pair: &Pair) {
     let (first, second) = (code(factor.id, "aaaa"), code(factor.id, "bbbb"));
     let codes = [first.clone(), second.clone()];
     store.enrol_factors(person.id, std::slice::from_ref(&factor), &codes).await.unwrap();
-    store.count_guess(factor.id, 10).await.unwrap();
+    store.count_guess(factor.id, false, 10).await.unwrap();
     let consume = async |prefix: &str, millis| {
         store.consume_backup_code(factor.id, prefix, at(millis)).await.unwrap()
     };
@@ -335,7 +409,7 @@ pub(super) async fn a_backup_code_is_spent_once(pair: &Pair) {
     assert_eq!(find("aaaa").await.as_ref(), Some(&used));
     let used_factor = Factor { last_used_at: Some(at(30)), ..factor.clone() };
     assert_eq!(stored_factor(store, &factor).await, used_factor);
-    store.count_guess(factor.id, 10).await.unwrap();
+    store.count_guess(factor.id, false, 10).await.unwrap();
     assert_eq!(consume("aaaa", 31).await, Consumed::Replayed);
     assert_eq!(find("aaaa").await, Some(used));
     assert_eq!(stored_factor(store, &factor).await, Factor { guesses_in_a_row: 1, ..used_factor });

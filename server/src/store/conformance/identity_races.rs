@@ -10,9 +10,9 @@ use super::{
     log::assert_chained,
     race,
     samples::{
-        api_key, at, client, code, confirmation, consent, create, cut_off, device, event, factor,
-        key, membership, pending_user, register, site, stored_factor, tenant, user, whole_log,
-        written,
+        api_key, at, client, code, confirmation, consent, create, cut_off, denial, device, event,
+        factor, key, membership, pending_user, register, site, stored_factor, tenant, user,
+        warning, whole_log, written,
     },
 };
 use crate::{
@@ -23,14 +23,16 @@ use crate::{
         consent::Consent,
         device::TrustedDevice,
         login::normalise_address,
+        place::Place,
         tenant::Membership,
         user::{ADMIN_ROLE, User},
+        warning::Warning,
     },
     store::{
         IdentityStore,
         identity::{
-            AddressChanged, ApiKeyMade, ClientChanged, Confirmed, Consumed, Created, FactorChange,
-            Guess, Joined, KeyAdded, NewAddress, NewPassword, Registered, SitePut,
+            AddressChanged, ApiKeyMade, ClientChanged, Confirmed, Consumed, Created, Denied,
+            FactorChange, Guess, Joined, KeyAdded, NewAddress, NewPassword, Registered, SitePut,
         },
     },
 };
@@ -184,7 +186,7 @@ pub(super) async fn no_more_guesses_are_counted_than_allowed(pair: &Pair) {
     let (store, totp) = enrolled(pair, Method::Totp).await;
     let got = race(|_| {
         let (store, id) = (Arc::clone(&store), totp.id);
-        async move { store.count_guess(id, 10).await.unwrap() }
+        async move { store.count_guess(id, false, 10).await.unwrap() }
     })
     .await;
     for guess in 1..=10 {
@@ -362,6 +364,38 @@ pub(super) async fn a_password_is_changed_by_one(pair: &Pair) {
     assert_eq!(held.password_hash.as_ref(), Some(hash));
     assert_eq!(held.factor_epoch, person.factor_epoch + 1);
     assert_eq!(written(&*pair.identity).await, (2, 1));
+}
+
+pub(super) async fn a_warning_is_used_by_one(pair: &Pair) {
+    let person = user("ada");
+    create(&*pair.identity, &person).await;
+    let warning = Warning { used_at: None, ..warning(&person) };
+    pair.identity.put_warning(&warning).await.unwrap();
+    let got = race(|_| {
+        let (store, denial) = (Arc::clone(&pair.identity), denial(&warning, &person));
+        async move {
+            let act = event(Action::AccountBlocked);
+            store.deny(&denial, &[], at(50), &act).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &Denied::Denied), 1);
+    assert_eq!(count(&got, &Denied::Spent), RACERS - 1);
+    let held = pair.identity.find_user(person.id).await.unwrap().unwrap();
+    assert_eq!(held.factor_epoch, person.factor_epoch + 1);
+    assert_eq!(written(&*pair.identity).await, (2, 0));
+}
+
+pub(super) async fn a_place_is_new_to_one(pair: &Pair) {
+    let person = user("ada");
+    create(&*pair.identity, &person).await;
+    let got = race(|_| {
+        let store = Arc::clone(&pair.identity);
+        let place = Place { user_id: person.id, agent: "a".into(), network: "n".into() };
+        async move { store.note_place(&place, 9, at(50)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &true), 1);
 }
 
 pub(super) async fn one_address_is_given_to_one(pair: &Pair) {

@@ -32,6 +32,7 @@ mod marks;
 mod one_time;
 mod passwords;
 mod people;
+mod places;
 mod random;
 mod refresh;
 mod requests;
@@ -42,6 +43,7 @@ mod sites;
 mod sweep;
 mod tenants;
 mod throttles;
+mod warnings;
 
 /// A fresh, empty pair of stores.
 pub(super) struct Pair {
@@ -126,6 +128,8 @@ macro_rules! instantiate {
                 confirming_without_name_and_step_leaves_them,
                 a_factor_is_confirmed_once_and_only_for_its_owner,
                 guesses_are_counted_up_to_the_limit_in_a_row,
+                guesses_of_known_devices_are_a_row_of_their_own,
+                a_factor_that_replaces_the_lost_ones_is_the_only_one_from_then_on,
                 a_guess_that_was_none_is_taken_back,
                 a_step_is_spent_once_with_every_older_one,
                 a_backup_code_is_spent_once,
@@ -142,8 +146,21 @@ macro_rules! instantiate {
                 a_new_password_is_set_with_its_endings_and_its_event,
                 a_first_password_is_set_like_any_other,
                 a_link_that_was_mailed_proves_the_address,
+                a_link_that_was_mailed_opens_a_blocked_account,
                 an_invitation_says_what_an_account_that_was_nobodys_is,
                 a_password_stays_where_what_has_to_be_so_is_not,
+            ],
+            warnings: [
+                a_warning_comes_back_whole_until_it_is_over,
+                a_denial_blocks_and_ends_everything_in_one_act,
+                a_denial_gives_an_address_back_and_takes_it_from_nobody_but_the_unproved,
+                a_denial_of_what_changed_meanwhile_changes_nothing,
+                what_was_mailed_elsewhere_since_is_worth_nothing_once_an_address_is_restored,
+                only_a_blocked_account_is_unblocked,
+            ],
+            places: [
+                a_place_is_new_once,
+                one_place_too_many_takes_the_one_used_longest_ago,
             ],
             devices: [
                 a_device_comes_back_whole_and_only_to_its_owner,
@@ -256,6 +273,7 @@ macro_rules! instantiate {
                 the_feed_forgets_its_oldest_entries_and_goes_on_from_its_newest,
                 an_entry_of_a_clock_that_was_behind_leaves_no_gap,
                 one_sweep_takes_no_more_than_its_share,
+                a_warning_is_forgotten_when_it_is_over,
             ],
             sessions: [
                 a_session_comes_back_whole,
@@ -371,6 +389,8 @@ macro_rules! instantiate {
                 the_log_stays_chained,
                 one_event_is_written_once,
                 a_password_is_changed_by_one,
+                a_warning_is_used_by_one,
+                a_place_is_new_to_one,
                 factors_are_changed_by_one,
                 one_address_is_given_to_one,
                 an_address_is_registered_or_given_to_one,

@@ -20,7 +20,7 @@ use super::{
     samples::{
         allowed, api_key, at, authorization, authorization_code, client, code, consent, cut_off,
         device, device_grant, edge, errand, event, factor, family, hash, key, login, membership,
-        one_time, pending_user, rotation, secs, session, site, tenant, user,
+        one_time, pending_user, rotation, secs, session, site, tenant, user, warning,
     },
 };
 use crate::{
@@ -35,10 +35,12 @@ use crate::{
         errand::ErrandRow,
         login::Address,
         one_time::Purpose,
+        place::Place,
         secret::SecretHash,
         session::{NewFamily, Proof, Rotated, Session},
         tenant::{Membership, Tenant},
         user::{ADMIN_ROLE, DEFAULT_TENANT, User, UserStatus},
+        warning::{Denial, Warning},
     },
     store::{
         StoreError, StoreResult,
@@ -162,6 +164,23 @@ enum Act {
     TouchDevice {
         person: u8,
         place: usize,
+    },
+    Warn {
+        person: u8,
+        number: u8,
+    },
+    Deny {
+        person: u8,
+        number: u8,
+        address: Option<u8>,
+        ahead: u64,
+    },
+    Unblock {
+        person: u8,
+    },
+    NotePlace {
+        person: u8,
+        number: u8,
     },
     RemoveDevices {
         person: u8,
@@ -432,6 +451,12 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
             .prop_map(|(person, place)| Act::TouchDevice { person, place }),
         (person.clone(), vec(places, 0..3))
             .prop_map(|(person, places)| Act::RemoveDevices { person, places }),
+        (person.clone(), 0..3_u8).prop_map(|(person, number)| Act::Warn { person, number }),
+        (person.clone(), 0..3_u8, proptest::option::of(0..6_u8), 0..2_u64).prop_map(
+            |(person, number, address, ahead)| Act::Deny { person, number, address, ahead }
+        ),
+        person.clone().prop_map(|person| Act::Unblock { person }),
+        (person.clone(), 0..4_u8).prop_map(|(person, number)| Act::NotePlace { person, number }),
         (0..3_u8).prop_map(|number| Act::CreateTenant { number }),
         (person.clone(), 0..4_u8).prop_map(|(person, number)| Act::Join { person, number }),
         (0..400_u64).prop_map(|kept| Act::Sweep { kept }),
@@ -737,6 +762,7 @@ impl Walk {
                     expected_epoch: self.epoch(*person, *ahead).await?,
                     name: step.map(|step| format!("named {step}")),
                     step: *step,
+                    replaces: step.is_some_and(|step| step.is_multiple_of(3)),
                     proves_phone: step.map(|_| "+31201234567".to_owned()),
                 };
                 let event = self.event(Action::MfaEnabled);
@@ -744,7 +770,7 @@ impl Walk {
             }
             Act::Guess { person, place } => {
                 let factor = self.factor(*person, *place).await?;
-                format!("{:?}", store.count_guess(factor, 2).await?)
+                format!("{:?}", store.count_guess(factor, self.acts.is_multiple_of(2), 2).await?)
             }
             Act::SpendStep { person, place, step } => {
                 let factor = self.factor(*person, *place).await?;
@@ -881,6 +907,52 @@ impl Walk {
                     ..device(id(1, *person))
                 };
                 format!("{:?}", store.trust_device(&device, *keep).await?)
+            }
+            Act::Warn { person, number } => {
+                let warned = User { id: id(1, *person), ..user(&format!("person{person}")) };
+                let warning = Warning {
+                    id: id(9, u64::from(*person) * 10 + u64::from(*number)),
+                    created_at: now,
+                    used_at: None,
+                    ..warning(&warned)
+                };
+                let put = store.put_warning(&warning).await;
+                format!("{:?} {:?}", put.is_ok(), store.find_warning(warning.id, now).await?)
+            }
+            Act::Deny { person, number, address, ahead } => {
+                let restored = address.map(|number| Address {
+                    display: format!("Person{number}@example.com"),
+                    key: format!("person{number}@example.com"),
+                });
+                let holder = match &restored {
+                    Some(address) => store.find_user_by_login(&address.key).await?,
+                    None => None,
+                };
+                let denial = Denial {
+                    warning_id: id(9, u64::from(*person) * 10 + u64::from(*number)),
+                    user_id: id(1, *person),
+                    expected_epoch: self.epoch(*person, *ahead).await?,
+                    status: UserStatus::Blocked,
+                    restored,
+                    gives_way: holder.map(|holder| holder.id),
+                    remove: vec![self.factor(*person, 0).await?],
+                };
+                let of = denial.user_id.to_string();
+                let ended = cut_off(CutOffKind::User, &of, now, now.plus(secs(1)));
+                let event = self.event(Action::AccountBlocked);
+                format!("{:?}", store.deny(&denial, &[ended], now, &event).await?)
+            }
+            Act::Unblock { person } => {
+                let event = self.event(Action::AccountUnblocked);
+                format!("{:?}", store.unblock_user(id(1, *person), now, &event).await?)
+            }
+            Act::NotePlace { person, number } => {
+                let place = Place {
+                    user_id: id(1, *person),
+                    agent: format!("agent {number}"),
+                    network: "n".to_owned(),
+                };
+                format!("{:?}", store.note_place(&place, 3, now).await?)
             }
             Act::TouchDevice { person, place } => {
                 let device = self.device(*person, *place).await?;

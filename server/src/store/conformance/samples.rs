@@ -26,12 +26,13 @@ use crate::{
         errand::ErrandRow,
         factor::{BackupCode, Factor},
         key::KeyRow,
-        login::{Outstanding, PendingLogin},
+        login::{Address, Outstanding, PendingLogin},
         one_time::{OneTime, Purpose},
         secret::SecretHash,
         session::{NewFamily, Proof, Rotation, Session},
         tenant::{Membership, Tenant},
         user::{User, UserStatus},
+        warning::{Denial, Warning},
     },
     store::{
         IdentityStore,
@@ -180,7 +181,35 @@ pub(crate) fn confirmation(factor: &Factor) -> Confirmation {
         expected_epoch: user("").factor_epoch,
         name: None,
         step: None,
+        replaces: false,
         proves_phone: None,
+    }
+}
+
+/// A warning of the person, mailed to the address that they have.
+pub(crate) fn warning(person: &User) -> Warning {
+    Warning {
+        id: Uuid::new_v4(),
+        user_id: person.id,
+        hash: hash("warning"),
+        address: Address { display: person.email.clone(), key: person.email_key.clone() },
+        factor_id: Some(Uuid::new_v4()),
+        created_at: at(30),
+        expires_at: at(1000),
+        used_at: Some(at(900)),
+    }
+}
+
+/// What blocks the account of a person as they stand, and nothing more.
+pub(crate) fn denial(warning: &Warning, person: &User) -> Denial {
+    Denial {
+        warning_id: warning.id,
+        user_id: person.id,
+        expected_epoch: person.factor_epoch,
+        status: UserStatus::Blocked,
+        restored: None,
+        gives_way: None,
+        remove: Vec::new(),
     }
 }
 
@@ -578,6 +607,7 @@ pub(crate) fn login(user_id: Uuid) -> PendingLogin {
         site_key: Some("shop".to_owned()),
         methods: vec![Method::Totp, Method::BackupCode],
         factor_proved_at: Some(at(8)),
+        recovers: true,
         password_changed_at: Some(at(7)),
         factor_epoch: 3,
         remember: true,

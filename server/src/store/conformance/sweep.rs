@@ -6,7 +6,7 @@ use jwks::{Time, cutoff::CutOffKind, view::View};
 
 use super::{
     Pair,
-    samples::{at, create, cut_off, event, secs, user},
+    samples::{at, create, cut_off, event, secs, user, warning},
 };
 use crate::{
     domain::audit::{Action, Event},
@@ -96,4 +96,18 @@ pub(super) async fn one_sweep_takes_no_more_than_its_share(pair: &Pair) {
     let snapshot = store.snapshot(ISSUER, at(0)).await.unwrap();
     assert_eq!((snapshot.seq, snapshot.cut_offs.len()), (share + 5, 0));
     assert_eq!(View::from_snapshot(&snapshot).seq, share + 5);
+}
+
+pub(super) async fn a_warning_is_forgotten_when_it_is_over(pair: &Pair) {
+    let store = &*pair.identity;
+    let person = user("ada");
+    create(store, &person).await;
+    let warning = warning(&person);
+    store.put_warning(&warning).await.unwrap();
+    let moment = Duration::from_millis(1);
+    assert_eq!(store.sweep(warning.expires_at.minus(moment)).await.unwrap(), 0);
+    let found = store.find_warning(warning.id, at(0)).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&warning));
+    assert_eq!(store.sweep(warning.expires_at).await.unwrap(), 1);
+    assert_eq!(store.find_warning(warning.id, at(0)).await.unwrap(), None);
 }

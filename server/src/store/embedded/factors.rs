@@ -81,7 +81,8 @@ pub(super) fn confirm(
     now: Time,
     event: &Event,
 ) -> Result<Confirmed, Fault> {
-    let Confirmation { user_id, id, expected_epoch, name, step, proves_phone } = confirmation;
+    let Confirmation { user_id, id, expected_epoch, name, step, replaces, proves_phone } =
+        confirmation;
     let confirmed_at = tx.one(
         "SELECT confirmed_at FROM factors WHERE id = ?1 AND user_id = ?2",
         [id, user_id],
@@ -101,6 +102,10 @@ pub(super) fn confirm(
     )?;
     if raised == 0 {
         return Ok(Confirmed::Overtaken);
+    }
+    if *replaces {
+        let lost = "DELETE FROM factors WHERE user_id = ?1 AND confirmed_at IS NOT NULL";
+        tx.run(lost, [user_id])?;
     }
     tx.run(
         "UPDATE factors SET confirmed_at = ?2, last_used_at = ?2, guesses_in_a_row = 0,
@@ -124,13 +129,18 @@ pub(super) fn confirm(
 }
 
 /// Counts a guess, up to `limit` in a row.
-pub(super) fn count_guess(tx: &Tx<'_>, id: Uuid, limit: u32) -> Result<Guess, Fault> {
-    let counted = tx.one(
-        "UPDATE factors SET guesses_in_a_row = guesses_in_a_row + 1
-         WHERE id = ?1 AND guesses_in_a_row < ?2 RETURNING guesses_in_a_row",
-        params![id, limit],
-        |row| row.get(0),
-    )?;
+pub(super) fn count_guess(tx: &Tx<'_>, id: Uuid, known: bool, limit: u32) -> Result<Guess, Fault> {
+    let sql = match known {
+        true => {
+            "UPDATE factors SET known_guesses_in_a_row = known_guesses_in_a_row + 1
+             WHERE id = ?1 AND known_guesses_in_a_row < ?2 RETURNING known_guesses_in_a_row"
+        }
+        false => {
+            "UPDATE factors SET guesses_in_a_row = guesses_in_a_row + 1
+             WHERE id = ?1 AND guesses_in_a_row < ?2 RETURNING guesses_in_a_row"
+        }
+    };
+    let counted = tx.one(sql, params![id, limit], |row| row.get(0))?;
     Ok(match counted {
         Some(counted) => Guess::Counted(counted),
         None if exists(tx, id)? => Guess::Locked,
@@ -139,16 +149,25 @@ pub(super) fn count_guess(tx: &Tx<'_>, id: Uuid, limit: u32) -> Result<Guess, Fa
 }
 
 /// Takes back one counted guess.
-pub(super) fn forgive_guess(tx: &Tx<'_>, id: Uuid) -> Result<(), Fault> {
-    let sql = "UPDATE factors SET guesses_in_a_row = guesses_in_a_row - 1
-         WHERE id = ?1 AND guesses_in_a_row > 0";
+pub(super) fn forgive_guess(tx: &Tx<'_>, id: Uuid, known: bool) -> Result<(), Fault> {
+    let sql = match known {
+        true => {
+            "UPDATE factors SET known_guesses_in_a_row = known_guesses_in_a_row - 1
+             WHERE id = ?1 AND known_guesses_in_a_row > 0"
+        }
+        false => {
+            "UPDATE factors SET guesses_in_a_row = guesses_in_a_row - 1
+             WHERE id = ?1 AND guesses_in_a_row > 0"
+        }
+    };
     tx.run(sql, params![id])?;
     Ok(())
 }
 
 /// Notes that a factor was proved.
 pub(super) fn proved(tx: &Tx<'_>, id: Uuid, now: Time) -> Result<(), Fault> {
-    let sql = "UPDATE factors SET last_used_at = ?2, guesses_in_a_row = 0 WHERE id = ?1";
+    let sql = "UPDATE factors SET last_used_at = ?2, guesses_in_a_row = 0,
+             known_guesses_in_a_row = 0 WHERE id = ?1";
     tx.run(sql, params![id, now.millis()])?;
     Ok(())
 }
@@ -156,7 +175,8 @@ pub(super) fn proved(tx: &Tx<'_>, id: Uuid, now: Time) -> Result<(), Fault> {
 /// Spends a step and every older one.
 pub(super) fn consume_step(tx: &Tx<'_>, id: Uuid, step: u64, now: Time) -> Result<Consumed, Fault> {
     let spent = tx.run(
-        "UPDATE factors SET last_step = ?2, last_used_at = ?3, guesses_in_a_row = 0
+        "UPDATE factors SET last_step = ?2, last_used_at = ?3, guesses_in_a_row = 0,
+             known_guesses_in_a_row = 0
          WHERE id = ?1 AND (last_step IS NULL OR last_step < ?2)",
         params![id, stored(step), now.millis()],
     )?;
@@ -202,7 +222,8 @@ pub(super) fn consume_code(
         return Ok(if held { Consumed::Replayed } else { Consumed::Gone });
     }
     tx.run(
-        "UPDATE factors SET last_used_at = ?2, guesses_in_a_row = 0 WHERE id = ?1",
+        "UPDATE factors SET last_used_at = ?2, guesses_in_a_row = 0, known_guesses_in_a_row = 0
+         WHERE id = ?1",
         params![factor_id, now.millis()],
     )?;
     Ok(Consumed::Consumed)

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     Embedded, IDENTITY, api_keys, audit, clients, consents, cut_offs, devices, edges, errands,
-    factors, feed, keys, sites, sweep, tenants, users,
+    factors, feed, keys, places, sites, sweep, tenants, users, warnings,
 };
 use crate::{
     domain::{
@@ -25,16 +25,18 @@ use crate::{
         errand::ErrandRow,
         factor::{BackupCode, Factor},
         key::KeyRow,
+        place::Place,
         secret::SecretHash,
         tenant::{Membership, Tenant},
         user::User,
+        warning::{Denial, Warning},
     },
     store::{
         StoreResult,
         identity::{
             AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed,
-            Created, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded, NewAddress,
-            NewPassword, NewPhone, ProfileChanged, Registered, SitePut, Subject,
+            Created, Denied, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded,
+            NewAddress, NewPassword, NewPhone, ProfileChanged, Registered, SitePut, Subject,
         },
     },
 };
@@ -169,12 +171,12 @@ impl IdentityStore for Embedded {
         self.change(move |tx| factors::confirm(tx, &confirmation, now, &event)).await
     }
 
-    async fn forgive_guess(&self, id: Uuid) -> StoreResult<()> {
-        self.change(move |tx| factors::forgive_guess(tx, id)).await
+    async fn forgive_guess(&self, id: Uuid, known: bool) -> StoreResult<()> {
+        self.change(move |tx| factors::forgive_guess(tx, id, known)).await
     }
 
-    async fn count_guess(&self, id: Uuid, limit: u32) -> StoreResult<Guess> {
-        self.change(move |tx| factors::count_guess(tx, id, limit)).await
+    async fn count_guess(&self, id: Uuid, known: bool, limit: u32) -> StoreResult<Guess> {
+        self.change(move |tx| factors::count_guess(tx, id, known, limit)).await
     }
 
     async fn use_factor(&self, id: Uuid, now: Time) -> StoreResult<()> {
@@ -221,6 +223,36 @@ impl IdentityStore for Embedded {
 
     async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32> {
         self.find(IDENTITY, |connection| factors::count_codes(connection, factor_id))
+    }
+
+    async fn put_warning(&self, warning: &Warning) -> StoreResult<()> {
+        let warning = warning.clone();
+        self.change(move |tx| warnings::put(tx, &warning)).await
+    }
+
+    async fn find_warning(&self, id: Uuid, now: Time) -> StoreResult<Option<Warning>> {
+        self.find(IDENTITY, |connection| warnings::find(connection, id, now))
+    }
+
+    async fn deny(
+        &self,
+        denial: &Denial,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<Denied> {
+        let (denial, cut_offs, event) = (denial.clone(), cut_offs.to_vec(), event.clone());
+        self.change(move |tx| warnings::deny(tx, &denial, &cut_offs, now, &event)).await
+    }
+
+    async fn unblock_user(&self, id: Uuid, now: Time, event: &Event) -> StoreResult<bool> {
+        let event = event.clone();
+        self.change(move |tx| users::unblock(tx, id, now, &event)).await
+    }
+
+    async fn note_place(&self, place: &Place, keep: u32, now: Time) -> StoreResult<bool> {
+        let place = place.clone();
+        self.change(move |tx| places::note(tx, &place, keep, now)).await
     }
 
     async fn trust_device(&self, device: &TrustedDevice, keep: u32) -> StoreResult<()> {

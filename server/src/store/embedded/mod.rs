@@ -39,6 +39,7 @@ mod keys;
 mod logins;
 mod marks;
 mod one_time;
+mod places;
 mod readers;
 mod refresh;
 mod requests;
@@ -49,6 +50,7 @@ mod sweep;
 mod tenants;
 mod tries;
 mod users;
+mod warnings;
 mod writer;
 
 /// The database in the data folder.

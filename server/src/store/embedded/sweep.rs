@@ -57,6 +57,10 @@ const ACCESS_OVER: &str = "DELETE FROM initial_access_tokens WHERE hash IN
 const API_KEYS_OVER: &str = "DELETE FROM api_keys WHERE id IN
     (SELECT id FROM api_keys WHERE expires_at <= :over LIMIT :limit)";
 
+/// Links by which nobody can deny anything any more.
+const WARNINGS_OVER: &str = "DELETE FROM warnings WHERE id IN
+    (SELECT id FROM warnings WHERE expires_at <= :over LIMIT :limit)";
+
 /// Sweeps identity once.
 pub(super) fn identity(tx: &Tx<'_>, now: Time) -> Result<u64, Fault> {
     let mut gone = 0;
@@ -65,6 +69,7 @@ pub(super) fn identity(tx: &Tx<'_>, now: Time) -> Result<u64, Fault> {
         (ENTRIES_OVER, FEED_KEPT),
         (ACCESS_OVER, Duration::ZERO),
         (API_KEYS_OVER, EXPIRED_KEYS_KEPT),
+        (WARNINGS_OVER, Duration::ZERO),
     ] {
         let over = now.minus(kept).millis();
         gone += tx.run(sql, named_params! { ":over": over, ":limit": SWEPT_AT_ONCE })? as u64;

@@ -196,7 +196,7 @@ pub(super) fn change_password(
              is_admin = coalesce(?8, is_admin), name = coalesce(?9, name),
              email_verified_at = coalesce(email_verified_at, CASE WHEN ?3 IS NOT NULL THEN ?5 END)
          WHERE id = ?1 AND factor_epoch = ?2 AND email_key = coalesce(?3, email_key)
-             AND (status = 'active' OR status = 'pending' AND ?3 IS NOT NULL)",
+             AND (status = 'active' OR status IN ('pending', 'blocked') AND ?3 IS NOT NULL)",
         params![
             password.user_id,
             stored(password.expected_epoch),
@@ -324,6 +324,17 @@ pub(super) fn renew_password_hash(
 pub(super) fn record_login(tx: &Tx<'_>, id: Uuid, now: Time, event: &Event) -> Result<(), Fault> {
     tx.run("UPDATE users SET last_login_at = ?2 WHERE id = ?1", params![id, now.millis()])?;
     audit::append(tx, event)
+}
+
+/// Makes a blocked account active.
+pub(super) fn unblock(tx: &Tx<'_>, id: Uuid, now: Time, event: &Event) -> Result<bool, Fault> {
+    let sql = "UPDATE users SET status = 'active', updated_at = ?2
+         WHERE id = ?1 AND status = 'blocked'";
+    if tx.run(sql, params![id, now.millis()])? == 0 {
+        return Ok(false);
+    }
+    audit::append(tx, event)?;
+    Ok(true)
 }
 
 /// Whether anybody who may sign in, or may soon, is an admin.

@@ -95,7 +95,8 @@ pub(super) async fn confirm(
     now: Time,
     event: &Event,
 ) -> StoreResult<Confirmed> {
-    let Confirmation { user_id, id, expected_epoch, name, step, proves_phone } = confirmation;
+    let Confirmation { user_id, id, expected_epoch, name, step, replaces, proves_phone } =
+        confirmation;
     let mut act = store.transaction().await?;
     let raised = act
         .change(
@@ -123,6 +124,17 @@ pub(super) async fn confirm(
         act.roll_back().await?;
         return Ok(refused);
     }
+    if *replaces {
+        // Codes before their factor, as whoever spends a code locks them.
+        act.change(
+            "DELETE FROM backup_codes WHERE factor_id IN
+                 (SELECT id FROM factors WHERE user_id = $1 AND confirmed_at IS NOT NULL)",
+            &[user_id],
+        )
+        .await?;
+        let lost = "DELETE FROM factors WHERE user_id = $1 AND confirmed_at IS NOT NULL";
+        act.change(lost, &[user_id]).await?;
+    }
     act.change(
         "UPDATE factors SET confirmed_at = $2, last_used_at = $2, guesses_in_a_row = 0,
                  name = coalesce($3, name), last_step = coalesce($4, last_step)
@@ -146,29 +158,47 @@ pub(super) async fn confirm(
     Ok(Confirmed::Confirmed)
 }
 
-pub(super) async fn count_guess(store: &Postgres, id: Uuid, limit: u32) -> StoreResult<Guess> {
-    let mut act = store.act().await?;
-    let counted = act
-        .row(
+pub(super) async fn count_guess(
+    store: &Postgres,
+    id: Uuid,
+    known: bool,
+    limit: u32,
+) -> StoreResult<Guess> {
+    let sql = match known {
+        true => {
+            "UPDATE factors SET known_guesses_in_a_row = known_guesses_in_a_row + 1
+             WHERE id = $1 AND known_guesses_in_a_row < $2
+             RETURNING known_guesses_in_a_row AS guesses"
+        }
+        false => {
             "UPDATE factors SET guesses_in_a_row = guesses_in_a_row + 1
-             WHERE id = $1 AND guesses_in_a_row < $2 RETURNING guesses_in_a_row",
-            &[&id, &i64::from(limit)],
-        )
-        .await?;
-    if let Some(row) = counted {
-        return Ok(Guess::Counted(Cells(&row).count("guesses_in_a_row")?));
+             WHERE id = $1 AND guesses_in_a_row < $2 RETURNING guesses_in_a_row AS guesses"
+        }
+    };
+    let mut act = store.act().await?;
+    if let Some(row) = act.row(sql, &[&id, &i64::from(limit)]).await? {
+        return Ok(Guess::Counted(Cells(&row).count("guesses")?));
     }
     Ok(if is_there(&mut act, id).await? { Guess::Locked } else { Guess::Gone })
 }
 
-pub(super) async fn forgive_guess(store: &Postgres, id: Uuid) -> StoreResult<()> {
-    let sql = "UPDATE factors SET guesses_in_a_row = guesses_in_a_row - 1
-         WHERE id = $1 AND guesses_in_a_row > 0";
+pub(super) async fn forgive_guess(store: &Postgres, id: Uuid, known: bool) -> StoreResult<()> {
+    let sql = match known {
+        true => {
+            "UPDATE factors SET known_guesses_in_a_row = known_guesses_in_a_row - 1
+             WHERE id = $1 AND known_guesses_in_a_row > 0"
+        }
+        false => {
+            "UPDATE factors SET guesses_in_a_row = guesses_in_a_row - 1
+             WHERE id = $1 AND guesses_in_a_row > 0"
+        }
+    };
     store.act().await?.change(sql, &[&id]).await.map(drop)
 }
 
 pub(super) async fn use_factor(store: &Postgres, id: Uuid, now: Time) -> StoreResult<()> {
-    let sql = "UPDATE factors SET last_used_at = $2, guesses_in_a_row = 0 WHERE id = $1";
+    let sql = "UPDATE factors SET last_used_at = $2, guesses_in_a_row = 0,
+             known_guesses_in_a_row = 0 WHERE id = $1";
     store.act().await?.change(sql, &[&id, &now.millis()]).await.map(drop)
 }
 
@@ -181,7 +211,8 @@ pub(super) async fn consume_totp_step(
     let mut act = store.act().await?;
     let consumed = act
         .change(
-            "UPDATE factors SET last_step = $2, last_used_at = $3, guesses_in_a_row = 0
+            "UPDATE factors SET last_step = $2, last_used_at = $3, guesses_in_a_row = 0,
+                 known_guesses_in_a_row = 0
              WHERE id = $1 AND (last_step IS NULL OR last_step < $2)",
             &[&id, &stored(step), &now.millis()],
         )
@@ -229,7 +260,8 @@ pub(super) async fn consume_backup_code(
                  UPDATE backup_codes SET used_at = $3
                  WHERE factor_id = $1 AND prefix = $2 AND used_at IS NULL RETURNING factor_id
              )
-             UPDATE factors SET last_used_at = $3, guesses_in_a_row = 0
+             UPDATE factors SET last_used_at = $3, guesses_in_a_row = 0,
+                 known_guesses_in_a_row = 0
              FROM spent WHERE factors.id = spent.factor_id",
             &[&factor_id, &prefix, &now.millis()],
         )

@@ -18,12 +18,14 @@ mod feed;
 mod journal;
 mod keys;
 mod listen;
+mod places;
 mod schema;
 mod server;
 mod sites;
 mod sweep;
 mod tenants;
 mod users;
+mod warnings;
 
 use std::{sync::Arc, time::Duration};
 
@@ -45,8 +47,8 @@ use super::{
     StoreError, StoreResult,
     identity::{
         AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed,
-        Created, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded, NewAddress,
-        NewPassword, NewPhone, ProfileChanged, Registered, SitePut, Subject,
+        Created, Denied, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded,
+        NewAddress, NewPassword, NewPhone, ProfileChanged, Registered, SitePut, Subject,
     },
 };
 use crate::domain::{
@@ -59,9 +61,11 @@ use crate::domain::{
     errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
+    place::Place,
     secret::SecretHash,
     tenant::{Membership, Tenant},
     user::User,
+    warning::{Denial, Warning},
 };
 
 /// How many connections one server holds at most.
@@ -323,12 +327,12 @@ impl IdentityStore for Postgres {
         factors::confirm(self, confirmation, now, event).await
     }
 
-    async fn forgive_guess(&self, id: Uuid) -> StoreResult<()> {
-        factors::forgive_guess(self, id).await
+    async fn forgive_guess(&self, id: Uuid, known: bool) -> StoreResult<()> {
+        factors::forgive_guess(self, id, known).await
     }
 
-    async fn count_guess(&self, id: Uuid, limit: u32) -> StoreResult<Guess> {
-        factors::count_guess(self, id, limit).await
+    async fn count_guess(&self, id: Uuid, known: bool, limit: u32) -> StoreResult<Guess> {
+        factors::count_guess(self, id, known, limit).await
     }
 
     async fn use_factor(&self, id: Uuid, now: Time) -> StoreResult<()> {
@@ -372,6 +376,32 @@ impl IdentityStore for Postgres {
 
     async fn count_backup_codes(&self, factor_id: Uuid) -> StoreResult<u32> {
         factors::count_backup_codes(self, factor_id).await
+    }
+
+    async fn put_warning(&self, warning: &Warning) -> StoreResult<()> {
+        warnings::put(self, warning).await
+    }
+
+    async fn find_warning(&self, id: Uuid, now: Time) -> StoreResult<Option<Warning>> {
+        warnings::find(self, id, now).await
+    }
+
+    async fn deny(
+        &self,
+        denial: &Denial,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<Denied> {
+        warnings::deny(self, denial, cut_offs, now, event).await
+    }
+
+    async fn unblock_user(&self, id: Uuid, now: Time, event: &Event) -> StoreResult<bool> {
+        users::unblock(self, id, now, event).await
+    }
+
+    async fn note_place(&self, place: &Place, keep: u32, now: Time) -> StoreResult<bool> {
+        places::note(self, place, keep, now).await
     }
 
     async fn trust_device(&self, device: &TrustedDevice, keep: u32) -> StoreResult<()> {

@@ -51,6 +51,13 @@ pub(super) async fn sweep(store: &Postgres, now: Time) -> StoreResult<u64> {
             &[&now.minus(EXPIRED_KEYS_KEPT).millis(), &i64::from(SWEPT_AT_ONCE)],
         )
         .await?;
+    let warnings = act
+        .change(
+            "DELETE FROM warnings WHERE id IN
+                 (SELECT id FROM warnings WHERE expires_at <= $1 LIMIT $2)",
+            &[&now.millis(), &i64::from(SWEPT_AT_ONCE)],
+        )
+        .await?;
     act.commit().await?;
-    Ok(endings + entries + tokens + api_keys)
+    Ok(endings + entries + tokens + api_keys + warnings)
 }

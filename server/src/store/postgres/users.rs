@@ -300,7 +300,7 @@ pub(super) async fn change_password(
                  email_verified_at = coalesce(email_verified_at,
                      CASE WHEN $3::text IS NOT NULL THEN $5::bigint END)
              WHERE id = $1 AND factor_epoch = $2 AND email_key = coalesce($3, email_key)
-                 AND (status = $6 OR status = $7 AND $3 IS NOT NULL)",
+                 AND (status = $6 OR status IN ($7, $11) AND $3 IS NOT NULL)",
             &[
                 &password.user_id,
                 &stored(password.expected_epoch),
@@ -312,6 +312,7 @@ pub(super) async fn change_password(
                 &invited.map(|invited| &invited.tenant_id),
                 &invited.map(|invited| &invited.roles),
                 &invited.map(|invited| &invited.name),
+                &UserStatus::Blocked.as_str(),
             ],
         )
         .await?;
@@ -464,6 +465,27 @@ pub(super) async fn record_login(
     let mut act = store.transaction().await?;
     act.change("UPDATE users SET last_login_at = $2 WHERE id = $1", &[&id, &now.millis()]).await?;
     store.commit_with(act, &[], event).await
+}
+
+pub(super) async fn unblock(
+    store: &Postgres,
+    id: Uuid,
+    now: Time,
+    event: &Event,
+) -> StoreResult<bool> {
+    let mut act = store.transaction().await?;
+    let unblocked = act
+        .change(
+            "UPDATE users SET status = $3, updated_at = $2 WHERE id = $1 AND status = $4",
+            &[&id, &now.millis(), &UserStatus::Active.as_str(), &UserStatus::Blocked.as_str()],
+        )
+        .await?;
+    if unblocked == 0 {
+        act.roll_back().await?;
+        return Ok(false);
+    }
+    store.commit_with(act, &[], event).await?;
+    Ok(true)
 }
 
 pub(super) async fn has_admin(store: &Postgres) -> StoreResult<bool> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::{
     Answer, Person, Session, World,
-    person::{STEP, on_device},
+    person::{STEP, on_device, verify},
     rail::send,
 };
 
@@ -176,4 +176,102 @@ async fn a_device_that_was_trusted_is_known_until_a_password_or_factor_changes()
     drop(Session::of(&rail.post("/login", on_device(&person, &device)).await.data(200)));
     world.enrol_by_mail(&mut person, &session).await;
     rail.post("/login", on_device(&person, &device)).await.refused(429, "RATE_LIMITED");
+}
+
+/// Signs somebody with an authenticator in, and takes the mark that the device is known by.
+async fn marked_by_code(world: &World, person: &Person) -> String {
+    let half = world.half_sign_in(person).await;
+    mark(&verify(&world.rail(), &half, &person.code(world)).await)
+}
+
+async fn verify_on(world: &World, half: &str, code: &str, mark: &str) -> Answer {
+    let body = json!({ "mfaToken": half, "code": code });
+    let request = world.rail().request("POST", "/mfa/verify").json(&body);
+    send(request.header("cookie", format!("sb_known={mark}"))).await
+}
+
+#[tokio::test]
+async fn wrong_codes_from_elsewhere_do_not_shut_out_a_device_that_has_signed_in_before() {
+    let mut world = World::start().await;
+    let (rail, person) = (world.rail(), world.enrolled().await);
+    world.advance(Duration::from_secs(2 * STEP));
+    let mark = marked_by_code(&world, &person).await;
+    // Somebody knows the password, and types codes until the factor is locked for them for good.
+    for round in 0..10 {
+        let half = world.half_sign_in(&person).await;
+        let wrong = person.wrong_code(&world);
+        for _ in 0..BUDGET {
+            verify(&rail, &half, &wrong).await.refused(401, "INVALID_CODE");
+        }
+        verify(&rail, &half, &person.code(&world)).await.refused(429, "RATE_LIMITED");
+        if round == 0 {
+            let code = person.code(&world);
+            drop(
+                verify_on(&world, &world.half_sign_in(&person).await, &code, &mark).await.data(200),
+            );
+            // A right code ends the row: begin anew.
+            world.advance(minutes(15));
+            let half = world.half_sign_in(&person).await;
+            let wrong = person.wrong_code(&world);
+            for _ in 0..BUDGET {
+                verify(&rail, &half, &wrong).await.refused(401, "INVALID_CODE");
+            }
+        }
+        world.advance(minutes(15));
+    }
+    let half = world.half_sign_in(&person).await;
+    verify(&rail, &half, &person.code(&world)).await.refused(423, "ACCOUNT_LOCKED");
+    let half = world.half_sign_in(&person).await;
+    let answer = verify_on(&world, &half, &person.code(&world), &mark).await;
+    drop(answer.data(200));
+    // Which the owner has proved, and so it is open again for all.
+    world.advance(Duration::from_secs(2 * STEP));
+    world.sign_in(&person).await;
+}
+
+#[tokio::test]
+async fn a_known_device_has_ten_codes_a_hundred_in_a_row_and_no_more() {
+    let mut world = World::start().await;
+    let (rail, person) = (world.rail(), world.enrolled().await);
+    world.advance(Duration::from_secs(2 * STEP));
+    let mark = marked_by_code(&world, &person).await;
+    for round in 0..10 {
+        let half = world.half_sign_in(&person).await;
+        let wrong = person.wrong_code(&world);
+        for _ in 0..BUDGET {
+            verify_on(&world, &half, &wrong, &mark).await.refused(401, "INVALID_CODE");
+        }
+        // Neither another half sign-in, nor a right password, nor the right code gives more.
+        let half = world.half_sign_in(&person).await;
+        let right = person.code_of_step(world.clock().secs() / STEP);
+        verify_on(&world, &half, &right, &mark).await.refused(429, "RATE_LIMITED");
+        if round < 9 {
+            world.advance(minutes(15));
+        }
+    }
+    world.advance(minutes(15));
+    let half = world.half_sign_in(&person).await;
+    verify_on(&world, &half, &person.code(&world), &mark).await.refused(423, "ACCOUNT_LOCKED");
+    // What others have is untouched by that.
+    world.advance(Duration::from_secs(2 * STEP));
+    let half = world.half_sign_in(&person).await;
+    drop(verify(&rail, &half, &person.code(&world)).await.data(200));
+}
+
+#[tokio::test]
+async fn the_mark_of_somebody_else_gives_no_codes() {
+    let world = World::start().await;
+    let (rail, person, other) = (world.rail(), world.enrolled().await, world.person().await);
+    let (_, of_another) = marked(&world, &other).await;
+    let half = world.half_sign_in(&person).await;
+    let wrong = person.wrong_code(&world);
+    for number in 0..BUDGET {
+        let answer = match number % 2 {
+            0 => verify(&rail, &half, &wrong).await,
+            _ => verify_on(&world, &half, &wrong, &of_another).await,
+        };
+        answer.refused(401, "INVALID_CODE");
+    }
+    let right = person.code(&world);
+    verify_on(&world, &half, &right, &of_another).await.refused(429, "RATE_LIMITED");
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::join_all};
 use serde_json::json;
 use tests::{
     Answer, Person, Session, World,
@@ -15,6 +15,9 @@ use tests::{
 use crate::{ends_at_the_edge, minutes};
 
 const AT_ONCE: usize = 64;
+const THOUSAND: usize = 1000;
+/// How many guesses are judged in a quarter of an hour.
+const BUDGET: usize = 10;
 
 async fn replicas() -> World {
     // Everybody comes at once, and is to be judged rather than sent away.
@@ -94,6 +97,86 @@ async fn a_backup_code_used_many_times_at_once_signs_in_once() {
     let tries = tokens.iter().enumerate().map(|(number, token)| {
         let rail = world.rail_of(number);
         async move { verify(&rail, token, code).await }
+    });
+    assert_eq!(winners(&join_all(tries).await), 1);
+}
+
+/// Of so many guesses, how many were judged; the others were sent away uncounted.
+#[track_caller]
+fn judged(answers: &[Answer]) -> usize {
+    let wrong = |answer: &&Answer| match answer.status {
+        401 => {
+            answer.refused(401, "INVALID_CODE");
+            true
+        }
+        429 => false,
+        other => panic!("{other}: {}", answer.text),
+    };
+    answers.iter().filter(wrong).count()
+}
+
+/// Calls in flight at once: as many as a proxy would let through.
+async fn all<T>(calls: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    futures_util::stream::iter(calls).buffer_unordered(250).collect().await
+}
+
+#[tokio::test]
+async fn of_a_thousand_guesses_at_one_challenge_ten_are_judged() {
+    let world = replicas().await;
+    for person in [world.enrolled().await, world.enrolled_by_mail().await] {
+        let half = world.half_sign_in(&person).await;
+        if person.secret.is_none() {
+            drop(world.challenged_code(&person, &half).await);
+        }
+        let wrong = match &person.secret {
+            Some(_) => person.wrong_code(&world),
+            None => "000000".to_owned(),
+        };
+        let guesses = (0..THOUSAND).map(|number| {
+            let (rail, half, wrong) = (world.rail_of(number), half.clone(), wrong.clone());
+            async move { verify(&rail, &half, &wrong).await }
+        });
+        assert_eq!(judged(&all(guesses).await), BUDGET);
+    }
+}
+
+#[tokio::test]
+async fn of_a_thousand_challenges_with_one_guess_each_ten_are_judged() {
+    let world = replicas().await;
+    let person = world.enrolled().await;
+    let sign_ins = (0..THOUSAND).map(|number| {
+        let (rail, body) = (world.rail_of(number), person.credentials());
+        async move {
+            let data = rail.post("/login", body).await.data(200);
+            data["mfaToken"].as_str().unwrap().to_owned()
+        }
+    });
+    let halves = all(sign_ins).await;
+    let wrong = person.wrong_code(&world);
+    let guesses = halves.iter().enumerate().map(|(number, half)| {
+        let (rail, half, wrong) = (world.rail_of(number), half.clone(), wrong.clone());
+        async move {
+            // Each with a challenge of its own.
+            let wanted = json!({ "mfaToken": half, "method": "TOTP" });
+            drop(rail.post("/mfa/challenge", wanted).await.data(200));
+            verify(&rail, &half, &wrong).await
+        }
+    });
+    assert_eq!(judged(&all(guesses).await), BUDGET);
+    // Nor does the right one count any more.
+    let answer = verify(&world.rail(), &halves[0], &person.code(&world)).await;
+    answer.refused(429, "RATE_LIMITED");
+}
+
+#[tokio::test]
+async fn a_mailed_code_used_many_times_at_once_signs_in_once() {
+    let world = replicas().await;
+    let person = world.enrolled_by_mail().await;
+    let half = world.half_sign_in(&person).await;
+    let code = world.challenged_code(&person, &half).await;
+    let tries = (0..AT_ONCE).map(|number| {
+        let (rail, half, code) = (world.rail_of(number), half.clone(), code.clone());
+        async move { verify(&rail, &half, &code).await }
     });
     assert_eq!(winners(&join_all(tries).await), 1);
 }

@@ -11,6 +11,7 @@ mod logs;
 mod mail;
 mod oauth_faults;
 mod outages;
+mod recovery_link;
 mod reference;
 mod refusals;
 mod settings;

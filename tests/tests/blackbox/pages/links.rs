@@ -106,3 +106,73 @@ async fn the_first_administrator_is_made_without_scripts() {
     assert_eq!(tab.evaluate("document.querySelectorAll('#codes li').length").await, 10);
     assert_eq!(tab.complaints().await, [""; 0]);
 }
+
+#[tokio::test]
+async fn who_did_not_do_it_says_so_with_one_click() {
+    let world = World::shared().await;
+    let mut person = world.person().await;
+    let session = world.sign_in(&person).await;
+    world.enrol(&mut person, &session).await;
+    let token = world.denial(&person.email, "second factor was added").await;
+    let link = format!("{}/not-me?token={token}", world.issuer());
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    tab.open(&link).await;
+    tab.see("button[type=submit]").await;
+    assert_eq!(tab.text("h1").await, "Was this not you?");
+    assert!(tab.text("main").await.contains(&person.email));
+    look_at(&mut tab).await;
+    tab.click("button[type=submit]").await;
+    tab.see("main:not(:has(form))").await;
+    assert_eq!(tab.text("h1").await, "Your account is closed");
+    look_at(&mut tab).await;
+    // Once more, in another language.
+    tab.languages("de").await;
+    tab.open(&link).await;
+    tab.see("main:not(:has(form))").await;
+    assert_eq!(tab.text("h1").await, "Sie haben es uns schon gesagt");
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_lost_factor_is_replaced_by_the_keyboard_alone() {
+    let world = World::plan().set("policy.recovery_delay", 0).start().await;
+    let person = world.enrolled().await;
+    let args = ["admin", "recovery-link", "--email", &person.email];
+    let issued = world.signalbox(&args).await.json();
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    tab.open(issued["link"].as_str().unwrap()).await;
+    tab.see("#password").await;
+    assert_eq!(tab.text("h1").await, "Recover your account");
+    look_at(&mut tab).await;
+    tab.fill("#password", "wrong guess").await;
+    tab.press("Enter").await;
+    tab.see("[role=alert]").await;
+    look_at(&mut tab).await;
+    tab.fill("#password", &person.password).await;
+    tab.press("Enter").await;
+    tab.see("code.key").await;
+    let secret = tab.text("#secret").await;
+    let code = world.signalbox(&["totp", &secret]).await;
+    tab.fill("#code", code.out.trim()).await;
+    tab.press("Enter").await;
+    tab.see("#codes").await;
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_recovery_link_that_waits_says_until_when() {
+    let world = World::shared().await;
+    let person = world.enrolled().await;
+    let args = ["admin", "recovery-link", "--email", &person.email];
+    let issued = world.signalbox(&args).await.json();
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    tab.open(issued["link"].as_str().unwrap()).await;
+    tab.see("main:not(:has(form))").await;
+    assert_eq!(tab.text("h1").await, "Not yet");
+    assert!(tab.text("main").await.contains("UTC"));
+    look_at(&mut tab).await;
+    assert_eq!(tab.complaints().await, [""; 0]);
+}

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Look, Policy, View, problem::field_problem};
+use super::{Form, Look, Person, Policy, Problem, View, problem::field_problem};
 use crate::auth::{
     error::FieldProblem,
     invitations::{Guest, Invitation},
@@ -68,6 +68,56 @@ pub struct VerifyEmail<'v> {
 }
 
 impl View for VerifyEmail<'_> {}
+
+/// `/not-me`: a button that ends everything of an account, and closes it.
+#[derive(Template)]
+#[template(path = "pages/not_me.html")]
+pub struct NotMe<'v> {
+    /// How it looks.
+    pub look: &'v Look,
+    /// The link's.
+    pub token: &'v str,
+    /// Where its letter went.
+    pub address: &'v str,
+    /// Whether a factor goes by it.
+    pub removes: bool,
+}
+
+impl View for NotMe<'_> {}
+
+/// `/recovery`: field `password`.
+#[derive(Template)]
+#[template(path = "pages/recovery.html")]
+pub struct Recovery<'v> {
+    /// How it looks.
+    pub look: &'v Look,
+    /// Where it goes.
+    pub form: Form<'v>,
+    /// Whose factors are lost.
+    pub who: Person<'v>,
+    /// Why it is shown again.
+    pub problem: Option<Problem>,
+}
+
+impl View for Recovery<'_> {
+    fn policy(&self) -> Policy {
+        Policy::default().with_scripts()
+    }
+}
+
+/// `/recovery`, before its link is good.
+#[derive(Template)]
+#[template(path = "pages/recovery_waits.html")]
+pub struct RecoveryWaits<'v> {
+    /// How it looks.
+    pub look: &'v Look,
+    /// Whose factors are lost.
+    pub who: Person<'v>,
+    /// From when on it is.
+    pub opens_at: &'v str,
+}
+
+impl View for RecoveryWaits<'_> {}
 
 /// `/reset-password`: a new password.
 #[derive(Template)]

@@ -33,7 +33,10 @@ pub use self::{
     forgot_password::{ForgotPassword, ForgotPasswordSent},
     form::{ClientCard, Form, Person},
     form_post::FormPost,
-    link_pages::{Invited, Message, ResetPassword, Setup, SetupDone, VerifyEmail},
+    link_pages::{
+        Invited, Message, NotMe, Recovery, RecoveryWaits, ResetPassword, Setup, SetupDone,
+        VerifyEmail,
+    },
     look::{Brand, Look},
     policy::Policy,
     problem::Problem,

@@ -150,6 +150,7 @@ async fn every_key_goes_by_itself() {
         site_key: None,
         methods: vec![Method::Totp],
         factor_proved_at: None,
+        recovers: false,
         password_changed_at: Some(NOW),
         factor_epoch: 2,
         remember: false,

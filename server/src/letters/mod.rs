@@ -1,12 +1,13 @@
 //! The letters people get: text and HTML from one template each, inert whatever a name holds.
 
+pub mod news;
+
 use askama::Template;
 use jwks::Time;
 
 use crate::{
     app::App,
     domain::{
-        api_key::ApiKey,
         errand::{Letter, NEWS_TTL, Text},
         phone::PhoneNumber,
         secret::OpaqueToken,
@@ -95,87 +96,6 @@ pub fn already_registered(app: &App, to: &str, now: Time) -> Letter {
     )
 }
 
-/// Tells the owner that a second factor was added.
-#[must_use]
-pub fn factor_added(app: &App, user: &User, method: &str, now: Time) -> Letter {
-    let what = format!("a second factor ({method}) was added to your account.");
-    letter(
-        &user.email,
-        "A second factor was added",
-        &[
-            &format!("Hello {},", user.name),
-            &what,
-            "If it was not you, change your password and ask an administrator for help at once.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner that a factor is locked.
-#[must_use]
-pub fn factor_locked(app: &App, user: &User, method: &str, now: Time) -> Letter {
-    let what =
-        format!("a second factor of yours ({method}) was locked after too many wrong codes.");
-    letter(
-        &user.email,
-        "A second factor was locked",
-        &[
-            &format!("Hello {},", user.name),
-            &what,
-            "Your password is known to whoever typed those codes. If it was not you, change it, \
-             and ask an administrator for help.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner that a backup code was used.
-#[must_use]
-pub fn backup_code_used(app: &App, user: &User, now: Time) -> Letter {
-    letter(
-        &user.email,
-        "A backup code was used",
-        &[
-            &format!("Hello {},", user.name),
-            "one of your backup codes was used to sign in.",
-            "If it was not you, change your password and ask an administrator for help at once.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner that an API key was made: what it is called, where it is good, and until when.
-#[must_use]
-pub fn api_key_created(app: &App, user: &User, key: &ApiKey, now: Time) -> Letter {
-    let until = jiff::Timestamp::from_millisecond(key.expires_at.millis())
-        .map_or_else(|_| String::new(), |end| end.strftime("%Y-%m-%d").to_string());
-    let what = format!(
-        "an API key called \u{201c}{}\u{201d} was made for your account. Whoever holds it acts for you at \
-         {} until {until}.",
-        key.name,
-        key.sites.join(", ")
-    );
-    letter(
-        &user.email,
-        "An API key was made",
-        &[
-            &format!("Hello {},", user.name),
-            &what,
-            "If it was not you, revoke the key, change your password and ask an administrator for \
-             help at once.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
 /// Mails a link with which a new password is chosen.
 #[must_use]
 pub fn reset_password(app: &App, user: &User, token: &OpaqueToken, expires_at: Time) -> Letter {
@@ -186,31 +106,12 @@ pub fn reset_password(app: &App, user: &User, token: &OpaqueToken, expires_at: T
         &[
             "Hello,",
             "somebody, most likely you, asked for a new password for the account with this mail \
-             address. Open the link within 30 minutes to choose one. That signs you out everywhere.",
+             address. Open the link within 30 minutes to choose one. That signs you out everywhere, \
+             and opens the account again where you had closed it.",
             "If it was not you, do nothing: your password stays as it is.",
         ],
         Some(("Choose a new password", &link)),
         expires_at,
-        app,
-    )
-}
-
-/// Tells the owner that the password was changed.
-#[must_use]
-pub fn password_changed(app: &App, user: &User, now: Time) -> Letter {
-    letter(
-        &user.email,
-        "Your password was changed",
-        &[
-            "Hello,",
-            "the password of the account with this mail address was changed. Wherever you were \
-             signed in with the old one, you are asked to sign in again, and no device is trusted \
-             any more.",
-            "If it was not you, choose a new password with \u{201c}Forgot password\u{201d} and ask an \
-             administrator for help at once.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
         app,
     )
 }
@@ -243,45 +144,6 @@ pub fn tenant_joined(app: &App, user: &User, tenant: &str, now: Time) -> Letter 
         &user.email,
         "You joined a tenant",
         &["Hello,", &what, "If it was not you, ask an administrator for help."],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner that a factor was removed.
-#[must_use]
-pub fn factor_removed(app: &App, user: &User, method: &str, now: Time) -> Letter {
-    let what = format!(
-        "a second factor ({method}) was removed from your account. Every other session was \
-         signed out, and no device is trusted any more."
-    );
-    letter(
-        &user.email,
-        "A second factor was removed",
-        &[
-            &format!("Hello {},", user.name),
-            &what,
-            "If it was not you, change your password and ask an administrator for help at once.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner that there are new backup codes.
-#[must_use]
-pub fn backup_codes_renewed(app: &App, user: &User, now: Time) -> Letter {
-    letter(
-        &user.email,
-        "New backup codes were made",
-        &[
-            &format!("Hello {},", user.name),
-            "new backup codes were made for your account. The old ones are good for nothing, and \
-             no device is trusted any more.",
-            "If it was not you, change your password and ask an administrator for help at once.",
-        ],
         None,
         now.plus(NEWS_TTL),
         app,
@@ -355,69 +217,6 @@ pub fn address_taken(app: &App, owner: &User, now: Time) -> Letter {
              yours, and stays so: nothing has changed.",
             "If it was you, sign in with the account that has this address. If it was not, do \
              nothing.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner that somebody asked for another address. `to` is masked.
-#[must_use]
-pub fn address_asked(app: &App, user: &User, to: &str, now: Time) -> Letter {
-    let what = format!(
-        "somebody, most likely you, asked to change the mail address of your account to {to}. \
-         Nothing has changed yet: this address stays until the other one is proved."
-    );
-    letter(
-        &user.email,
-        "Your mail address is about to change",
-        &[
-            &format!("Hello {},", user.name),
-            &what,
-            "If it was not you, change your password and ask an administrator for help at once.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner, at the address before, that it is another one now. `to` is masked.
-#[must_use]
-pub fn address_changed(app: &App, user: &User, to: &str, now: Time) -> Letter {
-    let what = format!(
-        "the mail address of your account was changed to {to}; from now on mail goes there. Every \
-         other session was signed out, and no device is trusted any more."
-    );
-    letter(
-        &user.email,
-        "Your mail address was changed",
-        &[
-            &format!("Hello {},", user.name),
-            &what,
-            "If it was not you, ask an administrator for help at once.",
-        ],
-        None,
-        now.plus(NEWS_TTL),
-        app,
-    )
-}
-
-/// Tells the owner that the telephone number is another one now (masked), or none.
-#[must_use]
-pub fn phone_changed(app: &App, user: &User, to: Option<&str>, now: Time) -> Letter {
-    let what = match to {
-        Some(to) => format!("the telephone number of your account was changed to {to}."),
-        None => "the telephone number was removed from your account.".to_owned(),
-    };
-    letter(
-        &user.email,
-        "Your telephone number was changed",
-        &[
-            &format!("Hello {},", user.name),
-            &what,
-            "If it was not you, change your password and ask an administrator for help at once.",
         ],
         None,
         now.plus(NEWS_TTL),

@@ -1,0 +1,53 @@
+//! What people are told of their accounts, and may deny: "this wasn't me".
+
+use std::time::Duration;
+
+use jwks::Time;
+use uuid::Uuid;
+
+use super::{login::Address, secret::SecretHash, user::UserStatus};
+
+/// How long the link of a letter is good: whoever reads their mail once a week finds it so.
+pub const LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// A letter that told somebody of a change, and holds a link for whoever did not make it. Every
+/// letter has its own; each is good once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Its name; the link's token names it.
+    pub id: Uuid,
+    /// Who was told.
+    pub user_id: Uuid,
+    /// Hash of the token.
+    pub hash: SecretHash,
+    /// Where the letter went. Whoever has its link reads that mailbox.
+    pub address: Address,
+    /// The factor that it told of as a new one.
+    pub factor_id: Option<Uuid>,
+    /// When the letter was written.
+    pub created_at: Time,
+    /// From when on its link is dead.
+    pub expires_at: Time,
+    /// When its link was used.
+    pub used_at: Option<Time>,
+}
+
+/// What becomes of an account whose owner denies what they were told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The warning, which is used by this.
+    pub warning_id: Uuid,
+    /// Whose account.
+    pub user_id: Uuid,
+    /// The account's `factor_epoch`: any other, and it changed meanwhile.
+    pub expected_epoch: u64,
+    /// Where the account stands from then on.
+    pub status: UserStatus,
+    /// The address that it gets back, proved: the one that the warning went to. What was mailed
+    /// elsewhere since then is worth nothing any more.
+    pub restored: Option<Address>,
+    /// An account that nobody has proved yet, which has that address and goes.
+    pub gives_way: Option<Uuid>,
+    /// Factors that go, with their codes.
+    pub remove: Vec<Uuid>,
+}
