@@ -97,8 +97,9 @@ async fn neither_an_access_token_nor_what_a_client_holds_opens_a_page_of_an_acco
 
 #[tokio::test]
 async fn a_form_from_elsewhere_or_of_another_browser_changes_nothing() {
-    let world = World::shared().await;
+    let mut world = World::start().await;
     let person = world.enrolled().await;
+    world.advance(minutes(1));
     let browser = signed_in(&world, &person, "/account/sessions").await;
     let other = signed_in(&world, &world.person().await, "/account/profile").await;
     let mut other = other;

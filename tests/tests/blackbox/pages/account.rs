@@ -33,6 +33,13 @@ async fn every_page_of_an_account_is_for_everybody() {
     let mut tab = window.tab().await;
     sign_in(&world, &mut tab, &person, "/account").await;
     look_at(&mut tab).await;
+    tab.size(390, 844).await;
+    tab.click(".menu summary").await;
+    tab.see(".menu[open]").await;
+    for scheme in ["light", "dark"] {
+        tab.scheme(scheme).await;
+        tab.is_accessible().await;
+    }
     for path in [
         "profile",
         "profile/edit",
@@ -104,7 +111,6 @@ async fn on_a_telephone_the_menu_opens_without_scripts() {
     sign_in(&world, &mut tab, &person, "/account").await;
     tab.click(".menu summary").await;
     tab.see(".menu[open]").await;
-    tab.is_accessible().await;
     tab.click(".menu a[href='/account/devices']").await;
     tab.see(".empty").await;
     assert!(tab.url().await.ends_with("/account/devices"));
