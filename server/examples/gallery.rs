@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, header};
 use jwks::policy::Method;
 use server::http::pages::views::{
     Account, ChooseAccount, ClientCard, Consent, DeviceCode, DeviceConfirm, DeviceDone, Enrol,
-    EnrolDone, ErrorPage, FlowOver, Form, FormPost, Look, Message, Person, Problem, Reason,
-    ResetPassword, SecondFactor, SignIn, SignOut, SignedOut, VerifyEmail, View,
+    EnrolDone, EnrolPasskey, ErrorPage, FlowOver, Form, FormPost, Look, Message, Person, Problem,
+    Reason, ResetPassword, SecondFactor, SignIn, SignOut, SignedOut, VerifyEmail, View,
 };
 
 const CLIENT: ClientCard<'_> = ClientCard {
@@ -66,6 +66,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         form: form(),
         client: Some(CLIENT),
         username,
+        offers_passkeys: true,
         offers_remember: true,
         remembers: false,
         problem,
@@ -83,6 +84,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         reason,
         methods: &TOTP,
         method,
+        options: (method == Method::Hardware).then_some("{}"),
         sent_to: Some("a••@example.com"),
         offers_trust: reason == Reason::SignIn,
         problem,
@@ -92,6 +94,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         "second-factor-mail",
         &factor(Method::EmailOtp, Reason::SignIn, Some(Problem::WrongCode)),
     )?;
+    save("second-factor-passkey", &factor(Method::Hardware, Reason::SignIn, None))?;
     save("step-up", &factor(Method::BackupCode, Reason::StepUp, None))?;
     let enrol = Enrol {
         look,
@@ -99,10 +102,22 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         who: ADA,
         qr_code: QR,
         secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        offers_passkeys: true,
         problem: None,
     };
     save("enrol", &enrol)?;
-    save("enrol-done", &EnrolDone { look, form: form(), codes: &codes })?;
+    let enrol = EnrolPasskey {
+        look,
+        form: form(),
+        who: ADA,
+        options: "{}",
+        offers_authenticator: true,
+        problem: None,
+    };
+    save("enrol-passkey", &enrol)?;
+    for (name, method) in [("enrol-done", Method::Totp), ("enrol-passkey-done", Method::Hardware)] {
+        save(name, &EnrolDone { look, form: form(), method, codes: &codes })?;
+    }
     save(
         "consent",
         &Consent {

@@ -13,6 +13,7 @@ pub mod login;
 pub mod meter;
 pub mod mfa;
 pub mod origin;
+pub mod passkey;
 pub mod password;
 pub mod recovery;
 pub mod refresh;

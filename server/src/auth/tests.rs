@@ -21,6 +21,7 @@ use super::{
     mfa::{
         enrol::{Confirmation, confirm, set_up},
         half_signed_in,
+        verify::Given,
     },
     origin::{Origin, RAIL},
     refresh::refresh,
@@ -94,6 +95,7 @@ impl World {
             amr: vec!["pwd".into()],
             auth_time: now,
             device_at: None,
+            model: None,
         };
         let tokens = signed_in(&self.app, &self.origin, user.clone(), proof, now).await.unwrap();
         let sid = self.app.sessions.list_sessions(user.id, now).await.unwrap()[0].sid;
@@ -205,6 +207,7 @@ fn half(judged: &User, outstanding: Outstanding, now: jwks::Time) -> PendingLogi
         client_id: RAIL.into(),
         site_key: None,
         methods: Vec::new(),
+        shown: vec!["pwd".into()],
         factor_proved_at: None,
         password_changed_at: judged.password_changed_at,
         factor_epoch: judged.factor_epoch,
@@ -228,7 +231,13 @@ async fn change_password(world: &World, user: &User) {
 }
 
 fn by_password(now: jwks::Time) -> Proof {
-    Proof { acr: Level::OneFactor, amr: vec!["pwd".into()], auth_time: now, device_at: None }
+    Proof {
+        acr: Level::OneFactor,
+        amr: vec!["pwd".into()],
+        auth_time: now,
+        device_at: None,
+        model: None,
+    }
 }
 
 async fn actions(world: &World) -> Vec<Action> {
@@ -438,6 +447,7 @@ async fn a_factor_is_not_confirmed_on_the_way_to_a_site_that_is_switched_off() {
         client_id: RAIL.into(),
         site_key: Some(site.site_key),
         methods: Vec::new(),
+        shown: vec!["pwd".into()],
         password_changed_at: user.password_changed_at,
         factor_epoch: user.factor_epoch,
         factor_proved_at: None,
@@ -447,12 +457,13 @@ async fn a_factor_is_not_confirmed_on_the_way_to_a_site_that_is_switched_off() {
     };
     app.sessions.begin_login(&token.hash(), &login).await.unwrap();
     let standing = async || half_signed_in(app, token.as_str(), RAIL, None).await.unwrap();
-    set_up(app, origin, &standing().await, Method::Totp).await.unwrap();
+    set_up(app, origin, &standing().await, Method::Totp, None).await.unwrap();
     let guess = Confirmation {
         factor_id: None,
         method: Method::Totp,
-        code: "000000",
+        given: Given::Code("000000"),
         name: None,
+        site_key: None,
         trust_device: false,
         browser: None,
     };

@@ -12,6 +12,7 @@ pub mod factor;
 pub mod key;
 pub mod login;
 pub mod one_time;
+pub mod passkey;
 pub mod secret;
 pub mod session;
 pub mod tenant;

@@ -20,16 +20,19 @@ pub enum Purpose {
     FirstAdmin,
     /// Prove a factor, or confirm one: a code that was mailed.
     MailedCode,
+    /// Prove a passkey, or set one up: the challenge that it answers.
+    PasskeyChallenge,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::Invitation,
         Self::FirstAdmin,
         Self::MailedCode,
+        Self::PasskeyChallenge,
     ];
 
     /// As it is stored.
@@ -41,6 +44,7 @@ impl Purpose {
             Self::Invitation => "invitation",
             Self::FirstAdmin => "first_admin",
             Self::MailedCode => "mailed_code",
+            Self::PasskeyChallenge => "passkey_challenge",
         }
     }
 
@@ -58,7 +62,8 @@ pub struct OneTime {
     /// What it is for.
     pub purpose: Purpose,
     /// The person; nil for [`Purpose::FirstAdmin`]; a name made of tenant and address for
-    /// [`Purpose::Invitation`], of factor and challenge for [`Purpose::MailedCode`].
+    /// [`Purpose::Invitation`], of factor and challenge for [`Purpose::MailedCode`], of who was
+    /// asked and what for with [`Purpose::PasskeyChallenge`].
     pub owner: Uuid,
     /// Hash of the token.
     pub hash: SecretHash,

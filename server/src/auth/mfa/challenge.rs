@@ -3,7 +3,9 @@
 
 use jwks::policy::Method;
 
-use super::{Standing, email};
+use serde_json::Value;
+
+use super::{Standing, email, passkey};
 use crate::{
     app::App,
     auth::{
@@ -13,7 +15,18 @@ use crate::{
     },
 };
 
-/// Begins a challenge of `method`: what was sent for it, if anything.
+/// What was done for a challenge.
+pub enum Begun {
+    /// Nothing: the person has what it takes.
+    Nothing,
+    /// A code is on its way.
+    Mailed(email::Sent),
+    /// A passkey is asked for: the options of `navigator.credentials.get`.
+    Asked(Value),
+}
+
+/// Begins a challenge of `method`. `site_key`: where somebody who is signed in is on their way to; half
+/// a sign-in knows its own.
 ///
 /// # Errors
 /// [`AuthError::MethodNotOffered`] with the methods that this person can prove here;
@@ -23,15 +36,19 @@ pub async fn challenge(
     origin: &Origin,
     standing: &Standing,
     method: Method,
-) -> AuthResult<Option<email::Sent>> {
+    site_key: Option<&str>,
+) -> AuthResult<Begun> {
     let now = app.clock.now();
     let user = standing.person(app).await?;
     let factors = app.identity.list_factors(user.id).await?;
+    let site_key = match standing {
+        Standing::Half(_, login) => login.site_key.as_deref(),
+        Standing::Full(_) | Standing::Browser(_) => site_key,
+    };
+    let site = find_site(app, site_key).await?;
+    let asked = policy_for(app, site.as_ref()).without_rules();
     let usable = match standing {
-        Standing::Half(_, login) => {
-            let site = find_site(app, login.site_key.as_deref()).await?;
-            offered(&policy_for(app, site.as_ref()).without_rules(), usable_methods(&factors))
-        }
+        Standing::Half(..) => offered(&asked, usable_methods(&factors)),
         Standing::Full(_) | Standing::Browser(_) => usable_methods(&factors),
     };
     if !usable.contains(&method) {
@@ -40,11 +57,14 @@ pub async fn challenge(
     let by_mail = |factor: &&crate::domain::factor::Factor| {
         factor.is_confirmed() && factor.method == Method::EmailOtp
     };
-    match factors.iter().find(by_mail) {
-        Some(factor) if method == Method::EmailOtp => {
-            let challenge = standing.challenge();
-            email::send(app, origin, &user, factor.id, &challenge, now).await.map(Some)
+    let challenge = standing.challenge();
+    Ok(match (method, factors.iter().find(by_mail)) {
+        (Method::EmailOtp, Some(factor)) => {
+            Begun::Mailed(email::send(app, origin, &user, factor.id, &challenge, now).await?)
         }
-        _ => Ok(None),
-    }
+        (Method::Hardware, _) => {
+            Begun::Asked(passkey::ask(app, &user, &challenge, &asked, now).await?)
+        }
+        _ => Begun::Nothing,
+    })
 }

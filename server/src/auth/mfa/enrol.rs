@@ -1,12 +1,15 @@
 //! Setting up a factor, and confirming it: only then does it count (rule 24).
 
-use jwks::{Time, policy::Method};
-use serde_json::json;
+use jwks::{
+    Time,
+    policy::{Method, WebAuthn},
+};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    OFFERED, Standing, backup, email, require_proof, require_proof_of, totp,
-    verify::second_factor_proof,
+    OFFERED, Standing, backup, email, evidence::Evidence, passkey, require_proof, require_proof_of,
+    totp, verify::Given,
 };
 use crate::{
     app::App,
@@ -41,12 +44,14 @@ pub struct SetUp {
     pub backup_codes: Option<Vec<String>>,
 }
 
-/// Where the codes of a new factor come from.
+/// Where the first proof of a new factor comes from.
 pub enum Source {
-    /// What the authenticator takes.
+    /// An authenticator, which takes this.
     Authenticator(totp::NewTotp),
-    /// The first one is on its way.
+    /// The first code is on its way.
     Mail(email::Sent),
+    /// A passkey or security key, which is made by these options of `navigator.credentials.create`.
+    Passkey(Value),
 }
 
 /// How a confirmation ended: the factor counts now.
@@ -65,17 +70,20 @@ pub struct Confirmation<'c> {
     pub factor_id: Option<Uuid>,
     /// Its method.
     pub method: Method,
-    /// A code of it, as typed.
-    pub code: &'c str,
+    /// A code of it; or what the new passkey answered.
+    pub given: Given<'c>,
     /// What to call it.
     pub name: Option<&'c str>,
+    /// Where somebody who is signed in is on their way to; half a sign-in knows its own.
+    pub site_key: Option<&'c str>,
     /// Whether the device it is confirmed on is to be trusted.
     pub trust_device: bool,
     /// The browser that half a sign-in goes on in; `None`: a caller that takes tokens.
     pub browser: Option<&'c Browser>,
 }
 
-/// Sets up a factor, which counts only once it is confirmed.
+/// Sets up a factor, which counts only once it is confirmed. `site_key`: where somebody who is signed in
+/// is on their way to; half a sign-in knows its own.
 ///
 /// # Errors
 /// [`AuthError::StepUpRequired`] without a proof of the present second factor (or, having none,
@@ -86,6 +94,7 @@ pub async fn set_up(
     origin: &Origin,
     standing: &Standing,
     method: Method,
+    site_key: Option<&str>,
 ) -> AuthResult<SetUp> {
     let now = app.clock.now();
     let (user, factors) = owner(app, standing, now).await?;
@@ -102,7 +111,12 @@ pub async fn set_up(
         last_step: None,
         guesses_in_a_row: 0,
     };
-    let source = if method == Method::EmailOtp {
+    let source = if method == Method::Hardware {
+        "Passkey".clone_into(&mut factor.name);
+        throttle::count_enrolment(app, user.id, now).await?;
+        let asked = passkey_policy(app, standing, site_key).await?;
+        Source::Passkey(passkey::ask_for_new(app, &user, standing, &factor, &asked, now).await?)
+    } else if method == Method::EmailOtp {
         if user.email_verified_at.is_none() {
             return Err(AuthError::AddressNotVerified);
         }
@@ -142,7 +156,8 @@ pub async fn confirm(
     confirmation: Confirmation<'_>,
 ) -> AuthResult<Enrolled> {
     let now = app.clock.now();
-    let Confirmation { factor_id, method, code, name, trust_device, browser } = confirmation;
+    let Confirmation { factor_id, method, given, name, site_key, trust_device, browser } =
+        confirmation;
     let name = judge_name(name)?;
     let (user, factors) = owner(app, &standing, now).await?;
     is_offered(app, &standing, method).await?;
@@ -156,16 +171,29 @@ pub async fn confirm(
     let factor = factor.ok_or(AuthError::NotFound)?;
     // Of the person, and not of the factor: setting one up anew gives no further guesses.
     let counted = throttle::count_code(app, user.id, now).await?;
-    let step = if method == Method::EmailOtp {
-        one_by_mail(&factors)?;
-        let challenge = standing.challenge();
-        if !email::consume(app, &user, factor.id, &challenge, code, now).await? {
-            return Err(AuthError::WrongCode);
+    let (mut step, mut passkey) = (None, None);
+    let evidence = match (method, given) {
+        (Method::Hardware, Given::Credential(answer)) => {
+            let asked = passkey_policy(app, &standing, site_key).await?;
+            let new = passkey::judge_new(app, &user, &standing, factor, answer, &asked, now);
+            let (new, evidence) = new.await?;
+            passkey = Some(new);
+            evidence
         }
-        None
-    } else {
-        let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
-        Some(totp::matching_step(&secret, code, now).ok_or(AuthError::WrongCode)?)
+        (Method::EmailOtp, Given::Code(code)) => {
+            one_by_mail(&factors)?;
+            let challenge = standing.challenge();
+            if !email::consume(app, &user, factor.id, &challenge, code, now).await? {
+                return Err(AuthError::WrongCode);
+            }
+            Evidence::of_code(method)
+        }
+        (Method::Totp, Given::Code(code)) => {
+            let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
+            step = Some(totp::matching_step(&secret, code, now).ok_or(AuthError::WrongCode)?);
+            Evidence::of_code(method)
+        }
+        _ => return Err(AuthError::WrongCode),
     };
     let details = json!({ "factor": factor.id, "method": method.as_str() });
     // The factor names the act: a retried confirmation adds no second row.
@@ -176,11 +204,13 @@ pub async fn confirm(
         expected_epoch: user.factor_epoch,
         name: name.map(ToOwned::to_owned),
         step,
+        passkey,
     };
     match app.identity.confirm_factor(&confirmation, now, &event).await? {
         Confirmed::Confirmed => {}
         Confirmed::Already => return Err(AuthError::Conflict("the factor is confirmed already")),
         Confirmed::Gone => return Err(AuthError::NotFound),
+        Confirmed::Taken => return Err(AuthError::Conflict("the passkey is set up already")),
         Confirmed::Overtaken => {
             return Err(match standing {
                 // What was begun before that change ends with it.
@@ -196,7 +226,7 @@ pub async fn confirm(
     // The confirmation has raised it. Anything else that did makes of the device what it was.
     let epoch = user.factor_epoch + 1;
     let risen = User { factor_epoch: epoch, ..user.clone() };
-    let proof = second_factor_proof(method, now);
+    let proof = evidence.beside(&standing.shown(), now);
     let held = match standing {
         Standing::Full(_) => None,
         Standing::Half(token, _) => {
@@ -261,16 +291,45 @@ async fn owner(app: &App, standing: &Standing, now: Time) -> AuthResult<(User, V
     }
 }
 
+/// What can be set up: of half a sign-in, and where a site is named, what is enough there.
+///
+/// # Errors
+/// As [`find_site`].
+pub async fn methods(
+    app: &App,
+    standing: &Standing,
+    site_key: Option<&str>,
+) -> AuthResult<Vec<Method>> {
+    let site_key = match standing {
+        Standing::Half(_, login) => login.site_key.as_deref(),
+        Standing::Full(_) | Standing::Browser(_) if site_key.is_none() => {
+            return Ok(OFFERED.to_vec());
+        }
+        Standing::Full(_) | Standing::Browser(_) => site_key,
+    };
+    let site = find_site(app, site_key).await?;
+    Ok(offered(&policy_for(app, site.as_ref()).without_rules(), OFFERED.to_vec()))
+}
+
 /// Half a sign-in sets up what is enough where it leads to.
 async fn is_offered(app: &App, standing: &Standing, method: Method) -> AuthResult<()> {
-    let methods = match standing {
-        Standing::Half(_, login) => {
-            let site = find_site(app, login.site_key.as_deref()).await?;
-            offered(&policy_for(app, site.as_ref()).without_rules(), OFFERED.to_vec())
-        }
-        Standing::Full(_) | Standing::Browser(_) => OFFERED.to_vec(),
-    };
+    let methods = methods(app, standing, None).await?;
     if methods.contains(&method) { Ok(()) } else { Err(AuthError::MethodNotOffered(methods)) }
+}
+
+/// What is asked of passkeys where somebody who sets one up is on their way to.
+async fn passkey_policy(
+    app: &App,
+    standing: &Standing,
+    site_key: Option<&str>,
+) -> AuthResult<WebAuthn> {
+    let site_key = match standing {
+        Standing::Half(_, login) => login.site_key.as_deref(),
+        Standing::Full(caller) => site_key.or(caller.session.site_key.as_deref()),
+        Standing::Browser(_) => site_key,
+    };
+    let site = find_site(app, site_key).await?;
+    Ok(policy_for(app, site.as_ref()).webauthn.clone())
 }
 
 fn pending(factors: &[Factor], method: Method) -> Option<&Factor> {

@@ -1,12 +1,16 @@
 //! Second factors: set up, confirm, prove, list, remove.
 
 pub mod backup;
+pub mod ceremony;
 pub mod challenge;
 pub mod email;
 pub mod enrol;
+pub mod evidence;
 pub mod manage;
+pub mod passkey;
 pub mod totp;
 pub mod verify;
+pub mod webauthn;
 
 use super::{
     bearer::{Caller, FRESH},
@@ -31,7 +35,7 @@ use jwks::{
 use uuid::Uuid;
 
 /// The methods that can be set up here.
-pub const OFFERED: &[Method] = &[Method::Totp, Method::EmailOtp];
+pub const OFFERED: &[Method] = &[Method::Totp, Method::EmailOtp, Method::Hardware];
 
 /// Who stands before a factor: somebody half signed in, or somebody signed in who wants a higher
 /// or fresher proof.
@@ -58,7 +62,17 @@ impl Standing {
         }
     }
 
-    /// What codes that are sent to the person are bound to: this half sign-in, or this session.
+    /// What was shown before (amr values) that a further factor stands beside: the first factor.
+    #[must_use]
+    pub fn shown(&self) -> Vec<String> {
+        match self {
+            Self::Half(_, login) => login.shown.clone(),
+            Self::Full(caller) => evidence::first_factor(&caller.session.proof.amr),
+            Self::Browser(held) => evidence::first_factor(&held.session.proof.amr),
+        }
+    }
+
+    /// What codes that are sent to the person, and challenges, are bound to: this half sign-in, or this session.
     #[must_use]
     pub fn challenge(&self) -> String {
         match self {

@@ -22,6 +22,7 @@ pub fn routes() -> Vec<Route> {
         asset!("/assets/docs.css", CSS, "../../../templates/docs.css"),
         asset!("/assets/fields.js", JS, "../../../assets/fields.js"),
         asset!("/assets/form-post.js", JS, "../../../assets/form-post.js"),
+        asset!("/assets/passkey.js", JS, "../../../assets/passkey.js"),
         asset!("/assets/signed-out.js", JS, "../../../assets/signed-out.js"),
         asset!("/assets/icon.svg", "image/svg+xml", "../../../assets/icon.svg"),
         get("/assets/brand/{stylesheet}", Credential::Anybody, brand::stylesheet),

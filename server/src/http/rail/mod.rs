@@ -6,6 +6,7 @@ mod call;
 mod clients;
 mod devices;
 mod mfa;
+mod passkey;
 mod recovery;
 mod refusals;
 mod registration;

@@ -21,6 +21,6 @@ pub use self::{
     issue::{Answer, Destination},
     judge::{Judgement, judge_device},
     policy::refuse_inactive,
-    step::{Step, Why, is_remembered},
+    step::{SET_UP_ON_PAGES, Step, Why, is_remembered},
     validate::{Refusal, validate},
 };

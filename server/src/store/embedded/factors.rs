@@ -9,6 +9,7 @@ use super::{
     cached::{Cached, named, number_opt, stored, time, time_opt},
     cut_offs,
     fault::Fault,
+    passkeys,
     writer::Tx,
 };
 use crate::{
@@ -81,7 +82,7 @@ pub(super) fn confirm(
     now: Time,
     event: &Event,
 ) -> Result<Confirmed, Fault> {
-    let Confirmation { user_id, id, expected_epoch, name, step } = confirmation;
+    let Confirmation { user_id, id, expected_epoch, name, step, passkey } = confirmation;
     let confirmed_at = tx.one(
         "SELECT confirmed_at FROM factors WHERE id = ?1 AND user_id = ?2",
         [id, user_id],
@@ -92,14 +93,22 @@ pub(super) fn confirm(
         Some(Some(_)) => return Ok(Confirmed::Already),
         Some(None) => {}
     }
-    let raised = tx.run(
-        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?3
-         WHERE id = ?1 AND factor_epoch = ?2",
-        params![user_id, stored(*expected_epoch), now.millis()],
+    let as_expected = tx.any(
+        "SELECT 1 FROM users WHERE id = ?1 AND factor_epoch = ?2",
+        params![user_id, stored(*expected_epoch)],
     )?;
-    if raised == 0 {
+    if !as_expected {
         return Ok(Confirmed::Overtaken);
     }
+    if let Some(passkey) = passkey
+        && !passkeys::insert(tx, passkey)?
+    {
+        return Ok(Confirmed::Taken);
+    }
+    tx.run(
+        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?2 WHERE id = ?1",
+        params![user_id, now.millis()],
+    )?;
     tx.run(
         "UPDATE factors SET confirmed_at = ?2, last_used_at = ?2, guesses_in_a_row = 0,
              name = coalesce(?3, name), last_step = coalesce(?4, last_step)

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     Embedded, IDENTITY, audit, clients, consents, cut_offs, devices, edges, errands, factors, feed,
-    keys, sites, sweep, tenants, users,
+    keys, passkeys, sites, sweep, tenants, users,
 };
 use crate::{
     domain::{
@@ -24,6 +24,7 @@ use crate::{
         errand::ErrandRow,
         factor::{BackupCode, Factor},
         key::KeyRow,
+        passkey::{Passkey, PasskeyUse},
         secret::SecretHash,
         tenant::{Membership, Tenant},
         user::User,
@@ -154,6 +155,23 @@ impl IdentityStore for Embedded {
 
     async fn consume_totp_step(&self, id: Uuid, step: u64, now: Time) -> StoreResult<Consumed> {
         self.change(move |tx| factors::consume_step(tx, id, step, now)).await
+    }
+
+    async fn list_passkeys(&self, user_id: Uuid) -> StoreResult<Vec<Passkey>> {
+        self.find(IDENTITY, |connection| passkeys::list(connection, user_id))
+    }
+
+    async fn find_passkey(&self, credential_id: &[u8]) -> StoreResult<Option<Passkey>> {
+        self.find(IDENTITY, |connection| passkeys::find(connection, credential_id))
+    }
+
+    async fn use_passkey(
+        &self,
+        factor_id: Uuid,
+        used: PasskeyUse,
+        now: Time,
+    ) -> StoreResult<Consumed> {
+        self.change(move |tx| passkeys::spend(tx, factor_id, used, now)).await
     }
 
     async fn find_backup_code(

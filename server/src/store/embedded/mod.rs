@@ -38,6 +38,7 @@ mod keys;
 mod logins;
 mod marks;
 mod one_time;
+mod passkeys;
 mod readers;
 mod refresh;
 mod requests;

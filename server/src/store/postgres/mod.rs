@@ -17,6 +17,7 @@ mod feed;
 mod journal;
 mod keys;
 mod listen;
+mod passkeys;
 mod schema;
 mod server;
 mod sites;
@@ -56,6 +57,7 @@ use crate::domain::{
     errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
+    passkey::{Passkey, PasskeyUse},
     secret::SecretHash,
     tenant::{Membership, Tenant},
     user::User,
@@ -310,6 +312,23 @@ impl IdentityStore for Postgres {
 
     async fn consume_totp_step(&self, id: Uuid, step: u64, now: Time) -> StoreResult<Consumed> {
         factors::consume_totp_step(self, id, step, now).await
+    }
+
+    async fn list_passkeys(&self, user_id: Uuid) -> StoreResult<Vec<Passkey>> {
+        passkeys::list(self, user_id).await
+    }
+
+    async fn find_passkey(&self, credential_id: &[u8]) -> StoreResult<Option<Passkey>> {
+        passkeys::find(self, credential_id).await
+    }
+
+    async fn use_passkey(
+        &self,
+        factor_id: Uuid,
+        used: PasskeyUse,
+        now: Time,
+    ) -> StoreResult<Consumed> {
+        passkeys::spend(self, factor_id, used, now).await
     }
 
     async fn find_backup_code(

@@ -5,6 +5,7 @@ mod branches;
 mod flows;
 mod links;
 mod onward;
+mod passkeys;
 
 use tests::chromium::Tab;
 

@@ -23,7 +23,7 @@ pub use self::{
     choose_account::{Account, ChooseAccount},
     consent::Consent,
     device::{DeviceCode, DeviceConfirm, DeviceDone},
-    enrol::{Enrol, EnrolDone},
+    enrol::{Enrol, EnrolDone, EnrolPasskey},
     error::ErrorPage,
     flow_over::FlowOver,
     form::{ClientCard, Form, Person},

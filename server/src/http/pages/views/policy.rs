@@ -10,6 +10,7 @@ const STRICT: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     scripts: bool,
+    calls: bool,
     forms: Vec<String>,
     frames: Vec<String>,
 }
@@ -20,6 +21,13 @@ impl Policy {
     pub fn with_scripts(mut self) -> Self {
         self.scripts = true;
         self
+    }
+
+    /// Scripts of ours call this server.
+    #[must_use]
+    pub fn with_calls(mut self) -> Self {
+        self.calls = true;
+        self.with_scripts()
     }
 
     /// Answers to its forms may lead to this address, and on from there by whatever way its owner
@@ -53,6 +61,9 @@ impl std::fmt::Display for Policy {
         }
         if self.scripts {
             f.write_str("; script-src 'self'")?;
+        }
+        if self.calls {
+            f.write_str("; connect-src 'self'")?;
         }
         Ok(())
     }
@@ -106,5 +117,7 @@ mod tests {
         let policy = Policy::default().framing(&frames).with_scripts().to_string();
         let (_, rest) = policy.split_once("frame-src ").unwrap();
         assert_eq!(rest, "https://a.example https://b.example; script-src 'self'");
+        let policy = Policy::default().with_calls().to_string();
+        assert_eq!(policy, format!("{STRICT}; script-src 'self'; connect-src 'self'"));
     }
 }
