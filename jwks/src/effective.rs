@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::{
     Time,
-    policy::{Accept, Allow, Method, Policy, Require, Rule, TrustedDevice},
+    policy::{Accept, Allow, Method, Policy, Require, Rule, TrustedDevice, WebAuthn},
 };
 
 /// What a [`Policy`] asks for one method and path: its own words, or those of a rule.
@@ -16,6 +18,8 @@ pub struct Effective<'p> {
     pub allowed_factors: &'p [Method],
     /// Whether trusted devices count. Rules do not change this.
     pub trusted_device: TrustedDevice,
+    /// What is asked of passkeys and security keys. Rules do not change this.
+    pub webauthn: &'p WebAuthn,
     /// How old the proof may be, seconds.
     pub max_auth_age: Option<u64>,
     /// Who may enter.
@@ -34,6 +38,30 @@ impl Effective<'_> {
             Require::TwoFactor => is_listed,
             Require::PhishingResistant => is_listed && method == Method::Hardware,
         }
+    }
+
+    /// Whether passkeys of this model count; `None`: one that does not say what it is.
+    #[must_use]
+    pub fn counts_model(&self, model: Option<Uuid>) -> bool {
+        let models = &self.webauthn.models;
+        models.is_empty() || model.is_some_and(|model| models.contains(&model))
+    }
+
+    /// Whether a factor that counts is among what was shown (`amr`), where two are asked for: `is_shown`
+    /// says so of each value, and `counts_model` whether a passkey that was shown is of a model that
+    /// counts.
+    #[must_use]
+    pub fn counts_shown(&self, is_shown: impl Fn(&str) -> bool, counts_model: bool) -> bool {
+        let is_verified = !self.webauthn.user_verification || is_shown("user");
+        let is_proved = |method: &Method| method.amr().iter().any(|value| is_shown(value));
+        let counts = |method: &&Method| {
+            (self.allowed_factors.is_empty() || self.allowed_factors.contains(method))
+                && (**method != Method::Hardware || (is_verified && counts_model))
+        };
+        let proved = || Method::ALL.iter().filter(|method| is_proved(method));
+        // Where every factor counts, a level says that there was one, whatever it was.
+        let any_counts = self.allowed_factors.is_empty() && proved().next().is_none();
+        any_counts || proved().any(|method| counts(&method))
     }
 
     /// Whether a second factor proved at `proved_at` on a trusted device stands in for a present
@@ -72,6 +100,7 @@ impl Policy {
                 .and_then(|rule| rule.allowed_factors.as_ref())
                 .unwrap_or(&self.allowed_factors),
             trusted_device: self.trusted_device,
+            webauthn: &self.webauthn,
             max_auth_age: rule.and_then(|rule| rule.max_auth_age).or(self.max_auth_age),
             allow: rule.and_then(|rule| rule.allow.as_ref()).unwrap_or(&self.allow),
             accept: rule.and_then(|rule| rule.accept.as_ref()).unwrap_or(&self.accept),
@@ -116,6 +145,52 @@ mod tests {
 
     fn prefix(prefix: &str) -> Rule {
         Rule { prefix: Some(prefix.into()), ..Rule::default() }
+    }
+
+    #[test]
+    fn a_factor_that_was_shown_counts_where_it_is_listed_and_its_owner_was_verified() {
+        let shown = |policy: &Policy, amr: &[&str]| {
+            policy.without_rules().counts_shown(|value| amr.contains(&value), true)
+        };
+        let any = Policy { require: Require::TwoFactor, ..Policy::default() };
+        for amr in [&["pwd", "otp"][..], &["pwd", "hwk"], &["swk", "user"], &["pwd"], &[]] {
+            assert!(shown(&any, amr), "{amr:?}");
+        }
+        let listed = Policy { allowed_factors: vec![Method::Totp], ..any.clone() };
+        assert!(shown(&listed, &["pwd", "hwk", "otp"]));
+        for amr in [&["pwd", "hwk", "user"][..], &["pwd"], &[]] {
+            assert!(!shown(&listed, amr), "{amr:?}");
+        }
+        let webauthn = WebAuthn { user_verification: true, models: Vec::new() };
+        let verified = Policy { webauthn, ..any };
+        for (amr, counts) in [
+            (&["pwd", "hwk", "user"][..], true),
+            (&["swk", "user"], true),
+            (&["pwd", "otp"], true),
+            (&["pwd", "hwk", "otp"], true),
+            (&["pwd", "hwk"], false),
+            (&["pwd", "swk", "mfa"], false),
+        ] {
+            assert_eq!(shown(&verified, amr), counts, "{amr:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_counts_where_it_is_listed_or_none_is() {
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let policy = |models| Policy {
+            require: Require::TwoFactor,
+            webauthn: WebAuthn { user_verification: false, models },
+            ..Policy::default()
+        };
+        let (any, listed) = (policy(Vec::new()), policy(vec![one]));
+        for model in [Some(one), Some(other), None] {
+            assert!(any.without_rules().counts_model(model));
+            assert_eq!(listed.without_rules().counts_model(model), model == Some(one));
+        }
+        let asked = listed.without_rules();
+        assert!(!asked.counts_shown(|value| value == "hwk", false));
+        assert!(asked.counts_shown(|value| ["hwk", "otp"].contains(&value), false));
     }
 
     fn exact(path: &str) -> Rule {

@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// How sure we are who somebody is; the order is the strength.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -227,6 +228,18 @@ impl TrustedDevice {
     }
 }
 
+/// What a site asks of passkeys and security keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebAuthn {
+    /// Whether the authenticator must have verified its owner, by PIN, finger or face, where it is
+    /// proved beside a password.
+    pub user_verification: bool,
+    /// The models that count, by AAGUID; empty: every one. They are asked for attestation when they
+    /// are set up for the site; what it says is not traced to its maker.
+    pub models: Vec<Uuid>,
+}
+
 /// How a site's people sign in, or reset a password, on the JSON surfaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -263,6 +276,8 @@ pub struct Policy {
     /// Whether trusted devices count. Where two factors are required and `allowed_factors` lists
     /// any, they do not: a device does not tell which factor was proved on it.
     pub trusted_device: TrustedDevice,
+    /// What is asked of passkeys and security keys.
+    pub webauthn: WebAuthn,
     /// How old the proof may be, seconds; unset: as old as the session.
     pub max_auth_age: Option<u64>,
     /// How long a session may rest, seconds; unset: as the server says.
@@ -293,6 +308,7 @@ impl Default for Policy {
             require: Require::default(),
             allowed_factors: Vec::new(),
             trusted_device: TrustedDevice::default(),
+            webauthn: WebAuthn::default(),
             max_auth_age: None,
             session_idle: None,
             session_absolute: None,

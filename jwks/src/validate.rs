@@ -134,6 +134,13 @@ impl Findings {
             "policy.trusted_device.days",
             format!("must be at most {MAX_DEVICE_DAYS}; 0 if devices do not count"),
         );
+        let models = &policy.webauthn.models;
+        self.count("policy.webauthn.models", models.len(), 0);
+        self.expect(
+            !models.iter().any(uuid::Uuid::is_nil),
+            "policy.webauthn.models",
+            "must not hold the AAGUID of noughts alone: authenticators say it that tell no model",
+        );
         for (field, span) in [
             ("policy.max_auth_age", policy.max_auth_age),
             ("policy.session_idle", policy.session_idle),
@@ -499,6 +506,16 @@ mod tests {
         assert_eq!(wrong("/policy", policy), ["policy.session_idle"]);
         let device = json!({ "trusted_device": { "days": 366 } });
         assert_eq!(wrong("/policy", device), ["policy.trusted_device.days"]);
+    }
+
+    #[test]
+    fn a_model_of_authenticators_has_a_name_of_its_own() {
+        let models = |models: Value| wrong("/policy", json!({ "webauthn": { "models": models } }));
+        assert!(models(json!(["2fc0579f-8113-47ea-b116-bb5a8db9202a"])).is_empty());
+        let nil = uuid::Uuid::nil();
+        assert_eq!(models(json!([nil])), ["policy.webauthn.models"]);
+        let many: Vec<uuid::Uuid> = (1..=200).map(uuid::Uuid::from_u128).collect();
+        assert_eq!(models(json!(many)), ["policy.webauthn.models"]);
     }
 
     #[test]

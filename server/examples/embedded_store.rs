@@ -151,6 +151,7 @@ async fn opened(store: &Embedded, user_id: Uuid) -> Rotation {
             amr: ["pwd", "otp", "mfa"].map(str::to_owned).to_vec(),
             auth_time: now(),
             device_at: None,
+            model: None,
         },
         remember: true,
         created_at: now(),

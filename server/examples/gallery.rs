@@ -10,9 +10,10 @@ use http::{HeaderMap, HeaderValue, header};
 use jwks::policy::Method;
 use server::http::pages::views::{
     Account, ChooseAccount, ClientCard, ConfirmPassword, Consent, DeviceCode, DeviceConfirm,
-    DeviceDone, Enrol, EnrolDone, EnrolPhone, EnrolSent, ErrorPage, FlowOver, ForgotPassword,
-    ForgotPasswordSent, Form, FormPost, Look, Message, NotMe, Person, Problem, Reason, Recovery,
-    RecoveryWaits, ResetPassword, SecondFactor, SignIn, SignOut, SignedOut, VerifyEmail, View,
+    DeviceDone, Enrol, EnrolDone, EnrolPasskey, EnrolPhone, EnrolSent, ErrorPage, FlowOver,
+    ForgotPassword, ForgotPasswordSent, Form, FormPost, Look, Message, NotMe, Person, Problem,
+    Reason, Recovery, RecoveryWaits, ResetPassword, SecondFactor, SignIn, SignOut, SignedOut,
+    VerifyEmail, View,
 };
 
 const CLIENT: ClientCard<'_> = ClientCard {
@@ -71,6 +72,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         form: form(),
         client: Some(CLIENT),
         username,
+        offers_passkeys: true,
         offers_remember: true,
         remembers: false,
         problem,
@@ -105,6 +107,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         reason,
         methods: &TOTP,
         method,
+        options: (method == Method::Hardware).then_some("{}"),
         sent_to: Some("a••@example.com"),
         offers_trust: reason == Reason::SignIn,
         problem,
@@ -119,6 +122,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         ..factor(Method::Sms, Reason::SignIn, None)
     };
     save("second-factor-sms", &sms)?;
+    save("second-factor-passkey", &factor(Method::Hardware, Reason::SignIn, None))?;
     save("step-up", &factor(Method::BackupCode, Reason::StepUp, None))?;
     let enrol = Enrol {
         look,
@@ -126,7 +130,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         who: ADA,
         qr_code: QR,
         secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
-        others: &[Method::Sms, Method::EmailOtp],
+        others: &[Method::Hardware, Method::Sms, Method::EmailOtp],
         problem: None,
     };
     save("enrol", &enrol)?;
@@ -160,6 +164,16 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
     let done = |method| EnrolDone { look, form: form(), method, codes: &codes };
     save("enrol-done", &done(Method::Totp))?;
     save("enrol-done-sms", &done(Method::Sms))?;
+    save("enrol-done-passkey", &done(Method::Hardware))?;
+    let enrol = EnrolPasskey {
+        look,
+        form: form(),
+        who: ADA,
+        options: "{}",
+        others: &[Method::Totp, Method::Sms],
+        problem: None,
+    };
+    save("enrol-passkey", &enrol)?;
     save(
         "consent",
         &Consent {

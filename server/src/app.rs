@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jwks::{Algorithm, Time, signing_key::SigningKey, verdict_cache::VerdictCache};
 
 use crate::{
-    auth::hasher::Hasher,
+    auth::{hasher::Hasher, mfa::webauthn::RelyingParty},
     clock::Clock,
     config::Config,
     domain::key::KeyRow,
@@ -43,6 +43,8 @@ pub struct App {
     pub issuer: String,
     /// Where the program keeps files.
     pub data_dir: PathBuf,
+    /// This server, as passkeys know it.
+    pub relying_party: RelyingParty,
     /// The clock.
     pub clock: Clock,
     /// People, factors, sites, keys, endings, the feed, the log.
@@ -104,6 +106,7 @@ impl App {
         let discovery = discovery::document(&issuer, &config).to_string();
         let keys = KeyRing::remembering(&published_keys::read(&data_dir));
         Ok(Arc::new(Self {
+            relying_party: RelyingParty::new(&config.public_url()),
             issuer,
             data_dir,
             sealer: Sealer::new(&sealing_key).map_err(|error| error.to_string())?,

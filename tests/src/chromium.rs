@@ -139,6 +139,24 @@ impl Line {
     }
 }
 
+/// What kind of passkey is plugged in.
+#[derive(Clone, Copy, Debug)]
+pub struct Plugged {
+    /// Part of the device, and no key that is plugged in.
+    pub is_platform: bool,
+    /// Whether it names its owner by itself.
+    pub is_resident: bool,
+    /// Whether it verifies its owner.
+    pub verifies: bool,
+}
+
+impl Plugged {
+    /// What telephones and laptops have.
+    pub const PASSKEY: Self = Self { is_platform: true, is_resident: true, verifies: true };
+    /// A key to be touched, and no more.
+    pub const SECURITY_KEY: Self = Self { is_platform: false, is_resident: false, verifies: false };
+}
+
 /// A tab. What it is told to do it does as for a person; what it is asked is read from its page.
 pub struct Tab {
     line: Line,
@@ -163,6 +181,22 @@ impl Tab {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until this is so on the page.
+    ///
+    /// # Panics
+    /// When it never is.
+    pub async fn holds(&mut self, expression: &str) {
+        until(expression, PATIENCE, async || {
+            (self.evaluate(expression).await == true).then_some(())
+        })
+        .await;
+    }
+
+    /// Forgets every cookie.
+    pub async fn clear_cookies(&mut self) {
+        self.line.call("Network.clearBrowserCookies", json!({})).await;
     }
 
     /// Whether the page, once loaded, has this element.
@@ -312,6 +346,55 @@ impl Tab {
     pub async fn languages(&mut self, accepted: &str) {
         let headers = json!({ "headers": { "Accept-Language": accepted } });
         self.line.call("Network.setExtraHTTPHeaders", headers).await;
+    }
+
+    /// Plugs a passkey in, in software: what this tab's pages ask is answered by it, and no dialog is
+    /// shown. Its name, by which it is changed and unplugged.
+    pub async fn plug_in(&mut self, plugged: Plugged) -> String {
+        self.line.call("WebAuthn.enable", json!({ "enableUI": false })).await;
+        let options = json!({
+            "protocol": "ctap2",
+            "transport": if plugged.is_platform { "internal" } else { "usb" },
+            "hasResidentKey": plugged.is_resident,
+            "hasUserVerification": plugged.verifies,
+            "isUserVerified": plugged.verifies,
+            "automaticPresenceSimulation": true,
+        });
+        let wanted = json!({ "options": options });
+        let made = self.line.call("WebAuthn.addVirtualAuthenticator", wanted).await;
+        made["authenticatorId"].as_str().unwrap().to_owned()
+    }
+
+    /// Whether its owner shows it who they are, from now on.
+    pub async fn verified(&mut self, authenticator: &str, is_verified: bool) {
+        let wanted = json!({ "authenticatorId": authenticator, "isUserVerified": is_verified });
+        self.line.call("WebAuthn.setUserVerified", wanted).await;
+    }
+
+    /// Whether its owner touches it, from now on: a dialog that waits for them ends otherwise only with
+    /// its time.
+    pub async fn touched(&mut self, authenticator: &str, is_touched: bool) {
+        let wanted = json!({ "authenticatorId": authenticator, "enabled": is_touched });
+        self.line.call("WebAuthn.setAutomaticPresenceSimulation", wanted).await;
+    }
+
+    /// Loses it, with the keys in it.
+    pub async fn unplug(&mut self, authenticator: &str) {
+        let lost = json!({ "authenticatorId": authenticator });
+        self.line.call("WebAuthn.removeVirtualAuthenticator", lost).await;
+    }
+
+    /// How many keys are in it.
+    pub async fn keys_in(&mut self, authenticator: &str) -> usize {
+        let asked = json!({ "authenticatorId": authenticator });
+        let found = self.line.call("WebAuthn.getCredentials", asked).await;
+        found["credentials"].as_array().unwrap().len()
+    }
+
+    /// Runs a script in every page before its own, from now on.
+    pub async fn before_each_page(&mut self, script: &str) {
+        let script = json!({ "source": script });
+        self.line.call("Page.addScriptToEvaluateOnNewDocument", script).await;
     }
 
     /// Runs no script of any page from now on.

@@ -16,6 +16,7 @@
 )]
 
 pub mod answer;
+pub mod authenticator;
 pub mod browser;
 pub mod chromium;
 pub mod client_key;

@@ -63,6 +63,8 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("jsonwebtoken::", &["jwks/src"]),
     ("argon2::", &["server/src/auth/hasher.rs"]),
     ("totp_rs::", &["server/src/auth/mfa/totp.rs"]),
+    ("webauthn_rs_core::", &["server/src/auth/mfa/webauthn.rs"]),
+    ("serde_cbor_2::", &["server/src/auth/mfa/webauthn.rs"]),
     ("qrcode::", &["server/src/auth/mfa/totp.rs"]),
     ("phonenumber::", &["server/src/domain/phone.rs"]),
     ("zxcvbn::", &["server/src/auth/password.rs"]),

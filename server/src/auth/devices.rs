@@ -89,6 +89,7 @@ pub fn proof(device: &TrustedDevice, now: Time) -> Proof {
         amr: ["pwd", "device"].map(ToOwned::to_owned).to_vec(),
         auth_time: now,
         device_at: Some(device.created_at),
+        model: None,
     }
 }
 

@@ -229,6 +229,7 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn<'_>) -> AuthRes
                     tenant_id: user.tenant_id.clone(),
                     site_key: request.site_key,
                     methods,
+                    shown: vec!["pwd".to_owned()],
                     factor_proved_at: None,
                     recovers: false,
                     password_changed_at: user.password_changed_at,
@@ -252,6 +253,7 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn<'_>) -> AuthRes
             amr: vec!["pwd".to_owned()],
             auth_time: now,
             device_at: None,
+            model: None,
         },
     };
     let SignIn { remember, browser, .. } = request;

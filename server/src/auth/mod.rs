@@ -16,6 +16,7 @@ pub mod login;
 pub mod meter;
 pub mod mfa;
 pub mod origin;
+pub mod passkey;
 pub mod password;
 pub mod places;
 pub mod profile;

@@ -10,6 +10,7 @@ use super::{
     devices,
     error::{AuthError, AuthResult},
     login::{TokenSet, find_open_site, mint_for, policy_for},
+    mfa::evidence::is_of_wrong_model,
     origin::Origin,
     refresh_token::{self, FamilyName},
     sessions::{end_stale, session_end, standing},
@@ -27,7 +28,7 @@ use crate::{
 /// # Errors
 /// [`AuthError::Forbidden`] when `tenant_id` is given and not the session's, and
 /// [`AuthError::StepUpRequired`] for a session that rests on a trusted device, where the policy of
-/// the site counts none such: nothing is spent.
+/// the site counts none such, or on a passkey of a model that does not count there: nothing is spent.
 /// [`AuthError::InvalidToken`] for every token that is not the live one of its family (but for
 /// the bounded retry), and for the tokens of a person or session that was ended.
 pub async fn refresh(
@@ -50,6 +51,10 @@ pub async fn refresh(
         if session.proof.device_at.is_some_and(|at| !asked.counts_device(at, now)) {
             let max_age = asked.max_auth_age.unwrap_or(FRESH);
             return Err(AuthError::StepUpRequired { acr: Level::TwoFactor, max_age });
+        }
+        if is_of_wrong_model(&asked, &session.proof) {
+            let acr = asked.require.level().unwrap_or(Level::TwoFactor);
+            return Err(AuthError::StepUpRequired { acr, max_age: FRESH });
         }
     }
     let tokens = &app.config.tokens;

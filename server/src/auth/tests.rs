@@ -23,6 +23,7 @@ use super::{
     mfa::{
         enrol::{Confirmation, Wanted, confirm, set_up},
         half_signed_in,
+        verify::Given,
     },
     origin::{Origin, RAIL},
     refresh::refresh,
@@ -100,6 +101,7 @@ impl World {
             amr: vec!["pwd".into()],
             auth_time: now,
             device_at: None,
+            model: None,
         };
         let tokens = signed_in(&self.app, &self.origin, user.clone(), proof, now).await.unwrap();
         let sid = self.app.sessions.list_sessions(user.id, now).await.unwrap()[0].sid;
@@ -211,6 +213,7 @@ fn half(judged: &User, outstanding: Outstanding, now: jwks::Time) -> PendingLogi
         client_id: RAIL.into(),
         site_key: None,
         methods: Vec::new(),
+        shown: vec!["pwd".into()],
         factor_proved_at: None,
         recovers: false,
         password_changed_at: judged.password_changed_at,
@@ -235,7 +238,13 @@ async fn change_password(world: &World, user: &User) {
 }
 
 fn by_password(now: jwks::Time) -> Proof {
-    Proof { acr: Level::OneFactor, amr: vec!["pwd".into()], auth_time: now, device_at: None }
+    Proof {
+        acr: Level::OneFactor,
+        amr: vec!["pwd".into()],
+        auth_time: now,
+        device_at: None,
+        model: None,
+    }
 }
 
 async fn actions(world: &World) -> Vec<Action> {
@@ -445,6 +454,7 @@ async fn a_factor_is_not_confirmed_on_the_way_to_a_site_that_is_switched_off() {
         client_id: RAIL.into(),
         site_key: Some(site.site_key),
         methods: Vec::new(),
+        shown: vec!["pwd".into()],
         password_changed_at: user.password_changed_at,
         factor_epoch: user.factor_epoch,
         factor_proved_at: None,
@@ -459,8 +469,9 @@ async fn a_factor_is_not_confirmed_on_the_way_to_a_site_that_is_switched_off() {
     let guess = Confirmation {
         factor_id: None,
         method: Method::Totp,
-        code: "000000",
+        given: Given::Code("000000"),
         name: None,
+        site_key: None,
         trust_device: false,
         browser: None,
     };

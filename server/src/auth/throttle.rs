@@ -107,6 +107,31 @@ pub async fn count_password(
     Ok(vec![network, account])
 }
 
+/// Counts one passkey that somebody signs in with alone: of this device, where it has signed in before,
+/// or else of this network. No budget of passwords or codes is touched, and none of them this one
+/// (rule 22).
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_passkey(app: &App, origin: &Origin, now: Time) -> AuthResult<Counted> {
+    let key = match &origin.known {
+        Some(device) => format!("pk-dev:{}", device.id.simple()),
+        None => format!("pk-net:{}", origin.network()),
+    };
+    count(app, key, app.config.limits.password_per_network, WINDOW, now).await
+}
+
+/// Counts one passkey that is asked for from this network, of nobody in particular: each is kept for
+/// five minutes.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up.
+pub async fn count_passkey_challenge(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
+    let key = format!("pk-ask-net:{}", origin.network());
+    let limit = app.config.limits.requests_per_network;
+    count(app, key, limit, MINUTE, now).await.map(drop)
+}
+
 /// Counts one code at a factor of `user`. A device that has signed in to the account with its
 /// present password has a budget of its own, as with passwords: whoever knows the password and
 /// types wrong codes elsewhere does not keep the owner from typing a right one.

@@ -243,6 +243,7 @@ impl Declared {
             "SocketAddr" => "address and port",
             "Url" => "URL",
             "IpNet" => "network",
+            "Uuid" => "UUID",
             "PathBuf" => "file",
             other => {
                 let values = self.enums.get(other).map(|values| values.join(", "));

@@ -82,8 +82,13 @@ impl World {
 
     fn session(&self) -> Session {
         let now = self.app.clock.now();
-        let proof =
-            Proof { acr: Level::OneFactor, amr: Vec::new(), auth_time: now, device_at: None };
+        let proof = Proof {
+            acr: Level::OneFactor,
+            amr: Vec::new(),
+            auth_time: now,
+            device_at: None,
+            model: None,
+        };
         Session {
             sid: new_id(now),
             user_id: new_id(now),

@@ -17,7 +17,7 @@ pub enum Outstanding {
     Enrol,
 }
 
-/// A sign-in whose password was right and whose second factor is outstanding. It opens nothing
+/// A sign-in whose password (or passkey) was right and whose second factor is outstanding. It opens nothing
 /// but its own verify, challenge, set-up and logout calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingLogin {
@@ -34,6 +34,9 @@ pub struct PendingLogin {
     pub site_key: Option<String>,
     /// What counts.
     pub methods: Vec<Method>,
+    /// What was shown in it so far, as `amr` values.
+    #[serde(default = "password")]
+    pub shown: Vec<String>,
     /// When a second factor was proved in it that does not count where the tokens will be for:
     /// one that does may be set up then, for as long as that proof is fresh.
     #[serde(default)]
@@ -51,10 +54,14 @@ pub struct PendingLogin {
     pub factor_epoch: u64,
     /// Whether the session will outlive a working day.
     pub remember: bool,
-    /// When the password was proved.
+    /// When that was.
     pub created_at: Time,
     /// When it is over.
     pub expires_at: Time,
+}
+
+fn password() -> Vec<String> {
+    vec!["pwd".to_owned()]
 }
 
 fn default_tenant() -> String {

@@ -13,6 +13,7 @@ pub mod factor;
 pub mod key;
 pub mod login;
 pub mod one_time;
+pub mod passkey;
 pub mod phone;
 pub mod place;
 pub mod profile;

@@ -26,11 +26,13 @@ pub enum Purpose {
     NewPhone,
     /// Set up a factor in the place of all that were lost.
     Recovery,
+    /// Prove a passkey, or set one up: the challenge that it answers.
+    PasskeyChallenge,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::Invitation,
@@ -39,6 +41,7 @@ impl Purpose {
         Self::NewAddress,
         Self::NewPhone,
         Self::Recovery,
+        Self::PasskeyChallenge,
     ];
 
     /// As it is stored.
@@ -53,6 +56,7 @@ impl Purpose {
             Self::NewAddress => "new_address",
             Self::NewPhone => "new_phone",
             Self::Recovery => "recovery",
+            Self::PasskeyChallenge => "passkey_challenge",
         }
     }
 
@@ -70,7 +74,8 @@ pub struct OneTime {
     /// What it is for.
     pub purpose: Purpose,
     /// The person; nil for [`Purpose::FirstAdmin`]; a name made of tenant and address for
-    /// [`Purpose::Invitation`], of factor and challenge for [`Purpose::SentCode`].
+    /// [`Purpose::Invitation`], of factor and challenge for [`Purpose::SentCode`], of who was
+    /// asked and what for with [`Purpose::PasskeyChallenge`].
     pub owner: Uuid,
     /// Hash of the token.
     pub hash: SecretHash,

@@ -19,6 +19,9 @@ pub struct Proof {
     /// it `device` then): policies say for how long that counts. Not a second factor by itself.
     #[serde(default)]
     pub device_at: Option<Time>,
+    /// The model (AAGUID) of the passkey that was proved, as that said when it was set up.
+    #[serde(default)]
+    pub model: Option<Uuid>,
 }
 
 /// A signed-in session of a person: the same row under every surface.

@@ -209,7 +209,13 @@ impl Ground {
 }
 
 pub fn proof(now: Time) -> Proof {
-    Proof { acr: Level::OneFactor, amr: vec!["pwd".into()], auth_time: now, device_at: None }
+    Proof {
+        acr: Level::OneFactor,
+        amr: vec!["pwd".into()],
+        auth_time: now,
+        device_at: None,
+        model: None,
+    }
 }
 
 /// A redemption of `code` with everything that goes with it.

@@ -24,6 +24,7 @@ use crate::domain::{
     factor::{BackupCode, Factor},
     key::KeyRow,
     login::Address,
+    passkey::{Passkey, PasskeyUse},
     place::Place,
     secret::SecretHash,
     tenant::{Membership, Tenant},
@@ -88,6 +89,8 @@ pub struct Confirmation {
     /// The number that the code was sent to: where it is the person's and was not proved before, it
     /// is proved now.
     pub proves_phone: Option<String>,
+    /// What a passkey or security key left.
+    pub passkey: Option<Passkey>,
 }
 
 /// How a confirmation went.
@@ -101,6 +104,8 @@ pub enum Confirmed {
     Gone,
     /// The factor waits still, but the epoch is not the expected one any more; nothing changed.
     Overtaken,
+    /// Another passkey is called the same; nothing changed.
+    Taken,
 }
 
 /// How the consumption of a one-time code went.
@@ -445,13 +450,13 @@ pub trait IdentityStore: Send + Sync {
         codes: &[BackupCode],
     ) -> StoreResult<()>;
 
-    /// Confirms a factor, and spends the step of the code that was seen: the factor was used at `now`, and its row of guesses ends. Where it
-    /// replaces the others, they go first. Confirms with it
-    /// (`confirmed_at` alone) the unconfirmed factor of [`jwks::policy::Method::BackupCode`] of
-    /// theirs that was made at the same time, if no other factor counts yet, and raises
-    /// `factor_epoch`, so that the person changed at `now`. Proves the person's number where the code
-    /// did. Only while `factor_epoch` is the
-    /// expected one, which is asked after [`Confirmed::Gone`] and [`Confirmed::Already`].
+    /// Confirms a factor, and spends the step of the code that was seen, or keeps its passkey: the
+    /// factor was used at `now`, and its row of guesses ends. Where it replaces the others, they go
+    /// first. Confirms with it (`confirmed_at` alone) the unconfirmed factor of
+    /// [`jwks::policy::Method::BackupCode`] of theirs that was made at the same time, if no other
+    /// factor counts yet, and raises `factor_epoch`, so that the person changed at `now`. Proves the
+    /// person's number where the code did. Only while `factor_epoch` is the expected one, which is
+    /// asked after [`Confirmed::Gone`] and [`Confirmed::Already`], and before [`Confirmed::Taken`].
     async fn confirm_factor(
         &self,
         confirmation: &Confirmation,
@@ -473,6 +478,22 @@ pub trait IdentityStore: Send + Sync {
     /// Spends `step` and every older one of factor `id`, used at `now`, and ends the row of
     /// guesses. Replayed: that step, or a newer one, was spent before.
     async fn consume_totp_step(&self, id: Uuid, step: u64, now: Time) -> StoreResult<Consumed>;
+
+    /// Every passkey of a person, by the age of its factor, oldest first.
+    async fn list_passkeys(&self, user_id: Uuid) -> StoreResult<Vec<Passkey>>;
+
+    /// The passkey that its authenticator calls so.
+    async fn find_passkey(&self, credential_id: &[u8]) -> StoreResult<Option<Passkey>>;
+
+    /// Notes that the passkey of factor `factor_id` was used at `now`, and what it said; that ends
+    /// the row of guesses. Its counter goes up, or is 0 and stays it. Replayed: it would not; nothing
+    /// changed.
+    async fn use_passkey(
+        &self,
+        factor_id: Uuid,
+        used: PasskeyUse,
+        now: Time,
+    ) -> StoreResult<Consumed>;
 
     /// The code of `prefix` of backup-code factor `factor_id`, used or not.
     async fn find_backup_code(

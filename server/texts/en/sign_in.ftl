@@ -20,6 +20,7 @@ copied = Copied
 sign-in-title = Sign in
 sign-in-button = Sign in
 sign-in-forgot = Forgot your password?
+sign-in-passkey = Sign in with a passkey
 
 second-factor-title = Confirm it is you
 second-factor-totp = Enter the six-digit code that your authenticator app shows.
@@ -36,6 +37,12 @@ method-sms = Get a code by SMS
 method-hardware = Use a passkey or security key
 method-backup = Use a backup code
 
+second-factor-passkey = Use your passkey or security key. Your browser shows you what to do.
+passkey-button = Use my passkey
+passkey-failed = That did not work: no passkey answered, or you went no further. Try again, or choose another way.
+passkey-unavailable = This browser cannot use passkeys here. Choose another way below.
+passkey-unavailable-alone = This browser cannot use passkeys here. Open this page in another one, with JavaScript switched on.
+
 step-up-title = One more step
 step-up-why = What you are about to do asks for a second proof that it is you.
 reauthenticate-title = Confirm it is you
@@ -48,6 +55,16 @@ enrol-qr = QR code for your authenticator app
 enrol-by-hand = Or enter this key by hand:
 enrol-code = Enter the six-digit code that the app shows.
 enrol-button = Turn it on
+enrol-passkey-instead = Use a passkey or security key instead
+enrol-passkey-title = Set up a passkey
+enrol-passkey-why = Your account needs a passkey or security key: you sign in with your finger, your face, a PIN or a key that you touch, and nobody can lure it out of you.
+enrol-passkey-name = Name of the passkey
+enrol-passkey-example = Work laptop
+enrol-passkey-hint = So that you know it again. You may leave it out.
+enrol-passkey-button = Make the passkey
+enrol-authenticator-instead = Use an authenticator app instead
+enrol-passkey-done-title = Your passkey is ready
+enrol-passkey-done-text = From now on you can sign in with it.
 enrol-done-title = Your authenticator is on
 enrol-done-text = From now on, signing in asks for its code.
 
@@ -64,7 +81,7 @@ enrol-mail-done-title = Codes by mail are on
 enrol-sent-done-text = From now on, signing in asks for a code that we send you.
 
 backup-title = Keep your backup codes
-backup-why = Each of them is good once, when your authenticator is not at hand. They are shown only now: print them, or keep them in a password manager.
+backup-why = Each of them is good once, when your authenticator or passkey is not at hand. They are shown only now: print them, or keep them in a password manager.
 backup-copy = Copy all codes
 backup-button = I have kept them, continue
 
@@ -74,6 +91,8 @@ choose-account-other = Use another account
 problem-wrong-credentials = That name and password do not belong together. Check both and try again.
 problem-address-not-verified = Your mail address is not verified yet. Open the link that we mailed you, then sign in again.
 problem-wrong-code = This code does not count: it is wrong, was used already, or is too old.
+problem-passkey = This passkey does not count here: it is not one of this account, was used already, or took too long. Try again, or choose another way.
+problem-passkey-model = This passkey is of a kind that does not count here. Use another one.
 problem-factor-locked = Too many wrong codes: this way of confirming is locked. Choose another one, or ask for help.
 problem-sign-in-over = That took too long. Enter your password once more.
 problem-unknown-device = There is no device with this code, or it has given up. Compare the code with the one on the device.

@@ -1,10 +1,15 @@
 //! Setting up a factor, and confirming it: only then does it count (rule 24).
 
-use jwks::{Time, policy::Method};
-use serde_json::json;
+use jwks::{
+    Time,
+    policy::{Method, WebAuthn},
+};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Standing, backup, offered_here, sent, sms, totp, verify::second_factor_proof};
+use super::{
+    Standing, backup, evidence::Evidence, offered_here, passkey, sent, sms, totp, verify::Given,
+};
 use crate::{
     app::App,
     auth::{
@@ -47,22 +52,26 @@ pub struct Wanted<'w> {
     pub method: Method,
     /// The number for codes by SMS, as typed; `None`: the person's own, if they have proved it.
     pub phone: Option<&'w str>,
+    /// Where somebody who is signed in is on their way to; half a sign-in knows its own.
+    pub site_key: Option<&'w str>,
 }
 
 impl Wanted<'_> {
     /// A factor of which nothing else need be said.
     #[must_use]
     pub const fn of(method: Method) -> Self {
-        Self { method, phone: None }
+        Self { method, phone: None, site_key: None }
     }
 }
 
-/// Where the codes of a new factor come from.
+/// Where the first proof of a new factor comes from.
 pub enum Source {
-    /// What the authenticator takes.
+    /// An authenticator, which takes this.
     Authenticator(totp::NewTotp),
-    /// The first one is on its way, by mail or by SMS.
+    /// The first code is on its way, by mail or by SMS.
     Sent(Sent),
+    /// A passkey or security key, which is made by these options of `navigator.credentials.create`.
+    Passkey(Value),
 }
 
 /// How a confirmation ended: the factor counts now.
@@ -81,17 +90,20 @@ pub struct Confirmation<'c> {
     pub factor_id: Option<Uuid>,
     /// Its method.
     pub method: Method,
-    /// A code of it, as typed.
-    pub code: &'c str,
+    /// A code of it; or what the new passkey answered.
+    pub given: Given<'c>,
     /// What to call it.
     pub name: Option<&'c str>,
+    /// Where somebody who is signed in is on their way to; half a sign-in knows its own.
+    pub site_key: Option<&'c str>,
     /// Whether the device it is confirmed on is to be trusted.
     pub trust_device: bool,
     /// The browser that half a sign-in goes on in; `None`: a caller that takes tokens.
     pub browser: Option<&'c Browser>,
 }
 
-/// Sets up a factor, which counts only once it is confirmed.
+/// Sets up a factor, which counts only once it is confirmed. `site_key`: where somebody who is signed in
+/// is on their way to; half a sign-in knows its own.
 ///
 /// # Errors
 /// [`AuthError::StepUpRequired`] without a proof of the present second factor (or, having none,
@@ -121,7 +133,12 @@ pub async fn set_up(
         last_step: None,
         guesses_in_a_row: 0,
     };
-    let source = if sent::is_sent(method) {
+    let source = if method == Method::Hardware {
+        "Passkey".clone_into(&mut factor.name);
+        throttle::count_enrolment(app, user.id, now).await?;
+        let asked = passkey_policy(app, standing, wanted.site_key).await?;
+        Source::Passkey(passkey::ask_for_new(app, &user, standing, &factor, &asked, now).await?)
+    } else if sent::is_sent(method) {
         if !standing.recovers() {
             one_of(&factors, method)?;
         }
@@ -168,7 +185,8 @@ pub async fn confirm(
     confirmation: Confirmation<'_>,
 ) -> AuthResult<Enrolled> {
     let now = app.clock.now();
-    let Confirmation { factor_id, method, code, name, trust_device, browser } = confirmation;
+    let Confirmation { factor_id, method, given, name, site_key, trust_device, browser } =
+        confirmation;
     let name = judge_name(name)?;
     let (user, factors) = owner(app, &standing, now).await?;
     is_offered(app, &standing, method).await?;
@@ -182,18 +200,31 @@ pub async fn confirm(
     let factor = factor.ok_or(AuthError::NotFound)?;
     let counted = throttle::count_confirmation(app, user.id, now).await?;
     let replaces = standing.recovers();
-    let step = if sent::is_sent(method) {
-        if !replaces {
-            one_of(&factors, method)?;
+    let (mut step, mut passkey) = (None, None);
+    let evidence = match (method, given) {
+        (Method::Hardware, Given::Credential(answer)) => {
+            let asked = passkey_policy(app, &standing, site_key).await?;
+            let new = passkey::judge_new(app, &user, &standing, factor, answer, &asked, now);
+            let (new, evidence) = new.await?;
+            passkey = Some(new);
+            evidence
         }
-        let challenge = standing.challenge();
-        if !sent::consume(app, &user, factor, &challenge, code, now).await? {
-            return Err(AuthError::WrongCode);
+        (Method::EmailOtp | Method::Sms, Given::Code(code)) => {
+            if !replaces {
+                one_of(&factors, method)?;
+            }
+            let challenge = standing.challenge();
+            if !sent::consume(app, &user, factor, &challenge, code, now).await? {
+                return Err(AuthError::WrongCode);
+            }
+            Evidence::of_code(method)
         }
-        None
-    } else {
-        let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
-        Some(totp::matching_step(&secret, code, now).ok_or(AuthError::WrongCode)?)
+        (Method::Totp, Given::Code(code)) => {
+            let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
+            step = Some(totp::matching_step(&secret, code, now).ok_or(AuthError::WrongCode)?);
+            Evidence::of_code(method)
+        }
+        _ => return Err(AuthError::WrongCode),
     };
     let proves_phone = match method {
         Method::Sms => Some(sms::number(app, factor)?.as_str().to_owned()),
@@ -210,11 +241,13 @@ pub async fn confirm(
         step,
         replaces,
         proves_phone,
+        passkey,
     };
     match app.identity.confirm_factor(&confirmation, now, &event).await? {
         Confirmed::Confirmed => {}
         Confirmed::Already => return Err(AuthError::Conflict("the factor is confirmed already")),
         Confirmed::Gone => return Err(AuthError::NotFound),
+        Confirmed::Taken => return Err(AuthError::Conflict("the passkey is set up already")),
         Confirmed::Overtaken => {
             return Err(match standing {
                 // What was begun before that change ends with it.
@@ -234,7 +267,7 @@ pub async fn confirm(
     // The confirmation has raised it. Anything else that did makes of the device what it was.
     let epoch = user.factor_epoch + 1;
     let risen = User { factor_epoch: epoch, ..user.clone() };
-    let proof = second_factor_proof(method, now);
+    let proof = evidence.beside(&standing.shown(), now);
     let held = match standing {
         Standing::Full(_) => None,
         Standing::Half(token, _) => {
@@ -292,24 +325,45 @@ async fn owner(app: &App, standing: &Standing, now: Time) -> AuthResult<(User, V
     }
 }
 
-/// What somebody may set up here, if they may: half signed in, what is enough where that leads to.
+/// What somebody may set up here, if they may: of half a sign-in, and where a site is named, what is
+/// enough there.
 ///
 /// # Errors
 /// As [`find_site`].
-pub async fn choices(app: &App, standing: &Standing) -> AuthResult<Vec<Method>> {
+pub async fn choices(
+    app: &App,
+    standing: &Standing,
+    site_key: Option<&str>,
+) -> AuthResult<Vec<Method>> {
     let here = offered_here(app);
-    match standing {
-        Standing::Half(_, login) => {
-            let site = find_site(app, login.site_key.as_deref()).await?;
-            Ok(offered(&policy_for(app, site.as_ref()).without_rules(), here))
-        }
-        Standing::Full(_) | Standing::Browser(_) => Ok(here),
-    }
+    let site_key = match standing {
+        Standing::Half(_, login) => login.site_key.as_deref(),
+        Standing::Full(_) | Standing::Browser(_) if site_key.is_none() => return Ok(here),
+        Standing::Full(_) | Standing::Browser(_) => site_key,
+    };
+    let site = find_site(app, site_key).await?;
+    Ok(offered(&policy_for(app, site.as_ref()).without_rules(), here))
 }
 
+/// Half a sign-in sets up what is enough where it leads to.
 async fn is_offered(app: &App, standing: &Standing, method: Method) -> AuthResult<()> {
-    let methods = choices(app, standing).await?;
+    let methods = choices(app, standing, None).await?;
     if methods.contains(&method) { Ok(()) } else { Err(AuthError::MethodNotOffered(methods)) }
+}
+
+/// What is asked of passkeys where somebody who sets one up is on their way to.
+async fn passkey_policy(
+    app: &App,
+    standing: &Standing,
+    site_key: Option<&str>,
+) -> AuthResult<WebAuthn> {
+    let site_key = match standing {
+        Standing::Half(_, login) => login.site_key.as_deref(),
+        Standing::Full(caller) => site_key.or(caller.session.site_key.as_deref()),
+        Standing::Browser(_) => site_key,
+    };
+    let site = find_site(app, site_key).await?;
+    Ok(policy_for(app, site.as_ref()).webauthn.clone())
 }
 
 fn pending(factors: &[Factor], method: Method) -> Option<&Factor> {

@@ -1,14 +1,18 @@
 //! Second factors: set up, confirm, prove, list, remove.
 
 pub mod backup;
+pub mod ceremony;
 pub mod challenge;
 pub mod enrol;
+pub mod evidence;
 pub mod manage;
+pub mod passkey;
 pub mod recovery;
 pub mod sent;
 pub mod sms;
 pub mod totp;
 pub mod verify;
+pub mod webauthn;
 
 use super::{
     bearer::{Caller, FRESH},
@@ -34,7 +38,7 @@ use jwks::{
 use uuid::Uuid;
 
 /// The methods that can be set up, in the order they are offered in.
-pub const OFFERED: &[Method] = &[Method::Totp, Method::Sms, Method::EmailOtp];
+pub const OFFERED: &[Method] = &[Method::Totp, Method::Hardware, Method::Sms, Method::EmailOtp];
 
 /// Those of [`OFFERED`] that this installation is set up for.
 #[must_use]
@@ -97,7 +101,17 @@ impl Standing {
         }
     }
 
-    /// What codes that are sent to the person are bound to: this half sign-in, or this session.
+    /// What was shown before (amr values) that a further factor stands beside: the first factor.
+    #[must_use]
+    pub fn shown(&self) -> Vec<String> {
+        match self {
+            Self::Half(_, login) => login.shown.clone(),
+            Self::Full(caller) => evidence::first_factor(&caller.session.proof.amr),
+            Self::Browser(held) => evidence::first_factor(&held.session.proof.amr),
+        }
+    }
+
+    /// What codes that are sent to the person, and challenges, are bound to: this half sign-in, or this session.
     #[must_use]
     pub fn challenge(&self) -> String {
         match self {

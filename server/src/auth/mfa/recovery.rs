@@ -145,6 +145,7 @@ pub async fn recover(
         tenant_id: user.tenant_id.clone(),
         site_key: None,
         methods: Vec::new(),
+        shown: vec!["pwd".to_owned()],
         factor_proved_at: None,
         recovers: true,
         password_changed_at: user.password_changed_at,

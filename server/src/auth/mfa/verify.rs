@@ -6,9 +6,13 @@ use jwks::{
     Time,
     policy::{Level, Method},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Standing, backup, offered_here, sent, totp};
+use super::{
+    Standing, backup,
+    evidence::{Evidence, is_of_wrong_model},
+    offered_here, passkey, sent, totp,
+};
 use crate::{
     app::App,
     auth::{
@@ -37,9 +41,9 @@ use crate::{
 
 /// What somebody proves a factor with.
 pub struct Answer<'a> {
-    /// The code, as typed.
-    pub code: &'a str,
-    /// Which method; `None`: the one the code looks like.
+    /// What they gave.
+    pub given: Given<'a>,
+    /// Which method; `None`: the one that looks like.
     pub method: Option<Method>,
     /// The site the tokens are for; `None`: the one named at sign-in.
     pub site_key: Option<&'a str>,
@@ -47,6 +51,16 @@ pub struct Answer<'a> {
     pub trust_device: bool,
     /// The browser that half a sign-in goes on in; `None`: a caller that takes tokens.
     pub browser: Option<&'a Browser>,
+}
+
+/// What proves a factor.
+#[derive(Clone, Copy)]
+pub enum Given<'a> {
+    /// A code, as typed.
+    Code(&'a str),
+    /// What a passkey or security key answered: `PublicKeyCredential` in JSON (WebAuthn Level 3
+    /// section 5.1, `toJSON`).
+    Credential(&'a Value),
 }
 
 /// What came of a right answer.
@@ -62,7 +76,8 @@ pub struct Proved {
 ///
 /// # Errors
 /// [`AuthError::WrongCode`], [`AuthError::FactorLocked`], [`AuthError::TooMany`];
-/// [`AuthError::InvalidToken`] when the half sign-in was used up meanwhile.
+/// [`AuthError::InvalidToken`] when the half sign-in was used up meanwhile;
+/// [`AuthError::StepUpRequired`] for tokens of a site that does not count passkeys of this model.
 pub async fn verify(
     app: &App,
     origin: &Origin,
@@ -84,21 +99,36 @@ pub async fn verify(
         (Standing::Full(_) | Standing::Browser(_), None) => usable,
         _ => offered(&asked, usable),
     };
-    let method = answer.method.unwrap_or_else(|| likely_method(answer.code, &methods));
+    let method = answer.method.unwrap_or_else(|| match answer.given {
+        Given::Code(code) => likely_method(code, &methods),
+        Given::Credential(_) => Method::Hardware,
+    });
     if !methods.contains(&method) {
         return Err(AuthError::MethodNotOffered(methods));
     }
     let challenge = standing.challenge();
-    let guess = At { user: &user, method, challenge: &challenge, code: answer.code };
-    prove(app, origin, &factors, &guess, now).await?;
-    let proof = second_factor_proof(method, now);
+    let evidence = match (method, answer.given) {
+        (Method::Hardware, Given::Credential(credential)) => {
+            passkey::prove(app, origin, &user, &factors, &challenge, credential, now).await?
+        }
+        (Method::Hardware, Given::Code(_)) | (_, Given::Credential(_)) => {
+            return Err(AuthError::WrongCode);
+        }
+        (_, Given::Code(code)) => {
+            let guess = At { user: &user, method, challenge: &challenge, code };
+            prove(app, origin, &factors, &guess, now).await?;
+            Evidence::of_code(method)
+        }
+    };
+    let proof = evidence.beside(&standing.shown(), now);
     let held = match standing {
         Standing::Half(token, _) => {
             // Exactly one of those who prove a factor for this half sign-in ends it.
             let login = app.sessions.consume_login(&token.hash(), now).await?;
             let login = login.ok_or(AuthError::InvalidToken)?;
             let can_be_enough = || offered_here(app).iter().any(|other| asked.counts(*other));
-            if !asked.counts(method) && can_be_enough() {
+            if !evidence.is_enough(&asked) && can_be_enough() {
+                let login = PendingLogin { shown: proof.amr, ..login };
                 let half = enrol_another(app, login, site_key, now).await?;
                 return Ok(Proved { signed_in: SignedIn::Half(half), device: None });
             }
@@ -112,6 +142,10 @@ pub async fn verify(
             complete(app, origin, completion, now).await?
         }
         Standing::Full(caller) => {
+            if is_of_wrong_model(&asked, &proof) {
+                let acr = asked.require.level().unwrap_or(Level::TwoFactor);
+                return Err(AuthError::StepUpRequired { acr, max_age: FRESH });
+            }
             let (user, session) = (user.clone(), &caller.session);
             let tokens = raise(app, origin, user, session, proof, site.as_ref(), now).await?;
             Held::Tokens(Box::new(tokens))
@@ -146,19 +180,6 @@ async fn enrol_another(
         ..login
     };
     begin(app, login, now).await
-}
-
-/// What a password and a second factor prove together.
-#[must_use]
-pub fn second_factor_proof(method: Method, now: Time) -> Proof {
-    let shown = method.amr().first().copied();
-    let amr = ["pwd"].into_iter().chain(shown).chain(["mfa"]);
-    Proof {
-        acr: Level::TwoFactor,
-        amr: amr.map(ToOwned::to_owned).collect(),
-        auth_time: now,
-        device_at: None,
-    }
 }
 
 /// Gives a session a new proof, and tokens that show it. The refresh tokens issued before at this
@@ -223,11 +244,11 @@ async fn prove(
             missed.push((factor, counted));
             continue;
         }
-        throttle::forgive_all(app, counted.tries).await?;
+        counted.forgive(app).await?;
         // A right code of one is no guess at another.
         for (other, counted) in missed {
             app.identity.forgive_guess(other.id, counted.known).await?;
-            throttle::forgive_all(app, counted.tries).await?;
+            counted.forgive(app).await?;
         }
         if factor.method == Method::BackupCode {
             warnings::tell(app, news::backup_code_used(user), now).await?;
@@ -263,21 +284,35 @@ async fn is_right(app: &App, factor: &Factor, guess: &At<'_>, now: Time) -> Auth
             }
             return Ok(is_right);
         }
+        // Passkeys answer by no code.
         Method::Hardware => Consumed::Gone,
     };
     Ok(consumed == Consumed::Consumed)
 }
 
 /// A guess that was counted.
-struct CountedGuess {
+pub struct CountedGuess {
     /// For the window.
     tries: Vec<throttle::Counted>,
     /// In which row of guesses: that of known devices, or that of all others.
     known: bool,
 }
 
+impl CountedGuess {
+    /// Takes the try back: it was right. The row of guesses ends where the factor is used.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn forgive(self, app: &App) -> AuthResult<()> {
+        throttle::forgive_all(app, self.tries).await
+    }
+}
+
 /// Counts a guess at a factor before it is judged: for the window, and in a row for good.
-async fn count(
+///
+/// # Errors
+/// [`AuthError::FactorLocked`], [`AuthError::TooMany`].
+pub async fn count(
     app: &App,
     origin: &Origin,
     user: &User,
@@ -403,5 +438,6 @@ async fn prove_password(
         amr: vec!["pwd".to_owned()],
         auth_time: now,
         device_at: None,
+        model: None,
     })
 }

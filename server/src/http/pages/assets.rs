@@ -23,6 +23,7 @@ pub fn routes() -> Vec<Route> {
         asset!("/assets/fields.js", JS, "../../../assets/fields.js"),
         asset!("/assets/form-post.js", JS, "../../../assets/form-post.js"),
         asset!("/assets/strength.js", JS, "../../../assets/strength.js"),
+        asset!("/assets/passkey.js", JS, "../../../assets/passkey.js"),
         asset!("/assets/signed-out.js", JS, "../../../assets/signed-out.js"),
         asset!("/assets/icon.svg", "image/svg+xml", "../../../assets/icon.svg"),
         get("/assets/brand/{stylesheet}", Credential::Anybody, brand::stylesheet),

@@ -7,12 +7,13 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
 use jwks::policy::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     account::{codes, member},
     answer,
-    views::{Enrol, EnrolDone, EnrolPhone, EnrolSent, Person, Problem},
+    views::{Enrol, EnrolDone, EnrolPasskey, EnrolPhone, EnrolSent, Person, Problem},
     visit::{Paged, Stop, Visit, end},
 };
 use crate::{
@@ -23,6 +24,8 @@ use crate::{
             Standing,
             enrol::{self, Confirmation, Source, Wanted},
             sms, totp,
+            verify::Given,
+            webauthn,
         },
     },
     domain::{login::Outstanding, secret::SecretHash, user::User},
@@ -34,7 +37,7 @@ use crate::{
 };
 
 const PATH: &str = "/mfa/enrol";
-/// What was set up and waits for its first code: loading the page again sets up nothing new. Sealed
+/// What was set up and waits for its first proof: loading the page again sets up nothing new. Sealed
 /// for its owner.
 const PREPARED: &str = "sb_enrol";
 const PREPARED_TTL: Duration = Duration::from_secs(600);
@@ -52,11 +55,13 @@ struct Prepared {
     backup_codes: Vec<String>,
 }
 
-/// What the first code comes from.
+/// What the first proof comes from.
 #[derive(Serialize, Deserialize)]
 enum Shown {
     /// An authenticator with this secret.
     Authenticator(Vec<u8>),
+    /// A passkey, which is made by these options, in JSON.
+    Passkey(String),
     /// A message.
     Sent {
         method: Method,
@@ -81,11 +86,12 @@ impl Prepared {
     fn method(&self) -> Method {
         match &self.shown {
             Shown::Authenticator(_) => Method::Totp,
+            Shown::Passkey(_) => Method::Hardware,
             Shown::Sent { method, .. } => *method,
         }
     }
 
-    /// What the browser carries of it, if that waits for its code still.
+    /// What the browser carries of it, if that waits for its first proof still.
     async fn read(visit: &Visit, user_id: Uuid) -> Result<Option<Self>, AuthError> {
         let app = &visit.call.app;
         let carried = visit.cookie(&Self::cookie(user_id));
@@ -100,9 +106,11 @@ impl Prepared {
     /// Sets a factor up in the place of any that waits.
     async fn anew(visit: &mut Visit, asked: &Asked, wanted: Wanted<'_>) -> Result<Self, AuthError> {
         let call = &visit.call;
+        let wanted = Wanted { site_key: asked.site_key.as_deref(), ..wanted };
         let new = enrol::set_up(&call.app, &call.origin, &asked.standing, wanted).await?;
         let shown = match new.source {
             Source::Authenticator(totp) => Shown::Authenticator(totp.secret),
+            Source::Passkey(options) => Shown::Passkey(options.to_string()),
             Source::Sent(sent) => Shown::Sent {
                 method: wanted.method,
                 to: sent.sent_to,
@@ -115,12 +123,17 @@ impl Prepared {
         Ok(prepared)
     }
 
+    /// Keeps it in the browser, for as long as it can be answered.
     fn keep(&self, visit: &mut Visit, user_id: Uuid) -> Result<(), AuthError> {
         let json =
             serde_json::to_vec(self).map_err(|error| AuthError::Internal(error.to_string()))?;
         let sealed = visit.call.app.sealer.seal(&Self::name(user_id), &json)?;
         let sealed = URL_SAFE_NO_PAD.encode(sealed);
-        visit.set_cookie(&Self::cookie(user_id), &sealed, PREPARED_TTL);
+        let life = match self.shown {
+            Shown::Passkey(_) => webauthn::LIFE,
+            _ => PREPARED_TTL,
+        };
+        visit.set_cookie(&Self::cookie(user_id), &sealed, life);
         Ok(())
     }
 
@@ -129,11 +142,12 @@ impl Prepared {
     }
 }
 
-/// Who sets up a factor here, and which they may.
+/// Who sets up a factor here, which they may, and where they are on their way to.
 struct Asked {
     standing: Standing,
     user: User,
     choices: Vec<Method>,
+    site_key: Option<String>,
 }
 
 impl Asked {
@@ -143,9 +157,9 @@ impl Asked {
         visit.brand(judgement.as_ref());
         let standing = match visit.half(Outstanding::Enrol).await? {
             Some(half) => Some(half),
-            None => match judgement.map(|judgement| judgement.step) {
+            None => match judgement.as_ref().map(|judgement| &judgement.step) {
                 Some(Step::Enrol(sid)) => {
-                    let held = visit.browser.find(sid);
+                    let held = visit.browser.find(*sid);
                     held.map(|held| Standing::Browser(Box::new(held.clone())))
                 }
                 // Signed in, and on the way back to their account.
@@ -153,9 +167,11 @@ impl Asked {
             },
         };
         let Some(standing) = standing else { return Ok(None) };
-        let user = standing.person(&visit.call.app).await?;
-        let choices = enrol::choices(&visit.call.app, &standing).await?;
-        Ok(Some(Self { standing, user, choices }))
+        let site_key = judgement.and_then(|judgement| judgement.site).map(|site| site.site_key);
+        let app = &visit.call.app;
+        let user = standing.person(app).await?;
+        let choices = enrol::choices(app, &standing, site_key.as_deref()).await?;
+        Ok(Some(Self { standing, user, choices, site_key }))
     }
 
     /// The method that is to be set up: the one that was chosen, else the first.
@@ -172,7 +188,7 @@ impl Asked {
         Person { name: &self.user.name, address: &self.user.email, not_you: Some(not_you) }
     }
 
-    /// The page that asks for the first code.
+    /// The page that asks for the first proof.
     fn page(
         &self,
         visit: &Visit,
@@ -190,6 +206,10 @@ impl Asked {
                 let (qr_code, secret) = (&shown.qr_code, &shown.base32);
                 let others = &others;
                 answer::form(problem, &Enrol { look, form, who, qr_code, secret, others, problem })
+            }
+            Shown::Passkey(options) => {
+                let others = &others;
+                answer::form(problem, &EnrolPasskey { look, form, who, options, others, problem })
             }
             Shown::Sent { method, to, .. } => {
                 let (method, sent_to, others) = (*method, to, &others);
@@ -237,23 +257,27 @@ async fn shown(mut visit: Visit) -> Paged {
     let Some(asked) = Asked::of(&mut visit).await? else { return visit.go_on().await };
     let chosen = visit.params.get("method").map(str::to_owned);
     let prepared = Prepared::read(&visit, asked.user.id).await?;
-    // What waits for its code is what the page is about, until another is chosen.
+    let problem = visit.params.get("failed").map(|kind| match kind {
+        "model" => Problem::WrongModel,
+        _ => Problem::WrongPasskey,
+    });
+    // What waits for its first proof is what the page is about, until another is chosen.
     if let Some(prepared) = prepared
         && chosen.as_deref().is_none_or(|chosen| chosen == prepared.method().as_str())
     {
-        return Ok(asked.page(&visit, &prepared, None)?);
+        return Ok(asked.page(&visit, &prepared, problem)?);
     }
     match asked.method(chosen.as_deref()) {
         None => visit.go_on().await,
         Some(Method::Sms) => Ok(asked.ask_for_number(&visit, "", &[], None)),
         Some(method) => {
             let prepared = Prepared::anew(&mut visit, &asked, Wanted::of(method)).await?;
-            Ok(asked.page(&visit, &prepared, None)?)
+            Ok(asked.page(&visit, &prepared, problem)?)
         }
     }
 }
 
-/// POST /mfa/enrol: the first code; a method, or a number; or the way on from the backup codes.
+/// POST /mfa/enrol: the first proof; a method, or a number; or the way on from the backup codes.
 async fn submit(call: Call) -> Response {
     end(Visit::submitted(call).await, submitted).await
 }
@@ -263,24 +287,25 @@ async fn submitted(mut visit: Visit) -> Paged {
         return visit.cancel();
     }
     let param = |name: &str| visit.params.get(name).map(str::to_owned);
-    let (code, method, phone) = (param("code"), param("method"), param("phone"));
+    let (proof, method, phone) =
+        (param("credential").or_else(|| param("code")), param("method"), param("phone"));
     let is_anew = visit.params.get("anew").is_some();
-    if code.is_none() && method.is_none() && !is_anew {
+    if proof.is_none() && method.is_none() && !is_anew {
         return visit.go_on().await;
     }
     let Some(asked) = Asked::of(&mut visit).await? else { return visit.go_on().await };
     let user_id = asked.user.id;
     let is_theirs = visit.params.get("account") == Some(user_id.to_string().as_str());
     let prepared = Prepared::read(&visit, user_id).await?.filter(|_| is_theirs);
-    if let (Some(code), Some(prepared)) = (&code, &prepared) {
-        return confirm(visit, asked, prepared, code).await;
+    if let (Some(proof), Some(prepared)) = (&proof, &prepared) {
+        return confirm(visit, asked, prepared, proof).await;
     }
     if is_theirs && is_anew {
         Prepared::forget(&mut visit, user_id);
         return Ok(redirect(&visit, Method::Sms));
     }
     let chosen = method.as_deref().and_then(|_| asked.method(method.as_deref()));
-    let Some(chosen) = chosen.filter(|_| is_theirs && code.is_none()) else {
+    let Some(chosen) = chosen.filter(|_| is_theirs && proof.is_none()) else {
         // Somebody else signed in in another tab, or another one was set up elsewhere.
         let link = visit.link(PATH);
         return Ok(visit.redirect(&link));
@@ -293,10 +318,10 @@ async fn submitted(mut visit: Visit) -> Paged {
     match (chosen, phone, before) {
         (Method::Sms, Some(typed), _) => {
             let typed = Some(typed.trim()).filter(|typed| !typed.is_empty());
-            set_up(visit, &asked, Wanted { method: chosen, phone: typed }).await
+            set_up(visit, &asked, Wanted { phone: typed, ..Wanted::of(chosen) }).await
         }
         (_, None, Some(phone)) => {
-            set_up(visit, &asked, Wanted { method: chosen, phone: phone.as_deref() }).await
+            set_up(visit, &asked, Wanted { phone: phone.as_deref(), ..Wanted::of(chosen) }).await
         }
         // Its page shows it, or asks for what is missing.
         _ => Ok(redirect(&visit, chosen)),
@@ -326,12 +351,21 @@ async fn set_up(mut visit: Visit, asked: &Asked, wanted: Wanted<'_>) -> Paged {
     }
 }
 
-async fn confirm(mut visit: Visit, asked: Asked, prepared: &Prepared, code: &str) -> Paged {
+async fn confirm(mut visit: Visit, asked: Asked, prepared: &Prepared, proof: &str) -> Paged {
+    let credential: Value;
+    let given = if prepared.method() == Method::Hardware {
+        credential = serde_json::from_str(proof).unwrap_or_default();
+        Given::Credential(&credential)
+    } else {
+        Given::Code(proof)
+    };
+    let name = visit.params.get("name").map(str::to_owned);
     let confirmation = Confirmation {
         factor_id: Some(prepared.factor_id),
         method: prepared.method(),
-        code,
-        name: None,
+        given,
+        name: name.as_deref(),
+        site_key: asked.site_key.as_deref(),
         trust_device: false,
         browser: Some(&visit.browser),
     };
@@ -362,9 +396,30 @@ async fn confirm(mut visit: Visit, asked: Asked, prepared: &Prepared, code: &str
             Prepared::forget(&mut visit, asked.user.id);
             visit.go_on().await
         }
+        // Its challenge is spent: another one is set up.
+        Err(AuthError::WrongCode) if prepared.method() == Method::Hardware => {
+            Prepared::forget(&mut visit, asked.user.id);
+            Ok(again(&visit, "answer"))
+        }
+        Err(AuthError::Invalid(problems)) if is_about_credential(&problems) => {
+            Prepared::forget(&mut visit, asked.user.id);
+            Ok(again(&visit, "model"))
+        }
         Err(reason) => match Problem::of(&reason) {
             Some(problem) => Ok(asked.page(&visit, prepared, Some(problem))?),
             None => Err(reason.into()),
         },
     }
+}
+
+fn is_about_credential(problems: &[FieldProblem]) -> bool {
+    problems.iter().any(|problem| problem.field == "credential")
+}
+
+/// The page of passkeys, which says what was wrong with the one that was to be set up.
+fn again(visit: &Visit, failed: &str) -> Response {
+    let link = visit.link(PATH);
+    let joint = if link.contains('?') { '&' } else { '?' };
+    let method = Method::Hardware.as_str();
+    visit.redirect(&format!("{link}{joint}method={method}&failed={failed}"))
 }

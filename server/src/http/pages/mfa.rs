@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use jwks::policy::{Level, Method};
+use serde_json::Value;
 use url::form_urlencoded;
 
 use super::{
@@ -15,7 +16,13 @@ use crate::{
     auth::{
         AuthError,
         login::{SignedIn, usable_methods},
-        mfa::{Standing, backup, challenge::challenge, require_proof_of, sent::is_sent, verify},
+        mfa::{
+            Standing, backup,
+            challenge::{Begun, challenge},
+            require_proof_of,
+            sent::is_sent,
+            verify::{self, Given},
+        },
         sent_code,
     },
     domain::{login::Outstanding, secret::SecretHash, user::User},
@@ -138,21 +145,32 @@ impl Asked {
 
     /// Sends a code.
     async fn send(&self, visit: &mut Visit, method: Method) -> Result<Option<String>, AuthError> {
-        let call = &visit.call;
-        let sent = challenge(&call.app, &call.origin, &self.standing, method).await?;
-        let Some(sent) = sent else { return Ok(None) };
+        let Begun::Sent(sent) = self.begin(visit, method).await? else { return Ok(None) };
         let sent_to: String = form_urlencoded::byte_serialize(sent.sent_to.as_bytes()).collect();
         visit.set_cookie(&self.sent_cookie(method), &sent_to, sent_code::LIFE);
         Ok(Some(sent.sent_to))
     }
 
-    fn page(
+    async fn begin(&self, visit: &Visit, method: Method) -> Result<Begun, AuthError> {
+        let (app, origin) = (&visit.call.app, &visit.call.origin);
+        challenge(app, origin, &self.standing, method, self.site_key.as_deref()).await
+    }
+
+    async fn page(
         &self,
         visit: &Visit,
         method: Method,
         sent_to: Option<&str>,
         problem: Option<Problem>,
-    ) -> Response {
+    ) -> Paged {
+        // A challenge is good for one answer: each page has one of its own.
+        let options = match method {
+            Method::Hardware => match self.begin(visit, method).await? {
+                Begun::Asked(options) => Some(options.to_string()),
+                Begun::Nothing | Begun::Sent(_) => None,
+            },
+            _ => None,
+        };
         let (csrf, not_you, account) = (visit.csrf(), visit.not_you(), self.user.id.to_string());
         let hidden = [("chosen", method.as_str()), ("account", account.as_str())];
         let view = SecondFactor {
@@ -167,11 +185,12 @@ impl Asked {
             reason: self.reason,
             methods: &self.methods,
             method,
+            options: options.as_deref(),
             sent_to,
             offers_trust: self.counts_devices,
             problem,
         };
-        visit.finish(answer::form(problem, &view))
+        Ok(visit.finish(answer::form(problem, &view)))
     }
 }
 
@@ -192,7 +211,7 @@ async fn shown(mut visit: Visit) -> Paged {
     let chosen = visit.params.get("method").map(str::to_owned);
     let Some(method) = asked.method(chosen.as_deref()) else { return visit.go_on().await };
     if !is_sent(method) {
-        return Ok(asked.page(&visit, method, None, None));
+        return asked.page(&visit, method, None, None).await;
     }
     let mut problem = None;
     let sent_to = match asked.sent_before(&visit, method) {
@@ -205,10 +224,10 @@ async fn shown(mut visit: Visit) -> Paged {
             }
         },
     };
-    Ok(asked.page(&visit, method, sent_to.as_deref(), problem))
+    asked.page(&visit, method, sent_to.as_deref(), problem).await
 }
 
-/// POST /mfa: a code; or another method.
+/// POST /mfa: a code, or what a passkey answered; or another method.
 async fn submit(call: Call) -> Response {
     end(Visit::submitted(call).await, submitted).await
 }
@@ -218,9 +237,9 @@ async fn submitted(mut visit: Visit) -> Paged {
         return visit.cancel();
     }
     let Some(asked) = Asked::of(&mut visit).await? else {
-        // Somebody who comes with a code, and has nothing that it could be for.
+        // Somebody who comes with a proof, and has nothing that it could be for.
         let is_for_nothing = visit.browser.current().is_none();
-        if visit.params.get("code").is_some() && is_for_nothing {
+        if proves(&visit).is_some() && is_for_nothing {
             let link = visit.link("/login");
             let joint = if link.contains('?') { '&' } else { '?' };
             return Ok(visit.redirect(&format!("{link}{joint}over=1")));
@@ -233,10 +252,16 @@ async fn submitted(mut visit: Visit) -> Paged {
         let link = visit.link(PATH);
         return Ok(visit.redirect(&link));
     }
-    match visit.params.get("code").map(str::to_owned) {
-        Some(code) => prove(visit, asked, &code).await,
+    match proves(&visit) {
+        Some((name, given)) => prove(visit, asked, name, &given).await,
         None => choose(visit, &asked).await,
     }
+}
+
+/// The field that proves something, and what it holds.
+fn proves(visit: &Visit) -> Option<(&'static str, String)> {
+    let given = |name| visit.params.get(name).map(|given| (name, given.to_owned()));
+    given("credential").or_else(|| given("code"))
 }
 
 /// Another method; its code is on its way before its page is shown.
@@ -247,25 +272,37 @@ async fn choose(mut visit: Visit, asked: &Asked) -> Paged {
         && let Err(reason) = asked.send(&mut visit, method).await
     {
         let problem = Problem::of(&reason).ok_or(reason)?;
-        return Ok(asked.page(&visit, method, None, Some(problem)));
+        return asked.page(&visit, method, None, Some(problem)).await;
     }
     let link = visit.link(PATH);
     let joint = if link.contains('?') { '&' } else { '?' };
     Ok(visit.redirect(&format!("{link}{joint}method={}", method.as_str())))
 }
 
-async fn prove(mut visit: Visit, asked: Asked, code: &str) -> Paged {
+async fn prove(mut visit: Visit, asked: Asked, name: &str, text: &str) -> Paged {
     let chosen = visit.params.get("chosen").map(str::to_owned);
     let Some(method) = asked.method(chosen.as_deref()) else { return visit.go_on().await };
-    // A backup code is seen to be one, wherever it is typed.
-    let is_backup = asked.methods.contains(&Method::BackupCode) && backup::read(code).is_some();
-    let method = if is_backup { Method::BackupCode } else { method };
+    let credential: Value;
+    let (given, method) = if name == "credential" {
+        credential = serde_json::from_str(text).unwrap_or_default();
+        (Given::Credential(&credential), Method::Hardware)
+    } else {
+        // A backup code is seen to be one, wherever it is typed.
+        let is_backup = asked.methods.contains(&Method::BackupCode) && backup::read(text).is_some();
+        (Given::Code(text), if is_backup { Method::BackupCode } else { method })
+    };
     let sent_to = asked.sent_before(&visit, method);
     let Asked { standing, user, methods, reason, site_key, counts_devices } = asked;
-    let again =
-        Asked { standing: standing.clone(), user, methods, reason, site_key: None, counts_devices };
+    let again = Asked {
+        standing: standing.clone(),
+        user,
+        methods,
+        reason,
+        site_key: site_key.clone(),
+        counts_devices,
+    };
     let answer = verify::Answer {
-        code,
+        given,
         method: Some(method),
         site_key: site_key.as_deref(),
         trust_device: visit.params.get("trust_device").is_some(),
@@ -283,9 +320,17 @@ async fn prove(mut visit: Visit, asked: Asked, code: &str) -> Paged {
         },
         // It was used up, or ended, while this was on its way.
         Err(AuthError::InvalidToken) => visit.go_on().await,
-        Err(reason) => match Problem::of(&reason) {
-            Some(problem) => Ok(again.page(&visit, method, sent_to.as_deref(), Some(problem))),
-            None => Err(reason.into()),
-        },
+        Err(reason) => {
+            let problem = match method {
+                Method::Hardware => Problem::of_passkey(&reason),
+                _ => Problem::of(&reason),
+            };
+            match problem {
+                Some(problem) => {
+                    again.page(&visit, method, sent_to.as_deref(), Some(problem)).await
+                }
+                None => Err(reason.into()),
+            }
+        }
     }
 }

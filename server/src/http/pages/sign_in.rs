@@ -1,6 +1,8 @@
-//! `/login`: user name and password.
+//! `/login`: user name and password, or a passkey.
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use http::header;
+use serde_json::{Value, json};
 
 use super::{
     answer, forgot_password,
@@ -8,7 +10,10 @@ use super::{
     visit::{Paged, Visit, end},
 };
 use crate::{
-    auth::login::{self, SignedIn},
+    auth::{
+        login::{self, SignedIn},
+        passkey,
+    },
     http::{
         cookies,
         oauth::call::Call,
@@ -21,7 +26,11 @@ const PATH: &str = "/login";
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
-    vec![get(PATH, Credential::Anybody, show), post(PATH, Credential::Form, submit)]
+    vec![
+        get(PATH, Credential::Anybody, show),
+        post(PATH, Credential::Form, submit),
+        post("/login/passkey", Credential::Form, ask),
+    ]
 }
 
 /// GET /login
@@ -53,6 +62,11 @@ async fn submitted(mut visit: Visit) -> Paged {
     visit.brand(judgement.as_ref());
     let app = visit.call.app.clone();
     let given = |name: &str| visit.params.get(name).unwrap_or_default().to_owned();
+    let credential = given("credential");
+    if !credential.is_empty() {
+        let site_key = judgement.and_then(|judgement| judgement.site).map(|site| site.site_key);
+        return by_passkey(visit, &credential, site_key).await;
+    }
     let (username, password) = (given("username"), given("password"));
     if username.is_empty() || password.is_empty() {
         return Ok(form(&visit, &username, Some(Problem::WrongCredentials)));
@@ -80,6 +94,44 @@ async fn submitted(mut visit: Visit) -> Paged {
     }
 }
 
+async fn by_passkey(mut visit: Visit, credential: &str, site_key: Option<String>) -> Paged {
+    let app = visit.call.app.clone();
+    let credential: Value = serde_json::from_str(credential).unwrap_or_default();
+    let request = passkey::SignIn {
+        credential: &credential,
+        bound_to: &visit.csrf(),
+        remember: visit.params.get("remember").is_some(),
+        site_key,
+        tenant_id: None,
+        browser: Some(&visit.browser),
+    };
+    match passkey::sign_in(&app, &visit.call.origin, request).await {
+        Ok(SignedIn::Whole(held)) => {
+            visit.sign_in(held.browser()?, None).await?;
+            visit.go_on().await
+        }
+        Ok(SignedIn::Half(half)) => Ok(visit.go_on_half(&half)),
+        Err(reason) => match Problem::of_passkey(&reason) {
+            Some(problem) => Ok(form(&visit, "", Some(problem))),
+            None => Err(reason.into()),
+        },
+    }
+}
+
+/// POST /login/passkey: what the script of the page asks a passkey with. It is answered from this browser,
+/// on this way, and no other.
+async fn ask(call: Call) -> Response {
+    end(Visit::submitted(call).await, asked).await
+}
+
+async fn asked(visit: Visit) -> Paged {
+    let call = &visit.call;
+    let asked = passkey::ask(&call.app, &call.origin, &visit.csrf()).await?;
+    let answer = json!({ "publicKey": asked.options, "expiresIn": asked.expires_in });
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    Ok(visit.finish((headers, answer.to_string()).into_response()))
+}
+
 fn form(visit: &Visit, username: &str, problem: Option<Problem>) -> Response {
     let (csrf, forgot) = (visit.csrf(), visit.link(forgot_password::PATH));
     let view = SignIn {
@@ -87,6 +139,7 @@ fn form(visit: &Visit, username: &str, problem: Option<Problem>) -> Response {
         form: visit.form(PATH, &csrf, &[]),
         client: visit.client(),
         username,
+        offers_passkeys: true,
         offers_remember: true,
         remembers: match visit.params.get("username") {
             Some(_) => visit.params.get("remember").is_some(),

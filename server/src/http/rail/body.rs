@@ -152,6 +152,18 @@ impl Body {
         }
     }
 
+    /// An object that may be left out or null.
+    pub fn optional_object(&mut self, name: &str) -> Option<Value> {
+        match self.take(name)? {
+            value @ Value::Object(_) => Some(value),
+            Value::Null => None,
+            _ => {
+                self.problem(name, "must be an object");
+                None
+            }
+        }
+    }
+
     /// A list of strings that may be left out or null.
     pub fn optional_strings(&mut self, name: &str) -> Option<Vec<String>> {
         let texts = match self.take(name)? {

@@ -19,10 +19,12 @@ use crate::{
         bearer::Place,
         login::SignedIn,
         mfa::{
-            self, Standing, challenge,
+            self, Standing,
+            challenge::{self, Begun},
             enrol::{self, Confirmation, Source, Wanted},
             manage::{self, Listed},
-            verify,
+            verify::{self, Given},
+            webauthn,
         },
         origin::RAIL,
     },
@@ -44,7 +46,7 @@ async fn try_set_up(call: &Call) -> Result<Response, RailError> {
         body.problem("phone", "is for SMS alone; leave it out");
     }
     body.finish()?;
-    let wanted = Wanted { method, phone: phone.as_deref() };
+    let wanted = Wanted { phone: phone.as_deref(), ..Wanted::of(method) };
     let new = enrol::set_up(&call.app, &call.origin, &standing, wanted).await?;
     let mut answer = match new.source {
         Source::Authenticator(totp) => json!({
@@ -57,6 +59,11 @@ async fn try_set_up(call: &Call) -> Result<Response, RailError> {
             "method": method.as_str(),
             "sentTo": sent.sent_to,
             "expiresIn": sent.expires_in,
+        }),
+        Source::Passkey(options) => json!({
+            "method": method.as_str(),
+            "publicKey": options,
+            "expiresIn": webauthn::LIFE.as_secs(),
         }),
     };
     if let Some(codes) = new.backup_codes {
@@ -75,7 +82,7 @@ async fn try_confirm(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call, Outstanding::Enrol).await?;
     let method = required_method(&mut body);
     offered(call, method)?;
-    let code = body.string("code");
+    let proof = Proof::read(&mut body, Some(method));
     let name = body.optional_string("name");
     let trust_device = body.optional_bool("trustDevice").unwrap_or(false);
     if trust_device && matches!(standing, Standing::Full(_)) {
@@ -84,7 +91,9 @@ async fn try_confirm(call: &Call) -> Result<Response, RailError> {
     body.finish()?;
     let name = name.as_deref();
     let (factor_id, browser) = (None, None);
-    let confirmation = Confirmation { factor_id, method, code: &code, name, trust_device, browser };
+    let (given, site_key) = (proof.given(), None);
+    let confirmation =
+        Confirmation { factor_id, method, given, name, site_key, trust_device, browser };
     let enrolled = enrol::confirm(&call.app, &call.origin, standing, confirmation).await?;
     match enrolled.held {
         None => {
@@ -110,12 +119,22 @@ pub async fn challenge(call: Call) -> Response {
 async fn try_challenge(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call, Outstanding::Verify).await?;
     let method = required_method(&mut body);
+    let site_key = body.optional_string("siteKey");
     body.finish()?;
-    let sent = challenge::challenge(&call.app, &call.origin, &standing, method).await?;
-    let mut answer = json!({ "method": method.as_str(), "sent": sent.is_some() });
-    if let Some(sent) = sent {
-        answer["sentTo"] = sent.sent_to.into();
-        answer["expiresIn"] = sent.expires_in.into();
+    let (app, site_key) = (&call.app, site_key.as_deref());
+    let begun = challenge::challenge(app, &call.origin, &standing, method, site_key).await?;
+    let mut answer = json!({ "method": method.as_str(), "sent": false });
+    match begun {
+        Begun::Nothing => {}
+        Begun::Sent(sent) => {
+            answer["sent"] = true.into();
+            answer["sentTo"] = sent.sent_to.into();
+            answer["expiresIn"] = sent.expires_in.into();
+        }
+        Begun::Asked(options) => {
+            answer["publicKey"] = options;
+            answer["expiresIn"] = webauthn::LIFE.as_secs().into();
+        }
     }
     Ok(call.answer(StatusCode::OK, answer))
 }
@@ -128,13 +147,14 @@ pub async fn verify(call: Call) -> Response {
 
 async fn try_verify(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call, Outstanding::Verify).await?;
-    let code = body.string("code");
     let method = optional_method(&mut body);
+    let proof = Proof::read(&mut body, method);
     let site_key = body.optional_string("siteKey");
     let trust_device = body.optional_bool("trustDevice").unwrap_or(false);
     body.finish()?;
     let site_key = site_key.as_deref();
-    let answer = verify::Answer { code: &code, method, site_key, trust_device, browser: None };
+    let given = proof.given();
+    let answer = verify::Answer { given, method, site_key, trust_device, browser: None };
     let proved = verify::verify(&call.app, &call.origin, standing, answer).await?;
     match proved.signed_in {
         SignedIn::Whole(held) => {
@@ -222,6 +242,43 @@ fn factor(listed: &Listed) -> Value {
         item["remaining"] = remaining.into();
     }
     item
+}
+
+/// What somebody proves a factor with.
+struct Proof {
+    code: String,
+    credential: Option<Value>,
+}
+
+impl Proof {
+    /// `credential` of a passkey, `code` of every other method; where none is named, whichever is
+    /// there.
+    fn read(body: &mut Body, method: Option<Method>) -> Self {
+        let credential = body.optional_object("credential");
+        let is_credential = method.map_or(credential.is_some(), |it| it == Method::Hardware);
+        let code = match is_credential {
+            true => body.optional_string("code"),
+            false => Some(body.string("code")),
+        };
+        match (&credential, is_credential) {
+            (Some(_), true) if code.is_some() => {
+                body.problem("code", "is given beside a credential; send one of them");
+            }
+            (None, true) => body.problem("credential", "is missing"),
+            (Some(_), false) => {
+                body.problem("credential", "is for HARDWARE; send the code alone");
+            }
+            _ => {}
+        }
+        Self { code: code.unwrap_or_default(), credential }
+    }
+
+    fn given(&self) -> Given<'_> {
+        match &self.credential {
+            Some(credential) => Given::Credential(credential),
+            None => Given::Code(&self.code),
+        }
+    }
 }
 
 /// Who stands before a factor: by the `mfaToken` in the body or as bearer, or by an access token.

@@ -7,6 +7,7 @@ pub mod call;
 mod clients;
 mod devices;
 mod mfa;
+mod passkey;
 mod recovery;
 pub mod refusals;
 mod registration;

@@ -1,7 +1,7 @@
 //! Every endpoint of the Auth Rail: what it asks, takes, answers and refuses.
 
 use super::{
-    devices, mfa, recovery,
+    devices, mfa, passkey, recovery,
     refusals::*,
     registration, session,
     shapes::{
@@ -46,6 +46,33 @@ pub fn routes() -> Vec<Route> {
             .answers(200, signed_in())
             .answers(200, half_signed_in())
             .refuses([INVALID_CREDENTIALS, EMAIL_NOT_VERIFIED, FORBIDDEN])
+            .limited(),
+        post("/passkey/options", Anybody, passkey::ask)
+            .does(
+                "Ask for a passkey",
+                "Of nobody in particular: who has one, says who they are with it. Who holds the \
+                challenge answers it, once.",
+            )
+            .takes([])
+            .answers(200, object([shapes::request_options(), shapes::options_expire_in()]))
+            .limited(),
+        post("/passkey", Anybody, passkey::sign_in)
+            .does(
+                "Sign in with a passkey",
+                "With what the browser made of the options, and nothing else: the passkey must \
+                have verified its owner. Where the site does not count it, the answer is half a \
+                sign-in.",
+            )
+            .takes([
+                shapes::credential("What `navigator.credentials.get` gave."),
+                flag("rememberMe", "False ends the session after 12 hours; left out: true.")
+                    .optional(),
+                site_key(),
+            ])
+            .header(TENANT, "The tenant to act in; left out: their own.")
+            .answers(200, signed_in())
+            .answers(200, half_signed_in())
+            .refuses([INVALID_CREDENTIALS, FORBIDDEN])
             .limited(),
         post("/refresh", RefreshToken, sign_in::refresh)
             .does(
@@ -163,7 +190,7 @@ pub fn routes() -> Vec<Route> {
                 come backup codes, valid from then on.",
             )
             .takes([
-                method("method", "What to set up: `TOTP`, `SMS`, `EMAIL_OTP`."),
+                method("method", "What to set up: `TOTP`, `SMS`, `EMAIL_OTP`, `HARDWARE`."),
                 shapes::phone("`SMS`: the number. Left out: their own, if they have proved it.")
                     .optional(),
                 mfa_token(),
@@ -187,18 +214,29 @@ pub fn routes() -> Vec<Route> {
                     shapes::backup_codes().optional(),
                 ]),
             )
+            .answers(
+                200,
+                object([
+                    method("method", "What is being set up: `HARDWARE`.").like("HARDWARE"),
+                    shapes::creation_options(),
+                    shapes::options_expire_in(),
+                    shapes::backup_codes().optional(),
+                ]),
+            )
             .refuses([EMAIL_NOT_VERIFIED, CONFLICT])
             .fresh()
             .limited(),
         post("/mfa/setup/confirm", ENROL, mfa::confirm)
             .does(
                 "Confirm a factor",
-                "With a code of it. Half a sign-in that waited for a factor is \
-                complete then.",
+                "With a code of it, or of `HARDWARE` what the browser made. Half a \
+                sign-in that waited for a factor is complete then.",
             )
             .takes([
                 method("method", "What was set up."),
-                code(),
+                code().optional(),
+                shapes::credential("What `navigator.credentials.create` gave, for `HARDWARE`.")
+                    .optional(),
                 text("name", "What to call it.").like("Phone").optional(),
                 shapes::trust_device(),
                 mfa_token(),
@@ -225,8 +263,12 @@ pub fn routes() -> Vec<Route> {
             .fresh()
             .limited(),
         post("/mfa/challenge", VERIFY, mfa::challenge)
-            .does("Begin a challenge", "Sends a code where the method needs one sent.")
-            .takes([method("method", "What to prove."), mfa_token()])
+            .does(
+                "Begin a challenge",
+                "Sends a code where the method needs one sent; of `HARDWARE`, asks for a passkey \
+                that is good there.",
+            )
+            .takes([method("method", "What to prove."), site_key(), mfa_token()])
             .answers(
                 200,
                 object([
@@ -234,6 +276,7 @@ pub fn routes() -> Vec<Route> {
                     flag("sent", "Whether something was sent.").like(false),
                     shapes::sent_to().optional(),
                     shapes::code_expires_in().optional(),
+                    shapes::request_options().optional(),
                 ]),
             )
             .limited(),
@@ -246,7 +289,9 @@ pub fn routes() -> Vec<Route> {
                 sign-in that sets up one that is, within five minutes.",
             )
             .takes([
-                code(),
+                code().optional(),
+                shapes::credential("What `navigator.credentials.get` gave, for `HARDWARE`.")
+                    .optional(),
                 method("method", "Left out: the one the code looks like.").optional(),
                 site_key(),
                 shapes::trust_device(),
@@ -257,7 +302,7 @@ pub fn routes() -> Vec<Route> {
                 shape("Verified", shapes::tokens().into_iter().chain([shapes::device_token()])),
             )
             .answers(200, half_signed_in())
-            .refuses([INVALID_CODE, ACCOUNT_LOCKED, FORBIDDEN])
+            .refuses([INVALID_CODE, ACCOUNT_LOCKED, FORBIDDEN, STEP_UP_REQUIRED])
             .limited(),
         get("/mfa/methods", Bearer, mfa::list)
             .does(

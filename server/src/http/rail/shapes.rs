@@ -1,9 +1,11 @@
 //! What several endpoints of the Auth Rail take or answer.
 
 use jwks::policy::Method;
+use serde_json::json;
 
 use crate::http::route::{
-    Field, Shape, always, flag, id, instant, list, number, object, one_of, shape, text, within,
+    Field, Shape, always, flag, foreign, id, instant, list, number, object, one_of, shape, text,
+    within,
 };
 
 /// A mail address.
@@ -207,6 +209,30 @@ pub fn device_token() -> Field {
     text("deviceToken", "For `/login`, where the device was to be trusted.")
         .like("sbd_…")
         .optional()
+}
+
+/// What a browser makes a passkey by.
+pub fn creation_options() -> Field {
+    let about = "Options of `navigator.credentials.create`, as \
+                `PublicKeyCredential.parseCreationOptionsFromJSON` takes them.";
+    foreign("publicKey", about, json!({ "challenge": "…", "rp": { "id": "id.example" } }))
+}
+
+/// What a browser asks for a passkey by.
+pub fn request_options() -> Field {
+    let about = "Options of `navigator.credentials.get`, as \
+                `PublicKeyCredential.parseRequestOptionsFromJSON` takes them; for `HARDWARE`.";
+    foreign("publicKey", about, json!({ "challenge": "…", "rpId": "id.example" }))
+}
+
+/// How long they may be answered.
+pub fn options_expire_in() -> Field {
+    number("expiresIn", "How long they may be answered, seconds.").like(300)
+}
+
+/// What a browser made of either.
+pub fn credential(about: &'static str) -> Field {
+    foreign("credential", about, json!({ "id": "…", "type": "public-key", "response": {} }))
 }
 
 /// New backup codes.

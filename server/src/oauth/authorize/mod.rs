@@ -20,6 +20,6 @@ pub use self::{
     flow::{Begun, FLOW_TTL, Flow, begin, resume},
     issue::{Answer, Destination},
     judge::{Judgement, judge_device},
-    step::{Step, Why, is_remembered},
+    step::{SET_UP_ON_PAGES, Step, Why, is_remembered},
     validate::{Refusal, validate},
 };

@@ -11,7 +11,10 @@ use uuid::Uuid;
 
 use super::{asks::Asks, validate::values};
 use crate::{
-    auth::bearer::FRESH,
+    auth::{
+        bearer::FRESH,
+        mfa::evidence::{counts_factor, is_of_wrong_model},
+    },
     domain::{
         authorization::{AuthorizationRequest, Prompt},
         client::Client,
@@ -22,7 +25,7 @@ use crate::{
 };
 
 /// The methods that somebody who must have a second factor can set up on the pages.
-const SET_UP_ON_PAGES: [Method; 1] = [Method::Totp];
+pub const SET_UP_ON_PAGES: [Method; 2] = [Method::Totp, Method::Hardware];
 
 /// A session of the browser, and what its owner could do with it.
 #[derive(Clone, Debug)]
@@ -324,7 +327,8 @@ fn by_policy(policies: &[Effective<'_>], candidate: &Candidate, now: Time) -> Op
     }
     let sid = candidate.session.sid;
     let counts = |method: &&Method| policies.iter().all(|policy| policy.counts(**method));
-    if candidate.methods.iter().any(|method| counts(&method)) {
+    let is_of_wrong_model = policies.iter().any(|policy| is_of_wrong_model(policy, proof));
+    if candidate.methods.iter().any(|method| counts(&method)) && !is_of_wrong_model {
         return Some(Step::StepUp(sid, Why::Level));
     }
     if !SET_UP_ON_PAGES.iter().any(|method| counts(&method)) {
@@ -372,13 +376,7 @@ fn is_met(policy: &Effective<'_>, proof: &Proof, now: Time) -> bool {
         // Whoever has a factor proves it, but for a device that counts here.
         return on_device.is_none();
     };
-    let is_listed = policy.allowed_factors.is_empty()
-        || policy
-            .allowed_factors
-            .iter()
-            .flat_map(|method| method.amr())
-            .any(|shown| proof.amr.iter().any(|amr| amr == shown));
-    proof.acr >= level && is_listed
+    proof.acr >= level && counts_factor(policy, proof)
 }
 
 /// The one thing there is; `None` where there are several.

@@ -147,7 +147,13 @@ fn candidate(number: u128, auth_time: Time) -> Candidate {
         tenant_id: "default".into(),
         client_id: "pages".into(),
         site_key: None,
-        proof: Proof { acr: Level::OneFactor, amr: vec!["pwd".into()], auth_time, device_at: None },
+        proof: Proof {
+            acr: Level::OneFactor,
+            amr: vec!["pwd".into()],
+            auth_time,
+            device_at: None,
+            model: None,
+        },
         remember: true,
         created_at: auth_time,
         last_active_at: auth_time,
@@ -393,9 +399,54 @@ fn who_must_have_a_factor_sets_one_up_on_a_fresh_proof() {
     assert_eq!(proved.step(), Step::Enrol(sid(1)));
     let enough = proved.of(|case| two_factors(&mut case.candidates[0], Method::Totp));
     assert_eq!(enough.step(), Step::Issue(sid(1)));
-    let nobody =
-        case.signed_in(50).of(|case| case.policies[0].require = Require::PhishingResistant);
+    let key = case.signed_in(50).of(|case| case.policies[0].require = Require::PhishingResistant);
+    assert_eq!(key.step(), Step::Enrol(sid(1)));
+    let nobody = key.of(|case| {
+        case.policies[0].require = Require::TwoFactor;
+        case.policies[0].allowed_factors = vec![Method::EmailOtp];
+    });
     assert_eq!(nobody.step(), Step::Refuse(Unmet::Level));
+}
+
+#[test]
+fn a_passkey_of_a_model_that_does_not_count_leads_to_one_that_does() {
+    let (listed, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let of = |model| {
+        Case::new().signed_in(50).of(|case| {
+            case.policies[0].require = Require::PhishingResistant;
+            case.policies[0].webauthn.models = vec![listed];
+            case.candidates[0].methods = vec![Method::Hardware];
+            two_factors(&mut case.candidates[0], Method::Hardware);
+            case.candidates[0].session.proof.acr = Level::PhishingResistant;
+            case.candidates[0].session.proof.model = model;
+        })
+    };
+    assert_eq!(of(Some(listed)).step(), Step::Issue(sid(1)));
+    for wrong in [Some(other), None] {
+        assert_eq!(of(wrong).step(), Step::Enrol(sid(1)));
+    }
+    // Who has proved nothing yet is asked for what they have.
+    let unproved = of(None).of(|case| {
+        case.candidates[0].session.proof.acr = Level::OneFactor;
+        case.candidates[0].session.proof.amr = vec!["pwd".into()];
+    });
+    assert_eq!(unproved.step(), Step::StepUp(sid(1), Why::Level));
+}
+
+#[test]
+fn a_place_that_asks_for_a_verified_owner_asks_for_more_than_a_touch() {
+    let of = |amr: &[&str]| {
+        Case::new().signed_in(50).of(|case| {
+            case.policies[0].require = Require::TwoFactor;
+            case.policies[0].webauthn.user_verification = true;
+            case.candidates[0].methods = vec![Method::Hardware];
+            two_factors(&mut case.candidates[0], Method::Hardware);
+            case.candidates[0].session.proof.amr = amr.iter().map(|&it| it.into()).collect();
+        })
+    };
+    assert_eq!(of(&["pwd", "hwk", "user", "mfa"]).step(), Step::Issue(sid(1)));
+    assert_eq!(of(&["pwd", "otp", "mfa"]).step(), Step::Issue(sid(1)));
+    assert_eq!(of(&["pwd", "hwk", "mfa"]).step(), Step::StepUp(sid(1), Why::Level));
 }
 
 #[test]

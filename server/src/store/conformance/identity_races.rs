@@ -11,8 +11,8 @@ use super::{
     race,
     samples::{
         api_key, at, client, code, confirmation, consent, create, cut_off, denial, device, event,
-        factor, key, membership, pending_user, register, site, stored_factor, tenant, user,
-        warning, whole_log, written,
+        factor, key, membership, passkey, pending_user, register, site, stored_factor, tenant,
+        user, warning, whole_log, written,
     },
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
         consent::Consent,
         device::TrustedDevice,
         login::normalise_address,
+        passkey::{Passkey, PasskeyUse},
         place::Place,
         tenant::Membership,
         user::{ADMIN_ROLE, User},
@@ -31,8 +32,9 @@ use crate::{
     store::{
         IdentityStore,
         identity::{
-            AddressChanged, ApiKeyMade, ClientChanged, Confirmed, Consumed, Created, Denied,
-            FactorChange, Guess, Joined, KeyAdded, NewAddress, NewPassword, Registered, SitePut,
+            AddressChanged, ApiKeyMade, ClientChanged, Confirmation, Confirmed, Consumed, Created,
+            Denied, FactorChange, Guess, Joined, KeyAdded, NewAddress, NewPassword, Registered,
+            SitePut,
         },
     },
 };
@@ -205,6 +207,45 @@ pub(super) async fn a_totp_step_is_consumed_by_one(pair: &Pair) {
     .await;
     assert_eq!(count(&got, &Consumed::Consumed), 1);
     assert_eq!(count(&got, &Consumed::Replayed), RACERS - 1);
+}
+
+pub(super) async fn a_count_of_a_passkey_is_used_by_one(pair: &Pair) {
+    let (store, factor) = enrolled(pair, Method::Hardware).await;
+    let confirmation = Confirmation { passkey: Some(passkey(&factor)), ..confirmation(&factor) };
+    store.confirm_factor(&confirmation, at(20), &event(Action::MfaEnabled)).await.unwrap();
+    let got = race(|_| {
+        let (store, id) = (Arc::clone(&store), factor.id);
+        let used = PasskeyUse { counter: 8, backed_up: true };
+        async move { store.use_passkey(id, used, at(30)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&got, &Consumed::Consumed), 1);
+    assert_eq!(count(&got, &Consumed::Replayed), RACERS - 1);
+}
+
+pub(super) async fn a_name_of_a_passkey_is_given_to_one(pair: &Pair) {
+    let store = &pair.identity;
+    let mut waiting = Vec::new();
+    for number in 0..RACERS {
+        let person = user(&format!("p{number}"));
+        create(&**store, &person).await;
+        let factor = factor(person.id, Method::Hardware);
+        store.enrol_factors(person.id, std::slice::from_ref(&factor), &[]).await.unwrap();
+        waiting.push(factor);
+    }
+    let got = race(|number| {
+        let store = Arc::clone(store);
+        let passkey = Passkey { credential_id: vec![1, 2, 3], ..passkey(&waiting[number]) };
+        let confirmation =
+            Confirmation { passkey: Some(passkey), ..confirmation(&waiting[number]) };
+        async move {
+            let act = event(Action::MfaEnabled);
+            store.confirm_factor(&confirmation, at(20), &act).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &Confirmed::Confirmed), 1);
+    assert_eq!(count(&got, &Confirmed::Taken), RACERS - 1);
 }
 
 pub(super) async fn a_backup_code_is_consumed_by_one(pair: &Pair) {

@@ -30,6 +30,7 @@ mod log;
 mod logins;
 mod marks;
 mod one_time;
+mod passkeys;
 mod passwords;
 mod people;
 mod places;
@@ -135,6 +136,13 @@ macro_rules! instantiate {
                 a_backup_code_is_spent_once,
                 the_same_prefix_of_another_factor_is_another_code,
                 a_factor_is_renamed_or_preferred_by_its_owner_alone,
+            ],
+            passkeys: [
+                a_passkey_comes_back_whole_with_its_confirmation,
+                a_passkey_is_kept_only_with_its_confirmation,
+                a_name_of_a_passkey_is_one_factors,
+                a_passkey_goes_with_its_factor,
+                a_counter_goes_up_or_stays_nought,
             ],
             factor_changes: [
                 factors_come_and_go_in_one_act_with_endings_and_event,
@@ -382,6 +390,8 @@ macro_rules! instantiate {
                 no_more_guesses_are_counted_than_allowed,
                 a_totp_step_is_consumed_by_one,
                 a_backup_code_is_consumed_by_one,
+                a_count_of_a_passkey_is_used_by_one,
+                a_name_of_a_passkey_is_given_to_one,
                 a_signing_key_is_added_by_one,
                 a_new_site_is_made_by_one,
                 a_host_is_given_to_one,

@@ -20,7 +20,7 @@ use super::{
     samples::{
         allowed, api_key, at, authorization, authorization_code, client, code, consent, cut_off,
         device, device_grant, edge, errand, event, factor, family, hash, key, login, membership,
-        one_time, pending_user, rotation, secs, session, site, tenant, user, warning,
+        one_time, passkey, pending_user, rotation, secs, session, site, tenant, user, warning,
     },
 };
 use crate::{
@@ -33,8 +33,10 @@ use crate::{
         device::TrustedDevice,
         device_grant::{DeviceDecision, DeviceGrant},
         errand::ErrandRow,
+        factor::Factor,
         login::Address,
         one_time::Purpose,
+        passkey::{Passkey, PasskeyUse},
         place::Place,
         secret::SecretHash,
         session::{NewFamily, Proof, Rotated, Session},
@@ -103,6 +105,11 @@ enum Act {
         person: u8,
         place: usize,
         step: u64,
+    },
+    UsePasskey {
+        person: u8,
+        place: usize,
+        counter: u32,
     },
     SpendCode {
         person: u8,
@@ -418,6 +425,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         (person.clone(), place.clone()).prop_map(|(person, place)| Act::Guess { person, place }),
         (person.clone(), place.clone(), 0..6_u64)
             .prop_map(|(person, place, step)| Act::SpendStep { person, place, step }),
+        (person.clone(), place.clone(), 0..4_u32)
+            .prop_map(|(person, place, counter)| Act::UsePasskey { person, place, counter }),
         (person.clone(), place).prop_map(|(person, place)| Act::SpendCode { person, place }),
         (kind, 0..4_u8, 0..200_u64, 0..400_u64).prop_map(|(kind, of, ago, life)| Act::CutOff {
             kind,
@@ -756,14 +765,22 @@ impl Walk {
                 format!("{:?}", store.enrol_factors(id(1, *person), &factors, &codes).await?)
             }
             Act::Confirm { person, place, step, ahead } => {
+                let named = self.factor(*person, *place).await?;
                 let confirmation = Confirmation {
                     user_id: id(1, *person),
-                    id: self.factor(*person, *place).await?,
+                    id: named,
                     expected_epoch: self.epoch(*person, *ahead).await?,
                     name: step.map(|step| format!("named {step}")),
                     step: *step,
                     replaces: step.is_some_and(|step| step.is_multiple_of(3)),
                     proves_phone: step.map(|_| "+31201234567".to_owned()),
+                    // Two factors of one sequence share a name where their steps are the same.
+                    passkey: step.map(|step| Passkey {
+                        credential_id: vec![u8::try_from(step).unwrap_or(u8::MAX)],
+                        model: None,
+                        counter: 0,
+                        ..passkey(&Factor { id: named, ..factor(id(1, *person), Method::Hardware) })
+                    }),
                 };
                 let event = self.event(Action::MfaEnabled);
                 format!("{:?}", store.confirm_factor(&confirmation, now, &event).await?)
@@ -775,6 +792,12 @@ impl Walk {
             Act::SpendStep { person, place, step } => {
                 let factor = self.factor(*person, *place).await?;
                 format!("{:?}", store.consume_totp_step(factor, *step, now).await?)
+            }
+            Act::UsePasskey { person, place, counter } => {
+                let factor = self.factor(*person, *place).await?;
+                let used = PasskeyUse { counter: *counter, backed_up: counter % 2 == 0 };
+                let spent = store.use_passkey(factor, used, now).await?;
+                format!("{spent:?} {:?}", store.list_passkeys(id(1, *person)).await?)
             }
             Act::SpendCode { person, place } => {
                 let factor = self.factor(*person, *place).await?;

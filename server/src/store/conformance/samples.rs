@@ -5,7 +5,9 @@ use std::time::Duration;
 use jwks::{
     Algorithm, Time,
     cutoff::{CutOff, CutOffKind},
-    policy::{Accept, Allow, ApiKeyRule, Level, Method, Mode, OnStale, Policy, Require, Rule},
+    policy::{
+        Accept, Allow, ApiKeyRule, Level, Method, Mode, OnStale, Policy, Require, Rule, WebAuthn,
+    },
     site::{Branding, Site, SiteStatus},
 };
 use serde_json::json;
@@ -28,6 +30,7 @@ use crate::{
         key::KeyRow,
         login::{Address, Outstanding, PendingLogin},
         one_time::{OneTime, Purpose},
+        passkey::Passkey,
         secret::SecretHash,
         session::{NewFamily, Proof, Rotation, Session},
         tenant::{Membership, Tenant},
@@ -183,6 +186,7 @@ pub(crate) fn confirmation(factor: &Factor) -> Confirmation {
         step: None,
         replaces: false,
         proves_phone: None,
+        passkey: None,
     }
 }
 
@@ -210,6 +214,22 @@ pub(crate) fn denial(warning: &Warning, person: &User) -> Denial {
         restored: None,
         gives_way: None,
         remove: Vec::new(),
+    }
+}
+
+/// The passkey of a factor; no field as it is by itself.
+pub(crate) fn passkey(factor: &Factor) -> Passkey {
+    Passkey {
+        factor_id: factor.id,
+        user_id: factor.user_id,
+        credential_id: factor.id.as_bytes().repeat(4),
+        record: r#"{"cred":"\u0000\"'🔑"}"#.to_owned(),
+        model: Some(Uuid::new_v4()),
+        backup_eligible: true,
+        backed_up: true,
+        discoverable: Some(true),
+        user_verified: true,
+        counter: 7,
     }
 }
 
@@ -299,6 +319,7 @@ pub(crate) fn site(site_key: &str, hosts: &[&str]) -> Site {
             require: Require::PhishingResistant,
             allowed_factors: vec![Method::Totp, Method::Hardware],
             trusted_device: jwks::policy::TrustedDevice { days: 30 },
+            webauthn: WebAuthn { user_verification: true, models: vec![Uuid::from_u128(8)] },
             max_auth_age: Some(300),
             session_idle: Some(600),
             session_absolute: Some(3600),
@@ -389,6 +410,7 @@ pub(crate) fn session(user_id: Uuid) -> Session {
             amr: vec!["pwd".to_owned(), "otp".to_owned()],
             auth_time: at(0).minus(secs(1)),
             device_at: Some(at(0).minus(secs(2))),
+            model: Some(Uuid::from_u128(9)),
         },
         remember: true,
         created_at: at(0),
@@ -428,6 +450,7 @@ pub(crate) fn granted() -> Granted {
             amr: vec!["hwk".to_owned(), "user".to_owned()],
             auth_time: at(0).minus(secs(3)),
             device_at: Some(at(0).minus(secs(4))),
+            model: None,
         },
         resource: vec!["https://api.example/ü".to_owned(), "urn:other".to_owned()],
         claims: ClaimsRequest {
@@ -606,6 +629,7 @@ pub(crate) fn login(user_id: Uuid) -> PendingLogin {
         client_id: "auth2:shop".to_owned(),
         site_key: Some("shop".to_owned()),
         methods: vec![Method::Totp, Method::BackupCode],
+        shown: vec!["swk".to_owned(), "user".to_owned()],
         factor_proved_at: Some(at(8)),
         recovers: true,
         password_changed_at: Some(at(7)),

@@ -33,7 +33,7 @@ pub(super) async fn a_session_with_nothing_optional_comes_back_whole(pair: &Pair
     let full = session(Uuid::new_v4());
     let session = Session {
         site_key: None,
-        proof: Proof { amr: Vec::new(), device_at: None, ..full.proof.clone() },
+        proof: Proof { amr: Vec::new(), device_at: None, model: None, ..full.proof.clone() },
         remember: false,
         ip: String::new(),
         user_agent: String::new(),
@@ -103,6 +103,7 @@ pub(super) async fn a_new_proof_takes_the_place_of_the_old_one(pair: &Pair) {
         amr: vec!["hwk".to_owned(), "a \"quoted\" ü".to_owned()],
         auth_time: at(700),
         device_at: Some(at(600)),
+        model: Some(Uuid::new_v4()),
     };
     let (user_id, sid, family) = (session.user_id, session.sid, family("raised"));
     let raised = store.raise_session(user_id, sid, &proof, &family, at(701)).await.unwrap();
@@ -336,6 +337,7 @@ pub(super) async fn a_browser_holds_another_secret_after_a_new_proof(pair: &Pair
         amr: vec!["hwk".to_owned(), "a \"quoted\" ü".to_owned()],
         auth_time: at(700),
         device_at: None,
+        model: Some(Uuid::new_v4()),
     };
     let raise = async |presented: &str, proof: &Proof, renewed: &str, now| {
         let (presented, renewed) = (hash(presented), hash(renewed));

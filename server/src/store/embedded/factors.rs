@@ -9,6 +9,7 @@ use super::{
     cached::{Cached, named, number_opt, stored, time, time_opt},
     cut_offs,
     fault::Fault,
+    passkeys,
     writer::Tx,
 };
 use crate::{
@@ -81,7 +82,7 @@ pub(super) fn confirm(
     now: Time,
     event: &Event,
 ) -> Result<Confirmed, Fault> {
-    let Confirmation { user_id, id, expected_epoch, name, step, replaces, proves_phone } =
+    let Confirmation { user_id, id, expected_epoch, name, step, replaces, proves_phone, passkey } =
         confirmation;
     let confirmed_at = tx.one(
         "SELECT confirmed_at FROM factors WHERE id = ?1 AND user_id = ?2",
@@ -93,16 +94,25 @@ pub(super) fn confirm(
         Some(Some(_)) => return Ok(Confirmed::Already),
         Some(None) => {}
     }
-    let raised = tx.run(
-        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?3,
-             phone_verified_at = CASE WHEN phone = ?4 THEN coalesce(phone_verified_at, ?3)
-                 ELSE phone_verified_at END
-         WHERE id = ?1 AND factor_epoch = ?2",
-        params![user_id, stored(*expected_epoch), now.millis(), proves_phone],
+    let as_expected = tx.any(
+        "SELECT 1 FROM users WHERE id = ?1 AND factor_epoch = ?2",
+        params![user_id, stored(*expected_epoch)],
     )?;
-    if raised == 0 {
+    if !as_expected {
         return Ok(Confirmed::Overtaken);
     }
+    if let Some(passkey) = passkey
+        && !passkeys::insert(tx, passkey)?
+    {
+        return Ok(Confirmed::Taken);
+    }
+    tx.run(
+        "UPDATE users SET factor_epoch = factor_epoch + 1, updated_at = ?2,
+             phone_verified_at = CASE WHEN phone = ?3 THEN coalesce(phone_verified_at, ?2)
+                 ELSE phone_verified_at END
+         WHERE id = ?1",
+        params![user_id, now.millis(), proves_phone],
+    )?;
     if *replaces {
         let lost = "DELETE FROM factors WHERE user_id = ?1 AND confirmed_at IS NOT NULL";
         tx.run(lost, [user_id])?;

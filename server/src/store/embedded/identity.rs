@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     Embedded, IDENTITY, api_keys, audit, clients, consents, cut_offs, devices, edges, errands,
-    factors, feed, keys, places, sites, sweep, tenants, users, warnings,
+    factors, feed, keys, passkeys, places, sites, sweep, tenants, users, warnings,
 };
 use crate::{
     domain::{
@@ -25,6 +25,7 @@ use crate::{
         errand::ErrandRow,
         factor::{BackupCode, Factor},
         key::KeyRow,
+        passkey::{Passkey, PasskeyUse},
         place::Place,
         secret::SecretHash,
         tenant::{Membership, Tenant},
@@ -185,6 +186,23 @@ impl IdentityStore for Embedded {
 
     async fn consume_totp_step(&self, id: Uuid, step: u64, now: Time) -> StoreResult<Consumed> {
         self.change(move |tx| factors::consume_step(tx, id, step, now)).await
+    }
+
+    async fn list_passkeys(&self, user_id: Uuid) -> StoreResult<Vec<Passkey>> {
+        self.find(IDENTITY, |connection| passkeys::list(connection, user_id))
+    }
+
+    async fn find_passkey(&self, credential_id: &[u8]) -> StoreResult<Option<Passkey>> {
+        self.find(IDENTITY, |connection| passkeys::find(connection, credential_id))
+    }
+
+    async fn use_passkey(
+        &self,
+        factor_id: Uuid,
+        used: PasskeyUse,
+        now: Time,
+    ) -> StoreResult<Consumed> {
+        self.change(move |tx| passkeys::spend(tx, factor_id, used, now)).await
     }
 
     async fn find_backup_code(

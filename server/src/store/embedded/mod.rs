@@ -39,6 +39,7 @@ mod keys;
 mod logins;
 mod marks;
 mod one_time;
+mod passkeys;
 mod places;
 mod readers;
 mod refresh;

@@ -36,7 +36,7 @@ use crate::{
 macro_rules! columns {
     () => {
         "user_id, sid, tenant_id, client_id, site_key, acr, amr, auth_time, remember, created_at, \
-         last_active_at, expires_at, ip, user_agent, device, device_at, browser, clients"
+         last_active_at, expires_at, ip, user_agent, device, device_at, browser, clients, model"
     };
 }
 
@@ -47,7 +47,7 @@ fn open(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
             columns!(),
             ") VALUES (:user_id, :sid, :tenant_id, :client_id, :site_key, :acr, :amr, :auth_time,
                  :remember, :created_at, :last_active_at, :expires_at, :ip, :user_agent, :device,
-                 :device_at, :browser, :clients)"
+                 :device_at, :browser, :clients, :model)"
         ),
         named_params! {
             ":user_id": session.user_id,
@@ -68,6 +68,7 @@ fn open(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
             ":device_at": session.proof.device_at.map(Time::millis),
             ":browser": session.browser.as_ref().map(SecretHash::as_bytes),
             ":clients": serde_json::to_string(&session.clients)?,
+            ":model": session.proof.model,
         },
     )?;
     Ok(())
@@ -112,7 +113,7 @@ fn raise(
     now: Time,
 ) -> Result<Option<Session>, Fault> {
     let sql = concat!(
-        "UPDATE sessions SET acr = ?4, amr = ?5, auth_time = ?6, device_at = ?7,
+        "UPDATE sessions SET acr = ?4, amr = ?5, auth_time = ?6, device_at = ?7, model = ?8,
              last_active_at = max(last_active_at, ?3)
          WHERE user_id = ?1 AND sid = ?2 AND expires_at > ?3 RETURNING ",
         columns!()
@@ -126,6 +127,7 @@ fn raise(
         amr,
         proof.auth_time.millis(),
         proof.device_at.map(Time::millis),
+        proof.model,
     ];
     Ok(tx.one(sql, params, read)?)
 }
@@ -198,6 +200,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
             amr: json(row, 6)?,
             auth_time: time(row, 7)?,
             device_at: time_opt(row, 15)?,
+            model: row.get(18)?,
         },
         remember: row.get(8)?,
         created_at: time(row, 9)?,

@@ -267,6 +267,7 @@ async fn a_data_folder_of_the_first_schema_is_brought_up_to_date() {
     assert_eq!(subject.memberships, []);
     let held = store.find_session(person.id, opened.sid, at(0)).await.unwrap().unwrap();
     assert_eq!((held.client_id.as_str(), held.proof.device_at), ("rail", None));
+    assert_eq!(held.proof.model, None);
     assert_eq!((held.browser, held.clients), (None, Vec::new()));
     let tenants = store.list_tenants().await.unwrap();
     assert_eq!(tenants.iter().map(|tenant| tenant.id.as_str()).collect::<Vec<_>>(), ["default"]);

@@ -7,7 +7,7 @@ use super::{
     Postgres,
     act::Act,
     cells::{Cells, millis, stored},
-    feed,
+    feed, passkeys,
     users::lock_person,
 };
 use crate::{
@@ -95,7 +95,7 @@ pub(super) async fn confirm(
     now: Time,
     event: &Event,
 ) -> StoreResult<Confirmed> {
-    let Confirmation { user_id, id, expected_epoch, name, step, replaces, proves_phone } =
+    let Confirmation { user_id, id, expected_epoch, name, step, replaces, proves_phone, passkey } =
         confirmation;
     let mut act = store.transaction().await?;
     let raised = act
@@ -123,6 +123,12 @@ pub(super) async fn confirm(
     if let Some(refused) = refused {
         act.roll_back().await?;
         return Ok(refused);
+    }
+    if let Some(passkey) = passkey
+        && !passkeys::insert(&mut act, passkey).await?
+    {
+        act.roll_back().await?;
+        return Ok(Confirmed::Taken);
     }
     if *replaces {
         // Codes before their factor, as whoever spends a code locks them.
@@ -197,9 +203,14 @@ pub(super) async fn forgive_guess(store: &Postgres, id: Uuid, known: bool) -> St
 }
 
 pub(super) async fn use_factor(store: &Postgres, id: Uuid, now: Time) -> StoreResult<()> {
+    proved(&mut store.act().await?, id, now).await.map(drop)
+}
+
+/// Notes that a factor was proved. Says whether it is there.
+pub(super) async fn proved(act: &mut Act, id: Uuid, now: Time) -> StoreResult<bool> {
     let sql = "UPDATE factors SET last_used_at = $2, guesses_in_a_row = 0,
              known_guesses_in_a_row = 0 WHERE id = $1";
-    store.act().await?.change(sql, &[&id, &now.millis()]).await.map(drop)
+    Ok(act.change(sql, &[&id, &now.millis()]).await? > 0)
 }
 
 pub(super) async fn consume_totp_step(

@@ -18,6 +18,7 @@ mod feed;
 mod journal;
 mod keys;
 mod listen;
+mod passkeys;
 mod places;
 mod schema;
 mod server;
@@ -61,6 +62,7 @@ use crate::domain::{
     errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
+    passkey::{Passkey, PasskeyUse},
     place::Place,
     secret::SecretHash,
     tenant::{Membership, Tenant},
@@ -341,6 +343,23 @@ impl IdentityStore for Postgres {
 
     async fn consume_totp_step(&self, id: Uuid, step: u64, now: Time) -> StoreResult<Consumed> {
         factors::consume_totp_step(self, id, step, now).await
+    }
+
+    async fn list_passkeys(&self, user_id: Uuid) -> StoreResult<Vec<Passkey>> {
+        passkeys::list(self, user_id).await
+    }
+
+    async fn find_passkey(&self, credential_id: &[u8]) -> StoreResult<Option<Passkey>> {
+        passkeys::find(self, credential_id).await
+    }
+
+    async fn use_passkey(
+        &self,
+        factor_id: Uuid,
+        used: PasskeyUse,
+        now: Time,
+    ) -> StoreResult<Consumed> {
+        passkeys::spend(self, factor_id, used, now).await
     }
 
     async fn find_backup_code(

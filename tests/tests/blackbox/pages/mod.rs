@@ -6,6 +6,7 @@ mod branches;
 mod flows;
 mod links;
 mod onward;
+mod passkeys;
 mod session_state;
 mod sms;
 

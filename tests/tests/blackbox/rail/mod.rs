@@ -7,6 +7,7 @@ mod envelope;
 mod factors;
 mod mailed_codes;
 mod manage_factors;
+mod passkeys;
 mod recovery;
 mod refresh;
 mod registration;

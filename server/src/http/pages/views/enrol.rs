@@ -39,6 +39,36 @@ impl View for Enrol<'_> {
     }
 }
 
+/// A passkey. Fields `name`, and `credential`, which the script puts in; the buttons of [`Enrol`].
+#[derive(Template)]
+#[template(path = "pages/enrol_passkey.html")]
+pub struct EnrolPasskey<'v> {
+    /// How it looks.
+    pub look: &'v Look,
+    /// Where it goes.
+    pub form: Form<'v>,
+    /// Whose it will be.
+    pub who: Person<'v>,
+    /// What it is made by, in JSON.
+    pub options: &'v str,
+    /// The other methods.
+    pub others: &'v [Method],
+    /// Why it is shown again.
+    pub problem: Option<Problem>,
+}
+
+impl EnrolPasskey<'_> {
+    fn choice(&self, method: &Method) -> String {
+        second_factor::choice(self.look, *method)
+    }
+}
+
+impl View for EnrolPasskey<'_> {
+    fn policy(&self) -> Policy {
+        Policy::default().leading_to(self.form.leads_to).with_scripts()
+    }
+}
+
 /// Codes by SMS: which number they go to. Field `phone`; the buttons of [`Enrol`].
 #[derive(Template)]
 #[template(path = "pages/enrol_phone.html")]
@@ -143,6 +173,7 @@ impl EnrolDone<'_> {
         match self.method {
             Method::Sms => self.look.text("enrol-sms-done-title"),
             Method::EmailOtp => self.look.text("enrol-mail-done-title"),
+            Method::Hardware => self.look.text("enrol-passkey-done-title"),
             _ => self.look.text("enrol-done-title"),
         }
     }
@@ -150,6 +181,7 @@ impl EnrolDone<'_> {
     fn text(&self) -> String {
         match self.method {
             Method::Sms | Method::EmailOtp => self.look.text("enrol-sent-done-text"),
+            Method::Hardware => self.look.text("enrol-passkey-done-text"),
             _ => self.look.text("enrol-done-text"),
         }
     }

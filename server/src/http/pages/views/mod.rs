@@ -27,7 +27,7 @@ pub use self::{
     confirm_password::ConfirmPassword,
     consent::Consent,
     device::{DeviceCode, DeviceConfirm, DeviceDone},
-    enrol::{Enrol, EnrolDone, EnrolPhone, EnrolSent},
+    enrol::{Enrol, EnrolDone, EnrolPasskey, EnrolPhone, EnrolSent},
     error::ErrorPage,
     flow_over::FlowOver,
     forgot_password::{ForgotPassword, ForgotPasswordSent},

@@ -117,5 +117,7 @@ mod tests {
         let policy = Policy::default().framing(&frames).with_scripts().to_string();
         let (_, rest) = policy.split_once("frame-src ").unwrap();
         assert_eq!(rest, "https://a.example https://b.example; script-src 'self'");
+        let policy = Policy::default().with_scripts().calling_home().to_string();
+        assert_eq!(policy, format!("{STRICT}; script-src 'self'; connect-src 'self'"));
     }
 }

@@ -24,6 +24,10 @@ pub enum Problem {
     AddressNotVerified,
     /// A wrong, spent or expired code.
     WrongCode,
+    /// A passkey that did not answer rightly.
+    WrongPasskey,
+    /// A passkey of a model that does not count where somebody is on their way to.
+    WrongModel,
     /// A factor with too many wrong codes in a row.
     FactorLocked,
     /// The half sign-in is over: the password is asked for again.
@@ -56,6 +60,15 @@ impl Problem {
         }
     }
 
+    /// The same where a passkey was to answer.
+    #[must_use]
+    pub fn of_passkey(reason: &AuthError) -> Option<Self> {
+        match reason {
+            AuthError::WrongCredentials | AuthError::WrongCode => Some(Self::WrongPasskey),
+            other => Self::of(other),
+        }
+    }
+
     /// The status of the page that shows it.
     #[must_use]
     pub const fn status(self) -> StatusCode {
@@ -84,6 +97,8 @@ impl Problem {
             Self::WrongPassword => look.text("problem-wrong-password"),
             Self::AddressNotVerified => look.text("problem-address-not-verified"),
             Self::WrongCode => look.text("problem-wrong-code"),
+            Self::WrongPasskey => look.text("problem-passkey"),
+            Self::WrongModel => look.text("problem-passkey-model"),
             Self::FactorLocked => look.text("problem-factor-locked"),
             Self::SignInOver => look.text("problem-sign-in-over"),
             Self::UnknownDevice => look.text("problem-unknown-device"),

@@ -1,4 +1,4 @@
-//! Second factor: a code of one of the methods that the person has.
+//! Second factor: a code of one of the methods that the person has, or a passkey.
 
 use askama::Template;
 use jwks::policy::Method;
@@ -16,8 +16,8 @@ pub enum Reason {
     Reauthentication,
 }
 
-/// `/mfa`. Field `code`, checkbox `trust_device` (`on`); `button[name=method]` chooses another
-/// method, or sends a mailed code again, and comes without `code`; so does `button[name=cancel]`,
+/// `/mfa`. Field `code`, or `credential`, which the script puts in; checkbox `trust_device` (`on`); `button[name=method]` chooses another
+/// method, or sends a mailed code again, and comes without either; so does `button[name=cancel]`,
 /// which goes no further.
 #[derive(Template)]
 #[template(path = "pages/second_factor.html")]
@@ -36,6 +36,8 @@ pub struct SecondFactor<'v> {
     pub methods: &'v [Method],
     /// The one whose code is asked for.
     pub method: Method,
+    /// What a passkey is asked for with, in JSON, where one is.
+    pub options: Option<&'v str>,
     /// Where a code went that was sent, masked.
     pub sent_to: Option<&'v str>,
     /// Whether trusting the device is offered.
@@ -73,7 +75,8 @@ impl SecondFactor<'_> {
             (Method::Sms, Some(number)) => self.look.with("second-factor-sms-to", "number", number),
             (Method::Sms, None) => self.look.text("second-factor-sms"),
             (Method::BackupCode, _) => self.look.text("second-factor-backup"),
-            _ => self.look.text("second-factor-totp"),
+            (Method::Hardware, _) => self.look.text("second-factor-passkey"),
+            (Method::Totp, _) => self.look.text("second-factor-totp"),
         }
     }
 
@@ -99,6 +102,7 @@ impl SecondFactor<'_> {
 
 impl View for SecondFactor<'_> {
     fn policy(&self) -> Policy {
-        Policy::default().leading_to(self.form.leads_to)
+        let policy = Policy::default().leading_to(self.form.leads_to);
+        if self.options.is_some() { policy.with_scripts() } else { policy }
     }
 }

@@ -1,10 +1,11 @@
-//! Sign-in: user name and password.
+//! Sign-in: user name and password, or a passkey.
 
 use askama::Template;
 
 use super::{ClientCard, Form, Look, Policy, Problem, View};
 
-/// `/login`. Fields: `username`, `password`, `remember` (checkbox, `on`).
+/// `/login`. Fields: `username`, `password`, `remember` (checkbox, `on`); or `credential`, which the
+/// script puts in.
 #[derive(Template)]
 #[template(path = "pages/sign_in.html")]
 pub struct SignIn<'v> {
@@ -16,6 +17,8 @@ pub struct SignIn<'v> {
     pub client: Option<ClientCard<'v>>,
     /// Filled in: what was typed before, or the client's hint.
     pub username: &'v str,
+    /// Whether passkeys are offered, to browsers that have some.
+    pub offers_passkeys: bool,
     /// Whether staying signed in is offered.
     pub offers_remember: bool,
     /// Whether it is ticked: whoever signs in again is asked to change nothing.
@@ -28,6 +31,11 @@ pub struct SignIn<'v> {
 
 impl View for SignIn<'_> {
     fn policy(&self) -> Policy {
-        Policy::default().leading_to(self.form.leads_to).with_scripts()
+        let policy = Policy::default().leading_to(self.form.leads_to);
+        if self.offers_passkeys {
+            policy.with_scripts().calling_home()
+        } else {
+            policy.with_scripts()
+        }
     }
 }

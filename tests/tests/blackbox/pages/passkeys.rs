@@ -1,0 +1,316 @@
+//! Passkeys and security keys on the pages, in a real Chromium with authenticators in software that
+//! its DevTools protocol plugs in.
+
+use serde_json::{Value, json};
+use tests::{
+    Person, Session, World,
+    chromium::{Plugged, Tab, Window},
+    forge::claims,
+    landing::Landing,
+    relying_party::RelyingParty,
+};
+
+use super::look_at;
+use crate::minutes;
+
+const SIGN_IN: &str = "button[data-passkey=sign-in]";
+const PROVE: &str = "button[data-passkey=get]";
+const CREATE: &str = "button[data-passkey=create]";
+
+/// A client whose tokens open a site that asks for this.
+async fn client_of(world: &World, landing: &Landing, key: &str, policy: Value) -> RelyingParty {
+    let site = json!({
+        "site_key": key, "name": "Harbour Vault", "base_url": format!("http://{key}.localhost"),
+        "hosts": [format!("{key}.localhost")], "upstreams": ["http://127.0.0.1:9"],
+        "policy": policy,
+    });
+    drop(world.create_site(&site).await);
+    let audience = format!("http://{key}.localhost");
+    client(world, landing, json!({ "audiences": [audience] })).await
+}
+
+async fn client(world: &World, landing: &Landing, more: Value) -> RelyingParty {
+    let mut metadata = json!({ "redirect_uris": [format!("{}/callback", landing.address)] });
+    metadata.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    world.relying_party(metadata).await
+}
+
+async fn sign_in(tab: &mut Tab, person: &Person) {
+    tab.fill("#username", &person.email).await;
+    tab.fill("#password", &person.password).await;
+    tab.press("Enter").await;
+}
+
+/// What the newest code is worth: the claims of the ID token.
+async fn arrived(tab: &mut Tab, client: &RelyingParty, landing: &Landing) -> Value {
+    tab.see("#arrived").await;
+    let code = landing.arrivals().last().unwrap().parameter("code").unwrap();
+    let body = client.redeem(&code).await.expect(200).json();
+    claims(body["id_token"].as_str().unwrap())
+}
+
+/// Makes a passkey on the page that asks for one.
+async fn make(tab: &mut Tab, name: &str) {
+    tab.see(&format!("{CREATE}:not([hidden])")).await;
+    tab.fill("#name", name).await;
+    tab.click(CREATE).await;
+}
+
+/// Leaves the browser as nobody: its sessions are gone, its passkeys are not.
+async fn forget(tab: &mut Tab, world: &World) {
+    tab.open(&format!("{}/login", world.issuer())).await;
+    tab.see("#username").await;
+    tab.clear_cookies().await;
+}
+
+#[tokio::test]
+async fn a_passkey_is_made_on_the_way_and_signs_in_by_the_button_from_then_on() {
+    let world = World::start().await;
+    let (landing, person) = (Landing::start().await, world.person().await);
+    let policy = json!({ "require": "phishing_resistant" });
+    let client = client_of(&world, &landing, "vault", policy).await;
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    let passkey = tab.plug_in(Plugged::PASSKEY).await;
+    tab.open(&client.authorize_url("openid")).await;
+    sign_in(&mut tab, &person).await;
+    // Nothing else would do there.
+    tab.see(CREATE).await;
+    assert!(!tab.has("button[name=method]").await);
+    look_at(&mut tab).await;
+    make(&mut tab, "Work laptop").await;
+    tab.see("#codes").await;
+    assert_eq!(tab.evaluate("document.querySelectorAll('#codes li').length").await, 10);
+    look_at(&mut tab).await;
+    tab.click("button[type=submit]").await;
+    let first = arrived(&mut tab, &client, &landing).await;
+    assert_eq!(first["acr"], "urn:signalbox:phr");
+    assert_eq!(first["amr"], json!(["pwd", "hwk", "user", "mfa"]));
+    assert_eq!(tab.keys_in(&passkey).await, 1);
+
+    forget(&mut tab, &world).await;
+    tab.open(&client.authorize_url("openid")).await;
+    tab.see(&format!("{SIGN_IN}:not([hidden])")).await;
+    look_at(&mut tab).await;
+    tab.click(SIGN_IN).await;
+    let alone = arrived(&mut tab, &client, &landing).await;
+    assert_eq!((&alone["sub"], &alone["acr"]), (&first["sub"], &json!("urn:signalbox:phr")));
+    assert_eq!(alone["amr"], json!(["hwk", "user", "mfa"]));
+    assert_ne!(alone["sid"], first["sid"]);
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+/// What Chromium shows when a name is typed is no part of a page, and its DevTools protocol picks
+/// nothing in it. So this looks at what the page asks the browser for, and answers in its place.
+#[tokio::test]
+async fn the_page_asks_for_passkeys_where_the_name_is_typed() {
+    let world = World::shared().await;
+    let landing = Landing::start().await;
+    let client = client(&world, &landing, json!({})).await;
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    tab.before_each_page(
+        "window.asked = [];
+         PublicKeyCredential.isConditionalMediationAvailable = function () {
+           return Promise.resolve(true);
+         };
+         navigator.credentials.get = function (options) {
+           window.asked.push(options);
+           return new Promise(function (resolve, reject) {
+             if (options.signal) {
+               options.signal.addEventListener('abort', function () { reject(options.signal.reason); });
+             }
+           });
+         };",
+    )
+    .await;
+    tab.open(&client.authorize_url("openid")).await;
+    tab.see("#username").await;
+    assert_eq!(tab.attribute("#username", "autocomplete").await, "username webauthn");
+    tab.holds("window.asked.length === 1").await;
+    let asked = tab
+        .evaluate(
+            "(function (asked) { return [asked.mediation, asked.publicKey.rpId,
+               asked.publicKey.userVerification, asked.publicKey.challenge.byteLength,
+               asked.publicKey.allowCredentials.length, asked.signal.aborted]; })(window.asked[0])",
+        )
+        .await;
+    assert_eq!(asked, json!(["conditional", "localhost", "required", 32, 0, false]));
+    // Whoever presses the button is asked at once, and in its place.
+    tab.click(SIGN_IN).await;
+    tab.holds("window.asked.length === 2").await;
+    assert_eq!(tab.evaluate("window.asked[0].signal.aborted").await, true);
+    assert_eq!(tab.evaluate("window.asked[1].mediation === undefined").await, true);
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_passkey_is_the_second_factor_with_its_owner_verified() {
+    let world = World::start().await;
+    let (landing, person) = (Landing::start().await, world.person().await);
+    let policy = json!({ "require": "2fa" });
+    let client = client_of(&world, &landing, "office", policy).await;
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    tab.plug_in(Plugged::PASSKEY).await;
+    tab.open(&client.authorize_url("openid")).await;
+    sign_in(&mut tab, &person).await;
+    // An authenticator app is asked for first, and a passkey does as well.
+    tab.see("#secret").await;
+    tab.click("button[name=method][value=HARDWARE]").await;
+    tab.see(CREATE).await;
+    assert!(tab.has("button[name=method][value=TOTP]").await);
+    make(&mut tab, "Telephone").await;
+    tab.see("#codes").await;
+    tab.click("button[type=submit]").await;
+    arrived(&mut tab, &client, &landing).await;
+
+    forget(&mut tab, &world).await;
+    tab.open(&client.authorize_url("openid")).await;
+    sign_in(&mut tab, &person).await;
+    tab.see(&format!("{PROVE}:not([hidden])")).await;
+    assert!(tab.has("button[name=method][value=BACKUP_CODE]").await);
+    look_at(&mut tab).await;
+    tab.click(PROVE).await;
+    let proved = arrived(&mut tab, &client, &landing).await;
+    assert_eq!(proved["amr"], json!(["pwd", "hwk", "user", "mfa"]));
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_security_key_is_the_second_factor_without_verifying_its_owner() {
+    let world = World::start().await;
+    let (landing, person) = (Landing::start().await, world.person().await);
+    let policy = json!({ "require": "phishing_resistant" });
+    let client = client_of(&world, &landing, "keys", policy).await;
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    tab.plug_in(Plugged::SECURITY_KEY).await;
+    tab.open(&client.authorize_url("openid")).await;
+    sign_in(&mut tab, &person).await;
+    make(&mut tab, "").await;
+    tab.see("#codes").await;
+    tab.click("button[type=submit]").await;
+    arrived(&mut tab, &client, &landing).await;
+
+    forget(&mut tab, &world).await;
+    tab.open(&client.authorize_url("openid")).await;
+    sign_in(&mut tab, &person).await;
+    tab.click(PROVE).await;
+    let proved = arrived(&mut tab, &client, &landing).await;
+    assert_eq!(proved["acr"], "urn:signalbox:phr");
+    assert_eq!(proved["amr"], json!(["pwd", "hwk", "mfa"]));
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn who_lost_their_passkey_goes_on_with_a_backup_code() {
+    let world = World::start().await;
+    let (landing, mut person) = (Landing::start().await, world.person().await);
+    let client = client_of(&world, &landing, "office", json!({ "require": "2fa" })).await;
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    let passkey = tab.plug_in(Plugged::PASSKEY).await;
+    tab.open(&client.authorize_url("openid")).await;
+    sign_in(&mut tab, &person).await;
+    tab.click("button[name=method][value=HARDWARE]").await;
+    make(&mut tab, "Telephone").await;
+    tab.see("#codes").await;
+    let codes = tab
+        .evaluate("[].map.call(document.querySelectorAll('#codes code'), function (it) { return it.innerText; })")
+        .await;
+    person.take_secrets(&json!({ "backupCodes": codes }));
+    tab.click("button[type=submit]").await;
+    arrived(&mut tab, &client, &landing).await;
+
+    forget(&mut tab, &world).await;
+    tab.unplug(&passkey).await;
+    // Another one, which is nobody's: the browser has something to ask, and it does not answer.
+    tab.plug_in(Plugged::SECURITY_KEY).await;
+    tab.open(&client.authorize_url("openid")).await;
+    sign_in(&mut tab, &person).await;
+    tab.click(PROVE).await;
+    tab.see("#passkey-told:not([hidden])").await;
+    look_at(&mut tab).await;
+    tab.click("button[name=method][value=BACKUP_CODE]").await;
+    tab.fill("#code", &person.backup_codes[0]).await;
+    tab.press("Enter").await;
+    let proved = arrived(&mut tab, &client, &landing).await;
+    assert_eq!(proved["amr"], json!(["pwd", "backup", "mfa"]));
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_passkey_steps_a_session_up() {
+    let mut world = World::start().await;
+    let (landing, mut person) = (Landing::start().await, world.person().await);
+    let modest = client(&world, &landing, json!({})).await;
+    let vault = client_of(&world, &landing, "vault", json!({ "require": "phishing_resistant" }));
+    let vault = vault.await;
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    tab.plug_in(Plugged::PASSKEY).await;
+    let session: Session = world.sign_in(&person).await;
+    world.enrol(&mut person, &session).await;
+    world.advance(minutes(2));
+    tab.open(&modest.authorize_url("openid")).await;
+    sign_in(&mut tab, &person).await;
+    tab.fill("#code", &person.code(&world)).await;
+    tab.press("Enter").await;
+    let before = arrived(&mut tab, &modest, &landing).await;
+    assert_eq!(before["acr"], "urn:signalbox:2fa");
+    // What there is, is fresh: the passkey that is asked for is made upon it.
+    tab.open(&vault.authorize_url("openid")).await;
+    make(&mut tab, "Work laptop").await;
+    let made = arrived(&mut tab, &vault, &landing).await;
+    assert_eq!((&made["sid"], &made["acr"]), (&before["sid"], &json!("urn:signalbox:phr")));
+
+    forget(&mut tab, &world).await;
+    tab.open(&modest.authorize_url("openid")).await;
+    sign_in(&mut tab, &person).await;
+    tab.see("#code, [data-passkey=get]").await;
+    if tab.has(PROVE).await {
+        tab.click("button[name=method][value=TOTP]").await;
+    }
+    world.advance(minutes(2));
+    tab.fill("#code", &person.code(&world)).await;
+    tab.press("Enter").await;
+    let before = arrived(&mut tab, &modest, &landing).await;
+    tab.open(&vault.authorize_url("openid")).await;
+    tab.see(PROVE).await;
+    look_at(&mut tab).await;
+    tab.click(PROVE).await;
+    let after = arrived(&mut tab, &vault, &landing).await;
+    assert_eq!((&after["sid"], &after["acr"]), (&before["sid"], &json!("urn:signalbox:phr")));
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_browser_without_passkeys_is_told_so_and_offered_the_other_ways() {
+    let world = World::shared().await;
+    let landing = Landing::start().await;
+    let client = client(&world, &landing, json!({})).await;
+    let (mut person, _) = world.enrolled_with_passkey().await;
+    let mut window = Window::open().await;
+    for take_away in ["delete window.PublicKeyCredential;", ""] {
+        let mut tab = window.tab().await;
+        if take_away.is_empty() {
+            tab.without_scripts().await;
+        } else {
+            tab.before_each_page(take_away).await;
+        }
+        tab.open(&client.authorize_url("openid")).await;
+        tab.see("#username").await;
+        assert!(tab.has(&format!("{SIGN_IN}[hidden]")).await);
+        sign_in(&mut tab, &person).await;
+        tab.see("#passkey-instead:not([hidden])").await;
+        assert!(tab.has(&format!("{PROVE}[hidden]")).await);
+        look_at(&mut tab).await;
+        tab.click("button[name=method][value=BACKUP_CODE]").await;
+        tab.fill("#code", &person.backup_codes.remove(0)).await;
+        tab.press("Enter").await;
+        tab.see("#arrived").await;
+        assert_eq!(tab.complaints().await, [""; 0]);
+        forget(&mut tab, &world).await;
+    }
+}
