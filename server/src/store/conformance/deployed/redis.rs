@@ -212,6 +212,7 @@ async fn every_key_goes_by_itself() {
         format!("{space}:o:{{{mark}}}:invitation"),
         format!("{space}:o:{{{mark}}}:first_admin"),
         format!("{space}:o:{{{mark}}}:mailed_code"),
+        format!("{space}:o:{{{mark}}}:passkey_challenge"),
         format!("{space}:r:{{{}}}", begun.to_text()),
         format!("{space}:r:{{{}}}", done.to_text()),
         format!("{space}:t:{{{mark}}}"),
