@@ -13,7 +13,10 @@ use uuid::Uuid;
 
 use super::{
     Asks,
-    step::{Candidate, Situation, Step, Unmet, Why, is_remembered, next_for_device, next_step},
+    step::{
+        Candidate, SET_UP_ON_PAGES, Situation, Step, Unmet, Why, is_remembered, next_for_device,
+        next_step,
+    },
 };
 use crate::domain::{
     authorization::{
@@ -181,7 +184,10 @@ fn consent(scopes: &[&str], granted_at: Time) -> Consent {
 }
 
 fn two_factors(candidate: &mut Candidate, method: Method) {
-    candidate.session.proof.acr = Level::TwoFactor;
+    candidate.session.proof.acr = match method {
+        Method::Hardware => Level::PhishingResistant,
+        _ => Level::TwoFactor,
+    };
     candidate.session.proof.amr = vec!["pwd".into(), method.amr()[0].into(), "mfa".into()];
 }
 
@@ -417,7 +423,6 @@ fn a_passkey_of_a_model_that_does_not_count_leads_to_one_that_does() {
             case.policies[0].webauthn.models = vec![listed];
             case.candidates[0].methods = vec![Method::Hardware];
             two_factors(&mut case.candidates[0], Method::Hardware);
-            case.candidates[0].session.proof.acr = Level::PhishingResistant;
             case.candidates[0].session.proof.model = model;
         })
     };
@@ -721,8 +726,9 @@ fn done(case: &mut Case, step: &Step) -> bool {
         }),
         Step::Enrol(_) => of(&mut |one| {
             assert!(now.since(one.session.proof.auth_time) <= Duration::from_secs(310));
-            one.methods.push(Method::Totp);
-            two_factors(one, Method::Totp);
+            let method = SET_UP_ON_PAGES.into_iter().find(|method| counts(method)).unwrap();
+            one.methods.push(method);
+            two_factors(one, method);
             one.session.proof.auth_time = now;
         }),
         Step::Consent(_, asks) => of(&mut |one| {

@@ -32,7 +32,7 @@ async fn client_of(world: &World, landing: &Landing, key: &str, policy: Value) -
 async fn client(world: &World, landing: &Landing, more: Value) -> RelyingParty {
     let mut metadata = json!({ "redirect_uris": [format!("{}/callback", landing.address)] });
     metadata.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    world.relying_party(metadata).await
+    world.confidential(metadata).await
 }
 
 async fn sign_in(tab: &mut Tab, person: &Person) {

@@ -215,6 +215,8 @@ async fn every_key_goes_by_itself() {
         format!("{space}:o:{{{mark}}}:sent_code"),
         format!("{space}:o:{{{mark}}}:new_address"),
         format!("{space}:o:{{{mark}}}:new_phone"),
+        format!("{space}:o:{{{mark}}}:recovery"),
+        format!("{space}:o:{{{mark}}}:passkey_challenge"),
         format!("{space}:r:{{{}}}", begun.to_text()),
         format!("{space}:r:{{{}}}", done.to_text()),
         format!("{space}:t:{{{mark}}}"),
