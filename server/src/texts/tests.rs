@@ -47,7 +47,7 @@ fn written(language: &str) -> BTreeMap<String, BTreeSet<String>> {
 fn used() -> BTreeMap<String, BTreeSet<String>> {
     let mut sources = files(&here().join("templates"), ".html");
     sources.extend(files(&here().join("src/http/pages"), ".rs"));
-    sources.push(here().join("src/letters.rs"));
+    sources.extend(files(&here().join("src/letters"), ".rs"));
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in sources.iter().filter(|file| !file.ends_with("tests.rs")) {
         let source = std::fs::read_to_string(file).unwrap();

@@ -935,6 +935,7 @@ impl Walk {
                 let warned = User { id: id(1, *person), ..user(&format!("person{person}")) };
                 let warning = Warning {
                     id: id(9, u64::from(*person) * 10 + u64::from(*number)),
+                    factor_id: Some(id(1, *person)),
                     created_at: now,
                     used_at: None,
                     ..warning(&warned)

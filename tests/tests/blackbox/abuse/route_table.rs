@@ -174,7 +174,7 @@ fn expected(route: &Route, presented: Presented) -> Expected {
     let (credential, fresh) = (credential.as_str(), *fresh);
     if presented == P::BrowserSession {
         let is_page = ["Pages", "OAuth"].contains(&surface.as_str())
-            && ["none", "link", "form"].contains(&credential);
+            && ["none", "link", "form", "browser session"].contains(&credential);
         return if is_page { Expected::Shown } else { Expected::AsNobody };
     }
     let as_bearer = match presented {
