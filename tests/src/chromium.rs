@@ -371,8 +371,8 @@ impl Tab {
         self.line.call("WebAuthn.setUserVerified", wanted).await;
     }
 
-    /// Whether its owner touches it, from now on: a dialog that waits for them ends otherwise only with
-    /// its time.
+    /// Whether its owner touches it at once, from now on; what is asked while they do not is never
+    /// answered.
     pub async fn touched(&mut self, authenticator: &str, is_touched: bool) {
         let wanted = json!({ "authenticatorId": authenticator, "enabled": is_touched });
         self.line.call("WebAuthn.setAutomaticPresenceSimulation", wanted).await;

@@ -174,7 +174,7 @@ pub async fn set_up(
 /// Confirms a factor by its code. A sign-in that was waiting for one is complete then.
 ///
 /// # Errors
-/// [`AuthError::WrongCode`], counted as every other guess; [`AuthError::NotFound`] when there is
+/// [`AuthError::Invalid`] without what the method is proved with; [`AuthError::WrongCode`], counted as every other guess; [`AuthError::NotFound`] when there is
 /// nothing to confirm, or another one waits; where the person's factors or password changed meanwhile,
 /// [`AuthError::Conflict`], or of half a sign-in [`AuthError::InvalidToken`]; as [`find_open_site`]
 /// for the site that a sign-in waits for.
@@ -198,33 +198,41 @@ pub async fn confirm(
     let factor = pending(&factors, method);
     let factor = factor.filter(|factor| factor_id.is_none_or(|id| id == factor.id));
     let factor = factor.ok_or(AuthError::NotFound)?;
+    // What is missing is no guess.
+    if method == Method::Hardware {
+        given.credential()?;
+    } else {
+        given.code()?;
+    }
     let counted = throttle::count_confirmation(app, user.id, now).await?;
     let replaces = standing.recovers();
     let (mut step, mut passkey) = (None, None);
-    let evidence = match (method, given) {
-        (Method::Hardware, Given::Credential(answer)) => {
+    let evidence = match method {
+        Method::Hardware => {
+            let answer = given.credential()?;
             let asked = passkey_policy(app, &standing, site_key).await?;
             let new = passkey::judge_new(app, &user, &standing, factor, answer, &asked, now);
             let (new, evidence) = new.await?;
             passkey = Some(new);
             evidence
         }
-        (Method::EmailOtp | Method::Sms, Given::Code(code)) => {
+        Method::EmailOtp | Method::Sms => {
             if !replaces {
                 one_of(&factors, method)?;
             }
-            let challenge = standing.challenge();
+            let (challenge, code) = (standing.challenge(), given.code()?);
             if !sent::consume(app, &user, factor, &challenge, code, now).await? {
                 return Err(AuthError::WrongCode);
             }
             Evidence::of_code(method)
         }
-        (Method::Totp, Given::Code(code)) => {
+        Method::Totp => {
             let secret = app.sealer.open(&totp::sealed_name(factor), &factor.sealed_secret)?;
-            step = Some(totp::matching_step(&secret, code, now).ok_or(AuthError::WrongCode)?);
+            let spent = totp::matching_step(&secret, given.code()?, now);
+            step = Some(spent.ok_or(AuthError::WrongCode)?);
             Evidence::of_code(method)
         }
-        _ => return Err(AuthError::WrongCode),
+        Method::BackupCode => return Err(AuthError::WrongCode),
     };
     let proves_phone = match method {
         Method::Sms => Some(sms::number(app, factor)?.as_str().to_owned()),

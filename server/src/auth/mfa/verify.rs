@@ -19,7 +19,7 @@ use crate::{
         bearer::FRESH,
         browser::{self, Browser, BrowserSession},
         devices,
-        error::{AuthError, AuthResult},
+        error::{AuthError, AuthResult, FieldProblem},
         login::{
             Completion, HalfSignedIn, Held, SignedIn, TokenSet, begin, complete, find_open_site,
             mint_for, new_family, offered, policy_for, usable_methods,
@@ -61,6 +61,36 @@ pub enum Given<'a> {
     /// What a passkey or security key answered: `PublicKeyCredential` in JSON (WebAuthn Level 3
     /// section 5.1, `toJSON`).
     Credential(&'a Value),
+    /// Neither: that something is missing is said to whoever may ask.
+    Nothing,
+}
+
+impl<'a> Given<'a> {
+    /// The code, where one is to be given.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] when it was not.
+    pub fn code(self) -> AuthResult<&'a str> {
+        match self {
+            Self::Code(code) => Ok(code),
+            Self::Credential(_) | Self::Nothing => Err(missing("code")),
+        }
+    }
+
+    /// What a passkey answered, where one is to answer.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] when none did.
+    pub fn credential(self) -> AuthResult<&'a Value> {
+        match self {
+            Self::Credential(credential) => Ok(credential),
+            Self::Code(_) | Self::Nothing => Err(missing("credential")),
+        }
+    }
+}
+
+fn missing(field: &'static str) -> AuthError {
+    AuthError::Invalid(vec![FieldProblem::new(field, "is missing")])
 }
 
 /// What came of a right answer.
@@ -102,23 +132,20 @@ pub async fn verify(
     let method = answer.method.unwrap_or_else(|| match answer.given {
         Given::Code(code) => likely_method(code, &methods),
         Given::Credential(_) => Method::Hardware,
+        Given::Nothing => methods.first().copied().unwrap_or(Method::Totp),
     });
     if !methods.contains(&method) {
         return Err(AuthError::MethodNotOffered(methods));
     }
     let challenge = standing.challenge();
-    let evidence = match (method, answer.given) {
-        (Method::Hardware, Given::Credential(credential)) => {
-            passkey::prove(app, origin, &user, &factors, &challenge, credential, now).await?
-        }
-        (Method::Hardware, Given::Code(_)) | (_, Given::Credential(_)) => {
-            return Err(AuthError::WrongCode);
-        }
-        (_, Given::Code(code)) => {
-            let guess = At { user: &user, method, challenge: &challenge, code };
-            prove(app, origin, &factors, &guess, now).await?;
-            Evidence::of_code(method)
-        }
+    let evidence = if method == Method::Hardware {
+        let credential = answer.given.credential()?;
+        passkey::prove(app, origin, &user, &factors, &challenge, credential, now).await?
+    } else {
+        let code = answer.given.code()?;
+        let guess = At { user: &user, method, challenge: &challenge, code };
+        prove(app, origin, &factors, &guess, now).await?;
+        Evidence::of_code(method)
     };
     let proof = evidence.beside(&standing.shown(), now);
     let held = match standing {

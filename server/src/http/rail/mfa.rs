@@ -82,7 +82,7 @@ async fn try_confirm(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call, Outstanding::Enrol).await?;
     let method = required_method(&mut body);
     offered(call, method)?;
-    let proof = Proof::read(&mut body, Some(method));
+    let proof = Proof::read(&mut body);
     let name = body.optional_string("name");
     let trust_device = body.optional_bool("trustDevice").unwrap_or(false);
     if trust_device && matches!(standing, Standing::Full(_)) {
@@ -148,7 +148,7 @@ pub async fn verify(call: Call) -> Response {
 async fn try_verify(call: &Call) -> Result<Response, RailError> {
     let (standing, mut body) = standing(call, Outstanding::Verify).await?;
     let method = optional_method(&mut body);
-    let proof = Proof::read(&mut body, method);
+    let proof = Proof::read(&mut body);
     let site_key = body.optional_string("siteKey");
     let trust_device = body.optional_bool("trustDevice").unwrap_or(false);
     body.finish()?;
@@ -246,37 +246,26 @@ fn factor(listed: &Listed) -> Value {
 
 /// What somebody proves a factor with.
 struct Proof {
-    code: String,
+    code: Option<String>,
     credential: Option<Value>,
 }
 
 impl Proof {
-    /// `credential` of a passkey, `code` of every other method; where none is named, whichever is
-    /// there.
-    fn read(body: &mut Body, method: Option<Method>) -> Self {
-        let credential = body.optional_object("credential");
-        let is_credential = method.map_or(credential.is_some(), |it| it == Method::Hardware);
-        let code = match is_credential {
-            true => body.optional_string("code"),
-            false => Some(body.string("code")),
-        };
-        match (&credential, is_credential) {
-            (Some(_), true) if code.is_some() => {
-                body.problem("code", "is given beside a credential; send one of them");
-            }
-            (None, true) => body.problem("credential", "is missing"),
-            (Some(_), false) => {
-                body.problem("credential", "is for HARDWARE; send the code alone");
-            }
-            _ => {}
+    /// `credential` of a passkey, `code` of every other method. That one is missing is said once it is
+    /// known who asks.
+    fn read(body: &mut Body) -> Self {
+        let (code, credential) = (body.optional_string("code"), body.optional_object("credential"));
+        if code.is_some() && credential.is_some() {
+            body.problem("code", "is given beside a credential; send one of them");
         }
-        Self { code: code.unwrap_or_default(), credential }
+        Self { code, credential }
     }
 
     fn given(&self) -> Given<'_> {
-        match &self.credential {
-            Some(credential) => Given::Credential(credential),
-            None => Given::Code(&self.code),
+        match (&self.credential, &self.code) {
+            (Some(credential), _) => Given::Credential(credential),
+            (None, Some(code)) => Given::Code(code),
+            (None, None) => Given::Nothing,
         }
     }
 }

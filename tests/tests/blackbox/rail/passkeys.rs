@@ -179,8 +179,11 @@ async fn a_removed_passkey_signs_nobody_in() {
     assert!(mails[0]["subject"].as_str().unwrap().contains("removed"), "{mails:?}");
 }
 
+/// What is wrong with an answer, and how it comes to be.
+type Lie = (&'static str, fn(&mut Authenticator));
+
 /// Each of these, and nothing else, is wrong with an answer.
-fn lies() -> Vec<(&'static str, fn(&mut Authenticator))> {
+fn lies() -> Vec<Lie> {
     vec![
         ("another origin", |it| it.origin = "https://evil.example".to_owned()),
         ("another port", |it| it.origin = "http://localhost:1".to_owned()),
