@@ -52,7 +52,8 @@ pub(super) async fn a_passkey_comes_back_whole_with_its_confirmation(pair: &Pair
     for passkey in [&full, &bare] {
         let found = store.find_passkey(&passkey.credential_id).await.unwrap();
         assert_eq!(found.as_ref(), Some(passkey));
-        assert_eq!(store.list_passkeys(passkey.user_id).await.unwrap(), [passkey.clone()]);
+        let listed = store.list_passkeys(passkey.user_id).await.unwrap();
+        assert_eq!(listed, std::slice::from_ref(passkey));
     }
     assert_eq!(store.find_passkey(&full.credential_id[1..]).await.unwrap(), None);
     assert_eq!(store.list_passkeys(Uuid::new_v4()).await.unwrap(), []);
