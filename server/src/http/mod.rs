@@ -11,6 +11,7 @@ pub mod cookies;
 pub mod feed;
 pub mod health;
 pub mod listener;
+mod members;
 pub mod oauth;
 pub mod observe;
 pub mod openapi;

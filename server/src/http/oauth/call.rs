@@ -1,6 +1,6 @@
 //! One request to an OAuth endpoint: its origin, its credential, its parameters.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     body::to_bytes,
@@ -9,17 +9,13 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::{
     app::App,
     auth::origin::Origin,
-    http::{BODY_LIMIT, BODY_TIME, origin::origin},
+    http::{BODY_LIMIT, BODY_TIME, members::Members, origin::origin},
     oauth::{OAuthError, OAuthResult, params::Params},
 };
 
@@ -183,33 +179,6 @@ impl Call {
 fn twice(name: &str) -> OAuthError {
     let name: String = name.chars().take(64).collect();
     OAuthError::request(format!("the parameter {name} comes twice"))
-}
-
-/// The members of a JSON object, as often as they come.
-struct Members(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Members, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = object.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Members(pairs))
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
 }
 
 /// The source of this API shows JSON bodies beside forms.

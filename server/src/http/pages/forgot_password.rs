@@ -56,9 +56,8 @@ async fn submitted(mut visit: Visit) -> Paged {
     let email = visit.params.get("email").unwrap_or_default().to_owned();
     match recovery::forgot(&visit.call.app, &visit.call.origin, &email).await {
         Ok(()) => {
-            let to = visit.link(PATH);
-            let joint = if to.contains('?') { '&' } else { '?' };
-            Ok(visit.redirect(&format!("{to}{joint}{SENT}=1")))
+            let sent = visit.link_with(PATH, SENT, "1");
+            Ok(visit.redirect(&sent))
         }
         Err(AuthError::Invalid(problems)) => Ok(form(&visit, &email, None, &problems)),
         Err(reason) => match Problem::of(&reason) {

@@ -240,9 +240,8 @@ async fn submitted(mut visit: Visit) -> Paged {
         // Somebody who comes with a proof, and has nothing that it could be for.
         let is_for_nothing = visit.browser.current().is_none();
         if proves(&visit).is_some() && is_for_nothing {
-            let link = visit.link("/login");
-            let joint = if link.contains('?') { '&' } else { '?' };
-            return Ok(visit.redirect(&format!("{link}{joint}over=1")));
+            let link = visit.link_with("/login", "over", "1");
+            return Ok(visit.redirect(&link));
         }
         return visit.go_on().await;
     };
@@ -274,9 +273,8 @@ async fn choose(mut visit: Visit, asked: &Asked) -> Paged {
         let problem = Problem::of(&reason).ok_or(reason)?;
         return asked.page(&visit, method, None, Some(problem)).await;
     }
-    let link = visit.link(PATH);
-    let joint = if link.contains('?') { '&' } else { '?' };
-    Ok(visit.redirect(&format!("{link}{joint}method={}", method.as_str())))
+    let link = visit.link_with(PATH, "method", method.as_str());
+    Ok(visit.redirect(&link))
 }
 
 async fn prove(mut visit: Visit, asked: Asked, name: &str, text: &str) -> Paged {

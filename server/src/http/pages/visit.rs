@@ -270,12 +270,18 @@ impl Visit {
         format!("{path}?{query}")
     }
 
+    /// The same, with one word more in its query.
+    #[must_use]
+    pub fn link_with(&self, path: &str, name: &str, value: &str) -> String {
+        let link = self.link(path);
+        let joint = if link.contains('?') { '&' } else { '?' };
+        format!("{link}{joint}{name}={value}")
+    }
+
     /// The address of the page where somebody else signs in.
     #[must_use]
     pub fn not_you(&self) -> String {
-        let link = self.link("/login");
-        let joint = if link.contains('?') { '&' } else { '?' };
-        format!("{link}{joint}switch=1")
+        self.link_with("/login", "switch", "1")
     }
 
     /// What the forms of this browser carry on this way.

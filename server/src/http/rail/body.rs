@@ -1,8 +1,9 @@
 //! Request bodies: one JSON object, read field by field, so that every field that is missing,
 //! doubled, unknown or of the wrong type is named in one answer.
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+
+use crate::http::members::Members;
 
 /// The most problems that are told at once: what callers send must not swell answers and logs.
 const TOLD: usize = 20;
@@ -17,30 +18,6 @@ pub struct Body {
 /// What is wrong with a body: fields, named as they were sent, and the remedy.
 #[derive(Debug)]
 pub struct BodyProblems(pub Vec<(String, String)>);
-
-struct Members(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Object)
-    }
-}
 
 impl Body {
     /// Reads a body; an empty one is an object without members.
