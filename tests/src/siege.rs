@@ -129,7 +129,8 @@ struct Camp {
     halves: Vec<String>,
     wrong_code: String,
     code_page: Forms,
-    device_page: Forms,
+    /// The cookies of somebody who is signed in.
+    spy: String,
 }
 
 /// What a browser sends with a form.
@@ -140,18 +141,20 @@ struct Forms {
 
 impl Forms {
     fn of(browser: &Browser, wanted: &str) -> Self {
-        let cookies: Vec<String> = browser
-            .cookie_names()
-            .iter()
-            .map(|name| format!("{name}={}", browser.cookie(name).unwrap().value))
-            .collect();
         let has =
             |form: &crate::browser::Form| form.controls.iter().any(|(name, _)| name == wanted);
         let form = browser.forms().into_iter().find(has);
         let mut fields = form.unwrap_or_else(|| panic!("{}", browser.answer().text)).fields;
         fields.retain(|(name, _)| name != wanted);
-        Self { cookies: cookies.join("; "), fields }
+        Self { cookies: cookies(browser), fields }
     }
+}
+
+/// The cookies that a browser has, as it sends them.
+fn cookies(browser: &Browser) -> String {
+    let names = browser.cookie_names();
+    let pair = |name: &&str| format!("{name}={}", browser.cookie(name).unwrap().value);
+    names.iter().map(pair).collect::<Vec<_>>().join("; ")
 }
 
 /// A world to be besieged: it believes its callers where they come from, and counts networks as any
@@ -199,7 +202,7 @@ pub async fn lay(world: &mut World, guesses: usize) -> Outcome {
         browser.submit(&[("username", &known.email), ("password", &known.password)]).await;
         let camp = Camp {
             code_page: Forms::of(&browser, "code"),
-            device_page: Forms::of(&spy, "user_code"),
+            spy: cookies(&spy),
             stolen: stolen.clone(),
             halves,
             wrong_code,
@@ -319,9 +322,9 @@ fn request(world: &World, camp: &Camp, way: Way, number: usize) -> RequestBuilde
             let letters = b"BCDFGHJKLMNPQRSTVWXZ";
             let letter = |place: u32| char::from(letters[number / 20_usize.pow(place) % 20]);
             let guess: String = (0..4).map(letter).collect();
-            let code = ("user_code".to_owned(), format!("BBBB-{guess}"));
-            let fields = camp.device_page.fields.iter().cloned().chain([code]).collect();
-            form("/device", &camp.device_page.cookies, fields)
+            // What the form sends is looked up by a GET.
+            let path = format!("/device?user_code=BBBB-{guess}");
+            rail.request_root("GET", &path).header("cookie", &camp.spy)
         }
     }
 }

@@ -330,9 +330,7 @@ async fn submitted(mut visit: Visit) -> Paged {
 
 /// The page of a method.
 fn redirect(visit: &Visit, method: Method) -> Response {
-    let link = visit.link(PATH);
-    let joint = if link.contains('?') { '&' } else { '?' };
-    visit.redirect(&format!("{link}{joint}method={}", method.as_str()))
+    visit.redirect(&visit.link_with(PATH, "method", method.as_str()))
 }
 
 /// Sets a factor up whose first code is sent, and asks for that.
@@ -418,8 +416,6 @@ fn is_about_credential(problems: &[FieldProblem]) -> bool {
 
 /// The page of passkeys, which says what was wrong with the one that was to be set up.
 fn again(visit: &Visit, failed: &str) -> Response {
-    let link = visit.link(PATH);
-    let joint = if link.contains('?') { '&' } else { '?' };
-    let method = Method::Hardware.as_str();
-    visit.redirect(&format!("{link}{joint}method={method}&failed={failed}"))
+    let page = visit.link_with(PATH, "method", Method::Hardware.as_str());
+    visit.redirect(&format!("{page}&failed={failed}"))
 }

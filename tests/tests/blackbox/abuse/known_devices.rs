@@ -196,6 +196,7 @@ async fn wrong_codes_from_elsewhere_do_not_shut_out_a_device_that_has_signed_in_
     let (rail, person) = (world.rail(), world.enrolled().await);
     world.advance(Duration::from_secs(2 * STEP));
     let mark = marked_by_code(&world, &person).await;
+    world.advance(Duration::from_secs(2 * STEP));
     // Somebody knows the password, and types codes until the factor is locked for them for good.
     for round in 0..10 {
         let half = world.half_sign_in(&person).await;

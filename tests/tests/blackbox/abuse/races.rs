@@ -151,7 +151,9 @@ async fn of_a_thousand_challenges_with_one_guess_each_ten_are_judged() {
             data["mfaToken"].as_str().unwrap().to_owned()
         }
     });
-    let halves = all(sign_ins).await;
+    // Fewer at once than there are passwords to guess: each counts as a guess until it is found right.
+    let halves: Vec<String> =
+        futures_util::stream::iter(sign_ins).buffer_unordered(4).collect().await;
     let wrong = person.wrong_code(&world);
     let guesses = halves.iter().enumerate().map(|(number, half)| {
         let (rail, half, wrong) = (world.rail_of(number), half.clone(), wrong.clone());
