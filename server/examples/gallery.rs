@@ -259,7 +259,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         "reset-password",
         &ResetPassword { look, token: "x", email: "ada@example.com", problems: &problems },
     )?;
-    save("not-me", &NotMe { look, token: "x", address: "ada@example.com", removes: true })?;
+    save("not-me", &NotMe { look, token: "x", address: "ada@example.com" })?;
     let recovery = |problem| Recovery { look, form: form(), who: ADA, problem };
     save("recovery", &recovery(None))?;
     save("recovery-wrong", &recovery(Some(Problem::WrongCredentials)))?;

@@ -55,13 +55,13 @@ pub(super) async fn issue(app: &Arc<App>, email: &str) -> AdminResult<Value> {
     }))
 }
 
-/// Opens an account that its owner has blocked. Its password stays what it was.
+/// Opens an account that its owner has blocked, or that is disabled. Its password stays what it was.
 pub(super) async fn unblock(app: &Arc<App>, email: &str) -> AdminResult<Value> {
     let now = app.clock.now();
     let user = find(app, email).await?;
     let event = Event { user_id: Some(user.id), ..event(Action::AccountUnblocked, now, json!({})) };
     if !app.identity.unblock_user(user.id, now, &event).await? {
-        return Err(AdminError::invalid("--email", "this account is not blocked"));
+        return Err(AdminError::invalid("--email", "this account is neither blocked nor disabled"));
     }
     Ok(json!({ "email": user.email, "status": UserStatus::Active.as_str() }))
 }

@@ -57,7 +57,7 @@ pub async fn begin_email(
     if address.key == user.email_key && user.email_verified_at.is_some() {
         return Err(invalid("email", "is the address of this account already"));
     }
-    throttle::count_sent_code(app, origin, user.id, now).await?;
+    throttle::count_sent_code(app, origin, &user, now).await?;
     throttle::count_new_address(app, &address.key, now).await?;
     let sent_to = masked_address(&address.display);
     let details = json!({ "to": sent_to });
@@ -164,9 +164,9 @@ pub async fn begin_phone(
     if user.phone.as_deref() == Some(number.as_str()) && user.phone_verified_at.is_some() {
         return Err(invalid("phone", "is the number of this account already"));
     }
-    throttle::count_sent_code(app, origin, user.id, now).await?;
+    throttle::count_sent_code(app, origin, &user, now).await?;
     let is_proved = is_factor(app, &factors, &number)?;
-    throttle::count_sms(app, number.as_str(), is_proved, now).await?;
+    throttle::count_sms(app, origin, &user, number.as_str(), is_proved, now).await?;
     let bound_to = format!("{} {}", state(&user), number.as_str());
     let code = ask(Purpose::NewPhone, standing, &user).make(app, bound_to, now).await?;
     Destination::Phone(number).send(app, &user, &code, now).await

@@ -91,20 +91,17 @@ pub async fn count_password(
 ) -> AuthResult<Vec<Counted>> {
     let limits = &app.config.limits;
     let account = account_name(login_key);
-    let is_of = |known: &&KnownDevice| user.is_some_and(|user| known.is_of(user));
-    if let Some(device) = origin.known.as_ref().filter(is_of) {
-        let own = format!("pw-dev:{}:{account}", device.id.simple());
-        let own = count(app, own, limits.password_per_account, WINDOW, now).await?;
-        let all = format!("pw-devs:{account}");
-        let limit = limits.password_per_account.saturating_mul(DEVICES_TOGETHER);
-        let all = count(app, all, limit, WINDOW, now).await?;
-        return Ok(vec![own, all]);
+    let by = user.and_then(|user| origin.known_to(user));
+    let own = Owned { name: "pw", of: account, by };
+    if by.is_some() {
+        return own.count(app, limits.password_per_account, WINDOW, now).await;
     }
+    // The network first: what it may not do any more is not on the account's budget.
     let network = format!("pw-net:{}", origin.network());
     let network = count(app, network, limits.password_per_network, WINDOW, now).await?;
-    let account = format!("pw-acct:{account}");
-    let account = count(app, account, limits.password_per_account, WINDOW, now).await?;
-    Ok(vec![network, account])
+    let mut counted = own.count(app, limits.password_per_account, WINDOW, now).await?;
+    counted.push(network);
+    Ok(counted)
 }
 
 /// Counts one passkey that somebody signs in with alone: of this device, where it has signed in before,
@@ -145,15 +142,8 @@ pub async fn count_code(
     factor: Uuid,
     now: Time,
 ) -> AuthResult<Vec<Counted>> {
-    let limit = app.config.limits.code_per_factor;
-    let Some(device) = origin.known.as_ref().filter(|known| known.is_of(user)) else {
-        return Ok(vec![count(app, format!("code:{factor}"), limit, WINDOW, now).await?]);
-    };
-    let own = format!("code-dev:{}:{factor}", device.id.simple());
-    let own = count(app, own, limit, WINDOW, now).await?;
-    let all = format!("code-devs:{factor}");
-    let all = count(app, all, limit.saturating_mul(DEVICES_TOGETHER), WINDOW, now).await?;
-    Ok(vec![own, all])
+    let own = Owned { name: "code", of: factor.to_string(), by: origin.known_to(user) };
+    own.count(app, app.config.limits.code_per_factor, WINDOW, now).await
 }
 
 /// Counts one code with which this person confirms a factor: of the person, and not of the factor,
@@ -232,19 +222,16 @@ pub async fn may_tell_of_place(app: &App, user_id: Uuid, now: Time) -> AuthResul
     Ok(app.sessions.count_try(&format!("place:{user_id}"), limit, WINDOW, now).await?.allowed)
 }
 
-/// Counts one code sent to this person, and for a caller from this network.
+/// Counts one code sent to this person, and for a caller from this network. A device that has signed
+/// in to the account with its present password has a budget of its own, as with codes that are
+/// typed: whoever knows the password and has codes sent keeps none from the owner (rule 22).
 ///
 /// # Errors
 /// [`AuthError::TooMany`] when either budget is used up.
-pub async fn count_sent_code(
-    app: &App,
-    origin: &Origin,
-    user_id: Uuid,
-    now: Time,
-) -> AuthResult<()> {
+pub async fn count_sent_code(app: &App, origin: &Origin, user: &User, now: Time) -> AuthResult<()> {
     let limits = &app.config.limits;
-    let person = format!("sent:{user_id}");
-    count(app, person, limits.codes_sent_per_person, WINDOW, now).await?;
+    let own = Owned { name: "sent", of: user.id.to_string(), by: origin.known_to(user) };
+    own.count(app, limits.codes_sent_per_person, WINDOW, now).await?;
     let network = format!("sent-net:{}", origin.network());
     count(app, network, limits.codes_sent_per_network, WINDOW, now).await.map(drop)
 }
@@ -262,22 +249,36 @@ pub async fn count_new_address(app: &App, address_key: &str, now: Time) -> AuthR
     count(app, format!("sent-to-day:{address}"), daily, DAY, now).await.map(drop)
 }
 
-/// Counts one message to this number, and among all that leave from here. Numbers that were proved
-/// (`is_proved`: by who asks) have budgets of their own, and half of the day's messages: whoever
-/// names the number of somebody else keeps no code from its owner.
+/// Counts one message to this number for this person, and among all that leave from here. Numbers
+/// that were proved (`is_proved`: by who asks) have budgets of their own, and half of the day's
+/// messages: whoever names the number of somebody else keeps no code from its owner. A device that
+/// is known has its own as well.
 ///
 /// # Errors
 /// [`AuthError::TooMany`] when a budget is used up.
-pub async fn count_sms(app: &App, number: &str, is_proved: bool, now: Time) -> AuthResult<()> {
+pub async fn count_sms(
+    app: &App,
+    origin: &Origin,
+    user: &User,
+    number: &str,
+    is_proved: bool,
+    now: Time,
+) -> AuthResult<()> {
     let limits = &app.config.limits;
-    let number = sha256_hex(number.as_bytes());
+    let (number, by) = (sha256_hex(number.as_bytes()), origin.known_to(user));
     if is_proved {
-        let key = format!("sms:{number}");
-        count(app, key, limits.codes_sent_per_number, WINDOW, now).await?;
+        let own = Owned { name: "sms", of: number.clone(), by };
+        own.count(app, limits.codes_sent_per_number, WINDOW, now).await?;
+        let day = Owned { name: "sms-day", of: number, by };
+        day.count(app, limits.sms_daily_per_person, DAY, now).await?;
     } else {
         let (key, daily) = (format!("sms-new:{number}"), format!("sms-new-day:{number}"));
         count(app, key, limits.codes_sent_per_number, WINDOW, now).await?;
         count(app, daily, limits.codes_sent_unproved_daily, DAY, now).await?;
+    }
+    let person = Owned { name: "sms-person", of: user.id.to_string(), by };
+    person.count(app, limits.sms_daily_per_person, DAY, now).await?;
+    if !is_proved {
         let half = limits.sms_daily.div_ceil(2);
         ceiling(count(app, "sms-new-all".to_owned(), half, DAY, now).await)?;
     }
@@ -422,6 +423,35 @@ pub async fn count_revocation(
 /// What a budget of a client is called, for callers from this network.
 fn of_client(what: &str, client_id: &str, origin: &Origin) -> String {
     format!("{what}:{}:{}", sha256_hex(client_id.as_bytes()), origin.network())
+}
+
+/// The budget of what is guarded for everybody, or that of a device which is known there.
+struct Owned<'o> {
+    name: &'static str,
+    of: String,
+    by: Option<&'o KnownDevice>,
+}
+
+impl Owned<'_> {
+    /// Counts one try: among everybody's; or among those of the device, and of all known devices
+    /// together, of which there may be any number.
+    async fn count(
+        &self,
+        app: &App,
+        limit: u32,
+        window: Duration,
+        now: Time,
+    ) -> AuthResult<Vec<Counted>> {
+        let Self { name, of, by } = self;
+        let Some(device) = by else {
+            return Ok(vec![count(app, format!("{name}:{of}"), limit, window, now).await?]);
+        };
+        let own = format!("{name}-dev:{}:{of}", device.id.simple());
+        let own = count(app, own, limit, window, now).await?;
+        let together = limit.saturating_mul(DEVICES_TOGETHER);
+        let all = count(app, format!("{name}-devs:{of}"), together, window, now).await?;
+        Ok(vec![own, all])
+    }
 }
 
 async fn count(

@@ -369,6 +369,7 @@ impl Judge {
             ("limits.codes_sent_per_network", limits.codes_sent_per_network, u32::MAX),
             ("limits.codes_sent_per_number", limits.codes_sent_per_number, u32::MAX),
             ("limits.codes_sent_unproved_daily", limits.codes_sent_unproved_daily, u32::MAX),
+            ("limits.sms_daily_per_person", limits.sms_daily_per_person, u32::MAX),
             ("limits.sms_daily", limits.sms_daily, 100_000),
             ("limits.requests_per_network", limits.requests_per_network, u32::MAX),
             ("limits.requests_per_client", limits.requests_per_client, u32::MAX),

@@ -91,6 +91,8 @@ pub struct Confirmation {
     pub proves_phone: Option<String>,
     /// What a passkey or security key left.
     pub passkey: Option<Passkey>,
+    /// What ends by it.
+    pub cut_offs: Vec<CutOff>,
 }
 
 /// How a confirmation went.
@@ -457,6 +459,7 @@ pub trait IdentityStore: Send + Sync {
     /// factor counts yet, and raises `factor_epoch`, so that the person changed at `now`. Proves the
     /// person's number where the code did. Only while `factor_epoch` is the expected one, which is
     /// asked after [`Confirmed::Gone`] and [`Confirmed::Already`], and before [`Confirmed::Taken`].
+    /// Writes the endings with a feed entry for each, as [`Self::cut_off`].
     async fn confirm_factor(
         &self,
         confirmation: &Confirmation,
@@ -536,6 +539,10 @@ pub trait IdentityStore: Send + Sync {
     /// The warning of this id, used or not, as long as it is not over at `now`.
     async fn find_warning(&self, id: Uuid, now: Time) -> StoreResult<Option<Warning>>;
 
+    /// Whether a warning to this person, used or not and not over at `now`, tells of the loss of a
+    /// factor that they had for long.
+    async fn has_lost_factor(&self, user_id: Uuid, now: Time) -> StoreResult<bool>;
+
     /// Does at `now` (`updated_at`) what the denial says: the status; the restored address, proved
     /// now, in the place of the pending account that gives way; no factors of those to be removed
     /// that are there still, no trusted device, no place; and the next `factor_epoch`. Where an
@@ -549,8 +556,8 @@ pub trait IdentityStore: Send + Sync {
         event: &Event,
     ) -> StoreResult<Denied>;
 
-    /// Makes a blocked account active again at `now` (`updated_at`). `false`: it is not blocked;
-    /// nothing changed.
+    /// Makes a blocked or disabled account active again at `now` (`updated_at`). `false`: it is
+    /// neither; nothing changed.
     async fn unblock_user(&self, id: Uuid, now: Time, event: &Event) -> StoreResult<bool>;
 
     /// Notes that somebody signed in from a place at `now`; whether they had not before. While they

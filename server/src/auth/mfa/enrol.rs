@@ -2,6 +2,7 @@
 
 use jwks::{
     Time,
+    cutoff::CutOff,
     policy::{Method, WebAuthn},
 };
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ use crate::{
         },
         origin::Origin,
         sent_code::Sent,
-        sessions::end_all,
+        sessions::{end_all, endings},
         throttle, warnings,
     },
     clock::new_id,
@@ -238,7 +239,15 @@ pub async fn confirm(
         Method::Sms => Some(sms::number(app, factor)?.as_str().to_owned()),
         _ => None,
     };
-    let details = json!({ "factor": factor.id, "method": method.as_str(), "recovered": replaces });
+    // Who had lost every factor is signed out wherever somebody else may be.
+    let ending = match replaces {
+        true => endings(app, user.id, None, now).await?,
+        false => Vec::new(),
+    };
+    let (sids, cut_offs): (Vec<Uuid>, Vec<CutOff>) = ending.iter().cloned().unzip();
+    let details = json!({
+        "factor": factor.id, "method": method.as_str(), "recovered": replaces, "sids": sids,
+    });
     // The factor names the act: a retried confirmation adds no second row.
     let event = origin.event_of(factor.id, Action::MfaEnabled, Some(user.id), now, details);
     let confirmation = store::Confirmation {
@@ -250,6 +259,7 @@ pub async fn confirm(
         replaces,
         proves_phone,
         passkey,
+        cut_offs,
     };
     match app.identity.confirm_factor(&confirmation, now, &event).await? {
         Confirmed::Confirmed => {}
@@ -268,10 +278,11 @@ pub async fn confirm(
     }
     counted.forgive(app).await?;
     if replaces {
-        end_all(app, origin, user.id, None, &[], now).await?;
-        warnings::tell(app, news::factors_recovered(&user), now).await?;
+        end_all(app, origin, user.id, None, &ending, now).await?;
+        let gone: Vec<Factor> = factors.iter().filter(|old| old.is_confirmed()).cloned().collect();
+        warnings::tell(app, news::factors_recovered(&user, &gone, now), now).await?;
     }
-    warnings::tell(app, news::factor_added(&user, method.as_str(), factor.id), now).await?;
+    warnings::tell(app, news::factor_added(&user, method.as_str()), now).await?;
     // The confirmation has raised it. Anything else that did makes of the device what it was.
     let epoch = user.factor_epoch + 1;
     let risen = User { factor_epoch: epoch, ..user.clone() };

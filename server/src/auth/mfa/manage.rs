@@ -135,7 +135,7 @@ pub async fn remove(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> Au
         return Err(AuthError::Conflict("the factors or the password changed meanwhile"));
     }
     sessions::end_all(app, origin, user.id, own, &ending, now).await?;
-    warnings::tell(app, news::factor_removed(user, method), now).await
+    warnings::tell(app, news::factor_removed(user, factor, now), now).await
 }
 
 /// Makes ten new backup codes in the place of the old ones, and ends every trusted device.
@@ -158,7 +158,6 @@ pub async fn renew_backup_codes(
     let new = backup::generate(app, user.id, now).await?;
     let old = factors.iter().filter(|factor| factor.method == Method::BackupCode);
     let factor = Factor { confirmed_at: Some(now), ..new.factor };
-    let id = factor.id;
     let details = json!({ "factor": factor.id, "method": factor.method.as_str(), "renewed": true });
     let event = origin.event_of(factor.id, Action::MfaEnabled, Some(user.id), now, details);
     let change = FactorChange {
@@ -171,6 +170,6 @@ pub async fn renew_backup_codes(
     if !app.identity.change_factors(&change, &[], now, &event).await? {
         return Err(AuthError::Conflict("the factors or the password changed meanwhile"));
     }
-    warnings::tell(app, news::backup_codes_renewed(user, id), now).await?;
+    warnings::tell(app, news::backup_codes_renewed(user), now).await?;
     Ok(new.shown)
 }

@@ -781,6 +781,7 @@ impl Walk {
                         counter: 0,
                         ..passkey(&Factor { id: named, ..factor(id(1, *person), Method::Hardware) })
                     }),
+                    cut_offs: Vec::new(),
                 };
                 let event = self.event(Action::MfaEnabled);
                 format!("{:?}", store.confirm_factor(&confirmation, now, &event).await?)
@@ -935,7 +936,7 @@ impl Walk {
                 let warned = User { id: id(1, *person), ..user(&format!("person{person}")) };
                 let warning = Warning {
                     id: id(9, u64::from(*person) * 10 + u64::from(*number)),
-                    factor_id: Some(id(1, *person)),
+                    lost_factor: false,
                     created_at: now,
                     used_at: None,
                     ..warning(&warned)

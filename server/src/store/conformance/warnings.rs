@@ -40,7 +40,7 @@ pub(super) async fn a_warning_comes_back_whole_until_it_is_over(pair: &Pair) {
     let person = user("ada");
     create(store, &person).await;
     let whole = Warning { hash: hash("one"), ..warning(&person) };
-    let bare = Warning { factor_id: None, used_at: None, ..warning(&person) };
+    let bare = Warning { lost_factor: false, used_at: None, ..warning(&person) };
     for warning in [whole, bare] {
         store.put_warning(&warning).await.unwrap();
         let find = async |now| store.find_warning(warning.id, at(now)).await.unwrap();
@@ -50,6 +50,22 @@ pub(super) async fn a_warning_comes_back_whole_until_it_is_over(pair: &Pair) {
     assert_eq!(store.find_warning(Uuid::new_v4(), at(0)).await.unwrap(), None);
     let nobodys = Warning { user_id: Uuid::new_v4(), ..warning(&user("eve")) };
     assert!(store.put_warning(&nobodys).await.is_err());
+}
+
+pub(super) async fn a_loss_is_known_while_its_warning_is_not_over(pair: &Pair) {
+    let store = &*pair.identity;
+    let (ada, bob) = (user("ada"), user("bob"));
+    for person in [&ada, &bob] {
+        create(store, person).await;
+    }
+    let lost = async |person: &User, now| store.has_lost_factor(person.id, at(now)).await.unwrap();
+    let other = Warning { lost_factor: false, ..warning(&ada) };
+    store.put_warning(&other).await.unwrap();
+    store.put_warning(&warning(&bob)).await.unwrap();
+    assert!(!lost(&ada, 0).await);
+    store.put_warning(&warning(&ada)).await.unwrap();
+    assert!(lost(&ada, 999).await);
+    assert!(!lost(&ada, 1000).await);
 }
 
 pub(super) async fn a_denial_blocks_and_ends_everything_in_one_act(pair: &Pair) {
@@ -216,7 +232,7 @@ pub(super) async fn what_was_mailed_elsewhere_since_is_worth_nothing_once_an_add
     }
 }
 
-pub(super) async fn only_a_blocked_account_is_unblocked(pair: &Pair) {
+pub(super) async fn an_account_that_is_blocked_or_disabled_is_opened(pair: &Pair) {
     let store = &*pair.identity;
     for (name, status) in [
         ("ada", UserStatus::Active),
@@ -227,10 +243,10 @@ pub(super) async fn only_a_blocked_account_is_unblocked(pair: &Pair) {
         let person = User { status, ..user(name) };
         create(store, &person).await;
         let (before, act) = (written(store).await, event(Action::AccountUnblocked));
-        let is_blocked = status == UserStatus::Blocked;
-        assert_eq!(store.unblock_user(person.id, at(70), &act).await.unwrap(), is_blocked);
+        let is_closed = matches!(status, UserStatus::Blocked | UserStatus::Disabled);
+        assert_eq!(store.unblock_user(person.id, at(70), &act).await.unwrap(), is_closed);
         let found = store.find_user(person.id).await.unwrap().unwrap();
-        if is_blocked {
+        if is_closed {
             let open = User { status: UserStatus::Active, updated_at: at(70), ..person };
             assert_eq!(found, open);
             assert_eq!(whole_log(store).await.last().unwrap().event, act);

@@ -22,7 +22,7 @@ use crate::{
 /// Keeps a warning.
 pub(super) fn put(tx: &Tx<'_>, warning: &Warning) -> Result<(), Fault> {
     tx.run(
-        "INSERT INTO warnings (id, user_id, hash, email, email_key, factor_id, created_at,
+        "INSERT INTO warnings (id, user_id, hash, email, email_key, lost_factor, created_at,
              expires_at, used_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
@@ -31,7 +31,7 @@ pub(super) fn put(tx: &Tx<'_>, warning: &Warning) -> Result<(), Fault> {
             warning.hash.as_bytes(),
             warning.address.display,
             warning.address.key,
-            warning.factor_id,
+            warning.lost_factor,
             warning.created_at.millis(),
             warning.expires_at.millis(),
             warning.used_at.map(Time::millis),
@@ -42,10 +42,21 @@ pub(super) fn put(tx: &Tx<'_>, warning: &Warning) -> Result<(), Fault> {
 
 /// The warning of this id, if it is not over.
 pub(super) fn find(connection: &Connection, id: Uuid, now: Time) -> Result<Option<Warning>, Fault> {
-    let sql = "SELECT id, user_id, hash, email, email_key, factor_id, created_at, expires_at,
+    let sql = "SELECT id, user_id, hash, email, email_key, lost_factor, created_at, expires_at,
              used_at
          FROM warnings WHERE id = ?1 AND expires_at > ?2";
     Ok(connection.one(sql, params![id, now.millis()], read)?)
+}
+
+/// Whether a warning that is not over tells this person of the loss of a factor.
+pub(super) fn has_lost_factor(
+    connection: &Connection,
+    user_id: Uuid,
+    now: Time,
+) -> Result<bool, Fault> {
+    let sql =
+        "SELECT 1 FROM warnings WHERE user_id = ?1 AND lost_factor AND expires_at > ?2 LIMIT 1";
+    Ok(connection.any(sql, params![user_id, now.millis()])?)
 }
 
 /// Does what the denial says, if the account is what it was decided on.
@@ -111,7 +122,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Warning> {
         user_id: row.get(1)?,
         hash: hash(row, 2)?,
         address: Address { display: row.get(3)?, key: row.get(4)? },
-        factor_id: row.get(5)?,
+        lost_factor: row.get(5)?,
         created_at: time(row, 6)?,
         expires_at: time(row, 7)?,
         used_at: time_opt(row, 8)?,

@@ -25,7 +25,7 @@ pub(super) async fn put(store: &Postgres, warning: &Warning) -> StoreResult<()> 
         .act()
         .await?
         .change(
-            "INSERT INTO warnings (id, user_id, hash, email, email_key, factor_id, created_at,
+            "INSERT INTO warnings (id, user_id, hash, email, email_key, lost_factor, created_at,
                  expires_at, used_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             &[
@@ -34,7 +34,7 @@ pub(super) async fn put(store: &Postgres, warning: &Warning) -> StoreResult<()> 
                 &warning.hash.as_bytes().as_slice(),
                 &warning.address.display,
                 &warning.address.key,
-                &warning.factor_id,
+                &warning.lost_factor,
                 &warning.created_at.millis(),
                 &warning.expires_at.millis(),
                 &millis(warning.used_at),
@@ -49,12 +49,28 @@ pub(super) async fn find(store: &Postgres, id: Uuid, now: Time) -> StoreResult<O
         .act()
         .await?
         .row(
-            "SELECT id, user_id, hash, email, email_key, factor_id, created_at, expires_at, used_at
+            "SELECT id, user_id, hash, email, email_key, lost_factor, created_at, expires_at, used_at
              FROM warnings WHERE id = $1 AND expires_at > $2",
             &[&id, &now.millis()],
         )
         .await?;
     row.map(|row| read(&Cells(&row))).transpose()
+}
+
+pub(super) async fn has_lost_factor(
+    store: &Postgres,
+    user_id: Uuid,
+    now: Time,
+) -> StoreResult<bool> {
+    let row = store
+        .act()
+        .await?
+        .row(
+            "SELECT 1 FROM warnings WHERE user_id = $1 AND lost_factor AND expires_at > $2 LIMIT 1",
+            &[&user_id, &now.millis()],
+        )
+        .await?;
+    Ok(row.is_some())
 }
 
 pub(super) async fn deny(
@@ -142,7 +158,7 @@ fn read(cells: &Cells<'_>) -> StoreResult<Warning> {
         hash: SecretHash::from_slice(cells.get("hash")?)
             .ok_or_else(|| broken("a warning's hash is not a SHA-256"))?,
         address: Address { display: cells.get("email")?, key: cells.get("email_key")? },
-        factor_id: cells.get("factor_id")?,
+        lost_factor: cells.get("lost_factor")?,
         created_at: cells.time("created_at")?,
         expires_at: cells.time("expires_at")?,
         used_at: cells.time_if_any("used_at")?,
