@@ -1,10 +1,7 @@
 //! `/account/email` and `/account/phone`: another mail address, another telephone number. Each is
 //! changed by a code that was sent there.
 
-use std::time::Duration;
-
 use axum::response::Response;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::member::{self, Member};
 use crate::{
@@ -19,6 +16,7 @@ use crate::{
         oauth::call::Call,
         pages::{
             answer,
+            carried::Carried,
             views::{
                 Problem,
                 account::{AddressPage, Notice, Place, Reach},
@@ -28,9 +26,6 @@ use crate::{
         route::{Credential, Route, get, post},
     },
 };
-
-/// Where a code went, masked, sealed for whoever asked for it: what is asked next.
-const SENT: &str = "sb_address";
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
@@ -151,26 +146,23 @@ fn anew(mut member: Member, reach: Reach) -> Paged {
     Ok(member.visit.redirect(reach.path()))
 }
 
-fn cookie(reach: Reach) -> String {
-    format!("{SENT}_{}", reach.field())
-}
-
-fn name(member: &Member, reach: Reach) -> String {
-    format!("sent:{}:{}", reach.field(), member.caller.user.id)
+/// What carries where a code went, masked, to the page that asks for it.
+const fn sent(reach: Reach) -> Carried {
+    match reach {
+        Reach::Email => Carried::new("sb_address_email", "sent:email"),
+        Reach::Phone => Carried::new("sb_address_phone", "sent:phone"),
+    }
 }
 
 fn keep(member: &mut Member, reach: Reach, sent_to: &str) -> Result<(), AuthError> {
-    let sealed = member.app().sealer.seal(&name(member, reach), sent_to.as_bytes())?;
-    member.visit.set_cookie(&cookie(reach), &URL_SAFE_NO_PAD.encode(sealed), sent_code::LIFE);
-    Ok(())
+    let user_id = member.caller.user.id;
+    sent(reach).keep(&mut member.visit, user_id, sent_to.as_bytes(), sent_code::LIFE)
 }
 
 fn forget(member: &mut Member, reach: Reach) {
-    member.visit.set_cookie(&cookie(reach), "", Duration::ZERO);
+    sent(reach).forget(&mut member.visit, member.caller.user.id);
 }
 
 fn sent_to(member: &Member, reach: Reach) -> Option<String> {
-    let sealed = URL_SAFE_NO_PAD.decode(member.visit.cookie(&cookie(reach))?).ok()?;
-    let opened = member.app().sealer.open(&name(member, reach), &sealed).ok()?;
-    String::from_utf8(opened).ok()
+    String::from_utf8(sent(reach).read(&member.visit, member.caller.user.id)?).ok()
 }
