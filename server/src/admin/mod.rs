@@ -28,7 +28,10 @@ use crate::{
     app::App,
     clock::new_id,
     doctor,
-    domain::audit::{Action, Event},
+    domain::{
+        audit::{Action, Event},
+        instant::rfc3339,
+    },
 };
 
 /// The command line, as `client_id` in the audit log.
@@ -146,12 +149,6 @@ fn event(action: Action, now: Time, details: Value) -> Event {
         request_id: None,
         details,
     }
-}
-
-/// An instant as RFC 3339.
-fn rfc3339(at: Time) -> String {
-    jiff::Timestamp::from_millisecond(at.millis())
-        .map_or_else(|_| at.millis().to_string(), |stamp| stamp.to_string())
 }
 
 /// A name that programs use: letters, digits, `-`, `_`, `.` and `:`, at most 64.

@@ -10,7 +10,6 @@ mod profile;
 mod security;
 mod sessions;
 mod shell;
-mod when;
 
 pub use self::{
     activity::{ActivityPage, EventRow},
@@ -23,5 +22,5 @@ pub use self::{
     security::{FactorPage, FactorRow, NewCodes, NewPassword, Security},
     sessions::{Opener, SessionRow, Sessions},
     shell::{Notice, Place, Shell},
-    when::When,
 };
+pub use super::when::When;
