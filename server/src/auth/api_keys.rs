@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
-    policy::Allow,
+    policy::{Allow, is_scope},
     site::Site,
 };
 use serde_json::json;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     bearer::Caller,
-    error::{AuthError, AuthResult, FieldProblem},
+    error::{AuthError, AuthResult, FieldProblem, PROOF_CHANGED},
     mfa::require_proof,
     origin::Origin,
     sessions::GRACE,
@@ -40,6 +40,9 @@ pub const NAME_LIMIT: usize = 100;
 const MOST: usize = 20;
 /// The longest scope, characters.
 const SCOPE_LIMIT: usize = 64;
+
+/// What a [`AuthError::Conflict`] says to who has as many keys as may be.
+pub const TOO_MANY: &str = "there are as many keys as may be; revoke one first";
 
 /// What somebody wants of a new key.
 #[derive(Clone, Debug, Default)]
@@ -108,10 +111,10 @@ pub async fn create(
     match app.identity.create_api_key(&key, epoch, dead, most, &event).await? {
         ApiKeyMade::Made => {}
         ApiKeyMade::TooMany => {
-            return Err(AuthError::Conflict("there are as many keys as may be; revoke one first"));
+            return Err(AuthError::Conflict(TOO_MANY));
         }
         ApiKeyMade::Overtaken => {
-            return Err(AuthError::Conflict("the factors or the password changed meanwhile"));
+            return Err(AuthError::Conflict(PROOF_CHANGED));
         }
     }
     warnings::tell(app, news::api_key_created(&owner.user, &key), now).await?;
@@ -182,16 +185,12 @@ fn takes_keys_of(site: &Site, owner: &User) -> bool {
         (accept, rule.allow.as_ref().unwrap_or(&policy.allow))
     });
     let mut parts = parts.chain([(&policy.accept, &policy.allow)]);
-    parts.any(|(accept, allow)| accept.api_key.is_some() && lets_in(allow, owner))
-}
-
-/// Every kind that lists anybody must name the owner, as the edge judges it.
-fn lets_in(allow: &Allow, owner: &User) -> bool {
-    let lists = |list: &[String], value: &str| list.iter().any(|listed| listed == value);
-    let role = allow.roles.is_empty() || owner.roles.iter().any(|role| lists(&allow.roles, role));
-    let user = allow.users.is_empty() || lists(&allow.users, &owner.id.to_string());
-    let tenant = allow.tenants.is_empty() || lists(&allow.tenants, &owner.tenant_id);
-    role && user && tenant
+    let sub = owner.id.to_string();
+    let lets_in = |allow: &Allow| {
+        let roles = owner.roles.iter().map(String::as_str);
+        allow.names(&sub, roles, Some(&owner.tenant_id))
+    };
+    parts.any(|(accept, allow)| accept.api_key.is_some() && lets_in(allow))
 }
 
 /// PURE: what is wanted of a key, each scope and site once and in order; or what is wrong with it.
@@ -213,7 +212,7 @@ fn judge_wanted(
     let scopes: BTreeSet<String> = wanted.scopes.into_iter().collect();
     if scopes.len() > MOST {
         problem("scopes", format!("must be {MOST} at most"));
-    } else if !scopes.iter().all(|scope| is_scope(scope)) {
+    } else if !scopes.iter().all(|scope| is_scope(scope) && scope.len() <= SCOPE_LIMIT) {
         let rule = "must each be 1 to 64 printable characters without space, \" and \\";
         problem("scopes", rule.to_owned());
     }
@@ -237,12 +236,6 @@ fn judge_wanted(
         sites: named.into_iter().collect(),
         expires_at: wanted.expires_at,
     })
-}
-
-/// RFC 6749 section 3.3.
-fn is_scope(scope: &str) -> bool {
-    let is_good = |byte: u8| (b'!'..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
-    (1..=SCOPE_LIMIT).contains(&scope.len()) && scope.bytes().all(is_good)
 }
 
 /// What a key is presented for.
