@@ -188,8 +188,8 @@ impl Allow {
         let lists = |list: &[String], value: &str| list.iter().any(|listed| listed == value);
         let role = self.roles.is_empty() || roles.any(|role| lists(&self.roles, role));
         let user = self.users.is_empty() || lists(&self.users, sub);
-        let tenant = self.tenants.is_empty()
-            || tenant.is_some_and(|tenant| lists(&self.tenants, tenant));
+        let tenant =
+            self.tenants.is_empty() || tenant.is_some_and(|tenant| lists(&self.tenants, tenant));
         role && user && tenant
     }
 }

@@ -33,6 +33,10 @@ const CLIENTS_PER_TOKEN: u32 = 300;
 const CLIENT_CHANGES: u32 = 60;
 /// How often a person may change what they say of themselves.
 const PROFILE_CHANGES: u32 = 30;
+/// How many factors, or sets of backup codes, a person may set up.
+const ENROLMENTS: u32 = 10;
+/// How many API keys a person may make.
+const API_KEYS: u32 = 30;
 /// How often a password is weighed for a person who is choosing one.
 const WEIGHINGS: u32 = 200;
 /// The span that changes of a client are counted in.
@@ -299,7 +303,7 @@ fn ceiling(counted: AuthResult<Counted>) -> AuthResult<()> {
 /// # Errors
 /// [`AuthError::TooMany`] when the budget is used up.
 pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
-    count(app, format!("enrol:{user_id}"), 10, WINDOW, now).await.map(drop)
+    count(app, format!("enrol:{user_id}"), ENROLMENTS, WINDOW, now).await.map(drop)
 }
 
 /// Counts one API key that this person makes: each is told to them by a letter.
@@ -307,7 +311,7 @@ pub async fn count_enrolment(app: &App, user_id: Uuid, now: Time) -> AuthResult<
 /// # Errors
 /// [`AuthError::TooMany`] when the budget is used up.
 pub async fn count_api_key(app: &App, user_id: Uuid, now: Time) -> AuthResult<()> {
-    count(app, format!("api-key:{user_id}"), 30, WINDOW, now).await.map(drop)
+    count(app, format!("api-key:{user_id}"), API_KEYS, WINDOW, now).await.map(drop)
 }
 
 /// Counts one change of a profile by this person: a new user name could be a guess at somebody

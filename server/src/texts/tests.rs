@@ -99,7 +99,8 @@ fn every_text_that_a_page_asks_for_is_there_and_gets_what_it_takes() {
 fn as_key(words: &str) -> String {
     let mut plain = String::new();
     for (at, part) in words.split('{').enumerate() {
-        let (held, rest) = if at == 0 { ("", part) } else { part.split_once('}').unwrap_or(("", part)) };
+        let (held, rest) =
+            if at == 0 { ("", part) } else { part.split_once('}').unwrap_or(("", part)) };
         plain.push_str(if at == 0 || held.contains(' ') { "" } else { "0" });
         plain.push_str(rest);
     }
@@ -127,8 +128,7 @@ fn every_text_is_asked_for_somewhere() {
     let is_asked_for = |key: &str| {
         let part = key.strip_suffix("-title").or_else(|| key.strip_suffix("-text"));
         let month = key.strip_prefix("month-").and_then(|month| month.parse::<u8>().ok());
-        let mut kinds =
-            ["activity-reason-", "activity-", "claim-", "error-", "field-"].into_iter();
+        let mut kinds = ["activity-reason-", "activity-", "claim-", "error-", "field-"].into_iter();
         words.contains(key)
             || part.is_some_and(|part| words.contains(part))
             || month.is_some_and(|month| (1..=12).contains(&month))

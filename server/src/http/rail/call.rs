@@ -189,9 +189,9 @@ impl Call {
             match given {
                 None => Ok(default),
                 Some(Some(number)) if (1..=most).contains(&number) => Ok(number),
-                Some(_) => Err(AuthError::field(
-                    wanted,
-                    format!("must be a number from 1 to {most}"))),
+                Some(_) => {
+                    Err(AuthError::field(wanted, format!("must be a number from 1 to {most}")))
+                }
             }
         };
         Ok((number("page", 1, 1_000_000)?, number("perPage", 20, 100)?))

@@ -10,8 +10,8 @@ use super::{
     answer::{self, RailError},
     call::Call,
     refusals::*,
-    routes::with_what_follows,
     rfc3339,
+    routes::with_what_follows,
 };
 use crate::{
     admin::{self, AdminError},
