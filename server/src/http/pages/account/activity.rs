@@ -35,7 +35,7 @@ async fn shown(member: Member) -> Paged {
     let mut found = activity::list(member.app(), &member.caller, after, SHOWN + 1).await?;
     let has_more = found.len() > SHOWN as usize;
     found.truncate(SHOWN as usize);
-    let last = found.last().map(|activity| activity.place.to_string());
+    let last = found.last().map(|activity| activity.cursor.to_string());
     let view = ActivityPage {
         look: &member.visit.look,
         shell: member.shell(Place::Activity),
