@@ -19,7 +19,7 @@ use crate::{
             carried::Carried,
             views::{
                 Problem,
-                account::{AddressPage, Notice, Place, Reach},
+                account::{AddressPage, Notice, Reach, Section},
             },
             visit::Paged,
         },
@@ -58,7 +58,7 @@ fn page(
     let user = &member.caller.user;
     let view = AddressPage {
         look: &member.visit.look,
-        shell: member.shell(Place::Profile),
+        shell: member.shell(Section::Profile),
         reach,
         present: match reach {
             Reach::Email => Some((user.email.clone(), user.email_verified_at.is_some())),
@@ -87,7 +87,7 @@ async fn submit(call: Call, reach: Reach) -> Response {
             Some("remove") if reach == Reach::Phone => {
                 let (app, origin) = (member.app(), &member.visit.call.origin);
                 member.after(remove_phone(app, origin, &member.standing()).await).await?;
-                Ok(member.done(Notice::PhoneRemoved, Place::Profile.path()))
+                Ok(member.done(Notice::PhoneRemoved, Section::Profile.path()))
             }
             _ => anew(member, reach),
         }
@@ -128,7 +128,7 @@ async fn confirm(mut member: Member, reach: Reach) -> Paged {
     match came {
         Ok(_) => {
             forget(&mut member, reach);
-            Ok(member.done(notice, Place::Profile.path()))
+            Ok(member.done(notice, Section::Profile.path()))
         }
         Err(reason) => match Problem::of(&reason) {
             Some(problem) => {

@@ -22,7 +22,7 @@ use crate::{
         pages::{
             carried::Carried,
             views::account::{
-                ApiKeyProblem, ApiKeyRow, ApiKeys, Life, MadeApiKey, NewApiKey, Notice, Place,
+                ApiKeyProblem, ApiKeyRow, ApiKeys, Life, MadeApiKey, NewApiKey, Notice, Section,
                 SiteChoice, When,
             },
             visit::Paged,
@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-const PATH: &str = Place::ApiKeys.path();
+const PATH: &str = Section::ApiKeys.path();
 const NEW: &str = "/account/api-keys/new";
 const MADE: &str = "/account/api-keys/made";
 /// What carries a new key to its page.
@@ -62,7 +62,7 @@ async fn shown(member: Member) -> Paged {
     let sites = member.app().identity.list_sites().await.map_err(AuthError::from)?;
     let view = ApiKeys {
         look: &member.visit.look,
-        shell: member.shell(Place::ApiKeys),
+        shell: member.shell(Section::ApiKeys),
         keys: keys.iter().map(|key| row(&member, key, &sites)).collect(),
     };
     Ok(member.page(StatusCode::OK, &view))
@@ -135,7 +135,7 @@ async fn form(
     let scopes = filled.scopes.join(" ");
     let view = NewApiKey {
         look: &member.visit.look,
-        shell: member.shell(Place::ApiKeys),
+        shell: member.shell(Section::ApiKeys),
         name: &filled.name,
         scopes: &scopes,
         sites: sites.collect(),
@@ -231,7 +231,7 @@ async fn made_shown(member: Member) -> Paged {
     let Some(shown) = carried(&member) else { return Ok(member.visit.redirect(PATH)) };
     let view = MadeApiKey {
         look: &member.visit.look,
-        shell: member.shell(Place::ApiKeys),
+        shell: member.shell(Section::ApiKeys),
         name: &shown.name,
         key: &shown.key,
         until: When::of(&member.visit.look, shown.expires_at, member.now),

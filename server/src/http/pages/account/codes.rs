@@ -19,7 +19,7 @@ use crate::{
         oauth::call::Call,
         pages::{
             carried::Carried,
-            views::account::{NewCodes, Notice, Place},
+            views::account::{NewCodes, Notice, Section},
             visit::{Paged, Visit},
         },
         route::{Credential, Route, get, post},
@@ -75,8 +75,11 @@ async fn show(call: Call) -> Response {
 
 async fn shown(member: Member) -> Paged {
     let Some(codes) = carried(&member) else { return Ok(member.visit.redirect(security::PATH)) };
-    let view =
-        NewCodes { look: &member.visit.look, shell: member.shell(Place::Security), codes: &codes };
+    let view = NewCodes {
+        look: &member.visit.look,
+        shell: member.shell(Section::Security),
+        codes: &codes,
+    };
     Ok(member.page(StatusCode::OK, &view))
 }
 

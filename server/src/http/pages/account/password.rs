@@ -21,7 +21,7 @@ use crate::{
             answer,
             views::{
                 Problem,
-                account::{NewPassword, Notice, Place},
+                account::{NewPassword, Notice, Section},
             },
             visit::{Paged, Stop},
         },
@@ -67,7 +67,7 @@ fn page(
 ) -> Response {
     let view = NewPassword {
         look: &member.visit.look,
-        shell: member.shell(Place::Security),
+        shell: member.shell(Section::Security),
         problems,
         strength,
         problem,

@@ -20,7 +20,7 @@ use crate::{
             carried::Carried,
             views::{
                 Problem,
-                account::{Notice, Place, ProfileEdit, ProfilePage},
+                account::{Notice, ProfileEdit, ProfilePage, Section},
             },
             visit::{Paged, Stop},
         },
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-const PATH: &str = Place::Profile.path();
+const PATH: &str = Section::Profile.path();
 const EDIT: &str = "/account/profile/edit";
 /// What was filled in by somebody whose proof was too old when they sent it: they find it again when
 /// they come back.
@@ -54,7 +54,7 @@ async fn shown(member: Member) -> Paged {
     let said = Field::ALL.into_iter().filter_map(|field| Some((field, field.of(user)?)));
     let view = ProfilePage {
         look: &member.visit.look,
-        shell: member.shell(Place::Profile),
+        shell: member.shell(Section::Profile),
         said: said.collect(),
         is_verified: user.email_verified_at.is_some(),
         phone: user.phone.as_deref().map(|phone| (masked(phone), user.phone_verified_at.is_some())),
@@ -89,7 +89,7 @@ fn page(
 ) -> Response {
     let view = ProfileEdit {
         look: &member.visit.look,
-        shell: member.shell(Place::Profile),
+        shell: member.shell(Section::Profile),
         said,
         problems,
         problem,

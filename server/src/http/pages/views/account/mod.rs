@@ -21,6 +21,6 @@ pub use self::{
     profile::{ProfileEdit, ProfilePage},
     security::{FactorPage, FactorRow, NewCodes, NewPassword, Security},
     sessions::{Opener, SessionRow, Sessions},
-    shell::{Notice, Place, Shell},
+    shell::{Notice, Section, Shell},
 };
 pub use super::when::When;
