@@ -20,6 +20,7 @@ pub mod origin;
 pub mod passkey;
 pub mod password;
 pub mod places;
+pub mod presented_key;
 pub mod profile;
 pub mod refresh;
 pub mod refresh_token;
