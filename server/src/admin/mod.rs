@@ -1,6 +1,7 @@
 //! What an operator may ask for: one closed list of commands, and one place that carries them
 //! out, whether they come from the command line or over the control socket.
 
+mod blocked;
 mod clients;
 mod edges;
 mod error;
@@ -114,7 +115,7 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::SetupLink => setup_link::issue(app).await,
         AdminCommand::CreateUser(user) => users::create(app, *user).await,
         AdminCommand::RecoveryLink { email } => recovery::issue(app, &email).await,
-        AdminCommand::Unblock { email } => recovery::unblock(app, &email).await,
+        AdminCommand::Unblock { email } => blocked::unblock(app, &email).await,
         AdminCommand::CreateSite(draft) => sites::create(app, *draft).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
         AdminCommand::Examine => Ok(json!(doctor::data(&*app.identity, app.clock.now()).await)),
