@@ -151,7 +151,7 @@ fn keep_draft(member: &mut Member, filled: &[(Field, String)]) -> Result<(), Aut
 
 /// What was filled in before, once.
 fn take_draft(member: &mut Member) -> Vec<(String, String)> {
-    let text = DRAFT.read(&member.visit, member.caller.user.id).unwrap_or_default();
+    let Some(text) = DRAFT.read(&member.visit, member.caller.user.id) else { return Vec::new() };
     DRAFT.forget(&mut member.visit, member.caller.user.id);
     form_urlencoded::parse(&text).into_owned().collect()
 }
