@@ -15,7 +15,7 @@ pub fn acts(c: char) -> bool {
 /// Somebody's words without what acts on the words around them, to be shown among others.
 #[must_use]
 pub fn inert(text: &str) -> String {
-    text.replace(|c| acts(c) || matches!(c, '\u{200e}' | '\u{200f}'), " ")
+    text.replace(|c: char| acts(c) || matches!(c, '\u{200e}' | '\u{200f}'), " ")
 }
 
 #[cfg(test)]
