@@ -207,12 +207,8 @@ fn caller_may_enter(
     peer: IpAddr,
 ) -> Result<(), RefusalReason> {
     network_is_allowed(allow, peer)?;
-    let lists = |list: &[String], value: &str| list.iter().any(|listed| listed == value);
-    let role = allow.roles.is_empty() || token.roles().any(|role| lists(&allow.roles, role));
-    let user = allow.users.is_empty() || lists(&allow.users, token.sub());
-    let tenant = allow.tenants.is_empty()
-        || token.tenant_id().is_some_and(|tenant| lists(&allow.tenants, tenant));
-    if role && user && tenant { Ok(()) } else { Err(RefusalReason::NotAllowed) }
+    let is_named = allow.names(token.sub(), token.roles(), token.tenant_id());
+    if is_named { Ok(()) } else { Err(RefusalReason::NotAllowed) }
 }
 
 fn network_is_allowed(allow: &Allow, peer: IpAddr) -> Result<(), RefusalReason> {

@@ -263,7 +263,7 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
     let recovery = |problem| Recovery { look, form: form(), who: ADA, problem };
     save("recovery", &recovery(None))?;
     save("recovery-wrong", &recovery(Some(Problem::WrongCredentials)))?;
-    let opens_at = "2030-03-17 17:47 UTC";
+    let opens_at = "17 March 2030, 17:47 UTC";
     save("recovery-waits", &RecoveryWaits { look, who: ADA, opens_at })?;
     save(
         "message",

@@ -119,26 +119,18 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn<'_>) -> AuthRes
     }
     let user = tenants::enter(app, &user, tenant_id.as_deref()).await?;
     if let Some((outstanding, methods)) = missing(app, site.as_ref(), &evidence, &factors) {
-        let expires_at = now.plus(Duration::from_secs(app.config.tokens.login_ttl));
-        let fresh_until = now.plus(Duration::from_secs(FRESH));
+        let life = Duration::from_secs(app.config.tokens.login_ttl);
+        let life = match outstanding {
+            Outstanding::Verify => life,
+            Outstanding::Enrol => life.min(Duration::from_secs(FRESH)),
+        };
         let login = PendingLogin {
-            user_id: user.id,
-            outstanding,
-            client_id: origin.client_id.clone(),
-            tenant_id: user.tenant_id.clone(),
             site_key,
             methods,
             shown: proof.amr,
-            recovers: false,
             factor_proved_at: (outstanding == Outstanding::Enrol).then_some(now),
-            password_changed_at: user.password_changed_at,
-            factor_epoch: user.factor_epoch,
             remember,
-            created_at: now,
-            expires_at: match outstanding {
-                Outstanding::Verify => expires_at,
-                Outstanding::Enrol => expires_at.min(fresh_until),
-            },
+            ..PendingLogin::begun(&user, outstanding, &origin.client_id, life, now)
         };
         return begin(app, login, now).await.map(SignedIn::Half);
     }

@@ -17,7 +17,7 @@ use crate::{
         bearer::FRESH,
         browser::{self, Browser},
         devices,
-        error::{AuthError, AuthResult, FieldProblem},
+        error::{AuthError, AuthResult, PROOF_CHANGED},
         login::{
             Completion, Held, complete, find_open_site, find_site, offered, policy_for,
             usable_methods,
@@ -103,8 +103,7 @@ pub struct Confirmation<'c> {
     pub browser: Option<&'c Browser>,
 }
 
-/// Sets up a factor, which counts only once it is confirmed. `site_key`: where somebody who is signed in
-/// is on their way to; half a sign-in knows its own.
+/// Sets up a factor, which counts only once it is confirmed.
 ///
 /// # Errors
 /// [`AuthError::StepUpRequired`] without a proof of the present second factor (or, having none,
@@ -270,9 +269,7 @@ pub async fn confirm(
             return Err(match standing {
                 // What was begun before that change ends with it.
                 Standing::Half(..) => AuthError::InvalidToken,
-                Standing::Full(_) | Standing::Browser(_) => {
-                    AuthError::Conflict("the factors or the password changed meanwhile")
-                }
+                Standing::Full(_) | Standing::Browser(_) => AuthError::Conflict(PROOF_CHANGED),
             });
         }
     }
@@ -407,10 +404,10 @@ pub(super) fn judge_name(name: Option<&str>) -> AuthResult<Option<&str>> {
     if name
         .is_some_and(|name| name.chars().count() > NAME_LIMIT || name.chars().any(char::is_control))
     {
-        return Err(AuthError::Invalid(vec![FieldProblem::new(
+        return Err(AuthError::field(
             "name",
             format!("must have at most {NAME_LIMIT} characters, and no control characters"),
-        )]));
+        ));
     }
     Ok(name)
 }

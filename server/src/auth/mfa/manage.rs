@@ -10,7 +10,7 @@ use crate::{
     app::App,
     auth::{
         bearer::Caller,
-        error::{AuthError, AuthResult, FieldProblem},
+        error::{AuthError, AuthResult, PROOF_CHANGED},
         login::usable_methods,
         origin::Origin,
         sessions, throttle, warnings,
@@ -76,17 +76,17 @@ pub async fn edit(
     let is_backup = factor.method == Method::BackupCode;
     if is_backup && prefer {
         let text = "must be a factor; backup codes stand in for one";
-        return Err(AuthError::Invalid(vec![FieldProblem::new("default", text)]));
+        return Err(AuthError::field("default", text));
     }
     if is_backup && name.is_some() {
         let text = "cannot be given to backup codes";
-        return Err(AuthError::Invalid(vec![FieldProblem::new("name", text)]));
+        return Err(AuthError::field("name", text));
     }
     let name = match name {
         None => None,
-        Some(name) => Some(judge_name(Some(name))?.ok_or_else(|| {
-            AuthError::Invalid(vec![FieldProblem::new("name", "must not be empty")])
-        })?),
+        Some(name) => Some(
+            judge_name(Some(name))?.ok_or_else(|| AuthError::field("name", "must not be empty"))?,
+        ),
     };
     let edit = FactorEdit { user_id: user.id, id, name: name.map(ToOwned::to_owned), prefer };
     let details = json!({
@@ -132,7 +132,7 @@ pub async fn remove(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> Au
     let details = json!({ "factor": id, "method": method, "sids": sids });
     let event = origin.event(Action::MfaDisabled, Some(user), now, details);
     if !app.identity.change_factors(&change, &ends, now, &event).await? {
-        return Err(AuthError::Conflict("the factors or the password changed meanwhile"));
+        return Err(AuthError::Conflict(PROOF_CHANGED));
     }
     sessions::end_all(app, origin, user.id, own, &ending, now).await?;
     warnings::tell(app, news::factor_removed(user, factor, now), now).await
@@ -168,7 +168,7 @@ pub async fn renew_backup_codes(
         codes: new.rows,
     };
     if !app.identity.change_factors(&change, &[], now, &event).await? {
-        return Err(AuthError::Conflict("the factors or the password changed meanwhile"));
+        return Err(AuthError::Conflict(PROOF_CHANGED));
     }
     warnings::tell(app, news::backup_codes_renewed(user), now).await?;
     Ok(new.shown)

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::App,
     auth::{
-        error::{AuthError, AuthResult, FieldProblem},
+        error::{AuthError, AuthResult},
         origin::Origin,
     },
     domain::{audit::Action, factor::Factor, passkey::Passkey, user::User},
@@ -88,7 +88,7 @@ pub async fn judge_new(
     let counts = |model| policy.models.contains(&model);
     if !policy.models.is_empty() && !new.model.is_some_and(counts) {
         let text = "is of a model that does not count here; use another one";
-        return Err(AuthError::Invalid(vec![FieldProblem::new("credential", text)]));
+        return Err(AuthError::field("credential", text));
     }
     let evidence = Evidence::of_passkey(&new, new.user_verified);
     Ok((new, evidence))

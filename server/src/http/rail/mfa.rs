@@ -10,7 +10,7 @@ use super::{
     answer::{self, RailError},
     body::Body,
     call::{Call, is_mfa_token},
-    session::rfc3339,
+    rfc3339,
     sign_in::{half_signed_in, signed_in, welcome},
 };
 use crate::{

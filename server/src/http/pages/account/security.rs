@@ -17,14 +17,14 @@ use crate::{
     http::{
         oauth::call::Call,
         pages::{
-            views::account::{FactorRow, Place, Security, When},
+            views::account::{FactorRow, Section, Security, When},
             visit::Paged,
         },
         route::{Credential, Route, get},
     },
 };
 
-pub(super) const PATH: &str = Place::Security.path();
+pub(super) const PATH: &str = Section::Security.path();
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
@@ -52,7 +52,7 @@ async fn shown(member: Member) -> Paged {
     let password_set = user.password_hash.as_ref().and(user.password_changed_at);
     let view = Security {
         look: &member.visit.look,
-        shell: member.shell(Place::Security),
+        shell: member.shell(Section::Security),
         password_set: password_set.map(|at| When::of(&member.visit.look, at, member.now)),
         factors: factors.iter().map(|listed| row(&member, listed)).collect(),
         offers: offers.collect(),

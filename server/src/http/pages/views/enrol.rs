@@ -1,4 +1,4 @@
-//! Enrolment of a second factor by somebody who must have one.
+//! Enrolment of a second factor.
 
 use askama::Template;
 use jwks::policy::Method;

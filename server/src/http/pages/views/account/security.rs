@@ -50,7 +50,7 @@ impl FactorRow {
         kind(look, self.method)
     }
 
-    /// Its picture, as [`super::Place::picture`].
+    /// Its picture, as [`super::Section::picture`].
     fn picture(&self) -> &'static str {
         picture(self.method)
     }
