@@ -51,10 +51,11 @@ enum Text {
     Email,
     Name,
     UserinfoClaims,
+    Model,
 }
 
 /// How many there are.
-const SINGLES: usize = Text::UserinfoClaims as usize + 1;
+const SINGLES: usize = Text::Model as usize + 1;
 
 impl VerifiedToken {
     /// Packs `claims`, whose signature the caller has verified.
@@ -82,6 +83,7 @@ impl VerifiedToken {
             claims.email.as_deref().unwrap_or_default(),
             claims.name.as_deref().unwrap_or_default(),
             &claims.userinfo_claims,
+            claims.model.as_deref().unwrap_or_default(),
         ];
         let lists = audiences.iter().chain(&claims.roles).chain(&claims.amr);
         let mut texts = String::new();
@@ -231,6 +233,12 @@ impl VerifiedToken {
         self.auth_time.map(|secs| Time::from_secs(secs.get()))
     }
 
+    /// The model (AAGUID) of the passkey that was proved; `None`: the token says none.
+    #[must_use]
+    pub fn model(&self) -> Option<Uuid> {
+        self.optional(Text::Model).and_then(|model| Uuid::parse_str(model).ok())
+    }
+
     /// When a second factor was proved on the trusted device that stood in for one at this
     /// sign-in.
     #[must_use]
@@ -366,6 +374,7 @@ mod tests {
             acr: None,
             amr: Vec::new(),
             device_time: None,
+            model: None,
             sid: None,
             grant_id: None,
             tenant_id: None,
