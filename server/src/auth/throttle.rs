@@ -35,6 +35,8 @@ const CLIENT_CHANGES: u32 = 60;
 const PROFILE_CHANGES: u32 = 30;
 /// How often a password is weighed for a person who is choosing one.
 const WEIGHINGS: u32 = 200;
+/// How many letters a day tell somebody that a passkey of theirs may have been copied.
+const COPIES_TOLD: u32 = 3;
 /// The span that changes of a client are counted in.
 const CHANGES_WINDOW: Duration = Duration::from_secs(60 * 60);
 /// The span that requests and revocations are counted in, of which there are many.
@@ -107,9 +109,9 @@ pub async fn count_password(
     Ok(vec![network, account])
 }
 
-/// Counts one passkey that somebody signs in with alone: of this device, where it has signed in before,
-/// or else of this network. No budget of passwords or codes is touched, and none of them this one
-/// (rule 22).
+/// Counts one answer of a passkey, alone or beside a password: of this device, where it has signed in
+/// before, or else of this network. No budget of passwords or codes is touched, and none of them this
+/// one (rule 22).
 ///
 /// # Errors
 /// [`AuthError::TooMany`] when the budget is used up.
@@ -230,6 +232,15 @@ pub async fn may_mail(app: &App, address_key: &str, now: Time) -> AuthResult<boo
 pub async fn may_tell_of_place(app: &App, user_id: Uuid, now: Time) -> AuthResult<bool> {
     let limit = app.config.limits.mail_per_address;
     Ok(app.sessions.count_try(&format!("place:{user_id}"), limit, WINDOW, now).await?.allowed)
+}
+
+/// Whether one more letter about a passkey that may have been copied may go to this person.
+///
+/// # Errors
+/// When the store fails.
+pub async fn may_tell_of_copy(app: &App, user_id: Uuid, now: Time) -> AuthResult<bool> {
+    let key = format!("copied:{user_id}");
+    Ok(app.sessions.count_try(&key, COPIES_TOLD, DAY, now).await?.allowed)
 }
 
 /// Counts one code sent to this person, and for a caller from this network.

@@ -1,7 +1,7 @@
 //! What owners are told of their accounts, and "this wasn't me": the link of such a letter ends
 //! everything of theirs and blocks the account, until they choose a new password by mail.
 
-use jwks::{Time, cutoff::CutOff, policy::Method};
+use jwks::{Time, cutoff::CutOff};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -9,7 +9,6 @@ use super::{
     account_address::is_displaced,
     errands,
     error::{AuthError, AuthResult},
-    login::usable_methods,
     origin::Origin,
     registration::leave,
     sessions::{end_all, endings, user_end},
@@ -20,7 +19,7 @@ use crate::{
     domain::{
         audit::Action,
         errand::Errand,
-        factor::Factor,
+        factor::{Factor, going_with},
         login::Address,
         secret::{OpaqueToken, TokenKind},
         user::{User, UserStatus},
@@ -140,17 +139,6 @@ fn judge(warning: &Warning, user: &User, factors: &[Factor], holder: Option<&Use
         UserStatus::Active | UserStatus::Blocked => UserStatus::Blocked,
         other @ (UserStatus::Pending | UserStatus::Disabled) => other,
     };
-    let mut remove: Vec<Uuid> = factors
-        .iter()
-        .map(|factor| factor.id)
-        .filter(|id| Some(*id) == warning.factor_id)
-        .collect();
-    let left: Vec<Factor> =
-        factors.iter().filter(|factor| !remove.contains(&factor.id)).cloned().collect();
-    if !remove.is_empty() && usable_methods(&left).is_empty() {
-        let codes = left.iter().filter(|factor| factor.method == Method::BackupCode);
-        remove.extend(codes.map(|codes| codes.id));
-    }
     Denial {
         warning_id: warning.id,
         user_id: user.id,
@@ -158,12 +146,14 @@ fn judge(warning: &Warning, user: &User, factors: &[Factor], holder: Option<&Use
         status,
         restored: (is_elsewhere && !is_taken).then(|| warning.address.clone()),
         gives_way: gives_way.filter(|_| is_elsewhere).map(|holder| holder.id),
-        remove,
+        remove: going_with(factors, warning.factor_id.as_slice()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jwks::policy::Method;
+
     use super::*;
     use crate::store::conformance::samples::{at, factor, pending_user, user, warning};
 

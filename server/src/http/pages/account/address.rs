@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jwks::policy::Method;
 
 use super::member::{self, Member};
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
         AuthError,
         account_address::{begin_email, begin_phone, confirm_email, confirm_phone, remove_phone},
         error::FieldProblem,
+        mfa::works_here,
         sent_code,
     },
     domain::phone::masked,
@@ -71,7 +73,7 @@ fn page(
                 user.phone.as_deref().map(|phone| (masked(phone), user.phone_verified_at.is_some()))
             }
         },
-        can_change: reach == Reach::Email || member.app().sms.is_some(),
+        can_change: reach == Reach::Email || works_here(member.app(), Method::Sms),
         sent_to,
         typed,
         problems,
