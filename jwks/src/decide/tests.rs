@@ -417,6 +417,7 @@ fn the_level_is_that_of_the_policy_in_force_now() {
     for (asked, require) in ["signed_in", "2fa", "phishing_resistant"].iter().enumerate() {
         for (reached, acr) in levels.iter().enumerate() {
             let request = Request::good().policy("require", *require).claim("acr", *acr);
+            let request = request.claim("amr", json!(["pwd", "hwk"]));
             let expected = if reached >= asked { "200 allow" } else { "401 insufficient" };
             assert_eq!(request.answer(), expected, "{require} {acr}");
         }

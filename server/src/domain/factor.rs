@@ -81,7 +81,8 @@ mod tests {
     #[test]
     fn backup_codes_go_with_the_last_factor_they_stand_in_for() {
         let user_id = Uuid::from_u128(1);
-        let of = |method| Factor { confirmed_at: Some(Time::from_secs(1)), ..factor(user_id, method) };
+        let of =
+            |method| Factor { confirmed_at: Some(Time::from_secs(1)), ..factor(user_id, method) };
         let (phone, key, codes) = (of(Method::Totp), of(Method::Hardware), of(Method::BackupCode));
         let all = [phone.clone(), key.clone(), codes.clone()];
         assert_eq!(going_with(&all, &[phone.id]), [phone.id]);

@@ -70,7 +70,13 @@ pub async fn judge(
         };
         let models = models(app, &policies, &methods, user.id).await?;
         let names = std::iter::once(&user.email_key).chain(&user.username_key).cloned().collect();
-        candidates.push(Candidate { session: held.session.clone(), names, consent, methods, models });
+        candidates.push(Candidate {
+            session: held.session.clone(),
+            names,
+            consent,
+            methods,
+            models,
+        });
     }
     situation.candidates = &candidates;
     let step = next_step(&situation);
