@@ -242,9 +242,8 @@ fn proof_is_strong_enough(
 
 /// Factors are second factors: where one is enough, it is not asked which.
 fn used_an_allowed_factor(asked: &Effective<'_>, needed: Level, token: &VerifiedToken) -> bool {
-    // Tokens do not name the model of a passkey: whoever issues them for the site has judged it.
     needed < Level::TwoFactor
-        || asked.counts_shown(|value| token.amr().any(|used| used == value), true)
+        || asked.counts_shown(|value| token.amr().any(|used| used == value), token.model())
 }
 
 /// One factor proved at this sign-in, and a second one before, on a device that counts here.

@@ -130,6 +130,7 @@ fn security(look: &Look, save: Save) -> std::io::Result<()> {
         method,
         name: name.to_owned(),
         is_default,
+        is_synced: (method == Method::Hardware).then_some(false),
         since: when(look, ago),
         used: used.map(|ago| when(look, ago)),
     };

@@ -17,7 +17,7 @@ use super::{
     error::{ACCOUNT_CHANGED, AuthError, AuthResult},
     login::usable_methods,
     origin::Origin,
-    password::judge_aside,
+    password::{self, judge_aside},
     registration::{LINK_TTL, leave, read_address},
     sessions::{end_all, endings, user_end},
     throttle, warnings,
@@ -180,21 +180,7 @@ pub async fn change(
     if !usable_methods(&app.identity.list_factors(user.id).await?).is_empty() {
         caller.require(Level::TwoFactor, FRESH, now)?;
     }
-    let counted = throttle::count_password(app, origin, &user.email_key, Some(user), now).await?;
-    let compared = match app.hasher.compare(current, user.password_hash.as_deref()).await {
-        Ok(compared) => compared,
-        Err(busy) => {
-            throttle::forgive_all(app, counted).await?;
-            return Err(busy.into());
-        }
-    };
-    if !compared.matches {
-        let details = json!({ "reason": "password", "change_password": true });
-        let event = origin.event(Action::LoginFailed, Some(user), now, details);
-        app.identity.append_event(&event).await?;
-        return Err(AuthError::WrongCredentials);
-    }
-    throttle::forgive_all(app, counted).await?;
+    password::prove(app, origin, user, current, "change_password", now).await?;
     let problem = if new.nfc().eq(current.nfc()) {
         Some("must differ from the present one".to_owned())
     } else {

@@ -14,10 +14,9 @@ use super::{
     error::{AuthError, AuthResult},
     login::{Completion, SignedIn, begin, complete, find_site, policy_for, usable_methods},
     mfa::{
-        OFFERED,
         ceremony::Ceremony,
         evidence::Evidence,
-        passkey,
+        offered_here, passkey,
         webauthn::{self, LIFE},
     },
     origin::Origin,
@@ -177,5 +176,6 @@ fn missing(
     if has_others {
         return Some((Outstanding::Verify, others));
     }
-    OFFERED.iter().any(|method| asked.counts(*method)).then_some((Outstanding::Enrol, Vec::new()))
+    let can_be_enough = offered_here(app).iter().any(|method| asked.counts(*method));
+    can_be_enough.then_some((Outstanding::Enrol, Vec::new()))
 }

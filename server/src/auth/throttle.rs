@@ -24,7 +24,9 @@ use crate::{
 pub use account::{
     count_api_key, count_enrolment, count_profile, count_registration, count_reset, count_weighing,
 };
-pub use sending::{count_new_address, count_sent_code, count_sms, may_mail, may_tell_of_place};
+pub use sending::{
+    count_new_address, count_sent_code, count_sms, may_mail, may_tell_of_copy, may_tell_of_place,
+};
 pub use signing_in::{
     account_name, count_code, count_confirmation, count_passkey, count_passkey_challenge,
     count_password,

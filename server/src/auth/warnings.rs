@@ -9,7 +9,6 @@ use super::{
     account_address::is_displaced,
     errands,
     error::{AuthError, AuthResult},
-    login::usable_methods,
     origin::Origin,
     registration::leave,
     sessions::{end_all, endings, user_end},
@@ -20,7 +19,7 @@ use crate::{
     domain::{
         audit::Action,
         errand::Errand,
-        factor::Factor,
+        factor::{Factor, going_with},
         login::Address,
         secret::{OpaqueToken, TokenKind},
         user::{User, UserStatus},
@@ -142,13 +141,10 @@ fn judge(
     // Nobody ever proved it: it is nobody's.
     let gives_way = holder.filter(|holder| is_displaced(holder));
     let is_taken = holder.is_some() && gives_way.is_none();
-    let (new, mut left): (Vec<Factor>, Vec<Factor>) =
-        factors.iter().cloned().partition(|factor| is_new(factor, now));
-    let mut remove: Vec<Uuid> = new.iter().map(|factor| factor.id).collect();
-    let is_bare = usable_methods(&left).is_empty();
-    if is_bare {
-        remove.extend(left.drain(..).map(|codes| codes.id));
-    }
+    let new = factors.iter().filter(|factor| is_new(factor, now));
+    let remove = going_with(factors, &new.map(|factor| factor.id).collect::<Vec<_>>());
+    let stays = |factor: &Factor| !remove.contains(&factor.id);
+    let is_bare = !factors.iter().any(|factor| factor.counts_by_itself() && stays(factor));
     let status = match user.status {
         // Whoever reads the mail of the address that it has now could open it again.
         UserStatus::Active | UserStatus::Blocked if is_elsewhere && is_taken || lost && is_bare => {

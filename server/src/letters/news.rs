@@ -130,6 +130,17 @@ pub fn backup_code_used(user: &User) -> News {
     News::of(user, "A backup code was used", what)
 }
 
+/// A passkey, as its owner calls it, had counted further before: it may have been copied.
+#[must_use]
+pub fn passkey_copied(user: &User, name: &str) -> News {
+    let what = format!(
+        "somebody, most likely you, was refused with a passkey of yours, \u{201c}{name}\u{201d}: it \
+         has counted fewer signatures than it had before. So does a copy of it. If it was you, \
+         and you do not know of a reason, remove it from your account and set up another one."
+    );
+    News::of(user, "A passkey of yours may have been copied", what)
+}
+
 /// The password was changed.
 #[must_use]
 pub fn password_changed(user: &User) -> News {

@@ -28,13 +28,15 @@ use crate::{
         throttle, warnings,
     },
     clock::new_id,
-    domain::{audit::Action, factor::Factor, secret::OpaqueToken, user::User},
+    domain::{
+        audit::Action,
+        factor::{Factor, NAME_LIMIT, is_name},
+        secret::OpaqueToken,
+        user::User,
+    },
     letters::news,
     store::identity::{self as store, Confirmed},
 };
-
-/// Most characters of a factor's name.
-const NAME_LIMIT: usize = 64;
 
 /// A factor to be confirmed.
 pub struct SetUp {
@@ -401,13 +403,9 @@ fn one_of(factors: &[Factor], method: Method) -> AuthResult<()> {
 /// What a factor may be called; blank is as good as nothing.
 pub(super) fn judge_name(name: Option<&str>) -> AuthResult<Option<&str>> {
     let name = name.map(str::trim).filter(|name| !name.is_empty());
-    if name
-        .is_some_and(|name| name.chars().count() > NAME_LIMIT || name.chars().any(char::is_control))
-    {
-        return Err(AuthError::field(
-            "name",
-            format!("must have at most {NAME_LIMIT} characters, and no control characters"),
-        ));
+    if name.is_none_or(is_name) {
+        return Ok(name);
     }
-    Ok(name)
+    let text = format!("must have at most {NAME_LIMIT} characters, and no control characters");
+    Err(AuthError::field("name", text))
 }

@@ -101,7 +101,7 @@ impl Evidence {
 #[must_use]
 pub fn counts_factor(asked: &Effective<'_>, proof: &Proof) -> bool {
     let is_shown = |value: &str| proof.amr.iter().any(|shown| shown == value);
-    asked.counts_shown(is_shown, asked.counts_model(proof.model))
+    asked.counts_shown(is_shown, proof.model)
 }
 
 /// Whether a proof was by a passkey of a model that does not count where two factors are asked for.

@@ -15,7 +15,11 @@ use crate::{
         origin::Origin,
         sessions, throttle, warnings,
     },
-    domain::{audit::Action, factor::Factor},
+    domain::{
+        audit::Action,
+        factor::{Factor, going_with},
+        passkey::Passkey,
+    },
     letters::news,
     store::identity::{FactorChange, FactorEdit},
 };
@@ -28,6 +32,8 @@ pub struct Listed {
     pub is_default: bool,
     /// Backup codes: how many are left.
     pub remaining: Option<u32>,
+    /// Of a passkey or security key: what it left here.
+    pub passkey: Option<Passkey>,
 }
 
 /// The caller's factors, oldest first, backup codes last.
@@ -40,13 +46,19 @@ pub async fn list(app: &App, caller: &Caller) -> AuthResult<Vec<Listed>> {
     // The preferred one comes first, and without one the oldest is it.
     let begins = |factor: &&Factor| factor.is_confirmed() && factor.method != Method::BackupCode;
     let first = factors.iter().find(begins).map(|factor| factor.id);
+    let mut passkeys = match factors.iter().any(|factor| factor.method == Method::Hardware) {
+        true => app.identity.list_passkeys(caller.user.id).await?,
+        false => Vec::new(),
+    };
     for factor in factors.into_iter().filter(Factor::is_confirmed) {
         let is_default = first == Some(factor.id);
         let remaining = match factor.method {
             Method::BackupCode => Some(app.identity.count_backup_codes(factor.id).await?),
             _ => None,
         };
-        listed.push(Listed { factor, is_default, remaining });
+        let own = passkeys.iter().position(|passkey| passkey.factor_id == factor.id);
+        let passkey = own.map(|own| passkeys.swap_remove(own));
+        listed.push(Listed { factor, is_default, remaining, passkey });
     }
     // The codes that stand in for the others are as old as the first of them.
     listed.sort_by_key(|listed| (listed.remaining.is_some(), listed.factor.created_at));
@@ -112,19 +124,13 @@ pub async fn remove(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> Au
     let factors = require_proof(app, caller, now).await?;
     let factor = factors.iter().find(|factor| factor.id == id && factor.is_confirmed());
     let factor = factor.ok_or(AuthError::NotFound)?;
-    let left: Vec<Factor> = factors.iter().filter(|other| other.id != id).cloned().collect();
-    let mut remove = vec![id];
-    if usable_methods(&left).is_empty() {
-        let codes = left.iter().filter(|other| other.method == Method::BackupCode);
-        remove.extend(codes.map(|codes| codes.id));
-    }
     let own = Some(caller.session.sid);
     let ending = sessions::endings(app, user.id, own, now).await?;
     let (sids, ends): (Vec<Uuid>, Vec<CutOff>) = ending.iter().cloned().unzip();
     let change = FactorChange {
         user_id: user.id,
         expected_epoch: user.factor_epoch,
-        remove,
+        remove: going_with(&factors, &[id]),
         add: Vec::new(),
         codes: Vec::new(),
     };

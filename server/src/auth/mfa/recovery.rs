@@ -13,7 +13,7 @@ use crate::{
         error::{AuthError, AuthResult},
         login::{HalfSignedIn, begin},
         origin::Origin,
-        throttle, warnings,
+        password, warnings,
     },
     clock::random,
     domain::{
@@ -103,28 +103,14 @@ pub async fn recover(
     app: &App,
     origin: &Origin,
     token: &str,
-    password: &str,
+    typed: &str,
 ) -> AuthResult<HalfSignedIn> {
     let now = app.clock.now();
     let Found { token, user, opens_at } = find(app, token).await?;
     if now < opens_at {
         return Err(AuthError::Forbidden);
     }
-    let counted = throttle::count_password(app, origin, &user.email_key, Some(&user), now).await?;
-    let compared = match app.hasher.compare(password, user.password_hash.as_deref()).await {
-        Ok(compared) => compared,
-        Err(busy) => {
-            throttle::forgive_all(app, counted).await?;
-            return Err(busy.into());
-        }
-    };
-    if !compared.matches {
-        let details = json!({ "reason": "password", "recovery": true });
-        let event = origin.event(Action::LoginFailed, Some(&user), now, details);
-        app.identity.append_event(&event).await?;
-        return Err(AuthError::WrongCredentials);
-    }
-    throttle::forgive_all(app, counted).await?;
+    password::prove(app, origin, &user, typed, "recovery", now).await?;
 
     // Exactly one of those who hold the link gets it.
     let hash = token.hash();

@@ -18,6 +18,9 @@ use crate::{
 /// The span that messages are counted in, which cost.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How many letters a day tell somebody that a passkey of theirs may have been copied.
+const COPIES_TOLD: u32 = 3;
+
 /// Whether one more mail may go to this address. Never an error: the answer to the caller is the
 /// same either way.
 ///
@@ -36,6 +39,15 @@ pub async fn may_mail(app: &App, address_key: &str, now: Time) -> AuthResult<boo
 pub async fn may_tell_of_place(app: &App, user_id: Uuid, now: Time) -> AuthResult<bool> {
     let limit = app.config.limits.mail_per_address;
     Ok(app.sessions.count_try(&format!("place:{user_id}"), limit, WINDOW, now).await?.allowed)
+}
+
+/// Whether one more letter about a passkey that may have been copied may go to this person.
+///
+/// # Errors
+/// When the store fails.
+pub async fn may_tell_of_copy(app: &App, user_id: Uuid, now: Time) -> AuthResult<bool> {
+    let key = format!("copied:{user_id}");
+    Ok(app.sessions.count_try(&key, COPIES_TOLD, DAY, now).await?.allowed)
 }
 
 /// Counts one code sent to this person, and for a caller from this network. A device that has signed

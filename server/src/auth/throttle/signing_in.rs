@@ -45,9 +45,9 @@ pub async fn count_password(
     Ok(counted)
 }
 
-/// Counts one passkey that somebody signs in with alone: of this device, where it has signed in before,
-/// or else of this network. No budget of passwords or codes is touched, and none of them this one
-/// (rule 22).
+/// Counts one answer of a passkey, alone or beside a password: of this device, where it has signed in
+/// before, or else of this network. No budget of passwords or codes is touched, and none of them this
+/// one (rule 22).
 ///
 /// # Errors
 /// [`AuthError::TooMany`](super::AuthError::TooMany) when the budget is used up.

@@ -241,6 +241,11 @@ fn factor(listed: &Listed) -> Value {
     if let Some(remaining) = listed.remaining {
         item["remaining"] = remaining.into();
     }
+    if let Some(passkey) = &listed.passkey {
+        item["synced"] = passkey.backup_eligible.into();
+        item["backedUp"] = passkey.backed_up.into();
+        item["model"] = json!(passkey.model);
+    }
     item
 }
 

@@ -2,6 +2,7 @@
 //! changed by a code that was sent there.
 
 use axum::response::Response;
+use jwks::policy::Method;
 
 use super::member::{self, Member};
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
         AuthError,
         account_address::{begin_email, begin_phone, confirm_email, confirm_phone, remove_phone},
         error::FieldProblem,
+        mfa::works_here,
         sent_code,
     },
     domain::phone::masked,
@@ -66,7 +68,7 @@ fn page(
                 user.phone.as_deref().map(|phone| (masked(phone), user.phone_verified_at.is_some()))
             }
         },
-        can_change: reach == Reach::Email || member.app().sms.is_some(),
+        can_change: reach == Reach::Email || works_here(member.app(), Method::Sms),
         sent_to,
         typed,
         problems,

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use axum::response::Response;
 use http::StatusCode;
+use jwks::policy::Method;
 use url::form_urlencoded;
 
 use super::member::{self, Member};
 use crate::{
-    auth::{AuthError, error::FieldProblem, profile},
+    auth::{AuthError, error::FieldProblem, mfa::works_here, profile},
     domain::{
         phone::masked,
         profile::{Change, Field},
@@ -58,7 +59,7 @@ async fn shown(member: Member) -> Paged {
         said: said.collect(),
         is_verified: user.email_verified_at.is_some(),
         phone: user.phone.as_deref().map(|phone| (masked(phone), user.phone_verified_at.is_some())),
-        sends_messages: member.app().sms.is_some(),
+        sends_messages: works_here(member.app(), Method::Sms),
     };
     Ok(member.page(StatusCode::OK, &view))
 }

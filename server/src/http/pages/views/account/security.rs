@@ -38,6 +38,8 @@ pub struct FactorRow {
     pub name: String,
     /// Whether sign-in begins with it.
     pub is_default: bool,
+    /// Of a passkey: whether it can be on other devices too.
+    pub is_synced: Option<bool>,
     /// Since when it counts.
     pub since: When,
     /// When it last proved anything.
