@@ -46,14 +46,21 @@ fn name(user_id: Uuid) -> String {
     format!("codes-page:{user_id}")
 }
 
-/// Has the browser carry them to the page that shows them.
+/// Has the browser carry them to the page that shows them, and to the file of them.
 ///
 /// # Errors
 /// When sealing fails.
-fn keep(visit: &mut Visit, user_id: Uuid, codes: &[String]) -> Result<(), AuthError> {
+pub fn keep(visit: &mut Visit, user_id: Uuid, codes: &[String]) -> Result<(), AuthError> {
     let sealed = visit.call.app.sealer.seal(&name(user_id), codes.join("\n").as_bytes())?;
     visit.set_cookie(COOKIE, &URL_SAFE_NO_PAD.encode(sealed), TTL);
     Ok(())
+}
+
+/// They are kept elsewhere now.
+pub fn kept(visit: &mut Visit) {
+    if visit.cookie(COOKIE).is_some() {
+        visit.set_cookie(COOKIE, "", Duration::ZERO);
+    }
 }
 
 /// Goes on from a factor that was added: to the backup codes that came with it, if it was the first.
@@ -134,6 +141,6 @@ async fn submitted(mut member: Member) -> Paged {
         keep(&mut member.visit, member.caller.user.id, &codes)?;
         return Ok(member.visit.redirect(PATH));
     }
-    member.visit.set_cookie(COOKIE, "", Duration::ZERO);
+    kept(&mut member.visit);
     Ok(member.done(Notice::CodesKept, security::PATH))
 }
