@@ -69,10 +69,11 @@ pub async fn find(app: &App, token: &str) -> AuthResult<Warning> {
 }
 
 /// Ends everything of the person whom the link's letter told, and blocks their account: their
-/// sessions and whatever was granted in them, trusted devices, and the factor that was new. They
-/// have the address again that the letter went to, and a link to choose a new password is mailed
-/// there. Where the account stands then: blocked, or disabled, where that address belongs to
-/// another account by now and only an operator can tell whose is whose.
+/// sessions and whatever was granted in them, API keys, trusted devices, the factor that was new, and
+/// a telephone number that was proved since. They have the address again that the letter went to,
+/// and a link to choose a new password is mailed there. Where the account stands then: blocked, or
+/// disabled, where that address belongs to another account by now and only an operator can tell
+/// whose is whose.
 ///
 /// # Errors
 /// As [`find`]; [`AuthError::Conflict`] when the link was used before.
