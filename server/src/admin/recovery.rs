@@ -2,14 +2,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{AdminError, AdminResult, event, rfc3339};
+use super::{AdminError, AdminResult, event, rfc3339, users};
 use crate::{
     app::App,
     auth::{AuthError, login::usable_methods, mfa::recovery},
     domain::{
         audit::{Action, Event},
-        login::normalise_address,
-        user::{User, UserStatus},
+        user::UserStatus,
     },
 };
 
@@ -17,7 +16,7 @@ use crate::{
 /// one dies.
 pub(super) async fn issue(app: &Arc<App>, email: &str) -> AdminResult<Value> {
     let now = app.clock.now();
-    let user = find(app, email).await?;
+    let user = users::find(app, email).await?;
     match user.status {
         UserStatus::Active => {}
         UserStatus::Blocked => {
@@ -58,18 +57,10 @@ pub(super) async fn issue(app: &Arc<App>, email: &str) -> AdminResult<Value> {
 /// Opens an account that its owner has blocked. Its password stays what it was.
 pub(super) async fn unblock(app: &Arc<App>, email: &str) -> AdminResult<Value> {
     let now = app.clock.now();
-    let user = find(app, email).await?;
+    let user = users::find(app, email).await?;
     let event = Event { user_id: Some(user.id), ..event(Action::AccountUnblocked, now, json!({})) };
     if !app.identity.unblock_user(user.id, now, &event).await? {
         return Err(AdminError::invalid("--email", "this account is not blocked"));
     }
     Ok(json!({ "email": user.email, "status": UserStatus::Active.as_str() }))
-}
-
-async fn find(app: &Arc<App>, email: &str) -> AdminResult<User> {
-    let address = normalise_address(email)
-        .ok_or_else(|| AdminError::invalid("--email", "not a mail address"))?;
-    let user = app.identity.find_user_by_login(&address.key).await?;
-    user.filter(|user| user.email_key == address.key)
-        .ok_or_else(|| AdminError::invalid("--email", "belongs to no account"))
 }

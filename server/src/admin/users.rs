@@ -177,6 +177,15 @@ pub(super) fn text(argument: &'static str, typed: &str, most: usize) -> AdminRes
     Ok(typed.to_owned())
 }
 
+/// The account of an address.
+pub(super) async fn find(app: &App, email: &str) -> AdminResult<User> {
+    let address = normalise_address(email)
+        .ok_or_else(|| AdminError::invalid("--email", "not a mail address"))?;
+    let user = app.identity.find_user_by_login(&address.key).await?;
+    user.filter(|user| user.email_key == address.key)
+        .ok_or_else(|| AdminError::invalid("--email", "belongs to no account"))
+}
+
 fn show(user: &User) -> Value {
     json!({
         "id": user.id,
