@@ -161,7 +161,13 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
     save("enrol-sms", &sent(Method::Sms, "+49•••••89", &others, wrong))?;
     let others = [Method::Totp, Method::Sms];
     save("enrol-mail", &sent(Method::EmailOtp, "a•••@e•••.com", &others, None))?;
-    let done = |method| EnrolDone { look, form: form(), method, codes: &codes };
+    let done = |method| EnrolDone {
+        look,
+        form: form(),
+        address: "ada@example.com",
+        method,
+        codes: &codes,
+    };
     save("enrol-done", &done(Method::Totp))?;
     save("enrol-done-sms", &done(Method::Sms))?;
     save("enrol-done-passkey", &done(Method::Hardware))?;

@@ -174,6 +174,13 @@ pub enum Admin {
         #[arg(long)]
         email: String,
     },
+    /// Trust no device of an account any more, and end the sessions that rest on one
+    #[command(after_help = "Example:\n  signalbox admin revoke-devices --email ada@example.com")]
+    RevokeDevices {
+        /// Its mail address
+        #[arg(long)]
+        email: String,
+    },
     /// Put a site behind the edge
     #[command(
         after_help = "Example:\n  signalbox admin create-site --site-key wiki --host wiki.localhost --upstream http://127.0.0.1:3000 --require 2fa"
@@ -425,6 +432,7 @@ impl Admin {
             }
             Self::RecoveryLink { email } => AdminCommand::RecoveryLink { email },
             Self::Unblock { email } => AdminCommand::Unblock { email },
+            Self::RevokeDevices { email } => AdminCommand::RevokeDevices { email },
             Self::CreateSite(arguments) => {
                 AdminCommand::CreateSite(Box::new(arguments.into_draft()?))
             }

@@ -7,6 +7,7 @@ use reqwest::{Client, Method, Url};
 
 use crate::{
     answer::Answer,
+    person::Person,
     rail::{client, send},
     world::World,
 };
@@ -117,6 +118,14 @@ impl Browser {
         self.send_form(form, fields).await
     }
 
+    /// Fills in the sign-in page that is shown with somebody's address and password, and sends it.
+    ///
+    /// # Panics
+    /// On any other page.
+    pub async fn sign_in(&mut self, person: &Person) -> &Page {
+        self.submit(&[("username", &person.email), ("password", &person.password)]).await
+    }
+
     /// Posts fields to a path as a form of a page of ours would, whatever page is shown, and goes on as
     /// long as the server redirects to itself.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> &Page {
@@ -171,6 +180,17 @@ impl Browser {
     #[track_caller]
     pub fn path(&self) -> &str {
         self.page().url.path()
+    }
+
+    /// Asks for this page of the server to be shown, and not as one that was refused.
+    ///
+    /// # Panics
+    /// When another one is, or it was sent elsewhere.
+    #[track_caller]
+    pub fn expect_at(&self, path: &str) {
+        let Page { url, answer } = self.page();
+        let shown = (self.left(), url.path(), answer.status);
+        assert_eq!(shown, (None, path, 200), "{url}: {}", answer.text);
     }
 
     /// Where it was sent that is not this server.

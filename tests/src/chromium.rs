@@ -9,6 +9,7 @@ use tokio::{net::TcpStream, sync::OnceCell};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
 use crate::{
+    person::Person,
     process::{Process, until},
     world::scratch,
 };
@@ -269,6 +270,13 @@ impl Tab {
     /// Types where the focus is.
     pub async fn type_in(&mut self, text: &str) {
         self.line.call("Input.insertText", json!({ "text": text })).await;
+    }
+
+    /// Fills in the sign-in page with somebody's address and password, and sends it by the keyboard.
+    pub async fn sign_in(&mut self, person: &Person) {
+        self.fill("#username", &person.email).await;
+        self.fill("#password", &person.password).await;
+        self.press("Enter").await;
     }
 
     /// Presses `Tab`, `Enter` or `Space`.

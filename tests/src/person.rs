@@ -58,6 +58,13 @@ impl Session {
             user_id: text(&data["user"]["id"]),
         }
     }
+
+    /// Asks for nothing of it to be good any more.
+    pub async fn expect_over(&self, world: &World) {
+        let rail = world.rail();
+        rail.call_as(&self.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
+        refresh(&rail, &self.refresh).await.refused(401, "INVALID_TOKEN");
+    }
 }
 
 impl Person {
@@ -187,13 +194,27 @@ impl World {
 
     /// Sets up an authenticator for somebody who has just signed in.
     pub async fn enrol(&self, person: &mut Person, session: &Session) {
-        let rail = self.rail();
-        let wanted = json!({ "method": "TOTP" });
-        let set_up = rail.post_as(&session.access, "/mfa/setup", wanted).await.data(200);
-        person.take_secrets(&set_up);
-        let answer = json!({ "method": "TOTP", "code": person.code(self) });
-        let confirmed = rail.post_as(&session.access, "/mfa/setup/confirm", answer).await;
+        person.take_secrets(&self.set_up_factor(session, "TOTP").await.data(200));
+        let confirmed = self.confirm_factor(session, "TOTP", &person.code(self)).await;
         assert_eq!(confirmed.data(200)["enabled"], true);
+    }
+
+    /// Asks for a factor that needs no more to be set up than its method.
+    pub async fn set_up_factor(&self, session: &Session, method: &str) -> Answer {
+        let wanted = json!({ "method": method });
+        self.rail().post_as(&session.access, "/mfa/setup", wanted).await
+    }
+
+    /// Asks for codes by SMS, to a number or to the account's own.
+    pub async fn set_up_sms(&self, session: &Session, number: Option<&str>) -> Answer {
+        let wanted = json!({ "method": "SMS", "phone": number });
+        self.rail().post_as(&session.access, "/mfa/setup", wanted).await
+    }
+
+    /// Shows the first code of a factor that was set up.
+    pub async fn confirm_factor(&self, session: &Session, method: &str, code: &str) -> Answer {
+        let answer = json!({ "method": method, "code": code });
+        self.rail().post_as(&session.access, "/mfa/setup/confirm", answer).await
     }
 
     /// Signs somebody in, with a code where one is asked for.
@@ -246,13 +267,9 @@ impl World {
 
     /// Sets codes by mail up for somebody who has just signed in.
     pub async fn enrol_by_mail(&self, person: &mut Person, session: &Session) {
-        let rail = self.rail();
-        let wanted = json!({ "method": "EMAIL_OTP" });
-        let set_up = rail.post_as(&session.access, "/mfa/setup", wanted).await.data(200);
-        person.take_secrets(&set_up);
+        person.take_secrets(&self.set_up_factor(session, "EMAIL_OTP").await.data(200));
         let code = self.mailed_code(&person.email).await;
-        let answer = json!({ "method": "EMAIL_OTP", "code": code });
-        let confirmed = rail.post_as(&session.access, "/mfa/setup/confirm", answer).await;
+        let confirmed = self.confirm_factor(session, "EMAIL_OTP", &code).await;
         assert_eq!(confirmed.data(200)["enabled"], true);
     }
 
@@ -285,12 +302,9 @@ impl World {
 
     /// Sets codes by SMS up for somebody who has just signed in.
     pub async fn enrol_by_sms(&self, person: &mut Person, session: &Session, number: &str) {
-        let rail = self.rail();
-        let wanted = json!({ "method": "SMS", "phone": number });
-        let set_up = rail.post_as(&session.access, "/mfa/setup", wanted).await.data(200);
-        person.take_secrets(&set_up);
-        let answer = json!({ "method": "SMS", "code": self.mailed_code(number).await });
-        let confirmed = rail.post_as(&session.access, "/mfa/setup/confirm", answer).await;
+        person.take_secrets(&self.set_up_sms(session, Some(number)).await.data(200));
+        let code = self.mailed_code(number).await;
+        let confirmed = self.confirm_factor(session, "SMS", &code).await;
         assert_eq!(confirmed.data(200)["enabled"], true);
     }
 

@@ -186,7 +186,7 @@ pub async fn lay(world: &mut World, guesses: usize) -> Outcome {
     let mut spy = Browser::new(world);
     let somebody = world.person().await;
     spy.get("/login?to=/device").await;
-    spy.submit(&[("username", &somebody.email), ("password", &somebody.password)]).await;
+    spy.sign_in(&somebody).await;
     let wanted_mark = mark(&world.rail().post("/login", wanted.credentials()).await);
     world.advance(ROUND);
     let half = world.half_sign_in(&known).await;
@@ -204,7 +204,7 @@ pub async fn lay(world: &mut World, guesses: usize) -> Outcome {
         }
         let mut browser = Browser::new(world);
         browser.get("/login").await;
-        browser.submit(&[("username", &known.email), ("password", &known.password)]).await;
+        browser.sign_in(&known).await;
         let camp = Camp {
             code_page: Forms::of(&browser, "code"),
             spy: cookies(&spy),

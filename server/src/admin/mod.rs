@@ -3,6 +3,7 @@
 
 mod blocked;
 mod clients;
+mod devices;
 mod edges;
 mod error;
 mod keys;
@@ -53,6 +54,11 @@ pub enum AdminCommand {
     },
     /// Opens an account that its owner has blocked.
     Unblock {
+        /// Its mail address.
+        email: String,
+    },
+    /// Trusts no device of an account any more.
+    RevokeDevices {
         /// Its mail address.
         email: String,
     },
@@ -116,6 +122,7 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::CreateUser(user) => users::create(app, *user).await,
         AdminCommand::RecoveryLink { email } => recovery::issue(app, &email).await,
         AdminCommand::Unblock { email } => blocked::unblock(app, &email).await,
+        AdminCommand::RevokeDevices { email } => devices::revoke(app, &email).await,
         AdminCommand::CreateSite(draft) => sites::create(app, *draft).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
         AdminCommand::Examine => Ok(json!(doctor::data(&*app.identity, app.clock.now()).await)),

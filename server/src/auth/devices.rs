@@ -4,20 +4,20 @@
 use std::time::Duration;
 
 use jwks::{Time, cutoff::CutOff, policy::Level};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     bearer::Caller,
     error::{AuthError, AuthResult},
     origin::Origin,
-    sessions::{end_several, session_end},
+    sessions::session_end,
 };
 use crate::{
     app::App,
     clock::{new_id, random},
     domain::{
-        audit::Action,
+        audit::{Action, Event},
         device::TrustedDevice,
         secret::{OpaqueToken, TokenKind},
         session::{Proof, Session},
@@ -115,13 +115,24 @@ pub async fn judge_anew(
     Ok(session)
 }
 
-/// The devices that the caller trusts, last used first.
+/// The devices on which the caller is not asked for a second factor, wherever that may be, last used
+/// first. Each is over (`expires_at`) when the last policy that counts it does so no more.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn list(app: &App, caller: &Caller) -> AuthResult<Vec<TrustedDevice>> {
     let now = app.clock.now();
     let mut devices = app.identity.list_devices(caller.user.id).await?;
+    if devices.is_empty() {
+        return Ok(devices);
+    }
+    let sites = app.identity.list_sites().await?;
+    let policies = sites.iter().map(|site| &site.policy).chain([&app.config.policy.default]);
+    let longest = policies.filter_map(|policy| policy.trusted_device.span()).max();
+    for device in &mut devices {
+        let counted = device.created_at.plus(longest.unwrap_or_default());
+        device.expires_at = device.expires_at.min(counted);
+    }
     devices.retain(|device| device.is_trusted_by(&caller.user, now));
     Ok(devices)
 }
@@ -131,10 +142,12 @@ pub async fn list(app: &App, caller: &Caller) -> AuthResult<Vec<TrustedDevice>> 
 /// # Errors
 /// [`AuthError::NotFound`] when it is none of theirs.
 pub async fn revoke(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> AuthResult<()> {
-    let device = app.identity.find_device(caller.user.id, id).await?;
-    let device = device.ok_or(AuthError::NotFound)?;
+    let now = app.clock.now();
+    let user = &caller.user;
+    let device = app.identity.find_device(user.id, id).await?.ok_or(AuthError::NotFound)?;
     let rests = |proved_at| proved_at == device.created_at;
-    forget(app, origin, caller, &[device.id], rests).await.map(drop)
+    let act = |action, details| origin.event(action, Some(user), now, details);
+    forget(app, user, &[device.id], rests, act, now).await.map(drop)
 }
 
 /// Trusts no device of the caller's any more, and ends the sessions that rest on one; how many
@@ -143,39 +156,57 @@ pub async fn revoke(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> Au
 /// # Errors
 /// When a store fails.
 pub async fn revoke_all(app: &App, origin: &Origin, caller: &Caller) -> AuthResult<u64> {
-    let devices = app.identity.list_devices(caller.user.id).await?;
+    let now = app.clock.now();
+    let user = &caller.user;
+    let act = |action, details| origin.event(action, Some(user), now, details);
+    forget_all(app, user, act, now).await
+}
+
+/// Trusts no device of `user` any more, and ends the sessions that rest on one; how many devices
+/// there were. `act`: what the audit log tells of it, by action and details.
+///
+/// # Errors
+/// When a store fails.
+pub async fn forget_all(
+    app: &App,
+    user: &User,
+    act: impl Fn(Action, Value) -> Event + Send,
+    now: Time,
+) -> AuthResult<u64> {
+    let devices = app.identity.list_devices(user.id).await?;
     let ids: Vec<Uuid> = devices.iter().map(|device| device.id).collect();
     // Whatever rests on one, be it gone already.
-    forget(app, origin, caller, &ids, |_| true).await
+    forget(app, user, &ids, |_| true, act, now).await
 }
 
 /// Removes devices, and ends in the same act the sessions that rest on one, by when it was trusted.
 /// What was opened beside it is found only now: see [`super::sessions::look_again`].
 async fn forget(
     app: &App,
-    origin: &Origin,
-    caller: &Caller,
+    user: &User,
     ids: &[Uuid],
     rests: impl Fn(Time) -> bool + Send,
+    act: impl Fn(Action, Value) -> Event + Send,
+    now: Time,
 ) -> AuthResult<u64> {
-    let now = app.clock.now();
-    let user = &caller.user;
     let resting = async || -> AuthResult<Vec<Uuid>> {
         let sessions = app.sessions.list_sessions(user.id, now).await?;
         let rests = |session: &&Session| session.proof.device_at.is_some_and(&rests);
         Ok(sessions.iter().filter(rests).map(|session| session.sid).collect())
     };
+    let ends = |sids: &[Uuid]| -> Vec<CutOff> {
+        sids.iter().map(|sid| session_end(app, *sid, now)).collect()
+    };
     let known = resting().await?;
-    let ends: Vec<CutOff> = known.iter().map(|sid| session_end(app, *sid, now)).collect();
-    let details = json!({ "devices": ids, "sids": known });
-    let event = origin.event(Action::DeviceRevoked, Some(user), now, details);
-    let removed = app.identity.remove_devices(user.id, ids, &ends, &event).await?;
+    let event = act(Action::DeviceRevoked, json!({ "devices": ids, "sids": known }));
+    let removed = app.identity.remove_devices(user.id, ids, &ends(&known), &event).await?;
     let mut beside = resting().await?;
     beside.retain(|sid| !known.contains(sid));
     if !beside.is_empty() {
-        end_several(app, origin, user, &beside, now).await?;
+        let event = act(Action::SessionRevoked, json!({ "sids": beside }));
+        app.identity.cut_off(&ends(&beside), &event).await?;
     }
-    for sid in known {
+    for sid in known.into_iter().chain(beside) {
         app.sessions.close_session(user.id, sid).await?;
     }
     Ok(removed)

@@ -220,10 +220,7 @@ pub async fn revoke_others(app: &App, origin: &Origin, caller: &Caller) -> AuthR
 }
 
 /// Ends these sessions of a person, in one act.
-///
-/// # Errors
-/// When a store fails.
-pub async fn end_several(
+async fn end_several(
     app: &App,
     origin: &Origin,
     user: &User,

@@ -188,11 +188,14 @@ pub fn address_changed(user: &User, to: &str) -> News {
 /// The telephone number is another one now (masked), or none.
 #[must_use]
 pub fn phone_changed(user: &User, to: Option<&str>) -> News {
-    let what = match to {
-        Some(to) => format!("the telephone number of your account was changed to {to}."),
-        None => "the telephone number was removed from your account.".to_owned(),
+    let (what, undone) = match to {
+        Some(to) => (
+            format!("the telephone number of your account was changed to {to}."),
+            ", removes that number",
+        ),
+        None => ("the telephone number was removed from your account.".to_owned(), ""),
     };
-    News::of(user, "Your telephone number was changed", what)
+    News { undone, ..News::of(user, "Your telephone number was changed", what) }
 }
 
 /// An API key was made: what it is called, where it is good, and until when.

@@ -80,6 +80,9 @@ impl Carried {
 
     /// Has the browser carry it no further.
     pub fn forget(&self, visit: &mut Visit, user_id: Uuid) {
-        visit.set_cookie(&self.cookie(user_id), "", Duration::ZERO);
+        let cookie = self.cookie(user_id);
+        if visit.cookie(&cookie).is_some() {
+            visit.set_cookie(&cookie, "", Duration::ZERO);
+        }
     }
 }

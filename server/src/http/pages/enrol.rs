@@ -277,6 +277,9 @@ async fn submitted(mut visit: Visit) -> Paged {
         (param("credential").or_else(|| param("code")), param("method"), param("phone"));
     let is_anew = visit.params.get("anew").is_some();
     if proof.is_none() && method.is_none() && !is_anew {
+        if let Some(user_id) = visit.browser.current().map(|person| person.user.id) {
+            codes::kept(&mut visit, user_id);
+        }
         return visit.go_on().await;
     }
     let Some(asked) = Asked::of(&mut visit).await? else { return visit.go_on().await };
@@ -366,10 +369,12 @@ async fn confirm(mut visit: Visit, asked: Asked, prepared: &Prepared, proof: &st
             if prepared.backup_codes.is_empty() {
                 return visit.go_on().await;
             }
+            codes::keep(&mut visit, asked.user.id, &prepared.backup_codes)?;
             let csrf = visit.csrf();
             let view = EnrolDone {
                 look: &visit.look,
                 form: visit.form(PATH, &csrf, &[]),
+                address: &asked.user.email,
                 method: prepared.method(),
                 codes: &prepared.backup_codes,
             };

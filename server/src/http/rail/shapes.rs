@@ -197,7 +197,7 @@ pub fn device() -> Shape {
             text("ip", "The address it was trusted from.").like("192.0.2.7"),
             instant("createdAt", "When a second factor was proved on it."),
             instant("lastUsedAt", "When somebody last signed in with it."),
-            instant("expiresAt", "When it is trusted no more, whatever a policy says."),
+            instant("expiresAt", "When it counts nowhere any more, as policies stand."),
         ],
     )
 }

@@ -129,6 +129,32 @@ pub(super) async fn a_denial_blocks_and_ends_everything_in_one_act(pair: &Pair) 
     assert_eq!(status, UserStatus::Disabled);
 }
 
+pub(super) async fn a_denial_takes_away_a_number_that_was_proved_since(pair: &Pair) {
+    let store = &*pair.identity;
+    let (written, number) = (30, Some("+31201234567".to_owned()));
+    let cases = [
+        (Some(written - 1), number.clone()),
+        // Nobody ever proved it: an operator said so.
+        (None, number.clone()),
+        (Some(written), None),
+        (Some(written + 1), None),
+    ];
+    for (at_which, (proved, left)) in cases.into_iter().enumerate() {
+        let proved = proved.map(at);
+        let person = User {
+            phone: number.clone(),
+            phone_verified_at: proved,
+            ..user(&format!("person{at_which}"))
+        };
+        create(store, &person).await;
+        let warning = Warning { created_at: at(written), ..told(store, &person).await };
+        assert_eq!(deny(store, &denial(&warning, &person)).await, Denied::Denied);
+        let denied = store.find_user(person.id).await.unwrap().unwrap();
+        let proved = proved.filter(|_| left.is_some());
+        assert_eq!((denied.phone, denied.phone_verified_at), (left, proved), "{at_which}");
+    }
+}
+
 fn address(key: &str) -> Address {
     Address { display: key.to_uppercase(), key: key.to_owned() }
 }

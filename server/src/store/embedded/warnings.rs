@@ -96,7 +96,10 @@ pub(super) fn deny(
     tx.run(
         "UPDATE users SET status = ?2, factor_epoch = factor_epoch + 1, updated_at = ?3,
              email = coalesce(?4, email), email_key = coalesce(?5, email_key),
-             email_verified_at = CASE WHEN ?5 IS NULL THEN email_verified_at ELSE ?3 END
+             email_verified_at = CASE WHEN ?5 IS NULL THEN email_verified_at ELSE ?3 END,
+             phone = CASE WHEN phone_verified_at >= ?6 THEN NULL ELSE phone END,
+             phone_verified_at = CASE WHEN phone_verified_at >= ?6 THEN NULL
+                                      ELSE phone_verified_at END
          WHERE id = ?1",
         params![
             user_id,
@@ -104,6 +107,7 @@ pub(super) fn deny(
             now.millis(),
             restored.as_ref().map(|address| &address.display),
             restored.as_ref().map(|address| &address.key),
+            told_at,
         ],
     )?;
     for factor in remove {

@@ -111,7 +111,10 @@ pub(super) async fn deny(
             "UPDATE users SET status = $2, factor_epoch = factor_epoch + 1, updated_at = $3,
                  email = coalesce($4, email), email_key = coalesce($5, email_key),
                  email_verified_at = CASE WHEN $5::text IS NULL THEN email_verified_at
-                                          ELSE $3::bigint END
+                                          ELSE $3::bigint END,
+                 phone = CASE WHEN phone_verified_at >= $7::bigint THEN NULL ELSE phone END,
+                 phone_verified_at = CASE WHEN phone_verified_at >= $7::bigint THEN NULL
+                                          ELSE phone_verified_at END
              WHERE id = $1 AND factor_epoch = $6",
             &[
                 user_id,
@@ -120,6 +123,7 @@ pub(super) async fn deny(
                 &restored.as_ref().map(|address| &address.display),
                 &restored.as_ref().map(|address| &address.key),
                 &stored(*expected_epoch),
+                &told_at,
             ],
         )
         .await?;

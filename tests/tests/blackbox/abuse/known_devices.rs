@@ -22,7 +22,7 @@ async fn marked(world: &World, person: &Person) -> (Session, String) {
 }
 
 #[track_caller]
-fn mark(answer: &Answer) -> String {
+pub(super) fn mark(answer: &Answer) -> String {
     let all = answer.headers.get_all("set-cookie").iter();
     let all: Vec<&str> = all.map(|field| field.to_str().unwrap()).collect();
     let carried = all.iter().find(|cookie| cookie.starts_with("sb_known="));

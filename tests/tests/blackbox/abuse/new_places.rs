@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use tests::{Answer, Person, World, browser::Browser, person::verify, rail::send};
 
+use super::known_devices::mark;
+
 const SUBJECT: &str = "A sign-in from a new device";
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 const NEWER_FIREFOX: &str =
@@ -24,12 +26,6 @@ async fn told(world: &World, person: &Person) -> Vec<String> {
     let mails = world.mails(&person.email).await;
     let told = mails.iter().filter(|mail| mail["subject"] == SUBJECT);
     told.map(|mail| mail["text"].as_str().unwrap().to_owned()).collect()
-}
-
-fn mark(answer: &Answer) -> String {
-    let all = answer.headers.get_all("set-cookie").iter();
-    let mark = all.filter_map(|field| field.to_str().unwrap().strip_prefix("sb_known=")).next();
-    mark.unwrap_or_else(|| panic!("{answer:?}")).split(';').next().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -107,7 +103,7 @@ async fn a_sign_in_on_the_pages_is_told_like_any_other() {
     let mut browser = Browser::new(&world);
     for _ in 0..2 {
         browser.get("/login?switch=1").await;
-        browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
+        browser.sign_in(&person).await;
         browser.answer().expect(200);
     }
     let letters = told(&world, &person).await;

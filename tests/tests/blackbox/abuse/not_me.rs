@@ -4,18 +4,24 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{
     Answer, Person, Session, World,
     authenticator::Authenticator,
     browser::Browser,
     outbox::token_of,
-    person::{STEP, on_device, refresh, verify},
+    person::{STEP, new_number, on_device, verify},
     rail::send,
     relying_party::{Tokens, through},
 };
 
-use crate::{days, ends_at_the_edge};
+use crate::{
+    account::{
+        api_keys::{site_with_keys, wanted},
+        call, post,
+    },
+    days, ends_at_the_edge,
+};
 
 const NEW: &str = "velvet harbour 31 quince";
 
@@ -45,12 +51,6 @@ async fn denial(world: &World, person: &mut Person) -> String {
     world.denial(&person.email, "password was changed").await
 }
 
-async fn is_over(world: &World, session: &Session) {
-    let rail = world.rail();
-    rail.call_as(&session.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
-    refresh(&rail, &session.refresh).await.refused(401, "INVALID_TOKEN");
-}
-
 /// Asks for the answer of a wrong password, byte for byte.
 async fn is_closed(world: &World, person: &Person) {
     let rail = world.rail();
@@ -73,7 +73,7 @@ async fn who_says_it_was_not_them_ends_everything_and_closes_the_account() {
     world.advance(Duration::from_secs(2 * STEP));
     let mut browser = Browser::new(&world);
     browser.get(&client.authorize_url("openid offline_access")).await;
-    browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
+    browser.sign_in(&person).await;
     browser.submit(&[("code", &person.code(&world))]).await;
     let arrived = through(&mut browser, &person).await;
     let granted = Tokens::of(&client.redeem(&arrived["code"]).await);
@@ -94,7 +94,7 @@ async fn who_says_it_was_not_them_ends_everything_and_closes_the_account() {
     drop(rail.call_as(&session.access, "GET", "/me").await.data(200));
 
     deny(&world, &token).await.expect(200);
-    is_over(&world, &session).await;
+    session.expect_over(&world).await;
     ends_at_the_edge(&edge, &session.access).await;
     let refused = client.refresh(&granted.refresh).await;
     assert_eq!(refused.expect(400).json()["error"], "invalid_grant");
@@ -105,7 +105,7 @@ async fn who_says_it_was_not_them_ends_everything_and_closes_the_account() {
     answer.refused(401, "INVALID_CREDENTIALS");
     browser.get(&client.authorize_url("openid")).await;
     assert_eq!(browser.path(), "/login", "the browser is signed in no more");
-    browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
+    browser.sign_in(&person).await;
     browser.answer().expect(422);
 
     // Once, and the page says so.
@@ -141,7 +141,7 @@ async fn factors_that_somebody_else_added_go_with_the_denial_of_any_letter() {
     let page = ask(&world, &totp).await;
     assert!(page.expect(200).text.contains("is removed"), "{}", page.text);
     deny(&world, &totp).await.expect(200);
-    is_over(&world, &stepped_up).await;
+    stepped_up.expect_over(&world).await;
     recover(&world, &mut person).await;
     let data = rail.post("/login", person.credentials()).await.data(200);
     // Whatever is as young as the letters went with it, told of by this one or not; the last factor
@@ -247,6 +247,57 @@ async fn a_passkey_of_somebody_else_opens_nothing_after_the_denial_of_another_le
     recover(&world, &mut person).await;
     world.sign_in_by_passkey(&mut key).await.refused(401, "INVALID_CREDENTIALS");
     assert_eq!(rail.post("/login", person.credentials()).await.data(200)["mfaRequired"], false);
+}
+
+#[tokio::test]
+async fn the_keys_of_an_account_are_gone_though_an_operator_opens_it_again() {
+    let world = World::start().await;
+    site_with_keys(&world, "keys", json!({})).await;
+    let (rail, person) = (world.rail(), world.person().await);
+    let thief = world.sign_in(&person).await;
+    drop(post(&rail, &thief.access, "/api-keys", &wanted("keys")).await.data(201));
+    let token = world.denial(&person.email, "API key was made").await;
+    deny(&world, &token).await.expect(200);
+    let unblock = ["admin", "unblock", "--email", &person.email];
+    assert_eq!(world.signalbox(&unblock).await.json()["status"], "active");
+    let session = world.sign_in(&person).await;
+    assert_eq!(call(&rail, &session.access, "GET", "/api-keys").await.data(200), json!([]));
+}
+
+#[tokio::test]
+async fn a_number_that_somebody_else_proved_goes_with_the_denial_of_its_letter() {
+    let mut world = World::start().await;
+    let (rail, mut person) = (world.rail(), world.person().await);
+    let prove = async |world: &World, session: &Session, number: &str| {
+        let rail = world.rail();
+        let body = json!({ "phone": number });
+        drop(post(&rail, &session.access, "/phone", &body).await.data(200));
+        let body = json!({ "code": world.mailed_code(number).await });
+        drop(post(&rail, &session.access, "/phone/confirm", &body).await.data(200));
+    };
+    let shown = async |session: &Session| {
+        let profile = call(&rail, &session.access, "GET", "/profile").await.data(200);
+        (profile["phoneNumber"].clone(), profile["phoneNumberVerified"].clone())
+    };
+    let thief = world.sign_in(&person).await;
+    prove(&world, &thief, &new_number()).await;
+    let letter = "telephone number was changed";
+    let token = world.denial(&person.email, letter).await;
+    let mails = world.mails(&person.email).await;
+    assert!(mails[0]["text"].as_str().unwrap().contains("removes that number"), "{mails:?}");
+    deny(&world, &token).await.expect(200);
+    recover(&world, &mut person).await;
+    let session = world.sign_in(&person).await;
+    assert_eq!(shown(&session).await, (Value::Null, json!(false)));
+
+    // One that was proved before what somebody denies is the owner's.
+    prove(&world, &session, &new_number()).await;
+    let own = shown(&session).await;
+    world.advance(Duration::from_secs(2));
+    let token = denial(&world, &mut person).await;
+    deny(&world, &token).await.expect(200);
+    recover(&world, &mut person).await;
+    assert_eq!(shown(&world.sign_in(&person).await).await, own);
 }
 
 #[tokio::test]
@@ -426,7 +477,7 @@ async fn who_took_an_address_loses_it_with_the_account_whoever_presses_first() {
         }
         let of_owner = world.denial(&home, "address was changed").await;
         deny(&world, &of_owner).await.expect(200);
-        is_over(&world, &thief).await;
+        thief.expect_over(&world).await;
         deny(&world, &of_thief).await.expect(400);
         // No mail that the thief reads opens it.
         for email in [&evil, &worse] {

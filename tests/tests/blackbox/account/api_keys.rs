@@ -12,7 +12,7 @@ use crate::{minutes, names};
 const PATH: &str = "/api-keys";
 
 /// A site that takes API keys.
-pub(super) async fn site_with_keys(world: &World, key: &str, policy: Value) {
+pub(crate) async fn site_with_keys(world: &World, key: &str, policy: Value) {
     let mut asked =
         json!({ "require": "signed_in", "accept": { "api_key": { "scopes": ["read"] } } });
     asked.as_object_mut().unwrap().extend(policy.as_object().unwrap().clone());
@@ -27,7 +27,7 @@ pub(super) async fn site_with_keys(world: &World, key: &str, policy: Value) {
 }
 
 /// What a key for this site is asked for with.
-pub(super) fn wanted(site_key: &str) -> Value {
+pub(crate) fn wanted(site_key: &str) -> Value {
     json!({ "name": "Nightly export", "scopes": ["write", "read", "read"], "sites": [site_key] })
 }
 

@@ -1,8 +1,8 @@
 //! What people keep of themselves: `/api/v1/account`.
 
 mod activity;
-mod api_keys;
-mod api_keys_page;
+mod addresses;
+pub(crate) mod api_keys;
 mod apps;
 
 use serde_json::Value;
@@ -12,13 +12,13 @@ use tests::{
 };
 
 /// Calls an endpoint of the account with a bearer.
-async fn call(rail: &Rail, bearer: &str, method: &str, path: &str) -> Answer {
+pub(crate) async fn call(rail: &Rail, bearer: &str, method: &str, path: &str) -> Answer {
     let path = format!("/api/v1/account{path}");
     send(rail.request_root(method, &path).bearer_auth(bearer)).await
 }
 
 /// The same, with a body.
-async fn post(rail: &Rail, bearer: &str, path: &str, body: &Value) -> Answer {
+pub(crate) async fn post(rail: &Rail, bearer: &str, path: &str, body: &Value) -> Answer {
     let path = format!("/api/v1/account{path}");
     send(rail.request_root("POST", &path).bearer_auth(bearer).json(body)).await
 }

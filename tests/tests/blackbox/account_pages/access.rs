@@ -1,13 +1,14 @@
 //! Who reaches the pages of an account, and what a form must show to change anything.
 
+use serde_json::json;
 use tests::{
     Answer, World,
     browser::{Browser, encoded},
     rail::send,
 };
 
-use super::{FORMS, PAGES, at, says, sign_in, signed_in, told};
-use crate::minutes;
+use super::{FORMS, PAGES, says, sign_in, signed_in, told};
+use crate::{account::api_keys::site_with_keys, minutes};
 
 /// Everything that the browser holds, as it sends it.
 fn cookies(browser: &Browser) -> String {
@@ -55,10 +56,9 @@ async fn whoever_is_not_signed_in_is_sent_to_sign_in_and_comes_back() {
     }
     let mut browser = Browser::new(&world);
     browser.get("/account/sessions").await;
-    at(&browser, "/login");
-    let fields = [("username", person.email.as_str()), ("password", &person.password)];
-    browser.submit(&fields).await;
-    at(&browser, "/account/sessions");
+    browser.expect_at("/login");
+    browser.sign_in(&person).await;
+    browser.expect_at("/account/sessions");
     says(&browser, &person.name);
 }
 
@@ -68,9 +68,8 @@ async fn half_a_sign_in_opens_no_page_of_an_account() {
     let person = world.enrolled().await;
     let mut browser = Browser::new(&world);
     browser.get("/login?to=/account").await;
-    let fields = [("username", person.email.as_str()), ("password", &person.password)];
-    browser.submit(&fields).await;
-    at(&browser, "/mfa");
+    browser.sign_in(&person).await;
+    browser.expect_at("/mfa");
     let csrf = csrf(&browser);
     for path in PAGES {
         let mut tab = browser.tab();
@@ -137,7 +136,7 @@ async fn a_form_from_elsewhere_or_of_another_browser_changes_nothing() {
     assert_eq!(me["name"], person.name.as_str());
     let mut browser = browser;
     browser.get("/account/security").await;
-    at(&browser, "/account/security");
+    browser.expect_at("/account/security");
 }
 
 #[tokio::test]
@@ -149,7 +148,7 @@ async fn a_form_that_was_shown_to_somebody_else_in_the_same_browser_changes_noth
     sign_in(&world, &mut other, &bob, "/account").await;
     tab.share_cookies_of(&other);
     tab.submit(&[("name", "Somebody Else")]).await;
-    at(&tab, "/account/profile/edit");
+    tab.expect_at("/account/profile/edit");
     says(&tab, &bob.name);
     for person in [&ada, &bob] {
         let session = world.sign_in(person).await;
@@ -167,18 +166,18 @@ async fn a_change_asks_for_the_password_again_where_that_is_all_there_is() {
     browser
         .submit(&[("name", "Ada King"), ("nickname", "Ada"), ("street_address", "12 St James")])
         .await;
-    at(&browser, "/account/confirm");
+    browser.expect_at("/account/confirm");
     browser.submit(&[("password", "wrong horse battery")]).await;
     assert_eq!((browser.answer().status, browser.path()), (422, "/account/confirm"));
     let before = browser.cookie("sb_session").unwrap().clone();
     browser.submit(&[("password", &person.password)]).await;
     assert_ne!(browser.cookie("sb_session"), Some(&before), "who held the old one has not risen");
     // Nothing is done yet, and nothing is lost.
-    at(&browser, "/account/profile/edit");
+    browser.expect_at("/account/profile/edit");
     says(&browser, "value=\"Ada King\"");
     says(&browser, "12 St James");
     browser.submit(&[("name", "Ada King"), ("nickname", "Ada")]).await;
-    at(&browser, "/account/profile");
+    browser.expect_at("/account/profile");
     told(&browser, "saved");
     // It is the same session: nothing that rests on it has ended.
     let session = world.sign_in(&person).await;
@@ -192,30 +191,31 @@ async fn a_change_asks_for_the_second_factor_again_where_there_is_one() {
     let mut world = World::start().await;
     let person = world.enrolled().await;
     world.advance(minutes(1));
-    let mut browser = signed_in(&world, &person, "/account/sessions").await;
-    let session = world.sign_in(&person).await;
-    browser.get("/account/sessions").await;
+    let mut browser = signed_in(&world, &person, "/account/profile/edit").await;
     world.advance(minutes(6));
-    for path in ["/account/security", "/account/password", "/account/profile/edit"] {
+    for path in
+        ["/account/security", "/account/password", "/account/profile/edit", "/account/api-keys/new"]
+    {
         let mut tab = browser.tab();
         tab.get(path).await;
-        at(&tab, "/mfa");
+        tab.expect_at("/mfa");
     }
-    browser.submit(&[("end", "others")]).await;
-    at(&browser, "/mfa");
-    drop(world.rail().call_as(&session.access, "GET", "/me").await.data(200));
+    browser.submit(&[("nickname", "Ada")]).await;
+    browser.expect_at("/mfa");
     // The password does not stand for it.
     let mut tab = browser.tab();
-    tab.get("/account/confirm?to=/account/sessions").await;
-    at(&tab, "/mfa");
+    tab.get("/account/confirm?to=/account/profile/edit").await;
+    tab.expect_at("/mfa");
     browser.submit(&[("code", &person.wrong_code(&world))]).await;
     assert_eq!((browser.answer().status, browser.path()), (422, "/mfa"));
     browser.submit(&[("code", &person.code(&world))]).await;
-    at(&browser, "/account/sessions");
-    drop(world.rail().call_as(&session.access, "GET", "/me").await.data(200));
-    browser.submit(&[("end", "others")]).await;
-    told(&browser, "everywhere else");
-    world.rail().call_as(&session.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
+    browser.expect_at("/account/profile/edit");
+    let mut tab = browser.tab();
+    tab.get("/account/profile").await;
+    assert!(!tab.answer().text.contains(">Ada<"), "nothing is done yet");
+    browser.submit(&[("nickname", "Ada")]).await;
+    browser.expect_at("/account/profile");
+    told(&browser, "saved");
 }
 
 #[tokio::test]
@@ -226,9 +226,9 @@ async fn who_goes_no_further_is_where_they_were() {
     let mut browser = signed_in(&world, &person, "/account").await;
     world.advance(minutes(6));
     browser.get("/account/security").await;
-    at(&browser, "/mfa");
+    browser.expect_at("/mfa");
     browser.submit(&[("cancel", "on")]).await;
-    at(&browser, "/account");
+    browser.expect_at("/account");
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn a_proof_leads_back_to_pages_of_this_server_and_nowhere_else() {
         browser.get(&format!("/account/confirm?to={to}")).await;
         browser.submit(&[("password", &person.password)]).await;
         assert_eq!(browser.left(), None);
-        at(&browser, "/account");
+        browser.expect_at("/account");
         world.advance(minutes(6));
     }
 }
@@ -264,14 +264,30 @@ async fn what_was_done_is_said_once_and_only_this_server_says_it() {
 
 #[tokio::test]
 async fn no_page_of_an_account_is_kept_framed_or_told_to_anybody() {
-    let world = World::shared().await;
-    let mut browser = signed_in(&world, &world.person().await, "/account").await;
+    let mut world = World::start().await;
+    site_with_keys(&world, "keys", json!({})).await;
+    let person = world.enrolled().await;
+    world.advance(minutes(1));
+    let mut browser = signed_in(&world, &person, "/account/api-keys/new").await;
+    // So that there are secrets to show once.
+    browser.submit(&[("name", "Build"), ("site", "keys")]).await;
+    browser.expect_at("/account/api-keys/made");
+    browser.get("/account/security").await;
+    browser.submit(&[("act", "renew")]).await;
+    browser.expect_at("/account/security/backup-codes");
     for path in PAGES {
-        let answer = browser.get(path).await.answer.clone();
+        browser.get(path).await;
+        browser.expect_at(if path == "/account/security/add/TOTP" { "/mfa/enrol" } else { path });
+        let answer = browser.answer();
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+        if answer.header("content-disposition").starts_with("attachment") {
+            continue;
+        }
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        let runs = answer.text.contains("<script");
+        assert_eq!(policy.contains("script-src"), runs, "{path}: {policy}");
         assert!(!policy.contains("unsafe") && policy.contains("form-action 'self'"), "{policy}");
     }
 }

@@ -2,7 +2,7 @@
 
 use tests::{Person, World, person::new_number};
 
-use super::{at, says, signed_in, told};
+use super::{says, signed_in, told};
 
 #[tokio::test]
 async fn an_address_is_changed_by_the_code_that_was_mailed_to_it() {
@@ -15,7 +15,7 @@ async fn an_address_is_changed_by_the_code_that_was_mailed_to_it() {
     browser.submit(&[("email", "nonsense"), ("act", "begin")]).await;
     assert_eq!(browser.answer().status, 422);
     browser.submit(&[("email", &new), ("act", "begin")]).await;
-    at(&browser, "/account/email");
+    browser.expect_at("/account/email");
     assert!(!browser.answer().text.contains(&new), "where it went is masked");
     let code = world.mailed_code(&new).await;
     let wrong = if code == "000000" { "000001" } else { "000000" };
@@ -28,7 +28,7 @@ async fn an_address_is_changed_by_the_code_that_was_mailed_to_it() {
     other.post("/account/email", &fields).await;
     assert_eq!(other.answer().status, 422);
     browser.submit(&[("code", &code), ("act", "confirm")]).await;
-    at(&browser, "/account/profile");
+    browser.expect_at("/account/profile");
     told(&browser, "mail address is changed");
     says(&browser, &new);
     world.rail().call_as(&elsewhere.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
@@ -43,7 +43,7 @@ async fn another_address_may_be_named_before_the_first_one_is_proved() {
     let new = format!("new-{}", Person::new().email);
     browser.submit(&[("email", &new), ("act", "begin")]).await;
     browser.submit(&[("act", "anew")]).await;
-    at(&browser, "/account/email");
+    browser.expect_at("/account/email");
     browser.submit(&[("email", &person.email), ("act", "begin")]).await;
     assert_eq!(browser.answer().status, 422);
     says(&browser, "address of your account already");
@@ -57,10 +57,10 @@ async fn a_number_is_proved_and_removed() {
     browser.submit(&[("phone", "0151"), ("act", "begin")]).await;
     assert_eq!(browser.answer().status, 422);
     browser.submit(&[("phone", &number), ("act", "begin")]).await;
-    at(&browser, "/account/phone");
+    browser.expect_at("/account/phone");
     let code = world.mailed_code(&number).await;
     browser.submit(&[("code", &code), ("act", "confirm")]).await;
-    at(&browser, "/account/profile");
+    browser.expect_at("/account/profile");
     told(&browser, "telephone number is changed");
     assert!(!browser.answer().text.contains(&number), "it is shown masked");
     browser.get("/account/phone").await;

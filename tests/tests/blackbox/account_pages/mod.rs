@@ -3,6 +3,7 @@
 
 mod access;
 mod addresses;
+mod api_keys;
 mod apps;
 mod profile;
 mod security;
@@ -10,8 +11,9 @@ mod sessions;
 
 use tests::{Person, World, browser::Browser};
 
-/// Every page that shows something without having been told what.
-const PAGES: [&str; 12] = [
+/// Every page that has an address of its own. One that shows a secret once leads on to another where
+/// there is none to show.
+const PAGES: [&str; 17] = [
     "/account",
     "/account/profile",
     "/account/profile/edit",
@@ -21,13 +23,18 @@ const PAGES: [&str; 12] = [
     "/account/devices",
     "/account/sessions",
     "/account/apps",
+    "/account/api-keys",
+    "/account/api-keys/new",
+    "/account/api-keys/made",
     "/account/activity",
     "/account/email",
     "/account/phone",
+    "/account/security/backup-codes",
+    "/account/security/backup-codes/file",
 ];
 
 /// Every address that takes a form, with one that would change something.
-const FORMS: [(&str, &[(&str, &str)]); 10] = [
+const FORMS: [(&str, &[(&str, &str)]); 13] = [
     ("/account/profile/edit", &[("name", "Mallory")]),
     ("/account/password", &[("current", "x"), ("password", "velvet harbour quince")]),
     ("/account/password/strength", &[("password", "velvet harbour quince")]),
@@ -36,6 +43,9 @@ const FORMS: [(&str, &[(&str, &str)]); 10] = [
     ("/account/devices", &[("end", "all")]),
     ("/account/sessions", &[("end", "others")]),
     ("/account/apps", &[("end", "nobody")]),
+    ("/account/api-keys", &[("revoke", "0199ffff-0000-7000-8000-000000000000")]),
+    ("/account/api-keys/new", &[("name", "Mallory"), ("site", "demo"), ("scopes", "read")]),
+    ("/account/api-keys/made", &[]),
     ("/account/email", &[("act", "begin"), ("email", "mallory@example.com")]),
     ("/account/phone", &[("act", "remove")]),
 ];
@@ -49,19 +59,11 @@ async fn signed_in(world: &World, person: &Person, path: &str) -> Browser {
 
 async fn sign_in(world: &World, browser: &mut Browser, person: &Person, path: &str) {
     browser.get(&format!("/login?to={path}&switch=1")).await;
-    let fields = [("username", person.email.as_str()), ("password", &person.password)];
-    browser.submit(&fields).await;
+    browser.sign_in(person).await;
     if browser.path() == "/mfa" {
         browser.submit(&[("code", &person.code(world))]).await;
     }
-    at(browser, path);
-}
-
-/// Asks for a page to be shown.
-#[track_caller]
-fn at(browser: &Browser, path: &str) {
-    let answer = browser.answer();
-    assert_eq!((answer.status, browser.path()), (200, path), "{}", answer.text);
+    browser.expect_at(path);
 }
 
 /// Asks for a notice on the page that is shown.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::{Answer, Session, World, rail::send};
 
-use super::{at, says, signed_in, told};
+use super::{says, signed_in, told};
 use crate::minutes;
 
 const PATH: &str = "/api/v1/account/profile";
@@ -163,7 +163,7 @@ async fn the_page_shows_and_changes_what_is_said() {
     browser
         .submit(&[("nickname", ""), ("locality", "Marylebone"), ("street_address", "1 High St")])
         .await;
-    at(&browser, "/account/profile");
+    browser.expect_at("/account/profile");
     told(&browser, "saved");
     let said = profile(&world, &session).await;
     assert_eq!(

@@ -7,7 +7,7 @@ use tests::{
     person::{code_of, verify},
 };
 
-use super::{at, says, signed_in, told};
+use super::{says, signed_in, told};
 use crate::minutes;
 
 /// Where a person's first factor is managed, from the page that lists them.
@@ -38,11 +38,11 @@ async fn an_authenticator_is_added_and_its_backup_codes_are_shown_once() {
     let mut browser = signed_in(&world, &person, "/account").await;
     says(&browser, "Add a second step");
     browser.get("/account/security/add/TOTP").await;
-    at(&browser, "/mfa/enrol");
+    browser.expect_at("/mfa/enrol");
     let secret = browser.element("secret").unwrap();
     person.secret = Some(secret.clone());
     browser.submit(&[("code", &code_of(&secret, world.clock().secs()))]).await;
-    at(&browser, "/account/security/backup-codes");
+    browser.expect_at("/account/security/backup-codes");
     told(&browser, "counts from now on");
     let codes = codes(&browser);
     assert_eq!(codes.len(), 10);
@@ -53,10 +53,10 @@ async fn an_authenticator_is_added_and_its_backup_codes_are_shown_once() {
     assert_eq!(answer.header("cache-control"), "no-store");
     assert!(codes.iter().all(|code| answer.text.contains(code)), "{}", answer.text);
     browser.submit(&[("act", "kept")]).await;
-    at(&browser, "/account/security");
+    browser.expect_at("/account/security");
     for path in ["/account/security/backup-codes", "/account/security/backup-codes/file"] {
         browser.get(path).await;
-        at(&browser, "/account/security");
+        browser.expect_at("/account/security");
         assert!(codes.iter().all(|code| !browser.answer().text.contains(code)));
     }
     says(&browser, "Authenticator app");
@@ -76,7 +76,7 @@ async fn new_backup_codes_are_shown_to_their_owner_alone() {
     let (person, mut browser) = enrolled(&mut world).await;
     browser.get("/account/security").await;
     browser.submit(&[("act", "renew")]).await;
-    at(&browser, "/account/security/backup-codes");
+    browser.expect_at("/account/security/backup-codes");
     let new = codes(&browser);
     assert_eq!(new.len(), 10);
     // Somebody else in the same browser reads nothing of it, nor does another browser.
@@ -84,12 +84,12 @@ async fn new_backup_codes_are_shown_to_their_owner_alone() {
     let mut tab = browser.tab();
     super::sign_in(&world, &mut tab, &other, "/account").await;
     tab.get("/account/security/backup-codes/file").await;
-    at(&tab, "/account/security");
+    tab.expect_at("/account/security");
     let mut elsewhere = signed_in(&world, &other, "/account").await;
     let carried = browser.cookie("sb_codes").unwrap().value.clone();
     elsewhere.set_cookie("sb_codes", &carried);
     elsewhere.get("/account/security/backup-codes").await;
-    at(&elsewhere, "/account/security");
+    elsewhere.expect_at("/account/security");
     let half = world.half_sign_in(&person).await;
     let rail = world.rail();
     verify(&rail, &half, &person.backup_codes[0]).await.refused(401, "INVALID_CODE");
@@ -104,7 +104,7 @@ async fn who_has_no_factor_gets_no_backup_codes_on_the_page() {
     let csrf = browser.forms()[0].fields.iter().find(|(name, _)| name == "csrf").unwrap().1.clone();
     let fields = [("csrf", csrf.as_str()), ("act", "renew")];
     browser.post("/account/security/backup-codes", &fields).await;
-    at(&browser, "/account/security");
+    browser.expect_at("/account/security");
     assert!(browser.cookie("sb_codes").is_none());
 }
 
@@ -116,7 +116,7 @@ async fn a_factor_is_renamed_and_its_name_is_text() {
     browser.get(&page).await;
     let name = "<script>alert(1)</script>\"'";
     browser.submit(&[("name", name), ("act", "rename")]).await;
-    at(&browser, &page);
+    browser.expect_at(&page);
     told(&browser, "new name");
     for path in [page.as_str(), "/account/security"] {
         browser.get(path).await;
@@ -175,11 +175,10 @@ async fn sign_in_begins_with_the_factor_that_its_owner_prefers() {
 async fn signed_in_by_choice(world: &World, person: &Person) -> Browser {
     let mut browser = Browser::new(world);
     browser.get("/login?to=/account").await;
-    let fields = [("username", person.email.as_str()), ("password", &person.password)];
-    browser.submit(&fields).await;
+    browser.sign_in(person).await;
     browser.submit(&[("method", "TOTP")]).await;
     browser.submit(&[("code", &person.code(world))]).await;
-    at(&browser, "/account");
+    browser.expect_at("/account");
     browser
 }
 
@@ -192,14 +191,14 @@ async fn a_factor_is_removed_with_everything_that_rests_on_it_and_the_owner_is_t
     browser.get(&page).await;
     says(&browser, "your only method");
     browser.submit(&[("act", "remove")]).await;
-    at(&browser, "/account/security");
+    browser.expect_at("/account/security");
     told(&browser, "removed");
     world.rail().call_as(&session.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
     assert_eq!(login(&world, &person).await["mfaRequired"], false);
     let mails = world.mails(&person.email).await;
     assert!(mails[0]["subject"].as_str().unwrap().contains("removed"), "{mails:?}");
     browser.get(&page).await;
-    at(&browser, "/account/security");
+    browser.expect_at("/account/security");
     told(&browser, "not there any more");
 }
 
@@ -213,7 +212,7 @@ async fn nobody_manages_a_factor_of_somebody_else() {
     let mut other = signed_in(&world, &own, "/account").await;
     let page = factor_page(&mut other).await;
     other.get(&theirs).await;
-    at(&other, "/account/security");
+    other.expect_at("/account/security");
     for act in ["rename", "prefer", "remove"] {
         other.get(&page).await;
         let form = other.forms().into_iter().find(|form| form.action == page).unwrap();
@@ -222,7 +221,7 @@ async fn nobody_manages_a_factor_of_somebody_else() {
         told(&other, "not there any more");
     }
     browser.get(&theirs).await;
-    at(&browser, &theirs);
+    browser.expect_at(&theirs);
     assert!(!browser.answer().text.contains("Mine"));
     assert_eq!(login(&world, &person).await["mfaRequired"], true);
 }
@@ -245,7 +244,7 @@ async fn a_password_is_changed_by_whoever_knows_the_present_one() {
         assert!(fields.filter(|(name, _)| name == "password").all(|(_, value)| value.is_empty()));
     }
     browser.submit(&[("current", &person.password), ("password", new)]).await;
-    at(&browser, "/account/security");
+    browser.expect_at("/account/security");
     told(&browser, "password is changed");
     world.rail().call_as(&session.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
     let old = world.rail().post("/login", person.credentials()).await;

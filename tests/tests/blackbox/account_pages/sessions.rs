@@ -1,10 +1,22 @@
 //! Sessions and trusted devices, on their pages.
 
-use serde_json::Value;
-use tests::{World, browser::Browser, person::on_device};
+use serde_json::{Value, json};
+use tests::{
+    Person, Session, World,
+    browser::Browser,
+    forge::claims,
+    person::on_device,
+    relying_party::{RelyingParty, Tokens},
+};
 
-use super::{at, says, signed_in, told};
-use crate::minutes;
+use super::{says, signed_in, told};
+use crate::{
+    account::{
+        api_keys::{site_with_keys, wanted},
+        call, post,
+    },
+    minutes,
+};
 
 const NOBODYS: &str = "0199ffff-0000-7000-8000-000000000000";
 
@@ -32,7 +44,7 @@ async fn a_session_is_ended_from_another_and_no_other_one_with_it() {
         alive
     };
     browser.submit(&[("end", &listed[0])]).await;
-    at(&browser, "/account/sessions");
+    browser.expect_at("/account/sessions");
     told(&browser, "ended");
     assert_eq!(alive().await.iter().filter(|alive| **alive).count(), 1);
     // Once more, as who clicks twice: it is gone, and that is said.
@@ -67,7 +79,7 @@ async fn nobody_ends_a_session_or_a_device_of_somebody_else() {
                     browser.forms().into_iter().find(|form| form.action == "/account/sessions");
                 let csrf = form.unwrap().fields.into_iter().find(|(name, _)| name == "csrf");
                 browser.post(page, &[("csrf", &csrf.unwrap().1), ("end", id)]).await;
-                at(&browser, page);
+                browser.expect_at(page);
                 told(&browser, "not there any more");
             }
         }
@@ -82,20 +94,19 @@ async fn a_trusted_device_is_seen_and_trusted_no_more() {
     world.advance(minutes(1));
     let mut trusted = Browser::new(&world);
     trusted.get("/login?to=/account/devices").await;
-    let fields = [("username", person.email.as_str()), ("password", &person.password)];
-    trusted.submit(&fields).await;
+    trusted.sign_in(&person).await;
     trusted.submit(&[("code", &person.code(&world)), ("trust_device", "on")]).await;
-    at(&trusted, "/account/devices");
+    trusted.expect_at("/account/devices");
     says(&trusted, "this device");
     says(&trusted, "Firefox on Linux");
     // It stands in for the second step, and for no proof of it.
     let mut again = trusted.tab();
     again.set_cookie("sb_session", "");
     again.get("/login?to=/account/devices").await;
-    again.submit(&fields).await;
-    at(&again, "/account/devices");
+    again.sign_in(&person).await;
+    again.expect_at("/account/devices");
     again.get("/account/security").await;
-    at(&again, "/mfa");
+    again.expect_at("/mfa");
 
     world.advance(minutes(1));
     let mut browser = signed_in(&world, &person, "/account/devices").await;
@@ -108,8 +119,92 @@ async fn a_trusted_device_is_seen_and_trusted_no_more() {
     again.step("/account").await;
     assert!(again.answer().header("location").starts_with("/login"));
     again.get("/login?to=/account/devices").await;
-    again.submit(&fields).await;
-    at(&again, "/mfa");
+    again.sign_in(&person).await;
+    again.expect_at("/mfa");
+}
+
+/// What somebody has that can be ended, opened elsewhere.
+struct Open {
+    session: Session,
+    on_device: Session,
+    app: RelyingParty,
+    tokens: Tokens,
+    key: String,
+}
+
+impl Open {
+    async fn of(world: &World, person: &Person, session: &Session) -> Self {
+        let device = world.trusted_device(person).await;
+        let app = world.confidential(json!({ "first_party": false })).await;
+        let mut browser = Browser::new(world);
+        browser.set_cookie("sb_device", &device);
+        let tokens = app.sign_in(&mut browser, person, "openid offline_access").await;
+        let made = post(&world.rail(), &session.access, "/api-keys", &wanted("keys")).await;
+        Self {
+            session: world.sign_in_with(person, on_device(person, &device)).await,
+            on_device: world.sign_in_with(person, on_device(person, &device)).await,
+            app,
+            tokens,
+            key: made.data(201)["id"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    fn sid(&self) -> String {
+        claims(&self.session.access)["sid"].as_str().unwrap().to_owned()
+    }
+
+    async fn is_over(&self, world: &World, by: &Session) {
+        self.session.expect_over(world).await;
+        self.on_device.expect_over(world).await;
+        self.app.userinfo(&self.tokens.access).await.expect(401);
+        let rail = world.rail();
+        for path in ["/api-keys", "/apps"] {
+            assert_eq!(call(&rail, &by.access, "GET", path).await.data(200), json!([]), "{path}");
+        }
+        let devices = rail.call_as(&by.access, "GET", "/devices").await.data(200);
+        assert_eq!(devices, json!([]));
+    }
+}
+
+#[tokio::test]
+async fn what_is_ended_takes_power_away_and_asks_for_no_fresh_proof() {
+    let mut world = World::start().await;
+    site_with_keys(&world, "keys", json!({})).await;
+    let person = world.enrolled().await;
+    for on_pages in [true, false] {
+        world.advance(minutes(2));
+        let by = world.sign_in(&person).await;
+        let open = Open::of(&world, &person, &by).await;
+        world.advance(minutes(2));
+        let mut browser = signed_in(&world, &person, "/account/sessions").await;
+        world.advance(minutes(6));
+        let rail = world.rail();
+        rail.call_as(&by.access, "GET", "/mfa/methods").await.refused(403, "STEP_UP_REQUIRED");
+        if on_pages {
+            let (sid, app, key) = (open.sid(), open.app.id.as_str(), open.key.as_str());
+            for (page, name, value) in [
+                ("/account/sessions", "end", sid.as_str()),
+                ("/account/apps", "end", app),
+                ("/account/api-keys", "revoke", key),
+                ("/account/devices", "end", "all"),
+            ] {
+                browser.get(page).await;
+                browser.submit(&[(name, value)]).await;
+                browser.expect_at(page);
+                assert!(browser.element("notice").is_some(), "{page}");
+            }
+        } else {
+            let end = async |path: &str| {
+                drop(rail.call_as(&by.access, "DELETE", path).await.data(200));
+            };
+            end(&format!("/sessions/{}", open.sid())).await;
+            end("/devices").await;
+            for path in [format!("/apps/{}", open.app.id), format!("/api-keys/{}", open.key)] {
+                drop(call(&rail, &by.access, "DELETE", &path).await.data(200));
+            }
+        }
+        open.is_over(&world, &by).await;
+    }
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ async fn access_denied_where_the_person_refuses() {
     let person = world.person().await;
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[("scope", "openid email")])).await;
-    browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
+    browser.sign_in(&person).await;
     browser.submit(&[("decision", "deny")]).await;
     refused_with(&world, &browser.arrived(), "access_denied");
     // A refusal is not remembered: the next request asks again.
@@ -186,7 +186,7 @@ async fn unmet_authentication_requirements_where_the_person_cannot_reach_the_lev
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[("claims", &claims.to_string())])).await;
     if browser.left().is_none() {
-        browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
+        browser.sign_in(&person).await;
     }
     refused_with(&world, &browser.arrived(), "unmet_authentication_requirements");
 }

@@ -119,7 +119,7 @@ async fn the_removal_of_a_factor_and_of_a_device_reach_the_clients_of_what_they_
     let mut browser = Browser::new(&world);
     world.advance(Duration::from_secs(STEP));
     browser.get(&client.authorize_url("openid")).await;
-    browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
+    browser.sign_in(&person).await;
     let code = person.code(&world);
     browser.submit(&[("code", &code), ("trust_device", "yes")]).await;
     let with_code = Tokens::of(&client.redeem(&browser.arrived()["code"]).await);
@@ -323,7 +323,7 @@ async fn half_a_sign_in_on_a_page_is_no_session_of_a_client() {
     let person = world.enrolled().await;
     let mut browser = Browser::new(&world);
     browser.get(&client.authorize_url("openid")).await;
-    browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
+    browser.sign_in(&person).await;
     assert!(browser.left().is_none());
     sign_out(&mut browser).await;
     world.mail_has_left().await;

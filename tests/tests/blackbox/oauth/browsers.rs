@@ -2,24 +2,13 @@
 
 use serde_json::json;
 use tests::{
-    Person, World,
+    World,
     browser::Browser,
     rail::send,
     relying_party::{RelyingParty, Tokens, form, has, through},
 };
 
 use super::logout::fits;
-
-async fn sign_in(browser: &mut Browser, person: &Person) {
-    let fields = [("username", person.email.as_str()), ("password", &person.password)];
-    browser.submit(&fields).await;
-}
-
-#[track_caller]
-fn at(browser: &Browser, path: &str) {
-    let text = &browser.answer().text;
-    assert_eq!((browser.left(), browser.path()), (None, path), "{}: {text}", browser.page().url);
-}
 
 /// A client whose tokens open a site that asks for a second factor.
 async fn strict(world: &World) -> RelyingParty {
@@ -34,17 +23,45 @@ fn backup_codes(browser: &Browser) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn backup_codes_are_saved_as_a_file_on_the_way_to_a_site_too() {
+    const FILE: &str = "/account/security/backup-codes/file";
+    let world = World::start().await;
+    let (client, mut person) = (strict(&world).await, world.person().await);
+    let mut browser = Browser::new(&world);
+    browser.get(&client.url(&[])).await;
+    browser.sign_in(&person).await;
+    browser.expect_at("/mfa/enrol");
+    person.secret = browser.element("secret");
+    browser.submit(&[("code", &person.code(&world))]).await;
+    let codes = backup_codes(&browser);
+    assert_eq!(codes.len(), 10, "{}", browser.answer().text);
+    assert!(browser.answer().text.contains(&format!("href=\"{FILE}\"")));
+    let mut file = browser.tab();
+    file.get(FILE).await;
+    file.expect_at(FILE);
+    assert!(file.answer().header("content-disposition").starts_with("attachment"));
+    let text = &file.answer().text;
+    assert!(text.contains(&person.email) && codes.iter().all(|code| text.contains(code)), "{text}");
+    // The way on is where it was, and they are in the browser no more.
+    browser.submit(&[]).await;
+    assert!(browser.arrived().contains_key("code"));
+    assert!(browser.cookie("sb_codes").is_none());
+    browser.get(FILE).await;
+    browser.expect_at("/account/security");
+}
+
+#[tokio::test]
 async fn two_tabs_set_up_one_authenticator_and_its_backup_codes_count() {
     let world = World::start().await;
     let (client, mut person) = (strict(&world).await, world.person().await);
     let mut one = Browser::new(&world);
     one.get(&client.url(&[])).await;
-    sign_in(&mut one, &person).await;
-    at(&one, "/mfa/enrol");
+    one.sign_in(&person).await;
+    one.expect_at("/mfa/enrol");
     let mut two = one.tab();
     two.get(&client.url(&[])).await;
-    sign_in(&mut two, &person).await;
-    at(&two, "/mfa/enrol");
+    two.sign_in(&person).await;
+    two.expect_at("/mfa/enrol");
     assert_eq!(one.element("secret"), two.element("secret"));
     person.secret = one.element("secret");
     one.share_cookies_of(&two);
@@ -57,7 +74,7 @@ async fn two_tabs_set_up_one_authenticator_and_its_backup_codes_count() {
     assert!(two.arrived().contains_key("code"));
     let mut later = Browser::new(&world);
     later.get(&client.url(&[])).await;
-    sign_in(&mut later, &person).await;
+    later.sign_in(&person).await;
     later.submit(&[("code", &codes[0])]).await;
     assert!(later.arrived().contains_key("code"));
 }
@@ -69,15 +86,15 @@ async fn a_set_up_that_was_replaced_elsewhere_begins_anew() {
     let (mut here, mut elsewhere) = (Browser::new(&world), Browser::new(&world));
     for browser in [&mut here, &mut elsewhere] {
         browser.get(&client.url(&[])).await;
-        sign_in(browser, &person).await;
-        at(browser, "/mfa/enrol");
+        browser.sign_in(&person).await;
+        browser.expect_at("/mfa/enrol");
     }
     let (first, second) = (here.element("secret"), elsewhere.element("secret"));
     assert_ne!(first, second);
     // A code of the other key confirms nothing here: these backup codes are dead.
     person.secret = second;
     here.submit(&[("code", &person.code(&world))]).await;
-    at(&here, "/mfa/enrol");
+    here.expect_at("/mfa/enrol");
     assert!(backup_codes(&here).is_empty());
     let third = here.element("secret");
     assert_ne!(third, first);
@@ -86,7 +103,7 @@ async fn a_set_up_that_was_replaced_elsewhere_begins_anew() {
     let codes = backup_codes(&here);
     let mut later = Browser::new(&world);
     later.get(&client.url(&[])).await;
-    sign_in(&mut later, &person).await;
+    later.sign_in(&person).await;
     later.submit(&[("code", &codes[9])]).await;
     assert!(later.arrived().contains_key("code"));
 }
@@ -105,11 +122,11 @@ async fn a_session_that_another_one_pushes_out_of_the_browser_is_ended() {
     };
     for _ in 0..3 {
         browser.get("/login").await;
-        sign_in(&mut browser, &world.person().await).await;
+        browser.sign_in(&world.person().await).await;
     }
     client.userinfo(&first.access).await.expect(200);
     browser.get("/login").await;
-    sign_in(&mut browser, &world.person().await).await;
+    browser.sign_in(&world.person().await).await;
     client.userinfo(&first.access).await.expect(401);
     assert_eq!(client.refresh(&first.refresh).await.expect(400).json()["error"], "invalid_grant");
     client.userinfo(&second.access).await.expect(200);
@@ -123,7 +140,7 @@ async fn a_session_that_ended_elsewhere_leaves_a_session_state_that_fits() {
     let mut browser = Browser::new(&world);
     let hers = client.sign_in(&mut browser, &ada, "openid").await;
     browser.get("/login").await;
-    sign_in(&mut browser, &bea).await;
+    browser.sign_in(&bea).await;
     let rail = world.sign_in(&ada).await;
     let path = format!("/sessions/{}", hers.sid());
     drop(world.rail().call_as(&rail.access, "DELETE", &path).await.data(200));
@@ -135,9 +152,9 @@ async fn a_session_that_ended_elsewhere_leaves_a_session_state_that_fits() {
     let rail = world.sign_in(&bea).await;
     drop(world.rail().call_as(&rail.access, "DELETE", "/sessions").await.data(200));
     browser.get(&client.url(&[])).await;
-    at(&browser, "/login");
+    browser.expect_at("/login");
     assert!(browser.cookie("sb_browser_state").is_none(), "{:?}", browser.cookie_names());
-    sign_in(&mut browser, &bea).await;
+    browser.sign_in(&bea).await;
     let state = browser.arrived()["session_state"].clone();
     assert!(fits(&client, &browser, &state));
 }
@@ -150,13 +167,13 @@ async fn a_form_of_before_the_cookie_is_shown_again() {
     // Two first visits at once: each was given a cookie, and one of them stays.
     let (mut one, mut two) = (Browser::new(&world), Browser::new(&world));
     one.get(&client.url(&[])).await;
-    sign_in(&mut one, &person).await;
-    at(&one, "/consent");
+    one.sign_in(&person).await;
+    one.expect_at("/consent");
     two.get("/login").await;
     let shown = one.page().url.clone();
     one.set_cookie("sb_forms", &two.cookie("sb_forms").unwrap().value);
     one.submit(&[("decision", "allow")]).await;
-    at(&one, "/consent");
+    one.expect_at("/consent");
     assert_eq!((one.answer().status, &one.page().url), (200, &shown));
     one.submit(&[("decision", "allow")]).await;
     assert!(one.arrived().contains_key("code"));
@@ -199,22 +216,22 @@ async fn a_code_counts_for_whom_it_was_asked() {
     browser.get(&client.url(&[])).await;
     let mut tab = browser.tab();
     tab.get(browser.page().url.as_str()).await;
-    sign_in(&mut browser, &ada).await;
-    at(&browser, "/mfa");
+    browser.sign_in(&ada).await;
+    browser.expect_at("/mfa");
     assert!(browser.answer().text.contains(&ada.email), "{}", browser.answer().text);
     // On the same way, somebody else gets half as far.
     tab.share_cookies_of(&browser);
-    sign_in(&mut tab, &bea).await;
+    tab.sign_in(&bea).await;
     browser.share_cookies_of(&tab);
     for _ in 0..3 {
         let mut stale = browser.clone();
         stale.submit(&[("code", &ada.wrong_code(&world))]).await;
-        at(&stale, "/mfa");
+        stale.expect_at("/mfa");
         assert_eq!(stale.answer().status, 200);
         assert!(stale.answer().text.contains(&bea.email));
     }
     browser.submit(&[("code", &ada.code(&world))]).await;
-    at(&browser, "/mfa");
+    browser.expect_at("/mfa");
     browser.submit(&[("code", &bea.code(&world))]).await;
     assert!(browser.arrived().contains_key("code"));
 }
@@ -227,8 +244,8 @@ async fn who_goes_no_further_is_led_back() {
     for (client, person, page) in [(&client, &enrolled, "/mfa"), (&strict, &bare, "/mfa/enrol")] {
         let mut browser = Browser::new(&world);
         browser.get(&client.url(&[])).await;
-        sign_in(&mut browser, person).await;
-        at(&browser, page);
+        browser.sign_in(person).await;
+        browser.expect_at(page);
         // Not them: somebody else signs in.
         let text = browser.answer().text.clone();
         let switch = text.split("href=\"").find(|link| link.starts_with("/login?")).unwrap();
@@ -239,10 +256,10 @@ async fn who_goes_no_further_is_led_back() {
         // Without a client there is nobody to tell.
         let mut browser = Browser::new(&world);
         browser.get("/login?to=/device").await;
-        sign_in(&mut browser, &enrolled).await;
-        at(&browser, "/mfa");
+        browser.sign_in(&enrolled).await;
+        browser.expect_at("/mfa");
         browser.submit(&[("cancel", "on")]).await;
-        at(&browser, "/login");
+        browser.expect_at("/login");
         assert!(has(&browser, "password"));
     }
 }
@@ -255,7 +272,7 @@ async fn everybody_who_is_signed_out_is_named_and_so_is_everybody_who_is_not() {
     let mut browser = Browser::new(&world);
     let hers = client.sign_in(&mut browser, &ada, "openid").await;
     browser.get("/login").await;
-    sign_in(&mut browser, &bea).await;
+    browser.sign_in(&bea).await;
     browser.get("/end_session").await;
     let text = &browser.answer().text;
     assert!(text.contains(&ada.email) && text.contains(&bea.email), "{text}");
@@ -279,7 +296,7 @@ async fn a_new_sign_in_says_anew_whether_it_lasts() {
     let mut before: Option<Tokens> = None;
     for lasts in [false, true, false, true] {
         browser.get(&client.url(&[("prompt", "login")])).await;
-        at(&browser, "/login");
+        browser.expect_at("/login");
         // The box is as it was left.
         let is_ticked = browser.answer().text.contains("value=\"on\" checked");
         assert_eq!(is_ticked, !lasts && before.is_some());

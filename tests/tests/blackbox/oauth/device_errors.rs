@@ -37,8 +37,7 @@ async fn decide(world: &World, person: &Person, grant: &Value, decision: &str) {
     browser.get("/device").await;
     for _ in 0..4 {
         if has(&browser, "password") {
-            let fields = [("username", person.email.as_str()), ("password", &person.password)];
-            browser.submit(&fields).await;
+            browser.sign_in(person).await;
         } else if has(&browser, "user_code") {
             browser.submit(&[("user_code", grant["user_code"].as_str().unwrap())]).await;
         } else if has(&browser, "decision") {

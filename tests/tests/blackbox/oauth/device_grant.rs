@@ -49,8 +49,7 @@ async fn sign_in(world: &World, person: &Person, path: &str) -> Browser {
     let path = if path == "/device" { "/login?to=/device" } else { path };
     browser.get(path).await;
     assert_eq!(browser.path(), "/login");
-    let fields = [("username", person.email.as_str()), ("password", &person.password)];
-    browser.submit(&fields).await;
+    browser.sign_in(person).await;
     assert_eq!(browser.path(), "/device", "{}", browser.answer().text);
     browser
 }
@@ -111,7 +110,7 @@ async fn a_device_is_let_in_by_somebody_elsewhere() {
     assert!(has(&browser, "user_code") && !has(&browser, "decision"));
     browser.submit(&[("user_code", &format!(" {}{} ", first.to_lowercase(), rest))]).await;
     assert_eq!(browser.path(), "/login");
-    browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
+    browser.sign_in(&person).await;
     assert!(has(&browser, "decision"), "{}", browser.answer().text);
     assert_eq!(browser.element("user-code").as_deref(), Some(code));
     assert!(browser.answer().text.contains(&format!("Client {}", client.id)));

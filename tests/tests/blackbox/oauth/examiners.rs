@@ -496,7 +496,7 @@ async fn oidcc_registration_gives_its_own_authority_nobody_else_may_use() {
     let person = world.person().await;
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
+    browser.sign_in(&person).await;
     assert_eq!((browser.left(), browser.path()), (None, "/consent"), "{}", browser.answer().text);
 }
 
@@ -553,7 +553,7 @@ async fn oidcc_registration_policy_tos_and_client_uri_are_shown_with_the_questio
     let client = registered(&world, uris).await;
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
+    browser.sign_in(&person).await;
     assert_eq!(browser.path(), "/consent");
     let page = &browser.answer().text;
     for link in ["href=\"https://app.test/policy\"", "href=\"https://app.test/terms\""] {

@@ -3,15 +3,10 @@
 
 use serde_json::json;
 use tests::{
-    Person, World,
+    World,
     browser::Browser,
     relying_party::{RelyingParty, has},
 };
-
-async fn sign_in(browser: &mut Browser, person: &Person) {
-    let fields = [("username", person.email.as_str()), ("password", &person.password)];
-    browser.submit(&fields).await;
-}
 
 /// A request that was begun with `changes` by somebody else, in a browser of their own: the
 /// address of its page.
@@ -20,12 +15,6 @@ async fn begun_elsewhere(world: &World, client: &RelyingParty, changes: &[(&str,
     attacker.get(&client.url(changes)).await;
     assert_eq!((attacker.left(), attacker.path()), (None, "/login"));
     attacker.page().url.to_string()
-}
-
-#[track_caller]
-fn at(browser: &Browser, path: &str) {
-    let text = &browser.answer().text;
-    assert_eq!((browser.left(), browser.path()), (None, path), "{}: {text}", browser.page().url);
 }
 
 #[tokio::test]
@@ -48,21 +37,21 @@ async fn a_consent_or_sign_in_for_one_request_answers_no_other_that_was_begun_be
         let person = world.person().await;
         let mut browser = Browser::new(&world);
         browser.get(&client.url(&[("redirect_uri", &own)])).await;
-        sign_in(&mut browser, &person).await;
+        browser.sign_in(&person).await;
         // Whoever signed in for the operator's own app had a part in its request.
         if !first_party {
-            at(&browser, "/consent");
+            browser.expect_at("/consent");
             browser.submit(&[("decision", "allow")]).await;
         }
         assert!(browser.left().unwrap().url.starts_with(&own));
 
         for page in [&consent, &consent.replace("/login?", "/consent?")] {
             browser.get(page).await;
-            at(&browser, "/consent");
+            browser.expect_at("/consent");
         }
         for page in [&login, &login.replace("/login?", "/consent?")] {
             browser.get(page).await;
-            at(&browser, "/login");
+            browser.expect_at("/login");
         }
     }
 }
@@ -78,7 +67,7 @@ async fn a_consent_that_is_asked_for_is_given_to_the_request_that_asks() {
         let asked = client.ask(&mut browser, &person, &[("prompt", "consent")]).await;
         assert!(asked.contains_key("code"), "{asked:?}");
         browser.get(&left).await;
-        at(&browser, "/consent");
+        browser.expect_at("/consent");
         browser.submit(&[("decision", "allow")]).await;
         assert!(browser.arrived().contains_key("code"));
         // And it stays given to that one: by the back button, or in a second tab.
@@ -100,23 +89,23 @@ async fn who_signs_in_in_another_tab_goes_on_there_alone() {
     // One tab waits for Ada's password, and one for whoever it is; in a third Bea signs in.
     let mut about_ada = Browser::new(&world);
     about_ada.get(&client.url(&[("id_token_hint", &ada_tokens.id)])).await;
-    at(&about_ada, "/login");
+    about_ada.expect_at("/login");
     let mut again = browser.tab();
     again.get(&client.url(&[("prompt", "login")])).await;
-    at(&again, "/login");
+    again.expect_at("/login");
     let pages = [&about_ada, &again].map(|tab| tab.page().url.to_string());
     for tab in [&mut about_ada, &mut again] {
         let mut third = tab.tab();
         third.get(&other.url(&[("prompt", "login")])).await;
-        sign_in(&mut third, &bea).await;
+        third.sign_in(&bea).await;
         assert!(third.arrived().contains_key("code"));
         tab.share_cookies_of(&third);
     }
     // Neither goes on with Bea, nor is it refused for her.
     for (tab, page) in [(&mut about_ada, &pages[0]), (&mut again, &pages[1])] {
         tab.get(page).await;
-        at(tab, "/login");
-        sign_in(tab, &ada).await;
+        tab.expect_at("/login");
+        tab.sign_in(&ada).await;
         let arrived = tab.arrived();
         let code = arrived.get("code").unwrap_or_else(|| panic!("{arrived:?}"));
         let tokens = tests::relying_party::Tokens::of(&client.redeem(code).await);
@@ -131,11 +120,11 @@ async fn a_wish_is_no_reason_to_refuse_where_nobody_may_be_asked() {
     let person = world.enrolled().await;
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     browser.submit(&[("code", &person.code(&world)), ("trust_device", "on")]).await;
     browser.set_cookie("sb_session", "");
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     assert!(browser.arrived().contains_key("code"));
     // Signed in on a trusted device: that is one factor, and the person has a second one.
     let silent = ("prompt", "none");
@@ -177,8 +166,8 @@ async fn trusting_a_device_is_offered_where_it_counts() {
         let client = world.relying_party(json!({ "audiences": audiences })).await;
         let mut browser = Browser::new(&world);
         browser.get(&client.url(&[])).await;
-        sign_in(&mut browser, &person).await;
-        at(&browser, "/mfa");
+        browser.sign_in(&person).await;
+        browser.expect_at("/mfa");
         assert_eq!(has(&browser, "trust_device"), is_offered, "{audiences}");
     }
 }

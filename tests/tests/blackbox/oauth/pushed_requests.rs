@@ -65,8 +65,7 @@ async fn one_request_uri_gives_one_code_though_two_tabs_come_to_the_end() {
     one.get(&address).await;
     two.get(&address).await;
     assert!(through(&mut one, &person).await.contains_key("code"));
-    let fields = [("username", person.email.as_str()), ("password", &person.password)];
-    two.submit(&fields).await;
+    two.sign_in(&person).await;
     let again = two.left().is_some() && two.arrived().contains_key("code");
     assert!(!again, "two codes of one request");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde_json::{Value, json};
 use tests::{
-    Answer, Person, Session, World,
+    Answer, Session, World,
     browser::{Browser, encoded},
     forge::claims,
     person::STEP,
@@ -20,18 +20,6 @@ use crate::{hours, minutes};
 const SESSION: &str = "sb_session";
 
 /// Types name and password into the page that is shown.
-async fn sign_in(browser: &mut Browser, person: &Person) {
-    let fields = [("username", person.email.as_str()), ("password", &person.password)];
-    browser.submit(&fields).await;
-}
-
-/// Asks for a page, and for whoever signed in there to be at it.
-#[track_caller]
-fn at(browser: &Browser, path: &str) {
-    let text = &browser.answer().text;
-    assert_eq!((browser.left(), browser.path()), (None, path), "{}: {text}", browser.page().url);
-}
-
 /// The code that came back to the client, redeemed: the claims of the ID token.
 async fn id_token(client: &RelyingParty, browser: &Browser) -> Value {
     let arrived = browser.arrived();
@@ -59,8 +47,8 @@ async fn a_password_signs_in_and_the_next_request_asks_nothing() {
     let person = world.person().await;
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    at(&browser, "/login");
-    sign_in(&mut browser, &person).await;
+    browser.expect_at("/login");
+    browser.sign_in(&person).await;
     let first = id_token(&client, &browser).await;
     assert_eq!(first["acr"], "urn:signalbox:1fa");
     browser.get(&client.url(&[])).await;
@@ -76,12 +64,11 @@ async fn a_wrong_password_is_said_on_the_page_and_the_way_stays_good() {
     browser.get(&client.url(&[])).await;
     for username in [person.email.as_str(), "nobody@example.com"] {
         browser.submit(&[("username", username), ("password", "wrong horse")]).await;
-        at(&browser, "/login");
-        assert_eq!(browser.answer().status, 422);
+        assert_eq!((browser.answer().status, browser.path()), (422, "/login"));
         assert!(!browser.answer().text.contains("wrong horse"));
         assert!(browser.cookie(SESSION).is_none());
     }
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     assert!(browser.arrived().contains_key("code"));
 }
 
@@ -92,12 +79,11 @@ async fn a_second_factor_is_proved_before_there_is_a_session() {
     let person = world.enrolled().await;
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
-    at(&browser, "/mfa");
+    browser.sign_in(&person).await;
+    browser.expect_at("/mfa");
     assert!(browser.cookie(SESSION).is_none());
     browser.submit(&[("code", &person.wrong_code(&world))]).await;
-    at(&browser, "/mfa");
-    assert_eq!(browser.answer().status, 422);
+    assert_eq!((browser.answer().status, browser.path()), (422, "/mfa"));
     browser.submit(&[("code", &person.code(&world))]).await;
     let claims = id_token(&client, &browser).await;
     assert_eq!(claims["acr"], "urn:signalbox:2fa");
@@ -112,12 +98,12 @@ async fn a_backup_code_is_known_for_one_wherever_it_is_typed() {
     let person = world.enrolled().await;
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     browser.submit(&[("code", &person.backup_codes[0])]).await;
     assert_eq!(id_token(&client, &browser).await["amr"], json!(["pwd", "backup", "mfa"]));
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     browser.submit(&[("method", "BACKUP_CODE")]).await;
     browser.submit(&[("code", &person.backup_codes[0])]).await;
     assert_eq!(browser.answer().status, 422);
@@ -133,14 +119,14 @@ async fn a_code_is_mailed_once_and_again_only_when_asked() {
     let mut browser = Browser::new(&world);
     let before = world.mails(&person.email).await.len();
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
-    at(&browser, "/mfa");
+    browser.sign_in(&person).await;
+    browser.expect_at("/mfa");
     let here = browser.page().url.to_string();
     browser.get(&here).await;
     world.mail_has_left().await;
     assert_eq!(world.mails(&person.email).await.len(), before + 1);
     browser.submit(&[("method", "EMAIL_OTP")]).await;
-    at(&browser, "/mfa");
+    browser.expect_at("/mfa");
     world.mail_has_left().await;
     assert_eq!(world.mails(&person.email).await.len(), before + 2);
     browser.submit(&[("code", &world.mailed_code(&person.email).await)]).await;
@@ -160,7 +146,7 @@ async fn no_page_elsewhere_has_codes_mailed_one_after_another() {
     let before = world.mails(&person.email).await.len();
     for _ in 0..4 {
         browser.get(&client.url(&[("acr_values", "urn:signalbox:2fa")])).await;
-        at(&browser, "/mfa");
+        browser.expect_at("/mfa");
     }
     world.mail_has_left().await;
     assert_eq!(world.mails(&person.email).await.len(), before + 1);
@@ -175,13 +161,13 @@ async fn a_code_for_half_a_sign_in_that_is_over_leads_back_to_the_password() {
     let person = world.enrolled().await;
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
-    at(&browser, "/mfa");
+    browser.sign_in(&person).await;
+    browser.expect_at("/mfa");
     world.advance(minutes(11));
     browser.submit(&[("code", &person.code(&world))]).await;
-    at(&browser, "/login");
+    assert_eq!(browser.path(), "/login");
     assert!(browser.page().url.query().unwrap().ends_with("&over=1"));
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     browser.submit(&[("code", &person.code(&world))]).await;
     assert!(browser.arrived().contains_key("code"));
 }
@@ -193,13 +179,13 @@ async fn a_device_that_is_trusted_here_is_trusted_at_the_next_sign_in_and_on_the
     let person = world.enrolled().await;
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     browser.submit(&[("code", &person.code(&world)), ("trust_device", "on")]).await;
     let _ = id_token(&client, &browser).await;
     let token = browser.cookie("sb_device").unwrap().value.clone();
     browser.set_cookie(SESSION, "");
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     assert_eq!(id_token(&client, &browser).await["amr"], json!(["pwd", "device"]));
     let body = tests::person::on_device(&person, &token);
     assert_eq!(world.rail().post("/login", body).await.data(200)["mfaRequired"], false);
@@ -212,7 +198,7 @@ async fn half_a_sign_in_opens_nothing_but_its_own_pages() {
     let person = world.enrolled().await;
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     let token = browser.cookie(&half(&browser).unwrap()).unwrap().value.clone();
     // Nowhere on the Rail, which did not begin it, and as no session.
     world.rail().call_as(&token, "GET", "/me").await.refused(401, "INVALID_TOKEN");
@@ -225,7 +211,7 @@ async fn half_a_sign_in_opens_nothing_but_its_own_pages() {
     // And a half of one way is none of another: each tab has its own.
     let mut tab = browser.tab();
     tab.get(&client.url(&[])).await;
-    at(&tab, "/login");
+    tab.expect_at("/login");
 }
 
 #[tokio::test]
@@ -237,9 +223,9 @@ async fn two_tabs_on_two_ways_do_not_disturb_each_other() {
     first.get(&one.url(&[])).await;
     let mut second = first.tab();
     second.get(&other.url(&[])).await;
-    sign_in(&mut first, &ada).await;
+    first.sign_in(&ada).await;
     second.share_cookies_of(&first);
-    sign_in(&mut second, &bea).await;
+    second.sign_in(&bea).await;
     first.share_cookies_of(&second);
     first.submit(&[("code", &ada.code(&world))]).await;
     second.share_cookies_of(&first);
@@ -260,7 +246,7 @@ async fn two_tabs_on_two_ways_do_not_disturb_each_other() {
     browser.get(&third.url(&[("prompt", "none")])).await;
     assert_eq!(browser.arrived()["error"], "account_selection_required");
     browser.get(&third.url(&[])).await;
-    at(&browser, "/choose-account");
+    browser.expect_at("/choose-account");
     let sid = claims_of_first_account(&browser);
     browser.submit(&[("account", &sid)]).await;
     let chosen = id_token(&third, &browser).await;
@@ -281,25 +267,25 @@ async fn somebody_else_can_sign_in_from_the_chooser_and_from_consent() {
     let (ada, bea) = (world.person().await, world.person().await);
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &ada).await;
-    at(&browser, "/consent");
+    browser.sign_in(&ada).await;
+    browser.expect_at("/consent");
     let consent = browser.answer().text.clone();
     assert!(consent.contains(&ada.name) && !consent.contains(&bea.name));
     let switch = consent.split("href=\"").find(|link| link.starts_with("/login?")).unwrap();
     let switch = switch.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
     browser.get(&switch).await;
-    at(&browser, "/login");
-    sign_in(&mut browser, &bea).await;
-    at(&browser, "/consent");
+    browser.expect_at("/login");
+    browser.sign_in(&bea).await;
+    browser.expect_at("/consent");
     assert!(browser.answer().text.contains(&bea.name));
     browser.submit(&[("decision", "allow")]).await;
     let first = id_token(&client, &browser).await;
     browser.get(&client.url(&[("prompt", "select_account")])).await;
-    at(&browser, "/choose-account");
+    browser.expect_at("/choose-account");
     browser.submit(&[("account", "other")]).await;
-    at(&browser, "/login");
+    browser.expect_at("/login");
     let cleo = world.person().await;
-    sign_in(&mut browser, &cleo).await;
+    browser.sign_in(&cleo).await;
     browser.submit(&[("decision", "allow")]).await;
     assert_ne!(id_token(&client, &browser).await["sub"], first["sub"]);
 }
@@ -312,15 +298,15 @@ async fn an_answer_to_a_page_counts_for_whom_it_was_shown() {
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
     let login = browser.page().url.to_string();
-    sign_in(&mut browser, &ada).await;
-    at(&browser, "/consent");
+    browser.sign_in(&ada).await;
+    browser.expect_at("/consent");
     // In another tab somebody else signs in for the same request.
     let mut tab = browser.tab();
     tab.get(&format!("{login}&switch=1")).await;
-    sign_in(&mut tab, &bea).await;
+    tab.sign_in(&bea).await;
     browser.share_cookies_of(&tab);
     browser.submit(&[("decision", "allow")]).await;
-    at(&browser, "/consent");
+    browser.expect_at("/consent");
     assert!(browser.answer().text.contains(&bea.name));
 }
 
@@ -334,13 +320,13 @@ async fn the_back_button_and_a_form_sent_twice_lead_to_the_client_again() {
     let mut twice = browser.tab();
     let login = browser.page().url.to_string();
     twice.get(&login).await;
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     let consent = browser.page().url.to_string();
     browser.submit(&[("decision", "allow")]).await;
     let first = id_token(&client, &browser).await;
     // The form of the first page, once more, as it was.
     twice.share_cookies_of(&browser);
-    sign_in(&mut twice, &person).await;
+    twice.sign_in(&person).await;
     let second = id_token(&client, &twice).await;
     assert_eq!(first["sid"], second["sid"]);
     browser.share_cookies_of(&twice);
@@ -364,7 +350,7 @@ async fn a_step_up_gives_the_same_session_a_new_token_and_the_old_one_is_dead() 
     world.advance(Duration::from_secs(2 * STEP));
     let wish = [("acr_values", "urn:signalbox:2fa")];
     browser.get(&client.url(&wish)).await;
-    at(&browser, "/mfa");
+    browser.expect_at("/mfa");
     let old = browser.cookie(SESSION).unwrap().value.clone();
     browser.submit(&[("code", &person.code(&world))]).await;
     let after = id_token(&client, &browser).await;
@@ -385,7 +371,7 @@ async fn a_proof_that_is_too_old_is_given_again_by_factor_or_by_password() {
     for person in [&plain, &enrolled] {
         let mut browser = Browser::new(&world);
         browser.get(&client.url(&[])).await;
-        sign_in(&mut browser, person).await;
+        browser.sign_in(person).await;
         if person.secret.is_some() {
             browser.submit(&[("code", &person.code(&world))]).await;
         }
@@ -396,11 +382,11 @@ async fn a_proof_that_is_too_old_is_given_again_by_factor_or_by_password() {
         assert_eq!(browser.arrived()["error"], "login_required");
         browser.get(&client.url(&young)).await;
         if person.secret.is_some() {
-            at(&browser, "/mfa");
+            browser.expect_at("/mfa");
             browser.submit(&[("code", &person.code(&world))]).await;
         } else {
-            at(&browser, "/login");
-            sign_in(&mut browser, person).await;
+            browser.expect_at("/login");
+            browser.sign_in(person).await;
         }
         let after = id_token(&client, &browser).await;
         assert_eq!(after["sid"], before["sid"]);
@@ -416,8 +402,8 @@ async fn who_must_have_a_second_factor_sets_one_up_on_the_way() {
     let mut person = world.person().await;
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
-    at(&browser, "/mfa/enrol");
+    browser.sign_in(&person).await;
+    browser.expect_at("/mfa/enrol");
     assert!(browser.cookie(SESSION).is_none());
     let secret = browser.element("secret").unwrap();
     // Loading the page again sets up nothing else.
@@ -426,12 +412,10 @@ async fn who_must_have_a_second_factor_sets_one_up_on_the_way() {
     assert_eq!(browser.element("secret").unwrap(), secret);
     person.secret = Some(secret);
     browser.submit(&[("code", &person.wrong_code(&world))]).await;
-    at(&browser, "/mfa/enrol");
-    assert_eq!(browser.answer().status, 422);
+    assert_eq!((browser.answer().status, browser.path()), (422, "/mfa/enrol"));
     assert_eq!(browser.element("secret"), person.secret);
     browser.submit(&[("code", &person.code(&world))]).await;
-    at(&browser, "/mfa/enrol");
-    assert_eq!(browser.answer().status, 200);
+    browser.expect_at("/mfa/enrol");
     assert!(!has(&browser, "code"));
     browser.submit(&[]).await;
     assert_eq!(id_token(&client, &browser).await["acr"], "urn:signalbox:2fa");
@@ -453,7 +437,7 @@ async fn a_site_that_asks_for_two_factors_asks_for_them_here_too() {
     browser.get(&client.url(&[("prompt", "none")])).await;
     assert_eq!(browser.arrived()["error"], "interaction_required");
     browser.get(&client.url(&[])).await;
-    at(&browser, "/mfa/enrol");
+    browser.expect_at("/mfa/enrol");
     person.secret = browser.element("secret");
     browser.submit(&[("code", &person.code(&world))]).await;
     browser.submit(&[]).await;
@@ -481,7 +465,7 @@ async fn a_session_of_a_browser_is_listed_and_ends_like_any_other() {
     browser.get(&client.url(&[("prompt", "none")])).await;
     assert_eq!(browser.arrived()["error"], "login_required");
     browser.get(&client.url(&[])).await;
-    at(&browser, "/login");
+    browser.expect_at("/login");
 }
 
 #[tokio::test]
@@ -524,12 +508,12 @@ async fn a_browser_holds_five_sessions_and_lets_the_one_used_longest_ago_go() {
     for _ in 0..6 {
         let person = world.person().await;
         browser.get("/login").await;
-        sign_in(&mut browser, &person).await;
+        browser.sign_in(&person).await;
         people.push(person);
     }
     assert_eq!(browser.cookie(SESSION).unwrap().value.split('~').count(), 5);
     browser.get(&client.url(&[])).await;
-    at(&browser, "/choose-account");
+    browser.expect_at("/choose-account");
     let text = browser.answer().text.clone();
     assert!(!text.contains(&people[0].email));
     assert!(people[1..].iter().all(|person| text.contains(&person.email)));
@@ -547,7 +531,7 @@ async fn a_way_that_is_over_explains_itself_and_shows_the_way_on() {
     browser.get(&client.url(&[])).await;
     let page = browser.page().url.to_string();
     world.advance(hours(2));
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     assert_eq!(browser.answer().status, 410);
     assert!(browser.element("flow-over").is_some());
     for path in ["/login", "/mfa", "/consent", "/choose-account", "/mfa/enrol"] {
@@ -569,8 +553,8 @@ async fn a_form_counts_only_from_the_browser_that_was_given_it() {
     let (person, attacker) = (world.person().await, world.person().await);
     let mut browser = Browser::new(&world);
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
-    at(&browser, "/consent");
+    browser.sign_in(&person).await;
+    browser.expect_at("/consent");
     let form = browser.forms().into_iter().find(|form| form.action == "/consent").unwrap();
     let cookies: Vec<String> = ["sb_session", "sb_forms"]
         .iter()
@@ -614,7 +598,7 @@ async fn a_form_counts_only_from_the_browser_that_was_given_it() {
     asked_again(&post(&mixed, &all, &[]).await);
     // Nothing of that was an answer.
     browser.get(browser.page().url.clone().as_str()).await;
-    at(&browser, "/consent");
+    browser.expect_at("/consent");
     // And whole it is taken.
     let answer =
         post(&fields, &all, &[("origin", "null"), ("sec-fetch-site", "same-origin")]).await;
@@ -630,17 +614,17 @@ async fn a_way_that_was_begun_in_another_browser_says_nothing_of_who_signed_in_t
     let mut theirs = Browser::new(&world);
     theirs.get(&client.url(&[])).await;
     let page = theirs.page().url.to_string();
-    sign_in(&mut theirs, &attacker).await;
-    at(&theirs, "/consent");
+    theirs.sign_in(&attacker).await;
+    theirs.expect_at("/consent");
     let consent = theirs.page().url.to_string();
     let mut own = Browser::new(&world);
     for address in [&page, &consent] {
         own.get(address).await;
-        at(&own, "/login");
+        own.expect_at("/login");
         assert!(!own.answer().text.contains(&attacker.email));
     }
-    sign_in(&mut own, &victim).await;
-    at(&own, "/consent");
+    own.sign_in(&victim).await;
+    own.expect_at("/consent");
     assert!(own.answer().text.contains(&victim.name));
     // Whatever the attacker allows is theirs.
     theirs.submit(&[("decision", "allow")]).await;
@@ -678,9 +662,9 @@ async fn a_sign_in_leads_back_to_pages_of_this_server_and_nowhere_else() {
     ] {
         let mut browser = Browser::new(&world);
         browser.get(&format!("/login?{}", encoded(&[("to".into(), to.into())]))).await;
-        at(&browser, "/login");
-        sign_in(&mut browser, &person).await;
-        at(&browser, "/login");
+        browser.expect_at("/login");
+        browser.sign_in(&person).await;
+        browser.expect_at("/login");
         assert_eq!(browser.answer().status, 200, "{to}");
         assert!(browser.cookie(SESSION).is_some(), "{to}");
         assert!(!has(&browser, "password"), "{to}: {}", browser.answer().text);
@@ -725,7 +709,7 @@ async fn a_password_that_was_changed_ends_the_browsers_session_too() {
     browser.get(&client.url(&[("prompt", "none")])).await;
     assert_eq!(browser.arrived()["error"], "login_required");
     browser.get(&client.url(&[])).await;
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     assert!(browser.arrived().contains_key("code"));
 }
 
@@ -754,7 +738,7 @@ async fn guesses_on_the_page_and_on_the_rail_are_counted_together() {
     }
     assert_eq!(counted, 10);
     // The owner's own browser would be known; this one is told to wait, with the right password too.
-    sign_in(&mut browser, &person).await;
+    browser.sign_in(&person).await;
     assert_eq!((browser.answer().status, browser.path()), (429, "/login"));
     let wait: u64 = browser.answer().header("retry-after").parse().unwrap();
     assert!((1..=900).contains(&wait), "{wait}");
@@ -777,9 +761,9 @@ async fn a_native_apps_consent_is_asked_for_every_time() {
         let redirect = format!("http://127.0.0.1:{port}/back");
         browser.get(&client.url(&[("redirect_uri", &redirect)])).await;
         if has(&browser, "password") {
-            sign_in(&mut browser, &person).await;
+            browser.sign_in(&person).await;
         }
-        at(&browser, "/consent");
+        browser.expect_at("/consent");
         browser.submit(&[("decision", "allow")]).await;
         let left: Url = browser.left().unwrap().url.parse().unwrap();
         assert_eq!((left.port(), left.path()), (Some(port), "/back"));

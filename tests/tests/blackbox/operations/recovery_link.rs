@@ -72,6 +72,14 @@ async fn a_new_factor_takes_the_place_of_all_that_were_lost() {
     browser.submit(&[("code", &code)]).await;
     browser.answer().expect(200);
     assert!(browser.cookie("sb_session").is_some());
+    // Its backup codes are saved as those of anybody else.
+    let mut file = browser.tab();
+    file.get("/account/security/backup-codes/file").await;
+    file.expect_at("/account/security/backup-codes/file");
+    let shown = browser.answer().text.split("<li><code>").skip(1);
+    let shown: Vec<&str> = shown.map(|item| item.split('<').next().unwrap()).collect();
+    assert_eq!(shown.len(), 10);
+    assert!(shown.iter().all(|code| file.answer().text.contains(code)), "{}", file.answer().text);
 
     refresh(&rail, &session.refresh).await.refused(401, "INVALID_TOKEN");
     rail.call_as(&session.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");

@@ -5,12 +5,12 @@ use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 use serde_json::{Value, json};
 use tests::{
-    Answer, Person, Session, World,
+    Person, Session, World,
     outbox::code_in,
     person::new_number,
     process::until,
     receiver::Receiver,
-    world::{Plan, variable},
+    world::{Plan, scratch, variable},
 };
 
 const SECRET: &str = "s3cret \"of\" the & gateway";
@@ -25,20 +25,10 @@ fn plan(gateway: &Receiver, path: &str) -> Plan {
 
 /// A file that holds the secret, for its owner's eyes.
 fn secret_file(name: &str) -> String {
-    let file = std::env::temp_dir().join(format!("signalbox-sms-{}-{name}", std::process::id()));
+    let file = scratch(name).join("secret");
     fs::write(&file, format!("{SECRET}\n")).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     file.display().to_string()
-}
-
-async fn set_up(world: &World, session: &Session, number: &str) -> Answer {
-    let wanted = json!({ "method": "SMS", "phone": number });
-    world.rail().post_as(&session.access, "/mfa/setup", wanted).await
-}
-
-async fn confirm(world: &World, session: &Session, code: &str) -> Answer {
-    let body = json!({ "method": "SMS", "code": code });
-    world.rail().post_as(&session.access, "/mfa/setup/confirm", body).await
 }
 
 /// Somebody who has just asked for a code to a new number.
@@ -46,14 +36,14 @@ async fn asked(world: &World) -> (Person, Session, String) {
     let person = world.person().await;
     let session = world.sign_in(&person).await;
     let number = new_number();
-    drop(set_up(world, &session, &number).await.data(200));
+    drop(world.set_up_sms(&session, Some(&number)).await.data(200));
     (person, session, number)
 }
 
 #[tokio::test]
 async fn a_message_leaves_as_the_gateway_asks_for_it() {
     let gateway = Receiver::start().await;
-    let file = secret_file("json");
+    let file = secret_file("sms-secret");
     let world = plan(&gateway, "/v1/send?sender=Signalbox")
         .set("sms.headers", r#"["Authorization: Bearer {secret}", "X-Id: {id}"]"#)
         .set("sms.body", r#"{"messages":[{"to":"{to}","body":"{text}","key":"{secret}"}]}"#)
@@ -74,7 +64,7 @@ async fn a_message_leaves_as_the_gateway_asks_for_it() {
     let text = message["body"].as_str().unwrap();
     let code = code_in(text).unwrap();
     assert!(text.ends_with(&format!("\n@localhost #{code}")), "{text}");
-    drop(confirm(&world, &session, &code).await.data(200));
+    drop(world.confirm_factor(&session, "SMS", &code).await.data(200));
     // What leaves by a gateway is nobody else's to read.
     assert_eq!(world.mails(&number).await, [] as [Value; 0]);
     assert!(!world.log().contains(SECRET), "the secret is in the log");
@@ -99,7 +89,7 @@ async fn a_message_leaves_as_a_form_or_by_an_address_alone() {
     assert_eq!(fields, ["to", "message", "id"]);
     assert_eq!(sent.fields[0].1, number[1..]);
     let code = code_in(&sent.fields[1].1).unwrap();
-    drop(confirm(&world, &session, &code).await.data(200));
+    drop(world.confirm_factor(&session, "SMS", &code).await.data(200));
 
     let gateway = Receiver::start().await;
     let world = plan(&gateway, "/send/{digits}?text={text}").set("sms.method", "GET").start().await;
@@ -110,7 +100,7 @@ async fn a_message_leaves_as_a_form_or_by_an_address_alone() {
     assert!(line.starts_with(&format!("GET /send/{}?text=", &number[1..])), "{line}");
     assert!(line.contains("%0A%40localhost%20%23"), "{line}");
     let code = line.split("%23").nth(1).unwrap()[..6].to_owned();
-    drop(confirm(&world, &session, &code).await.data(200));
+    drop(world.confirm_factor(&session, "SMS", &code).await.data(200));
 }
 
 #[tokio::test]
@@ -140,7 +130,7 @@ async fn a_gateway_that_fails_gets_the_message_again_and_holds_up_no_answer() {
         gateway.received().get(1).and_then(|sent| code_in(&sent.body))
     })
     .await;
-    drop(confirm(&world, &session, &code).await.data(200));
+    drop(world.confirm_factor(&session, "SMS", &code).await.data(200));
     world.mail_has_left().await;
     assert_eq!(gateway.received().len(), 2);
     assert_eq!(gateway.received()[0].body, gateway.received()[1].body);

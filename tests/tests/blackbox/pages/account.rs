@@ -1,20 +1,19 @@
 //! The pages of an account, in a real browser: by mouse, by keyboard, on a telephone, without scripts.
 
+use serde_json::json;
 use tests::{
     Person, World,
     chromium::{Tab, Window},
-    person::code_of,
+    person::{code_of, new_number},
 };
 
 use super::look_at;
-use crate::minutes;
+use crate::{account::api_keys::site_with_keys, minutes};
 
 /// Signs somebody in, on the way to this page.
 async fn sign_in(world: &World, tab: &mut Tab, person: &Person, path: &str) {
     tab.open(&format!("{}{path}", world.issuer())).await;
-    tab.fill("#username", &person.email).await;
-    tab.fill("#password", &person.password).await;
-    tab.press("Enter").await;
+    tab.sign_in(person).await;
     if person.secret.is_some() {
         tab.fill("#code", &person.code(world)).await;
         tab.press("Enter").await;
@@ -50,6 +49,8 @@ async fn every_page_of_an_account_is_for_everybody() {
         "devices",
         "sessions",
         "apps",
+        "api-keys",
+        "api-keys/new",
         "activity",
     ] {
         tab.size(1280, 900).await;
@@ -69,6 +70,102 @@ async fn every_page_of_an_account_is_for_everybody() {
     tab.see("input#name").await;
     look_at(&mut tab).await;
     assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_an_account_shows_once_or_asks_to_be_proved_is_for_everybody() {
+    let mut world = World::start().await;
+    site_with_keys(&world, "keys", json!({})).await;
+    let person = world.person().await;
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    sign_in(&world, &mut tab, &person, "/account/api-keys/new").await;
+    // Without a site, which it asks for.
+    tab.fill("#name", "Nightly export").await;
+    tab.press("Enter").await;
+    tab.see("#sites-problem").await;
+    look_at(&mut tab).await;
+    tab.size(1280, 900).await;
+    tab.click("input[name=site]").await;
+    tab.click("#content button[type=submit]").await;
+    tab.see("#key").await;
+    look_at(&mut tab).await;
+    tab.size(1280, 900).await;
+    tab.click("#content button[type=submit]").await;
+    tab.see("button[name=revoke]").await;
+    look_at(&mut tab).await;
+    tab.size(1280, 900).await;
+
+    let (new, number) = (format!("new-{}", person.email), new_number());
+    for (kind, typed) in [("email", &new), ("phone", &number)] {
+        tab.open(&format!("{}/account/{kind}", world.issuer())).await;
+        tab.fill(&format!("#{kind}"), typed).await;
+        tab.press("Enter").await;
+        tab.see("#code").await;
+        look_at(&mut tab).await;
+        let code = world.mailed_code(typed).await;
+        tab.fill("#code", if code == "000000" { "000001" } else { "000000" }).await;
+        tab.press("Enter").await;
+        tab.see("#code[aria-invalid=true]").await;
+        look_at(&mut tab).await;
+        tab.size(1280, 900).await;
+    }
+    world.advance(minutes(6));
+    tab.open(&format!("{}/account/profile/edit", world.issuer())).await;
+    tab.see("form[action='/account/confirm']").await;
+    look_at(&mut tab).await;
+    tab.fill("#password", "wrong horse battery").await;
+    tab.press("Enter").await;
+    tab.see("[role=alert]").await;
+    look_at(&mut tab).await;
+    tab.fill("#password", &person.password).await;
+    tab.press("Enter").await;
+    tab.see("#nickname").await;
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_device_that_is_trusted_is_asked_again_once_another_browser_said_so() {
+    let mut world = World::start().await;
+    let person = world.enrolled().await;
+    world.advance(minutes(1));
+    let devices = format!("{}/account/devices", world.issuer());
+    let (mut window, mut elsewhere) = (Window::open().await, Window::open().await);
+    let mut tab = window.tab().await;
+    tab.open(&devices).await;
+    tab.sign_in(&person).await;
+    tab.see("#code").await;
+    tab.click("input[name=trust_device]").await;
+    tab.fill("#code", &person.code(&world)).await;
+    tab.press("Enter").await;
+    tab.see("button[name=end]").await;
+    assert!(tab.text("main").await.contains("this device"));
+    tab.open(&format!("{}/end_session", world.issuer())).await;
+    tab.click("button[value=logout]").await;
+    tab.see("main:not(:has(form))").await;
+    // The password is enough from then on.
+    tab.open(&devices).await;
+    tab.sign_in(&person).await;
+    tab.see("button[name=end]").await;
+
+    world.advance(minutes(1));
+    let mut other = elsewhere.tab().await;
+    sign_in(&world, &mut other, &person, "/account/devices").await;
+    assert!(!other.text("main").await.contains("this device"));
+    other.click("button[name=end]:not(.sure)").await;
+    other.see("#notice").await;
+    assert!(other.text("main").await.contains("No device is trusted"));
+
+    // What rested on it is over there, and it is asked for the second step.
+    tab.reload().await;
+    tab.see("#username").await;
+    tab.sign_in(&person).await;
+    tab.see("#code").await;
+    tab.fill("#code", &person.code(&world)).await;
+    tab.press("Enter").await;
+    tab.see("main#content .empty").await;
+    assert_eq!(tab.complaints().await, [""; 0]);
+    assert_eq!(other.complaints().await, [""; 0]);
 }
 
 #[tokio::test]

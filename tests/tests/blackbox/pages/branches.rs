@@ -1,20 +1,9 @@
 //! Pages that only some ways lead over: accounts to choose from, an authenticator to set up, devices.
 
 use serde_json::{Value, json};
-use tests::{
-    Person, World,
-    chromium::{Tab, Window},
-    landing::Landing,
-    person::code_of,
-};
+use tests::{World, chromium::Window, landing::Landing, person::code_of};
 
 use super::look_at;
-
-async fn sign_in(tab: &mut Tab, person: &Person) {
-    tab.fill("#username", &person.email).await;
-    tab.fill("#password", &person.password).await;
-    tab.press("Enter").await;
-}
 
 #[tokio::test]
 async fn the_account_to_go_on_with_is_chosen_among_those_signed_in() {
@@ -25,11 +14,11 @@ async fn the_account_to_go_on_with_is_chosen_among_those_signed_in() {
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
     tab.open(&client.authorize_url("openid")).await;
-    sign_in(&mut tab, &ada).await;
+    tab.sign_in(&ada).await;
     tab.see("#arrived").await;
     tab.open(&client.url(&[("prompt", "select_account")])).await;
     tab.click("button[name=account][value=other]").await;
-    sign_in(&mut tab, &bob).await;
+    tab.sign_in(&bob).await;
     tab.see("#arrived").await;
     tab.open(&client.url(&[("prompt", "select_account")])).await;
     tab.see("button[name=account]").await;
@@ -84,7 +73,7 @@ async fn an_authenticator_is_set_up_on_the_way_to_a_site_that_asks_for_one() {
     let accent = tab.evaluate(accent).await;
     assert!(accent != "#0b57a4" && accent != "#ffd400", "{accent}");
     look_at(&mut tab).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.see("#secret").await;
     look_at(&mut tab).await;
     let secret = tab.text("#secret").await;
@@ -123,7 +112,7 @@ async fn a_device_is_let_in_after_its_code_was_compared() {
     tab.fill("#user_code", "bbbb-bbbb").await;
     tab.press("Enter").await;
     // Nobody hears whether a code is one before they have signed in.
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.see("#user_code[aria-invalid=true]").await;
     look_at(&mut tab).await;
     // However a person types it.

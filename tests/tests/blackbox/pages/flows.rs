@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tests::{
-    Person, World,
+    World,
     chromium::{Tab, Window},
     landing::Landing,
     relying_party::{RelyingParty, STATE},
@@ -21,17 +21,6 @@ async fn client(world: &World, landing: &Landing) -> RelyingParty {
         "first_party": false,
     });
     world.relying_party(metadata).await
-}
-
-async fn fill_in(tab: &mut Tab, person: &Person) {
-    tab.fill("#username", &person.email).await;
-    tab.fill("#password", &person.password).await;
-}
-
-/// Signs somebody in who has no second factor.
-async fn sign_in(tab: &mut Tab, person: &Person) {
-    fill_in(tab, person).await;
-    tab.click("button[type=submit]").await;
 }
 
 /// Waits for the arrival at the client, of which there is to be this one alone: its code.
@@ -54,7 +43,7 @@ async fn a_person_signs_in_with_two_factors_allows_and_arrives_at_the_client() {
     tab.see("#username").await;
     assert_eq!(tab.text("h1").await, "Sign in");
     look_at(&mut tab).await;
-    fill_in(&mut tab, &person).await;
+    tab.fill("#username", &person.email).await;
     tab.fill("#password", "wrong").await;
     tab.press("Enter").await;
     tab.see("[role=alert]").await;
@@ -90,7 +79,7 @@ async fn a_person_who_denies_sends_no_code() {
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
     tab.open(&client.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.click("button[name=decision][value=deny]").await;
     tab.see("#arrived").await;
     let arrived = landing.arrivals();
@@ -130,7 +119,7 @@ async fn nothing_needs_scripts() {
     let mut tab = window.tab().await;
     tab.without_scripts().await;
     tab.open(&client.url(&[("scope", "openid"), ("response_mode", "form_post")])).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.fill("#code", &person.code(&world)).await;
     tab.press("Enter").await;
     tab.click("button[value=allow]").await;
@@ -148,7 +137,7 @@ async fn an_answer_that_is_posted_posts_itself() {
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
     tab.open(&client.url(&[("scope", "openid"), ("response_mode", "form_post")])).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.click("button[value=allow]").await;
     code(&mut tab, &landing).await;
     assert_eq!(landing.arrivals()[0].method, "POST");
@@ -163,13 +152,13 @@ async fn the_back_button_breaks_nothing() {
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
     tab.open(&client.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.see("button[value=allow]").await;
     // Signed in by now: the sign-in page is not asked for again, and leads on.
     tab.back().await;
     tab.see("button[value=allow], #username").await;
     if tab.has("#username").await {
-        sign_in(&mut tab, &person).await;
+        tab.sign_in(&person).await;
     }
     tab.click("button[value=allow]").await;
     code(&mut tab, &landing).await;
@@ -198,9 +187,9 @@ async fn two_flows_in_two_tabs_do_not_disturb_each_other() {
     let (mut one, mut two) = (window.tab().await, window.tab().await);
     one.open(&clients.0.authorize_url("openid")).await;
     two.open(&clients.1.authorize_url("openid")).await;
-    sign_in(&mut one, &person).await;
+    one.sign_in(&person).await;
     one.see("#code").await;
-    sign_in(&mut two, &person).await;
+    two.sign_in(&person).await;
     two.see("#code").await;
     one.fill("#code", &person.code(&world)).await;
     one.press("Enter").await;
@@ -224,7 +213,7 @@ async fn a_flow_that_took_too_long_explains_itself_and_offers_the_way_on() {
     tab.open(&client.authorize_url("openid")).await;
     tab.see("#username").await;
     world.advance(hours(2));
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.see("#flow-over").await;
     assert!(tab.text("main").await.contains("Harbour Planner"));
     assert_eq!(tab.attribute("main a.button", "href").await, "https://planner.example/");
@@ -244,7 +233,7 @@ async fn the_pages_speak_german_to_those_who_do() {
     tab.see("#username").await;
     assert_eq!(tab.attribute("html", "lang").await, "de");
     assert_eq!(tab.text("h1").await, "Anmelden");
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.see("button[value=allow]").await;
     let said = tab.text("main").await;
     assert!(said.contains("Ihre E-Mail-Adresse sehen") && said.contains("Ablehnen"), "{said}");
@@ -271,7 +260,7 @@ async fn signing_out_asks_and_says_so() {
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
     tab.open(&client.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.click("button[value=allow]").await;
     code(&mut tab, &landing).await;
     tab.open(&format!("{}/end_session", world.issuer())).await;

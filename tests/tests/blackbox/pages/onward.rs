@@ -34,12 +34,6 @@ impl Site {
         Self { world, person, client, api, www }
     }
 
-    async fn sign_in(&self, tab: &mut Tab) {
-        tab.fill("#username", &self.person.email).await;
-        tab.fill("#password", &self.person.password).await;
-        tab.press("Enter").await;
-    }
-
     /// Waits until the tab is where the client leads, over the client's own address.
     async fn arrived(&self, tab: &mut Tab) {
         tab.see("#arrived").await;
@@ -58,7 +52,7 @@ async fn a_sign_in_leads_over_a_callback_to_another_origin() {
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
     tab.open(&site.client.authorize_url("openid")).await;
-    site.sign_in(&mut tab).await;
+    tab.sign_in(&site.person).await;
     site.arrived(&mut tab).await;
     site.client.redeem(&site.code()).await.expect(200);
 }
@@ -69,7 +63,7 @@ async fn a_consent_leads_over_a_callback_to_another_origin() {
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
     tab.open(&site.client.authorize_url("openid")).await;
-    site.sign_in(&mut tab).await;
+    tab.sign_in(&site.person).await;
     tab.click("button[value=allow]").await;
     site.arrived(&mut tab).await;
     site.client.redeem(&site.code()).await.expect(200);
@@ -81,7 +75,7 @@ async fn a_posted_answer_leads_over_a_callback_to_another_origin() {
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
     tab.open(&site.client.url(&[("response_mode", "form_post")])).await;
-    site.sign_in(&mut tab).await;
+    tab.sign_in(&site.person).await;
     site.arrived(&mut tab).await;
     assert_eq!(site.api.arrivals()[0].method, "POST");
     site.client.redeem(&site.code()).await.expect(200);
@@ -96,7 +90,7 @@ async fn a_sign_out_leads_over_the_clients_address_to_another_origin() {
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
     tab.open(&site.client.authorize_url("openid")).await;
-    site.sign_in(&mut tab).await;
+    tab.sign_in(&site.person).await;
     site.arrived(&mut tab).await;
     let goodbye = format!("{}/goodbye", site.api.address);
     let asked =

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::{
-    Person, Session, World,
+    Session, World,
     chromium::{Plugged, Tab, Window},
     forge::claims,
     landing::Landing,
@@ -36,12 +36,6 @@ async fn client(world: &World, landing: &Landing, more: Value) -> RelyingParty {
     let mut metadata = json!({ "redirect_uris": [format!("{}/callback", landing.address)] });
     metadata.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     world.confidential(metadata).await
-}
-
-async fn sign_in(tab: &mut Tab, person: &Person) {
-    tab.fill("#username", &person.email).await;
-    tab.fill("#password", &person.password).await;
-    tab.press("Enter").await;
 }
 
 /// What the newest code is worth: the claims of the ID token.
@@ -92,7 +86,7 @@ async fn a_passkey_is_made_on_the_way_and_signs_in_by_the_button_from_then_on() 
     let mut tab = window.tab().await;
     let passkey = tab.plug_in(Plugged::PASSKEY).await;
     tab.open(&client.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     // Nothing else would do there.
     tab.see(CREATE).await;
     assert!(!tab.has("button[name=method]").await);
@@ -183,7 +177,7 @@ async fn a_passkey_is_the_second_factor_with_its_owner_verified() {
     let mut tab = window.tab().await;
     let passkey = tab.plug_in(Plugged::PASSKEY).await;
     tab.open(&client.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     // An authenticator app is asked for first, and a passkey does as well.
     tab.see("#secret").await;
     tab.click("button[name=method][value=HARDWARE]").await;
@@ -196,7 +190,7 @@ async fn a_passkey_is_the_second_factor_with_its_owner_verified() {
 
     forget(&mut tab, &world, &passkey).await;
     tab.open(&client.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.see(&format!("{PROVE}:not([hidden])")).await;
     assert!(tab.has("button[name=method][value=BACKUP_CODE]").await);
     look_at(&mut tab).await;
@@ -217,7 +211,7 @@ async fn a_security_key_is_the_second_factor_without_verifying_its_owner() {
     let mut tab = window.tab().await;
     let key = tab.plug_in(Plugged::SECURITY_KEY).await;
     tab.open(&client.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     make(&mut tab, "").await;
     tab.see("#codes").await;
     tab.click("button[type=submit]").await;
@@ -225,13 +219,101 @@ async fn a_security_key_is_the_second_factor_without_verifying_its_owner() {
 
     forget(&mut tab, &world, &key).await;
     tab.open(&client.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.see(PROVE).await;
     tab.touched(&key, true).await;
     tab.click(PROVE).await;
     let proved = arrived_after(&mut tab, &client, &landing, 1).await;
     assert_eq!(proved["acr"], "urn:signalbox:phr");
     assert_eq!(proved["amr"], json!(["pwd", "hwk", "mfa"]));
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_site_that_asks_for_a_verified_owner_refuses_a_passkey_that_verified_nobody() {
+    let world = World::start().await;
+    let (landing, person) = (Landing::start().await, world.person().await);
+    let policy = json!({ "require": "2fa", "webauthn": { "user_verification": true } });
+    let client = client_of(&world, &landing, "verified", policy).await;
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    let passkey = tab.plug_in(Plugged::PASSKEY).await;
+    tab.open(&client.authorize_url("openid")).await;
+    tab.sign_in(&person).await;
+    tab.click("button[name=method][value=HARDWARE]").await;
+    make(&mut tab, "Telephone").await;
+    tab.see("#codes").await;
+    tab.click("button[type=submit]").await;
+    arrived(&mut tab, &client, &landing).await;
+
+    // The browser refuses where its owner does not show who they are.
+    forget(&mut tab, &world, &passkey).await;
+    tab.open(&client.authorize_url("openid")).await;
+    tab.sign_in(&person).await;
+    tab.see(PROVE).await;
+    tab.verified(&passkey, false).await;
+    tab.touched(&passkey, true).await;
+    tab.click(PROVE).await;
+    tab.see("#passkey-told:not([hidden])").await;
+    look_at(&mut tab).await;
+    tab.size(1280, 900).await;
+    assert_eq!(landing.arrivals().len(), 1);
+    tab.verified(&passkey, true).await;
+    tab.click(PROVE).await;
+    let proved = arrived_after(&mut tab, &client, &landing, 1).await;
+    assert_eq!(proved["amr"], json!(["pwd", "hwk", "user", "mfa"]));
+
+    // And one that asks for less than it was told to is refused by the server.
+    forget(&mut tab, &world, &passkey).await;
+    tab.before_each_page(
+        "var get = navigator.credentials.get.bind(navigator.credentials);
+         navigator.credentials.get = function (options) {
+           options.publicKey.userVerification = 'discouraged';
+           return get(options);
+         };",
+    )
+    .await;
+    tab.open(&client.authorize_url("openid")).await;
+    tab.sign_in(&person).await;
+    tab.see(PROVE).await;
+    tab.verified(&passkey, false).await;
+    tab.touched(&passkey, true).await;
+    tab.click(PROVE).await;
+    tab.see("[role=alert]").await;
+    look_at(&mut tab).await;
+    assert_eq!(landing.arrivals().len(), 2);
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_passkey_is_made_on_the_pages_of_an_account() {
+    let world = World::start().await;
+    let person = world.person().await;
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    let passkey = tab.plug_in(Plugged::PASSKEY).await;
+    tab.open(&format!("{}/account/security", world.issuer())).await;
+    tab.sign_in(&person).await;
+    tab.click("a[href='/account/security/add/HARDWARE']").await;
+    tab.see(CREATE).await;
+    look_at(&mut tab).await;
+    tab.size(1280, 900).await;
+    make(&mut tab, "Work laptop").await;
+    // It came with backup codes, and leads back.
+    tab.see("#codes").await;
+    look_at(&mut tab).await;
+    tab.size(1280, 900).await;
+    tab.click("button[name=act][value=kept]").await;
+    tab.see(".rows a[href*='/factors/']").await;
+    assert!(tab.text("main").await.contains("Work laptop"));
+    assert_eq!(tab.keys_in(&passkey).await, 1);
+
+    forget(&mut tab, &world, &passkey).await;
+    tab.open(&format!("{}/account/security", world.issuer())).await;
+    tab.see(&format!("{SIGN_IN}:not([hidden])")).await;
+    tab.touched(&passkey, true).await;
+    tab.click(SIGN_IN).await;
+    tab.see(".rows a[href*='/factors/']").await;
     assert_eq!(tab.complaints().await, [""; 0]);
 }
 
@@ -244,7 +326,7 @@ async fn who_lost_their_passkey_goes_on_with_a_backup_code() {
     let mut tab = window.tab().await;
     let passkey = tab.plug_in(Plugged::PASSKEY).await;
     tab.open(&client.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.click("button[name=method][value=HARDWARE]").await;
     make(&mut tab, "Telephone").await;
     tab.see("#codes").await;
@@ -260,7 +342,7 @@ async fn who_lost_their_passkey_goes_on_with_a_backup_code() {
     // Another one, which is nobody's: the browser has something to ask, and it does not answer.
     tab.plug_in(Plugged::SECURITY_KEY).await;
     tab.open(&client.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.click(PROVE).await;
     tab.see("#passkey-told:not([hidden])").await;
     look_at(&mut tab).await;
@@ -286,7 +368,7 @@ async fn a_passkey_steps_a_session_up() {
     world.enrol(&mut person, &session).await;
     world.advance(minutes(2));
     tab.open(&modest.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.fill("#code", &person.code(&world)).await;
     tab.press("Enter").await;
     let before = arrived(&mut tab, &modest, &landing).await;
@@ -299,7 +381,7 @@ async fn a_passkey_steps_a_session_up() {
 
     forget(&mut tab, &world, &passkey).await;
     tab.open(&modest.authorize_url("openid")).await;
-    sign_in(&mut tab, &person).await;
+    tab.sign_in(&person).await;
     tab.see("#code").await;
     world.advance(minutes(2));
     tab.fill("#code", &person.code(&world)).await;
@@ -332,7 +414,7 @@ async fn a_browser_without_passkeys_is_told_so_and_offered_the_other_ways() {
         tab.open(&client.authorize_url("openid")).await;
         tab.see("#username").await;
         assert!(tab.has(&format!("{SIGN_IN}[hidden]")).await);
-        sign_in(&mut tab, &person).await;
+        tab.sign_in(&person).await;
         tab.see("#passkey-instead:not([hidden])").await;
         assert!(tab.has(&format!("{PROVE}[hidden]")).await);
         if !take_away.is_empty() {

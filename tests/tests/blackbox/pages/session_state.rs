@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use tests::{
-    Person, World,
+    World,
     chromium::{Tab, Window},
     landing::Landing,
 };
@@ -37,12 +37,6 @@ async fn answer(tab: &mut Tab, issuer: &str, message: &Value) -> String {
     tab.evaluate(&script).await.as_str().unwrap().to_owned()
 }
 
-async fn sign_in(tab: &mut Tab, person: &Person) {
-    tab.fill("#username", &person.email).await;
-    tab.fill("#password", &person.password).await;
-    tab.press("Enter").await;
-}
-
 #[tokio::test]
 async fn a_page_of_a_client_hears_from_the_frame_that_somebody_signed_out() {
     let world = World::shared().await;
@@ -54,7 +48,7 @@ async fn a_page_of_a_client_hears_from_the_frame_that_somebody_signed_out() {
     let mut window = Window::open().await;
     let mut page = window.tab().await;
     page.open(&client.authorize_url("openid")).await;
-    sign_in(&mut page, &person).await;
+    page.sign_in(&person).await;
     page.see("#arrived").await;
     let state = landing.arrivals()[0].parameter("session_state").unwrap();
     frame(&mut page, &issuer).await;
@@ -86,7 +80,7 @@ async fn a_page_of_a_client_hears_from_the_frame_that_somebody_signed_out() {
 
     // Signed in anew it is another state.
     other.open(&client.authorize_url("openid")).await;
-    sign_in(&mut other, &person).await;
+    other.sign_in(&person).await;
     other.see("#arrived").await;
     assert_eq!(answer(&mut page, &issuer, &message).await, "changed");
     let anew = landing.arrivals().last().unwrap().parameter("session_state").unwrap();

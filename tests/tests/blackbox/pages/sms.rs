@@ -4,24 +4,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use tests::{
-    Person, World,
-    chromium::{Tab, Window},
-    landing::Landing,
-    person::new_number,
-    process::until,
+    World, chromium::Window, landing::Landing, person::new_number, process::until,
     relying_party::RelyingParty,
 };
 
 use super::look_at;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-
-async fn sign_in(tab: &mut Tab, client: &RelyingParty, person: &Person) {
-    tab.open(&client.authorize_url("openid")).await;
-    tab.fill("#username", &person.email).await;
-    tab.fill("#password", &person.password).await;
-    tab.press("Enter").await;
-}
 
 /// Waits until so many messages have gone to this number, and looks that no more have: the newest code.
 async fn texted(world: &World, number: &str, count: usize) -> String {
@@ -59,7 +48,8 @@ async fn codes_by_sms_are_set_up_and_asked_for_on_the_way_to_a_site() {
     let masked = format!("+49•••••{}", &number[number.len() - 2..]);
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
-    sign_in(&mut tab, &client, &person).await;
+    tab.open(&client.authorize_url("openid")).await;
+    tab.sign_in(&person).await;
     tab.see("#secret").await;
     tab.click("button[name=method][value=SMS]").await;
     tab.see("#phone").await;
@@ -102,7 +92,8 @@ async fn codes_by_sms_are_set_up_and_asked_for_on_the_way_to_a_site() {
     // Elsewhere, at the next sign-in.
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
-    sign_in(&mut tab, &client, &person).await;
+    tab.open(&client.authorize_url("openid")).await;
+    tab.sign_in(&person).await;
     tab.see("#code[autocomplete=one-time-code][inputmode=numeric]").await;
     let shown = tab.text("main").await;
     assert!(shown.contains(&masked) && !shown.contains(&number), "{shown}");

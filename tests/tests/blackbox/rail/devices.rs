@@ -10,7 +10,7 @@ use tests::{
     rail::send,
 };
 
-use crate::{minutes, names, set};
+use crate::{days, ends_at_the_edge, minutes, names, set};
 
 async fn login(world: &World, person: &Person, device: &str) -> Value {
     world.rail().post("/login", on_device(person, device)).await.data(200)
@@ -211,6 +211,63 @@ async fn all_devices_can_be_ended_at_once() {
         asks(&login(&world, &person, &device).await);
     }
     drop(rail.call_as(&session.access, "GET", "/me").await.data(200));
+}
+
+#[tokio::test]
+async fn an_operator_ends_the_trust_in_every_device_of_somebody() {
+    let mut world = World::start().await;
+    let (rail, person, other) = (world.rail(), world.enrolled().await, world.enrolled().await);
+    let (device, theirs) =
+        (world.trusted_device(&person).await, world.trusted_device(&other).await);
+    world.advance(Duration::from_secs(2 * STEP));
+    let on_it = Session::of(&login(&world, &person, &device).await);
+    let beside = world.sign_in(&person).await;
+    let edge = world.edge();
+    let email = person.email.to_uppercase();
+    let revoke = ["admin", "revoke-devices", "--email", &email];
+    let revoked = world.signalbox(&revoke).await.json();
+    assert_eq!(revoked, json!({ "email": person.email, "revoked": 1 }));
+    asks(&login(&world, &person, &device).await);
+    on_it.expect_over(&world).await;
+    ends_at_the_edge(&edge, &on_it.access).await;
+    drop(rail.call_as(&beside.access, "GET", "/me").await.data(200));
+    drop(Session::of(&login(&world, &other, &theirs).await));
+    // Its owner sees that it was done, and not from where.
+    let request = rail.request_root("GET", "/api/v1/account/activity").bearer_auth(&beside.access);
+    let seen = send(request).await.data(200);
+    let event = seen.as_array().unwrap().iter().find(|one| one["event"] == "auth.device.revoked");
+    assert_eq!(event.unwrap()["ip"], Value::Null, "{seen}");
+    assert_eq!(world.signalbox(&revoke).await.json()["revoked"], 0);
+    let nobody = ["admin", "revoke-devices", "--email", "nobody@example.com"];
+    assert_eq!(world.signalbox(&nobody).await.code, 2);
+}
+
+#[tokio::test]
+async fn a_device_is_listed_with_the_end_of_what_the_longest_policy_counts() {
+    let mut world = World::start().await;
+    let (rail, person) = (world.rail(), world.enrolled().await);
+    drop(world.trusted_device(&person).await);
+    world.advance(Duration::from_secs(2 * STEP));
+    let session = world.sign_in(&person).await;
+    let lives = async |session: &Session| -> Vec<i64> {
+        let listed = rail.call_as(&session.access, "GET", "/devices").await.data(200);
+        let instant = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        let life = |device: &Value| {
+            instant(&device["expiresAt"]).duration_since(instant(&device["createdAt"])).as_secs()
+        };
+        listed.as_array().unwrap().iter().map(life).collect()
+    };
+    assert_eq!(lives(&session).await, [30 * 24 * 3600]);
+    let site = json!({
+        "site_key": "patient", "base_url": "http://patient.localhost", "hosts": ["patient.localhost"],
+        "upstreams": ["http://127.0.0.1:9"], "policy": { "trusted_device": { "days": 40 } },
+    });
+    drop(world.create_site(&site).await);
+    assert_eq!(lives(&session).await, [40 * 24 * 3600]);
+    // Where it counts no longer it is none that stands in for anything.
+    world.advance(days(41));
+    let session = world.sign_in(&person).await;
+    assert!(lives(&session).await.is_empty());
 }
 
 #[tokio::test]

@@ -8,26 +8,16 @@ use tests::{
     Person, Session, World,
     forge::claims,
     person::{STEP, verify},
-    rail::Rail,
 };
 
 use crate::minutes;
-
-async fn set_up(rail: &Rail, session: &Session) -> tests::Answer {
-    rail.post_as(&session.access, "/mfa/setup", json!({ "method": "TOTP" })).await
-}
-
-async fn confirm(rail: &Rail, session: &Session, code: &str) -> tests::Answer {
-    let body = json!({ "method": "TOTP", "code": code });
-    rail.post_as(&session.access, "/mfa/setup/confirm", body).await
-}
 
 #[tokio::test]
 async fn a_set_up_shows_what_an_authenticator_takes() {
     let world = World::shared().await;
     let person = world.person().await;
     let session = world.sign_in(&person).await;
-    let data = set_up(&world.rail(), &session).await.data(200);
+    let data = world.set_up_factor(&session, "TOTP").await.data(200);
     let secret = data["secret"].as_str().unwrap();
     assert!(secret.len() >= 32, "fewer than 160 bits: {secret}");
     let picture = data["qrCode"].as_str().unwrap();
@@ -43,13 +33,19 @@ async fn a_factor_counts_only_once_it_is_confirmed() {
     let world = World::shared().await;
     let (rail, mut person) = (world.rail(), world.person().await);
     let session = world.sign_in(&person).await;
-    person.take_secrets(&set_up(&rail, &session).await.data(200));
+    person.take_secrets(&world.set_up_factor(&session, "TOTP").await.data(200));
     let data = rail.post("/login", person.credentials()).await.data(200);
     assert_eq!(data["mfaRequired"], false);
-    confirm(&rail, &session, &person.wrong_code(&world)).await.refused(401, "INVALID_CODE");
+    world
+        .confirm_factor(&session, "TOTP", &person.wrong_code(&world))
+        .await
+        .refused(401, "INVALID_CODE");
     let data = rail.post("/login", person.credentials()).await.data(200);
     assert_eq!(data["mfaRequired"], false);
-    assert_eq!(confirm(&rail, &session, &person.code(&world)).await.data(200)["enabled"], true);
+    assert_eq!(
+        world.confirm_factor(&session, "TOTP", &person.code(&world)).await.data(200)["enabled"],
+        true
+    );
     let data = rail.post("/login", person.credentials()).await.data(200);
     assert_eq!(data["mfaRequired"], true);
     // Its owner is told.
@@ -62,9 +58,9 @@ async fn the_code_that_confirmed_a_factor_proves_nothing_more() {
     let world = World::shared().await;
     let (rail, mut person) = (world.rail(), world.person().await);
     let session = world.sign_in(&person).await;
-    person.take_secrets(&set_up(&rail, &session).await.data(200));
+    person.take_secrets(&world.set_up_factor(&session, "TOTP").await.data(200));
     let code = person.code(&world);
-    drop(confirm(&rail, &session, &code).await.data(200));
+    drop(world.confirm_factor(&session, "TOTP", &code).await.data(200));
     let half = world.half_sign_in(&person).await;
     verify(&rail, &half, &code).await.refused(401, "INVALID_CODE");
     drop(verify(&rail, &half, &person.code(&world)).await.data(200));
@@ -75,7 +71,7 @@ async fn nothing_can_be_confirmed_that_was_not_set_up() {
     let world = World::shared().await;
     let person = world.person().await;
     let session = world.sign_in(&person).await;
-    confirm(&world.rail(), &session, "123456").await.refused(404, "NOT_FOUND");
+    world.confirm_factor(&session, "TOTP", "123456").await.refused(404, "NOT_FOUND");
 }
 
 #[tokio::test]
@@ -215,7 +211,7 @@ async fn backup_codes_are_worth_nothing_before_the_factor_is_confirmed_or_to_som
     let world = World::shared().await;
     let (rail, mut person) = (world.rail(), world.person().await);
     let session = world.sign_in(&person).await;
-    person.take_secrets(&set_up(&rail, &session).await.data(200));
+    person.take_secrets(&world.set_up_factor(&session, "TOTP").await.data(200));
     let unconfirmed = json!({ "method": "BACKUP_CODE", "code": person.backup_codes[0] });
     let answer = rail.post_as(&session.access, "/mfa/verify", unconfirmed).await;
     assert!((400..500).contains(&answer.status), "{}", answer.text);
@@ -230,11 +226,11 @@ async fn a_newer_set_up_takes_the_place_of_one_that_was_not_confirmed() {
     let world = World::shared().await;
     let (rail, mut person) = (world.rail(), world.person().await);
     let session = world.sign_in(&person).await;
-    let older = set_up(&rail, &session).await.data(200);
-    let newer = set_up(&rail, &session).await.data(200);
+    let older = world.set_up_factor(&session, "TOTP").await.data(200);
+    let newer = world.set_up_factor(&session, "TOTP").await.data(200);
     assert_ne!(older["secret"], newer["secret"]);
     person.take_secrets(&newer);
-    drop(confirm(&rail, &session, &person.code(&world)).await.data(200));
+    drop(world.confirm_factor(&session, "TOTP", &person.code(&world)).await.data(200));
     let old_codes: Vec<Value> = older["backupCodes"].as_array().unwrap().clone();
     let half = world.half_sign_in(&person).await;
     let old_code = old_codes[0].as_str().unwrap();
@@ -247,7 +243,7 @@ async fn a_first_set_up_takes_the_place_of_one_of_another_method_with_its_backup
     let world = World::shared().await;
     let (rail, mut owner) = (world.rail(), world.person().await);
     let session = world.sign_in(&owner).await;
-    owner.take_secrets(&set_up(&rail, &session).await.data(200));
+    owner.take_secrets(&world.set_up_factor(&session, "TOTP").await.data(200));
     // Somebody else with the password begins after the owner.
     let stranger = world.sign_in(&owner).await;
     let wanted = json!({ "method": "EMAIL_OTP" });
@@ -256,10 +252,10 @@ async fn a_first_set_up_takes_the_place_of_one_of_another_method_with_its_backup
     other.take_secrets(&shown);
 
     // The owner's set-up is over: nothing of the other one is confirmed by it.
-    confirm(&rail, &session, &owner.code(&world)).await.refused(404, "NOT_FOUND");
+    world.confirm_factor(&session, "TOTP", &owner.code(&world)).await.refused(404, "NOT_FOUND");
     assert_eq!(rail.post("/login", owner.credentials()).await.data(200)["mfaRequired"], false);
-    owner.take_secrets(&set_up(&rail, &session).await.data(200));
-    drop(confirm(&rail, &session, &owner.code(&world)).await.data(200));
+    owner.take_secrets(&world.set_up_factor(&session, "TOTP").await.data(200));
+    drop(world.confirm_factor(&session, "TOTP", &owner.code(&world)).await.data(200));
     let half = world.half_sign_in(&owner).await;
     verify(&rail, &half, &other.backup_codes[0]).await.refused(401, "INVALID_CODE");
     drop(verify(&rail, &half, &owner.backup_codes[0]).await.data(200));
@@ -270,11 +266,11 @@ async fn another_authenticator_can_be_added_and_both_count() {
     let mut world = World::start().await;
     let (rail, person) = (world.rail(), world.enrolled().await);
     let session = world.sign_in(&person).await;
-    let shown = set_up(&rail, &session).await.data(200);
+    let shown = world.set_up_factor(&session, "TOTP").await.data(200);
     assert!(shown.get("backupCodes").is_none(), "{shown}");
     let mut second = Person::new();
     second.take_secrets(&shown);
-    drop(confirm(&rail, &session, &second.code(&world)).await.data(200));
+    drop(world.confirm_factor(&session, "TOTP", &second.code(&world)).await.data(200));
     world.advance(Duration::from_secs(2 * STEP));
     for code in [person.code(&world), second.code(&world)] {
         let half = world.half_sign_in(&person).await;

@@ -13,16 +13,6 @@ use tests::{
 
 use crate::{minutes, names, set};
 
-async fn set_up(world: &World, session: &Session) -> Answer {
-    let wanted = json!({ "method": "EMAIL_OTP" });
-    world.rail().post_as(&session.access, "/mfa/setup", wanted).await
-}
-
-async fn confirm(world: &World, session: &Session, code: &str) -> Answer {
-    let body = json!({ "method": "EMAIL_OTP", "code": code });
-    world.rail().post_as(&session.access, "/mfa/setup/confirm", body).await
-}
-
 async fn challenge(world: &World, body: Value) -> Answer {
     world.rail().post("/mfa/challenge", body).await
 }
@@ -32,7 +22,7 @@ async fn codes_by_mail_count_once_a_code_has_come_back() {
     let world = World::shared().await;
     let (rail, mut person) = (world.rail(), world.person().await);
     let session = world.sign_in(&person).await;
-    let data = set_up(&world, &session).await.data(200);
+    let data = world.set_up_factor(&session, "EMAIL_OTP").await.data(200);
     assert_eq!(names(&data), set(["method", "sentTo", "expiresIn", "backupCodes"]));
     // Whoever knows the address knows it again; whoever does not learns none.
     let (first, domain) = (&person.email[..1], person.email.split_once('@').unwrap().1);
@@ -44,8 +34,8 @@ async fn codes_by_mail_count_once_a_code_has_come_back() {
 
     let code = world.mailed_code(&person.email).await;
     let wrong = if code == "000000" { "000001" } else { "000000" };
-    confirm(&world, &session, wrong).await.refused(401, "INVALID_CODE");
-    assert_eq!(confirm(&world, &session, &code).await.data(200)["enabled"], true);
+    world.confirm_factor(&session, "EMAIL_OTP", wrong).await.refused(401, "INVALID_CODE");
+    assert_eq!(world.confirm_factor(&session, "EMAIL_OTP", &code).await.data(200)["enabled"], true);
     let data = rail.post("/login", person.credentials()).await.data(200);
     assert_eq!(data["mfaMethods"], json!(["EMAIL_OTP", "BACKUP_CODE"]));
     assert_eq!(data["defaultMfaMethod"], "EMAIL_OTP");
@@ -178,7 +168,7 @@ async fn somebody_has_codes_by_mail_once() {
     let half = world.half_sign_in(&person).await;
     let code = world.challenged_code(&person, &half).await;
     let session = Session::of(&verify(&world.rail(), &half, &code).await.data(200));
-    set_up(&world, &session).await.refused(409, "CONFLICT");
+    world.set_up_factor(&session, "EMAIL_OTP").await.refused(409, "CONFLICT");
     // Another kind of factor is no conflict, and brings no second set of backup codes.
     world.enrol(&mut person, &session).await;
     assert_eq!(person.backup_codes.len(), 10);

@@ -1,6 +1,5 @@
 //! The Auth Rail, endpoint by endpoint.
 
-mod addresses;
 mod budgets;
 mod devices;
 mod envelope;

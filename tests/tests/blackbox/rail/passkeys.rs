@@ -9,11 +9,6 @@ use tests::{
 
 use crate::{minutes, names, set};
 
-async fn set_up(world: &World, session: &Session) -> Value {
-    let wanted = json!({ "method": "HARDWARE" });
-    world.rail().post_as(&session.access, "/mfa/setup", wanted).await.data(200)
-}
-
 async fn confirm(world: &World, session: &Session, credential: Value) -> Answer {
     let body = json!({ "method": "HARDWARE", "credential": credential, "name": "Laptop" });
     world.rail().post_as(&session.access, "/mfa/setup/confirm", body).await
@@ -43,7 +38,7 @@ async fn a_passkey_counts_once_it_has_answered() {
     let world = World::shared().await;
     let (rail, person) = (world.rail(), world.person().await);
     let session = world.sign_in(&person).await;
-    let asked = set_up(&world, &session).await;
+    let asked = world.set_up_factor(&session, "HARDWARE").await.data(200);
     assert_eq!(names(&asked), set(["method", "publicKey", "expiresIn", "backupCodes"]));
     let options = &asked["publicKey"];
     assert_eq!(options["rp"]["id"], "localhost");
@@ -143,7 +138,7 @@ async fn one_person_has_several_passkeys_and_none_twice() {
     let world = World::shared().await;
     let (mut person, mut first) = world.enrolled_with_passkey().await;
     let session = Session::of(&world.sign_in_by_passkey(&mut first).await.data(200));
-    let asked = set_up(&world, &session).await;
+    let asked = world.set_up_factor(&session, "HARDWARE").await.data(200);
     assert_eq!(asked["backupCodes"], Value::Null);
     let excluded = asked["publicKey"]["excludeCredentials"].as_array().unwrap();
     assert_eq!(excluded.len(), 1);
@@ -164,7 +159,7 @@ async fn one_person_has_several_passkeys_and_none_twice() {
     let half = world.half_sign_in(&other).await;
     let theirs = verify(&world.rail(), &half, &other.backup_codes[0]).await.data(200);
     let theirs = Session::of(&theirs);
-    let asked = set_up(&world, &theirs).await;
+    let asked = world.set_up_factor(&theirs, "HARDWARE").await.data(200);
     let owner = first.owner.clone();
     let stolen = first.create(&asked["publicKey"]);
     confirm(&world, &theirs, stolen).await.refused(409, "CONFLICT");
@@ -224,7 +219,7 @@ async fn what_a_passkey_answers_elsewhere_counts_nowhere_here() {
         // Nor is one set up so.
         let stranger = world.person().await;
         let session = world.sign_in(&stranger).await;
-        let asked = set_up(&world, &session).await;
+        let asked = world.set_up_factor(&session, "HARDWARE").await.data(200);
         let mut new = Authenticator::new(&world);
         lie(&mut new);
         let answer = confirm(&world, &session, new.create(&asked["publicKey"])).await;
@@ -278,7 +273,7 @@ async fn a_challenge_lives_five_minutes() {
 
     let stranger = world.person().await;
     let session = world.sign_in(&stranger).await;
-    let asked = set_up(&world, &session).await;
+    let asked = world.set_up_factor(&session, "HARDWARE").await.data(200);
     world.advance(minutes(5));
     let session = world.sign_in(&stranger).await;
     let mut new = Authenticator::new(&world);
@@ -306,7 +301,7 @@ async fn a_challenge_is_answered_by_whoever_was_asked_and_for_nothing_else() {
     let wanted = json!({ "method": "HARDWARE" });
     let rail = world.rail();
     let asked = rail.post_as(&session.access, "/mfa/challenge", wanted).await.data(200);
-    let new = set_up(&world, &session).await;
+    let new = world.set_up_factor(&session, "HARDWARE").await.data(200);
     let mut second = Authenticator::new(&world);
     let wrong = second.create(&json!({
         "challenge": asked["publicKey"]["challenge"], "user": new["publicKey"]["user"],

@@ -30,12 +30,6 @@ async fn change(world: &World, session: &Session, current: &str, new: &str) -> t
     world.rail().post_as(&session.access, "/change-password", body).await
 }
 
-async fn is_over(world: &World, session: &Session) {
-    let rail = world.rail();
-    rail.call_as(&session.access, "GET", "/me").await.refused(401, "INVALID_TOKEN");
-    refresh(&rail, &session.refresh).await.refused(401, "INVALID_TOKEN");
-}
-
 async fn subjects(world: &World, person: &Person) -> Vec<Value> {
     world.mails(&person.email).await.iter().map(|mail| mail["subject"].clone()).collect()
 }
@@ -71,7 +65,7 @@ async fn a_reset_ends_every_session_and_every_half_sign_in() {
     let token = forgotten(&world, &person).await;
     drop(reset(&world, &token, NEW).await.data(200));
     for session in &sessions {
-        is_over(&world, session).await;
+        session.expect_over(&world).await;
         ends_at_the_edge(&edge, &session.access).await;
     }
     world.advance(minutes(1));
@@ -215,7 +209,7 @@ async fn a_changed_password_keeps_the_session_that_asks_and_ends_the_others() {
     let rail = world.rail();
     drop(rail.call_as(&here.access, "GET", "/me").await.data(200));
     drop(refresh(&rail, &here.refresh).await.data(200));
-    is_over(&world, &there).await;
+    there.expect_over(&world).await;
     rail.post("/login", person.credentials()).await.refused(401, "INVALID_CREDENTIALS");
     NEW.clone_into(&mut person.password);
     world.sign_in(&person).await;

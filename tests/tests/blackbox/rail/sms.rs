@@ -12,16 +12,6 @@ use tests::{
 
 use crate::{days, minutes, names, set};
 
-async fn set_up(world: &World, session: &Session, phone: Option<&str>) -> Answer {
-    let wanted = json!({ "method": "SMS", "phone": phone });
-    world.rail().post_as(&session.access, "/mfa/setup", wanted).await
-}
-
-async fn confirm(world: &World, session: &Session, code: &str) -> Answer {
-    let body = json!({ "method": "SMS", "code": code });
-    world.rail().post_as(&session.access, "/mfa/setup/confirm", body).await
-}
-
 async fn challenge(world: &World, half: &str) -> Answer {
     world.rail().post("/mfa/challenge", json!({ "mfaToken": half, "method": "SMS" })).await
 }
@@ -50,7 +40,7 @@ async fn codes_by_sms_count_once_a_code_has_come_back() {
     let session = world.sign_in(&person).await;
     // However it is typed.
     let typed = format!(" {} {} / {}", &number[..3], &number[3..7], &number[7..]);
-    let data = set_up(&world, &session, Some(&typed)).await.data(200);
+    let data = world.set_up_sms(&session, Some(&typed)).await.data(200);
     assert_eq!(names(&data), set(["method", "sentTo", "expiresIn", "backupCodes"]));
     assert_eq!((&data["sentTo"], &data["expiresIn"]), (&json!(masked(&number)), &json!(600)));
     person.take_secrets(&data);
@@ -58,8 +48,8 @@ async fn codes_by_sms_count_once_a_code_has_come_back() {
 
     let code = world.mailed_code(&number).await;
     let wrong = if code == "000000" { "000001" } else { "000000" };
-    confirm(&world, &session, wrong).await.refused(401, "INVALID_CODE");
-    assert_eq!(confirm(&world, &session, &code).await.data(200)["enabled"], true);
+    world.confirm_factor(&session, "SMS", wrong).await.refused(401, "INVALID_CODE");
+    assert_eq!(world.confirm_factor(&session, "SMS", &code).await.data(200)["enabled"], true);
     let mails = world.mails(&person.email).await;
     assert!(mails[0]["text"].as_str().unwrap().contains("second factor (SMS)"), "{mails:?}");
 
@@ -105,7 +95,7 @@ async fn a_message_has_the_form_that_browsers_fill_in() {
 
     let person = described(&world, json!({ "locale": "de-AT" })).await;
     let (session, number) = (world.sign_in(&person).await, new_number());
-    drop(set_up(&world, &session, Some(&number)).await.data(200));
+    drop(world.set_up_sms(&session, Some(&number)).await.data(200));
     let messages = world.mails(&number).await;
     let text = messages[0]["text"].as_str().unwrap();
     assert!(text.starts_with("Ihr Code ist ") && text.contains("\n\n@localhost #"), "{text}");
@@ -129,16 +119,16 @@ async fn no_code_goes_to_what_is_no_number_or_earns_by_it() {
         "+49 1512 0000001 ext. 7",
         "ada@example.com",
     ] {
-        let answer = set_up(&world, &session, Some(phone)).await;
+        let answer = world.set_up_sms(&session, Some(phone)).await;
         assert_eq!(answer.wrong_fields(), ["phone"], "{phone}");
     }
     // None is known that could be meant, and other methods have none.
-    assert_eq!(set_up(&world, &session, None).await.wrong_fields(), ["phone"]);
+    assert_eq!(world.set_up_sms(&session, None).await.wrong_fields(), ["phone"]);
     let odd = json!({ "method": "TOTP", "phone": "+4915120000001" });
     let answer = rail.post_as(&session.access, "/mfa/setup", odd).await;
     assert_eq!(answer.wrong_fields(), ["phone"]);
     // As people of the country write it.
-    drop(set_up(&world, &session, Some("01512 0000001")).await.data(200));
+    drop(world.set_up_sms(&session, Some("01512 0000001")).await.data(200));
     assert_eq!(world.mails("+4915120000001").await.len(), 1);
 }
 
@@ -149,10 +139,10 @@ async fn whoever_confirms_codes_to_their_own_number_has_proved_it() {
     let person = described(&world, json!({ "phone_number": number })).await;
     let session = world.sign_in(&person).await;
     // A number that nobody proved is not taken for granted.
-    assert_eq!(set_up(&world, &session, None).await.wrong_fields(), ["phone"]);
-    drop(set_up(&world, &session, Some(&number)).await.data(200));
+    assert_eq!(world.set_up_sms(&session, None).await.wrong_fields(), ["phone"]);
+    drop(world.set_up_sms(&session, Some(&number)).await.data(200));
     let code = world.mailed_code(&number).await;
-    drop(confirm(&world, &session, &code).await.data(200));
+    drop(world.confirm_factor(&session, "SMS", &code).await.data(200));
 
     let half = world.half_sign_in(&person).await;
     let code = world.texted_code(&number, &half).await;
@@ -161,7 +151,7 @@ async fn whoever_confirms_codes_to_their_own_number_has_proved_it() {
     let path = format!("/mfa/methods/{}", listed[0]["id"].as_str().unwrap());
     drop(world.rail().call_as(&session.access, "DELETE", &path).await.data(200));
     // Now that it is proved it need not be said again.
-    let data = set_up(&world, &session, None).await.data(200);
+    let data = world.set_up_sms(&session, None).await.data(200);
     assert_eq!(data["sentTo"], masked(&number));
 }
 
@@ -221,7 +211,7 @@ async fn somebody_has_codes_by_sms_to_one_number() {
     let half = world.half_sign_in(&person).await;
     let code = world.texted_code(&number, &half).await;
     let session = Session::of(&verify(&world.rail(), &half, &code).await.data(200));
-    set_up(&world, &session, Some(&new_number())).await.refused(409, "CONFLICT");
+    world.set_up_sms(&session, Some(&new_number())).await.refused(409, "CONFLICT");
     world.enrol(&mut person, &session).await;
     // Six digits are the authenticator's unless somebody says otherwise.
     let half = world.half_sign_in(&person).await;
@@ -239,11 +229,11 @@ async fn so_many_codes_go_to_one_number_whoever_asks() {
     for at in 0..3 {
         let person = world.person().await;
         let session = world.sign_in(&person).await;
-        let answer = set_up(&world, &session, Some(&number)).await;
+        let answer = world.set_up_sms(&session, Some(&number)).await;
         if at < 2 {
             drop(answer.data(200));
             // The number of somebody else is kept from nobody who has proved it.
-            drop(set_up(&world, &session, Some(&own)).await);
+            drop(world.set_up_sms(&session, Some(&own)).await);
         } else {
             answer.refused(429, "RATE_LIMITED");
             let wait: u64 = answer.header("retry-after").parse().unwrap();
@@ -268,18 +258,18 @@ async fn so_many_codes_a_day_go_to_a_number_that_nobody_proved() {
     let (person, number) = (world.person().await, new_number());
     for _ in 0..3 {
         let session = world.sign_in(&person).await;
-        drop(set_up(&world, &session, Some(&number)).await.data(200));
+        drop(world.set_up_sms(&session, Some(&number)).await.data(200));
         world.advance(minutes(15));
     }
     let session = world.sign_in(&person).await;
-    let refused = set_up(&world, &session, Some(&number)).await;
+    let refused = world.set_up_sms(&session, Some(&number)).await;
     refused.refused(429, "RATE_LIMITED");
     let wait: u64 = refused.header("retry-after").parse().unwrap();
     assert!((80_000..=86_400).contains(&wait), "{wait}");
-    drop(set_up(&world, &session, Some(&new_number())).await.data(200));
+    drop(world.set_up_sms(&session, Some(&new_number())).await.data(200));
     world.advance(days(1));
     let session = world.sign_in(&person).await;
-    drop(set_up(&world, &session, Some(&number)).await.data(200));
+    drop(world.set_up_sms(&session, Some(&number)).await.data(200));
 }
 
 #[tokio::test]
@@ -291,13 +281,13 @@ async fn so_many_codes_are_texted_to_somebody_and_for_one_network() {
         let person = world.person().await;
         let session = world.sign_in(&person).await;
         for _ in 0..2 {
-            drop(set_up(&world, &session, Some(&new_number())).await.data(200));
+            drop(world.set_up_sms(&session, Some(&new_number())).await.data(200));
         }
         let number = new_number();
-        set_up(&world, &session, Some(&number)).await.refused(429, "RATE_LIMITED");
+        world.set_up_sms(&session, Some(&number)).await.refused(429, "RATE_LIMITED");
         assert_eq!(world.mails(&number).await, [] as [Value; 0]);
         let other = world.sign_in(&world.person().await).await;
-        let answer = set_up(&world, &other, Some(&number)).await;
+        let answer = world.set_up_sms(&other, Some(&number)).await;
         answer.expect(if limit == "person" { 200 } else { 429 });
     }
 }
@@ -330,7 +320,7 @@ async fn a_days_messages_are_so_many_and_half_of_them_are_for_numbers_that_were_
     let (owner, _) = world.enrolled_by_sms().await;
     let session = world.sign_in(&world.person().await).await;
     for _ in 0..2 {
-        drop(set_up(&world, &session, Some(&new_number())).await.data(200));
+        drop(world.set_up_sms(&session, Some(&new_number())).await.data(200));
     }
     // Half of the day's: what is left is for those who sign in, at every server.
     let number = new_number();
@@ -358,7 +348,7 @@ async fn a_days_messages_are_so_many_and_half_of_them_are_for_numbers_that_were_
 async fn where_no_messages_leave_nobody_sets_them_up() {
     let world = World::plan().set("sms.url", "off").start().await;
     let session = world.sign_in(&world.person().await).await;
-    let refused = set_up(&world, &session, Some(&new_number())).await;
+    let refused = world.set_up_sms(&session, Some(&new_number())).await;
     assert_eq!(refused.wrong_fields(), ["method"]);
     let error = refused.error(422, "VALIDATION_ERROR");
     let message = error["details"][0]["message"].as_str().unwrap();

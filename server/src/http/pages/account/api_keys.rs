@@ -88,7 +88,7 @@ fn called(site_key: &str, sites: &[Site]) -> String {
     site.map_or(site_key, |site| &site.name).to_owned()
 }
 
-/// POST /account/api-keys: revokes one, which takes no proof.
+/// POST /account/api-keys: revokes one.
 async fn submit(call: Call) -> Response {
     member::submitted(call, submitted).await
 }

@@ -63,7 +63,6 @@ async fn submit(call: Call) -> Response {
 }
 
 async fn submitted(member: Member) -> Paged {
-    member.prove().await?;
     let (app, origin, caller) = (member.app(), &member.visit.call.origin, &member.caller);
     let wanted = member.given("end").unwrap_or_default();
     member.after(connected_apps::revoke(app, origin, caller, wanted).await).await?;

@@ -42,12 +42,17 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// Has the browser carry them to the page that shows them.
+/// Has the browser carry them to the page that shows them, and to the file of them.
 ///
 /// # Errors
 /// When sealing fails.
-fn keep(visit: &mut Visit, user_id: Uuid, codes: &[String]) -> Result<(), AuthError> {
+pub fn keep(visit: &mut Visit, user_id: Uuid, codes: &[String]) -> Result<(), AuthError> {
     CODES.keep(visit, user_id, codes.join("\n").as_bytes(), TTL)
+}
+
+/// They are kept elsewhere now.
+pub fn kept(visit: &mut Visit, user_id: Uuid) {
+    CODES.forget(visit, user_id);
 }
 
 /// Goes on from a factor that was added: to the backup codes that came with it, if it was the first.
@@ -129,6 +134,6 @@ async fn submitted(mut member: Member) -> Paged {
         keep(&mut member.visit, member.caller.user.id, &codes)?;
         return Ok(member.visit.redirect(PATH));
     }
-    CODES.forget(&mut member.visit, member.caller.user.id);
+    kept(&mut member.visit, member.caller.user.id);
     Ok(member.done(Notice::CodesKept, security::PATH))
 }

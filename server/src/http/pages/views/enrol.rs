@@ -162,6 +162,8 @@ pub struct EnrolDone<'v> {
     pub look: &'v Look,
     /// Where it goes on.
     pub form: Form<'v>,
+    /// Whose codes they are: their mail address.
+    pub address: &'v str,
     /// What was set up.
     pub method: Method,
     /// The codes.

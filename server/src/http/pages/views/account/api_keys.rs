@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{Section, Shell, When};
-use crate::http::pages::views::{Look, View};
+use crate::http::pages::views::{Look, Policy, View};
 
 /// `button[name=revoke]`: a key's id.
 #[derive(Template)]
@@ -164,4 +164,8 @@ pub struct MadeApiKey<'v> {
     pub until: When,
 }
 
-impl View for MadeApiKey<'_> {}
+impl View for MadeApiKey<'_> {
+    fn policy(&self) -> Policy {
+        Policy::default().with_scripts()
+    }
+}

@@ -32,7 +32,7 @@ pub struct DeviceRow {
     pub since: When,
     /// When somebody last signed in with it.
     pub used: When,
-    /// When it is trusted no more, whatever anybody says.
+    /// When it counts nowhere any more.
     pub until: When,
 }
 

@@ -1,20 +1,15 @@
 //! Personal API keys on their page.
 
 use serde_json::json;
-use tests::{Browser, Person, World};
+use tests::{Browser, World};
 
-use super::{api_keys::site_with_keys, call};
-use crate::minutes;
+use super::{says, signed_in, told};
+use crate::{
+    account::{api_keys::site_with_keys, call},
+    minutes,
+};
 
 const PATH: &str = "/account/api-keys";
-
-/// A browser in which this person has just signed in.
-async fn signed_in(world: &World, person: &Person) -> Browser {
-    let mut browser = Browser::new(world);
-    browser.get("/login").await;
-    browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
-    browser
-}
 
 /// The key that the page shows.
 fn shown(browser: &Browser) -> Option<String> {
@@ -29,22 +24,20 @@ async fn a_key_is_made_shown_once_and_revoked_on_the_page() {
     let world = World::shared().await;
     site_with_keys(&world, "keys-page", json!({})).await;
     let person = world.person().await;
-    let mut browser = signed_in(&world, &person).await;
-    browser.get(PATH).await;
-    browser.answer().expect(200);
+    let mut browser = signed_in(&world, &person, PATH).await;
     browser.get("/account/api-keys/new").await;
-    assert!(browser.answer().text.contains("keys-page"));
+    says(&browser, "keys-page");
     let name = "Ada's <b>build</b>";
     let fields = [("name", name), ("site", "keys-page"), ("scopes", "read  write"), ("days", "30")];
     browser.submit(&fields).await.answer.expect(200);
-    assert_eq!(browser.path(), "/account/api-keys/made");
+    browser.expect_at("/account/api-keys/made");
     let key = shown(&browser).unwrap();
     assert_eq!(browser.answer().header("cache-control"), "no-store");
     assert!(!browser.answer().text.contains("<b>build"));
     // Shown again until it is kept, and to nobody else.
     browser.get("/account/api-keys/made").await;
     assert_eq!(shown(&browser).as_ref(), Some(&key));
-    let mut other = signed_in(&world, &world.person().await).await;
+    let mut other = signed_in(&world, &world.person().await, PATH).await;
     let carried = browser.cookie("sb_key").unwrap().value.clone();
     other.set_cookie("sb_key", &carried);
     other.get("/account/api-keys/made").await;
@@ -65,10 +58,14 @@ async fn a_key_is_made_shown_once_and_revoked_on_the_page() {
     let id = listed[0]["id"].as_str().unwrap();
     browser.get(PATH).await;
     assert!(!browser.answer().text.contains(&key[37..]));
-    // Somebody else's form revokes nothing of theirs.
+    // Somebody else revokes nothing of theirs.
     other.get("/account/api-keys/new").await;
-    let foreign = other.forms().into_iter().find(|form| form.action.ends_with("/new"));
-    assert!(foreign.is_some());
+    let form = other.forms().into_iter().find(|form| form.action.ends_with("/new")).unwrap();
+    let csrf = form.fields.iter().find(|(name, _)| name == "csrf").unwrap();
+    other.post(PATH, &[("csrf", &csrf.1), ("revoke", id)]).await;
+    told(&other, "not there any more");
+    let listed = call(&world.rail(), &access, "GET", "/api-keys").await.data(200);
+    assert_eq!(listed.as_array().unwrap().len(), 1);
     browser.submit(&[("revoke", id)]).await.answer.expect(200);
     let listed = call(&world.rail(), &access, "GET", "/api-keys").await.data(200);
     assert_eq!(listed, json!([]));
@@ -79,7 +76,7 @@ async fn what_is_wrong_with_a_key_is_said_on_its_page_and_what_was_filled_in_sta
     let world = World::plan().set("limits.api_keys_per_person", 1).start().await;
     site_with_keys(&world, "keys", json!({})).await;
     let person = world.person().await;
-    let mut browser = signed_in(&world, &person).await;
+    let mut browser = signed_in(&world, &person, PATH).await;
     for (fields, problem) in [
         ([("name", " "), ("site", "keys"), ("scopes", "read")], "name-problem"),
         ([("name", "Build"), ("site", "elsewhere"), ("scopes", "read")], "sites-problem"),
@@ -102,19 +99,19 @@ async fn the_page_asks_for_a_proof_before_a_key_is_made() {
     let mut world = World::start().await;
     site_with_keys(&world, "keys", json!({})).await;
     let person = world.person().await;
-    let mut browser = signed_in(&world, &person).await;
+    let mut browser = signed_in(&world, &person, PATH).await;
     browser.get("/account/api-keys/new").await;
-    assert_eq!(browser.path(), "/account/api-keys/new");
+    browser.expect_at("/account/api-keys/new");
     let mut late = browser.tab();
     late.get("/account/api-keys/new").await;
     world.advance(minutes(6));
     // The form that was open all the while makes nothing, and the page itself asks first.
     late.submit(&[("name", "Late"), ("site", "keys")]).await;
-    assert_eq!(late.path(), "/account/confirm");
+    late.expect_at("/account/confirm");
     browser.get("/account/api-keys/new").await;
-    assert_eq!(browser.path(), "/account/confirm");
+    browser.expect_at("/account/confirm");
     browser.submit(&[("password", &person.password)]).await;
-    assert_eq!(browser.path(), "/account/api-keys/new");
+    browser.expect_at("/account/api-keys/new");
     browser.submit(&[("name", "In time"), ("site", "keys")]).await.answer.expect(200);
     assert!(shown(&browser).is_some());
 }

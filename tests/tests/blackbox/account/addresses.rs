@@ -1,33 +1,23 @@
 //! Another mail address, another telephone number.
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::{
     Answer, Person, Session, World,
     outbox::code_in,
     person::{new_number, on_device, refresh, verify},
-    rail::{Rail, send},
 };
 
+use super::{call, post};
 use crate::{minutes, names, set};
-
-async fn call(rail: &Rail, session: &Session, method: &str, path: &str, body: &Value) -> Answer {
-    let request = rail.request_root(method, &format!("/api/v1/account{path}"));
-    let request = request.bearer_auth(&session.access);
-    send(if body.is_null() { request } else { request.json(body) }).await
-}
-
-async fn post(world: &World, session: &Session, path: &str, body: Value) -> Answer {
-    call(&world.rail(), session, "POST", path, &body).await
-}
 
 /// Asks for another address.
 async fn ask(world: &World, session: &Session, email: &str) -> Answer {
-    post(world, session, "/email", json!({ "email": email })).await
+    post(&world.rail(), &session.access, "/email", &json!({ "email": email })).await
 }
 
 async fn confirm(world: &World, session: &Session, code: &str) -> Answer {
-    post(world, session, "/email/confirm", json!({ "code": code })).await
+    post(&world.rail(), &session.access, "/email/confirm", &json!({ "code": code })).await
 }
 
 /// An address that nobody has.
@@ -131,7 +121,7 @@ async fn one_address_is_made_that_of_one_of_many() {
         let rail = world.rail_of(at / racers.len());
         async move {
             let body = json!({ "code": code });
-            call(&rail, session, "POST", "/email/confirm", &body).await
+            post(&rail, &session.access, "/email/confirm", &body).await
         }
     }))
     .await;
@@ -175,15 +165,18 @@ async fn an_address_or_number_is_changed_only_after_a_fresh_proof() {
     let (email, phone) = (json!({ "email": new_address() }), json!({ "phone": new_number() }));
     let code = json!({ "code": "123456" });
     let calls = [
-        ("POST", "/email", &email),
-        ("POST", "/email/confirm", &code),
-        ("POST", "/phone", &phone),
-        ("POST", "/phone/confirm", &code),
-        ("DELETE", "/phone", &Value::Null),
+        ("/email", Some(&email)),
+        ("/email/confirm", Some(&code)),
+        ("/phone", Some(&phone)),
+        ("/phone/confirm", Some(&code)),
+        ("/phone", None),
     ];
     let refused = async |world: &World, session: &Session, level: &str| {
-        for (method, path, body) in calls {
-            let answer = call(&world.rail(), session, method, path, body).await;
+        for (path, body) in calls {
+            let answer = match body {
+                Some(body) => post(&world.rail(), &session.access, path, body).await,
+                None => call(&world.rail(), &session.access, "DELETE", path).await,
+            };
             let error = answer.error(403, "STEP_UP_REQUIRED");
             assert_eq!(error["acrValues"], json!([level]), "{path}");
             assert_eq!(error["maxAge"], 300, "{path}");
@@ -229,7 +222,9 @@ async fn a_code_for_an_address_is_good_in_its_session_ten_minutes_and_until_a_ne
     drop(ask(&world, &session, &first).await.data(200));
     let code = world.mailed_code(&first).await;
     let body = json!({ "code": code });
-    post(&world, &session, "/phone/confirm", body).await.refused(401, "INVALID_CODE");
+    post(&world.rail(), &session.access, "/phone/confirm", &body)
+        .await
+        .refused(401, "INVALID_CODE");
 }
 
 #[tokio::test]
@@ -362,7 +357,8 @@ async fn what_is_no_address_or_is_theirs_already_is_refused() {
         assert_eq!(ask(&world, &session, email).await.wrong_fields(), ["email"], "{email}");
     }
     for phone in ["", "ada", "+49", "+49 900 1234567"] {
-        let answer = post(&world, &session, "/phone", json!({ "phone": phone })).await;
+        let body = json!({ "phone": phone });
+        let answer = post(&world.rail(), &session.access, "/phone", &body).await;
         assert_eq!(answer.wrong_fields(), ["phone"], "{phone}");
     }
 }
@@ -373,26 +369,26 @@ async fn a_number_is_the_accounts_once_it_is_proved_until_it_is_removed() {
     let person = world.person().await;
     let (session, number) = (world.sign_in(&person).await, new_number());
     let rail = world.rail();
-    let gone = call(&rail, &session, "DELETE", "/phone", &Value::Null).await;
+    let gone = call(&rail, &session.access, "DELETE", "/phone").await;
     gone.refused(404, "NOT_FOUND");
     let masked = format!("+49•••••{}", &number[number.len() - 2..]);
-    let data = post(&world, &session, "/phone", json!({ "phone": number })).await.data(200);
+    let data = post(&rail, &session.access, "/phone", &json!({ "phone": number })).await.data(200);
     assert_eq!((&data["sentTo"], &data["expiresIn"]), (&json!(masked), &json!(600)));
     let code = world.mailed_code(&number).await;
     let shown = |code: &str| json!({ "code": code });
-    let wrong = post(&world, &session, "/phone/confirm", shown(other_than(&code))).await;
+    let wrong = post(&rail, &session.access, "/phone/confirm", &shown(other_than(&code))).await;
     wrong.refused(401, "INVALID_CODE");
     // It is nobody's before.
-    let gone = call(&rail, &session, "DELETE", "/phone", &Value::Null).await;
+    let gone = call(&rail, &session.access, "DELETE", "/phone").await;
     gone.refused(404, "NOT_FOUND");
-    let data = post(&world, &session, "/phone/confirm", shown(&code)).await.data(200);
+    let data = post(&rail, &session.access, "/phone/confirm", &shown(&code)).await.data(200);
     assert_eq!(data, json!({ "phone": masked, "phoneVerified": true }));
-    let answer = post(&world, &session, "/phone/confirm", shown(&code)).await;
+    let answer = post(&rail, &session.access, "/phone/confirm", &shown(&code)).await;
     answer.refused(401, "INVALID_CODE");
     let mails = world.mails(&person.email).await;
     assert_eq!(mails[0]["subject"], "Your telephone number was changed");
     assert!(!mails[0].to_string().contains(&number), "{mails:?}");
-    let again = post(&world, &session, "/phone", json!({ "phone": number })).await;
+    let again = post(&rail, &session.access, "/phone", &json!({ "phone": number })).await;
     assert_eq!(again.wrong_fields(), ["phone"]);
 
     // A factor by SMS needs no number then, and keeps its own when that one is gone.
@@ -404,7 +400,7 @@ async fn a_number_is_the_accounts_once_it_is_proved_until_it_is_removed() {
     let half = world.half_sign_in(&person).await;
     let code = world.texted_code(&number, &half).await;
     let session = Session::of(&verify(&rail, &half, &code).await.data(200));
-    let gone = call(&rail, &session, "DELETE", "/phone", &Value::Null).await;
+    let gone = call(&rail, &session.access, "DELETE", "/phone").await;
     assert_eq!(gone.data(200), json!({ "removed": true }));
     let half = world.half_sign_in(&person).await;
     let code = world.texted_code(&number, &half).await;
@@ -416,11 +412,12 @@ async fn of_many_who_confirm_a_number_at_once_one_does() {
     let world = World::plan().replicas().start().await;
     let person = world.person().await;
     let (session, number) = (world.sign_in(&person).await, new_number());
-    drop(post(&world, &session, "/phone", json!({ "phone": number })).await.data(200));
+    let wanted = json!({ "phone": number });
+    drop(post(&world.rail(), &session.access, "/phone", &wanted).await.data(200));
     let body = json!({ "code": world.mailed_code(&number).await });
     let answers = join_all((0..64).map(|at| {
         let (rail, session, body) = (world.rail_of(at), &session, &body);
-        async move { call(&rail, session, "POST", "/phone/confirm", body).await }
+        async move { post(&rail, &session.access, "/phone/confirm", body).await }
     }))
     .await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
