@@ -79,6 +79,10 @@ pub struct AccessClaims {
     /// our own: `acr` does not speak of it, and each site decides how long it counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_time: Option<i64>,
+    /// The model (AAGUID, WebAuthn Level 3 section 6.5.1) of the passkey that was proved, where a place
+    /// that the token opens lists the models that count. A claim of our own, and in no other token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// The session it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,

@@ -207,12 +207,8 @@ fn caller_may_enter(
     peer: IpAddr,
 ) -> Result<(), RefusalReason> {
     network_is_allowed(allow, peer)?;
-    let lists = |list: &[String], value: &str| list.iter().any(|listed| listed == value);
-    let role = allow.roles.is_empty() || token.roles().any(|role| lists(&allow.roles, role));
-    let user = allow.users.is_empty() || lists(&allow.users, token.sub());
-    let tenant = allow.tenants.is_empty()
-        || token.tenant_id().is_some_and(|tenant| lists(&allow.tenants, tenant));
-    if role && user && tenant { Ok(()) } else { Err(RefusalReason::NotAllowed) }
+    let is_named = allow.names(token.sub(), token.roles(), token.tenant_id());
+    if is_named { Ok(()) } else { Err(RefusalReason::NotAllowed) }
 }
 
 fn network_is_allowed(allow: &Allow, peer: IpAddr) -> Result<(), RefusalReason> {
@@ -246,9 +242,8 @@ fn proof_is_strong_enough(
 
 /// Factors are second factors: where one is enough, it is not asked which.
 fn used_an_allowed_factor(asked: &Effective<'_>, needed: Level, token: &VerifiedToken) -> bool {
-    // Tokens do not name the model of a passkey: whoever issues them for the site has judged it.
     needed < Level::TwoFactor
-        || asked.counts_shown(|value| token.amr().any(|used| used == value), true)
+        || asked.counts_shown(|value| token.amr().any(|used| used == value), token.model())
 }
 
 /// One factor proved at this sign-in, and a second one before, on a device that counts here.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     Time,
-    policy::{Accept, Allow, Method, Policy, Require, Rule, TrustedDevice, WebAuthn},
+    policy::{Accept, Allow, Level, Method, Policy, Require, Rule, TrustedDevice, WebAuthn},
 };
 
 /// What a [`Policy`] asks for one method and path: its own words, or those of a rule.
@@ -48,20 +48,30 @@ impl Effective<'_> {
     }
 
     /// Whether a factor that counts is among what was shown (`amr`), where two are asked for: `is_shown`
-    /// says so of each value, and `counts_model` whether a passkey that was shown is of a model that
-    /// counts.
+    /// says so of each value. `model`: that of the passkey that was shown, where it is known.
     #[must_use]
-    pub fn counts_shown(&self, is_shown: impl Fn(&str) -> bool, counts_model: bool) -> bool {
-        let is_verified = !self.webauthn.user_verification || is_shown("user");
+    pub fn counts_shown(&self, is_shown: impl Fn(&str) -> bool, model: Option<Uuid>) -> bool {
+        let is_verified = || !self.webauthn.user_verification || is_shown("user");
         let is_proved = |method: &Method| method.amr().iter().any(|value| is_shown(value));
-        let counts = |method: &&Method| {
-            (self.allowed_factors.is_empty() || self.allowed_factors.contains(method))
-                && (**method != Method::Hardware || (is_verified && counts_model))
+        let counts = |method: Method| {
+            let counts_passkey = || is_verified() && self.counts_model(model);
+            self.counts(method) && (method != Method::Hardware || counts_passkey())
         };
-        let proved = || Method::ALL.iter().filter(|method| is_proved(method));
+        let proved = || Method::ALL.into_iter().filter(is_proved);
         // Where every factor counts, a level says that there was one, whatever it was.
-        let any_counts = self.allowed_factors.is_empty() && proved().next().is_none();
-        any_counts || proved().any(|method| counts(&method))
+        let any_counts = self.allowed_factors.is_empty() && self.require <= Require::TwoFactor;
+        (any_counts && proved().next().is_none()) || proved().any(counts)
+    }
+
+    /// What is asked where a request asks for `level` besides, by whichever factor reaches that.
+    #[must_use]
+    pub const fn at(self, level: Level) -> Self {
+        let require = match level {
+            Level::OneFactor => Require::SignedIn,
+            Level::TwoFactor => Require::TwoFactor,
+            Level::PhishingResistant => Require::PhishingResistant,
+        };
+        Self { require, allowed_factors: &[], ..self }
     }
 
     /// Whether a second factor proved at `proved_at` on a trusted device stands in for a present
@@ -150,7 +160,7 @@ mod tests {
     #[test]
     fn a_factor_that_was_shown_counts_where_it_is_listed_and_its_owner_was_verified() {
         let shown = |policy: &Policy, amr: &[&str]| {
-            policy.without_rules().counts_shown(|value| amr.contains(&value), true)
+            policy.without_rules().counts_shown(|value| amr.contains(&value), None)
         };
         let any = Policy { require: Require::TwoFactor, ..Policy::default() };
         for amr in [&["pwd", "otp"][..], &["pwd", "hwk"], &["swk", "user"], &["pwd"], &[]] {
@@ -189,8 +199,20 @@ mod tests {
             assert_eq!(listed.without_rules().counts_model(model), model == Some(one));
         }
         let asked = listed.without_rules();
-        assert!(!asked.counts_shown(|value| value == "hwk", false));
-        assert!(asked.counts_shown(|value| ["hwk", "otp"].contains(&value), false));
+        for (amr, model, level, counts) in [
+            (&["hwk"][..], Some(one), Level::TwoFactor, true),
+            (&["hwk"], Some(other), Level::TwoFactor, false),
+            (&["hwk"], None, Level::TwoFactor, false),
+            (&["hwk", "otp"], None, Level::TwoFactor, true),
+            // A code beside it makes no phishing-resistant proof of it.
+            (&["hwk", "otp"], Some(one), Level::PhishingResistant, true),
+            (&["hwk", "otp"], Some(other), Level::PhishingResistant, false),
+            (&["pwd"], None, Level::PhishingResistant, false),
+        ] {
+            let asked = asked.at(level);
+            let shown = asked.counts_shown(|value| amr.contains(&value), model);
+            assert_eq!(shown, counts, "{amr:?} {model:?} {level:?}");
+        }
     }
 
     fn exact(path: &str) -> Rule {

@@ -175,6 +175,29 @@ impl Allow {
     pub fn names_people(&self) -> bool {
         !(self.roles.is_empty() && self.users.is_empty() && self.tenants.is_empty())
     }
+
+    /// Whether it lets in whoever this is, wherever they are: every kind that lists anybody names
+    /// them. `sub`: the person; `tenant`: the one they act in, if they do in any.
+    #[must_use]
+    pub fn names<'r>(
+        &self,
+        sub: &str,
+        mut roles: impl Iterator<Item = &'r str>,
+        tenant: Option<&str>,
+    ) -> bool {
+        let lists = |list: &[String], value: &str| list.iter().any(|listed| listed == value);
+        let role = self.roles.is_empty() || roles.any(|role| lists(&self.roles, role));
+        let user = self.users.is_empty() || lists(&self.users, sub);
+        let tenant =
+            self.tenants.is_empty() || tenant.is_some_and(|tenant| lists(&self.tenants, tenant));
+        role && user && tenant
+    }
+}
+
+/// Whether this is one scope (RFC 6749 section 3.3).
+#[must_use]
+pub fn is_scope(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|c| c.is_ascii_graphic() && c != b'"' && c != b'\\')
 }
 
 /// Which kinds of credential a site takes.

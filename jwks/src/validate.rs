@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::{
     effective::Effective,
-    policy::{Accept, Allow, Method, Policy, Require, Rule},
+    policy::{Accept, Allow, Method, Policy, Require, Rule, is_scope},
     site::{Branding, Site},
 };
 
@@ -342,11 +342,6 @@ fn is_host(host: &str) -> bool {
     host.len() <= 253
         && host.split('.').all(is_label)
         && (!ends_in_number || host.parse::<IpAddr>().is_ok())
-}
-
-/// RFC 6749 section 3.3.
-fn is_scope(scope: &str) -> bool {
-    !scope.is_empty() && scope.bytes().all(|c| c.is_ascii_graphic() && c != b'"' && c != b'\\')
 }
 
 fn is_mapped(network: &IpNet) -> bool {

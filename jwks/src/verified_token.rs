@@ -23,7 +23,8 @@ pub const LEEWAY: Duration = Duration::from_secs(10);
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifiedToken {
     /// Every text claim end to end: those of [`Text`] in its order, then the audiences, the
-    /// roles and the `amr` values. One allocation instead of a dozen.
+    /// roles, the `amr` values, and the model of the passkey where it has one. One allocation
+    /// instead of a dozen.
     texts: Box<str>,
     /// Where each of them ends.
     ends: Box<[u16]>,
@@ -31,6 +32,7 @@ pub struct VerifiedToken {
     roles: u16,
     level: Option<Level>,
     is_client: bool,
+    has_model: bool,
     issued_at: Time,
     expires_at: Time,
     not_before: Time,
@@ -83,7 +85,7 @@ impl VerifiedToken {
             claims.name.as_deref().unwrap_or_default(),
             &claims.userinfo_claims,
         ];
-        let lists = audiences.iter().chain(&claims.roles).chain(&claims.amr);
+        let lists = audiences.iter().chain(&claims.roles).chain(&claims.amr).chain(&claims.model);
         let mut texts = String::new();
         let mut ends = Vec::new();
         for text in singles.into_iter().chain(lists.map(String::as_str)) {
@@ -99,6 +101,7 @@ impl VerifiedToken {
             audiences: count(audiences)?,
             roles: count(&claims.roles)?,
             level: claims.level(),
+            has_model: claims.model.is_some(),
             is_client: claims.sub == claims.client_id && claims.acr.is_none() && !has_session,
             issued_at,
             expires_at: Time::from_secs(claims.exp),
@@ -209,7 +212,7 @@ impl VerifiedToken {
     /// How the person proved who they are (RFC 8176).
     pub fn amr(&self) -> impl Iterator<Item = &str> {
         let start = SINGLES + usize::from(self.audiences) + usize::from(self.roles);
-        self.list(start..self.ends.len())
+        self.list(start..self.ends.len() - usize::from(self.has_model))
     }
 
     /// The level it proves; `None` for a token that speaks of no sign-in.
@@ -229,6 +232,13 @@ impl VerifiedToken {
     #[must_use]
     pub fn auth_time(&self) -> Option<Time> {
         self.auth_time.map(|secs| Time::from_secs(secs.get()))
+    }
+
+    /// The model (AAGUID) of the passkey that was proved; `None`: the token says none.
+    #[must_use]
+    pub fn model(&self) -> Option<Uuid> {
+        let last = self.ends.len().checked_sub(1).filter(|_| self.has_model)?;
+        Uuid::parse_str(self.at(last)).ok()
     }
 
     /// When a second factor was proved on the trusted device that stood in for one at this
@@ -366,6 +376,7 @@ mod tests {
             acr: None,
             amr: Vec::new(),
             device_time: None,
+            model: None,
             sid: None,
             grant_id: None,
             tenant_id: None,

@@ -301,6 +301,7 @@ mod tests {
             "scope": "openid mail", "auth_time": IAT - 2, "acr": "urn:signalbox:phr",
             "amr": ["hwk", "user"], "sid": "s", "tenant_id": "t", "roles": ["r1", "r 2"],
             "email": "a@example.org", "name": "Zoë",
+            "model": "2fc0579f-8113-47ea-b116-bb5a8db9202a",
         });
         let token = Bench::new().judge_claims(&claims).unwrap();
         assert_eq!(token.sub(), "u");
@@ -312,6 +313,8 @@ mod tests {
         assert_eq!(token.tenant_id(), Some("t"));
         assert_eq!(token.email(), Some("a@example.org"));
         assert_eq!(token.name(), Some("Zoë"));
+        let model = uuid::uuid!("2fc0579f-8113-47ea-b116-bb5a8db9202a");
+        assert_eq!(token.model(), Some(model));
         assert!(token.audiences().eq(["https://a.example", "https://b.example"]));
         assert!(token.roles().eq(["r1", "r 2"]));
         assert!(token.amr().eq(["hwk", "user"]));

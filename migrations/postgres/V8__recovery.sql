@@ -6,7 +6,7 @@ CREATE TABLE warnings (
     hash       BYTEA  NOT NULL,
     email      TEXT   NOT NULL,
     email_key  TEXT   NOT NULL,
-    factor_id  UUID,
+    lost_factor BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     used_at    BIGINT

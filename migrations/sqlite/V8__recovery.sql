@@ -6,7 +6,7 @@ CREATE TABLE warnings (
     hash       BLOB    NOT NULL,
     email      TEXT    NOT NULL,
     email_key  TEXT    NOT NULL,
-    factor_id  BLOB,
+    lost_factor INTEGER NOT NULL CHECK (lost_factor IN (0, 1)),
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     used_at    INTEGER

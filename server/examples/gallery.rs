@@ -265,11 +265,11 @@ fn pages(look: &Look, save: Save) -> std::io::Result<()> {
         "reset-password",
         &ResetPassword { look, token: "x", email: "ada@example.com", problems: &problems },
     )?;
-    save("not-me", &NotMe { look, token: "x", address: "ada@example.com", removes: true })?;
+    save("not-me", &NotMe { look, token: "x", address: "ada@example.com" })?;
     let recovery = |problem| Recovery { look, form: form(), who: ADA, problem };
     save("recovery", &recovery(None))?;
     save("recovery-wrong", &recovery(Some(Problem::WrongCredentials)))?;
-    let opens_at = "2030-03-17 17:47 UTC";
+    let opens_at = "17 March 2030, 17:47 UTC";
     save("recovery-waits", &RecoveryWaits { look, who: ADA, opens_at })?;
     save(
         "message",

@@ -5,6 +5,8 @@ use std::{borrow::Cow, collections::HashMap};
 use fluent_templates::{LanguageIdentifier, fluent_bundle::FluentValue, langid, static_loader};
 use http::{HeaderMap, header};
 
+use crate::domain::text::inert;
+
 static_loader! {
     static TEXTS = { locales: "./texts", fallback_language: "en" };
 }
@@ -119,16 +121,6 @@ fn accepted(field: &str) -> Option<LanguageIdentifier> {
         }
     }
     liked.map(|(_, language)| language)
-}
-
-/// Somebody's words without what turns the direction of the words around them, or ends the
-/// isolation that fluent puts them in.
-fn inert(text: &str) -> String {
-    let acts = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.replace(acts, " ")
 }
 
 #[cfg(test)]

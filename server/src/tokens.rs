@@ -11,6 +11,7 @@ use jwks::{
         LOGOUT_TOKEN_TYPE, LogoutClaims,
     },
     signing_key::SigningKey,
+    site::Site,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -120,6 +121,7 @@ pub async fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted>
         acr: Some(proof.acr.acr().to_owned()),
         amr: proof.amr.clone(),
         device_time: proof.device_at.map(Time::secs),
+        model: shown_model(app, grant).await?.map(|model| model.to_string()),
         sid: Some(session.sid.to_string()),
         grant_id: client.map(|granted| granted.grant_id.to_string()),
         tenant_id: shows_roles.then(|| session.tenant_id.clone()),
@@ -158,6 +160,19 @@ pub async fn mint(app: &App, grant: &Grant<'_>, now: Time) -> AuthResult<Minted>
     };
     let id_token = sign(&id_key, ID_TOKEN_TYPE, &id)?;
     Ok(Minted::of(access_token, Some(id_token), access_life))
+}
+
+/// The model of the passkey that was proved, where one of the sites that the token opens lists models:
+/// what its edge decides by. Nobody else is told what somebody's passkey is.
+async fn shown_model(app: &App, grant: &Grant<'_>) -> AuthResult<Option<Uuid>> {
+    let Some(model) = grant.proof.model else { return Ok(None) };
+    let names = |place: &str| grant.audience.iter().any(|named| named == place);
+    let is_own = matches!(grant.holder, Holder::Surface(_)) && names(&app.issuer);
+    let judges = |site: &Site| {
+        let opens = names(&site.base_url) || is_own && site.policy.first_party;
+        opens && !site.policy.webauthn.models.is_empty()
+    };
+    Ok(app.identity.list_sites().await?.iter().any(judges).then_some(model))
 }
 
 /// Mints the access token of a client that speaks for itself (RFC 6749 section 4.4): its `sub` is
@@ -271,6 +286,7 @@ fn bare(app: &App, audience: &[String], life: Duration, now: Time) -> AccessClai
         acr: None,
         amr: Vec::new(),
         device_time: None,
+        model: None,
         sid: None,
         grant_id: None,
         tenant_id: None,

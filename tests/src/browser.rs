@@ -276,6 +276,13 @@ impl Browser {
         })
     }
 
+    /// The first attribute of this name on the page that is shown.
+    #[must_use]
+    #[track_caller]
+    pub fn attribute(&self, name: &str) -> Option<String> {
+        tags(&self.answer().text).iter().find_map(|tag| tag.get(name))
+    }
+
     fn form_with(&self, wanted: &[(&str, &str)]) -> Form {
         let forms = self.forms();
         let has = |form: &Form, name: &str| {

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     answer::Answer,
     browser::{Browser, encoded},
-    person::{Person, STEP, Session, verify},
+    person::{Person, STEP, Session, new_number, verify},
     rail::send,
     world::World,
 };
@@ -42,6 +42,8 @@ pub enum Way {
     CodePage,
     /// A mailed code.
     MailedCode,
+    /// A code by SMS.
+    TextedCode,
     /// A backup code.
     BackupCode,
     /// The user code of a device, by somebody who is signed in.
@@ -50,7 +52,7 @@ pub enum Way {
 
 impl Way {
     /// Every way.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Login,
         Self::SignInPage,
         Self::Reauthenticate,
@@ -58,6 +60,7 @@ impl Way {
         Self::Totp,
         Self::CodePage,
         Self::MailedCode,
+        Self::TextedCode,
         Self::BackupCode,
         Self::UserCode,
     ];
@@ -71,6 +74,7 @@ impl Way {
             }
             Self::Totp | Self::CodePage => "authenticator",
             Self::MailedCode => "mailed code",
+            Self::TextedCode => "texted code",
             Self::BackupCode => "backup code",
             Self::UserCode => "user code",
         }
@@ -177,6 +181,7 @@ pub async fn lay(world: &mut World, guesses: usize) -> Outcome {
     world.advance(ROUND);
     let session = world.sign_in(&known).await;
     world.enrol_by_mail(&mut known, &session).await;
+    world.enrol_by_sms(&mut known, &session, &new_number()).await;
     let stolen = world.sign_in(&wanted).await;
     let mut spy = Browser::new(world);
     let somebody = world.person().await;
@@ -307,6 +312,7 @@ fn request(world: &World, camp: &Camp, way: Way, number: usize) -> RequestBuilde
         }
         Way::Totp => proof(&camp.wrong_code, "TOTP"),
         Way::MailedCode => proof(&format!("{:06}", number % 1_000_000), "EMAIL_OTP"),
+        Way::TextedCode => proof(&format!("{:06}", number % 1_000_000), "SMS"),
         Way::BackupCode => {
             let letters = b"23456789abcdefghjkmnpqrstuvwxyz0";
             let letter = |place: u32| char::from(letters[(number >> (5 * place)) & 31]);

@@ -52,6 +52,10 @@ const MAY_NOT_NAME: &[(&str, &[&str])] = &[
         "server/src/http/rail",
         &["crate::http::pages", "http::pages", "http::feed", "crate::http::oauth", "http::oauth"],
     ),
+    (
+        "server/src/http/account",
+        &["crate::http::pages", "http::pages", "http::feed", "crate::http::oauth", "http::oauth"],
+    ),
     ("server/src/http/oauth", &["crate::http::rail", "http::rail", "http::feed"]),
     ("server/src/http/pages", &["crate::http::rail", "http::rail", "http::feed"]),
     // The edge knows the contract and not the server.

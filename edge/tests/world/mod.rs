@@ -371,6 +371,7 @@ impl Issuer {
             acr: Some(Level::TwoFactor.acr().into()),
             amr: vec!["pwd".into(), "otp".into()],
             device_time: None,
+            model: None,
             sid: Some("session-1".into()),
             grant_id: None,
             tenant_id: None,

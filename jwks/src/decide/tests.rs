@@ -417,6 +417,7 @@ fn the_level_is_that_of_the_policy_in_force_now() {
     for (asked, require) in ["signed_in", "2fa", "phishing_resistant"].iter().enumerate() {
         for (reached, acr) in levels.iter().enumerate() {
             let request = Request::good().policy("require", *require).claim("acr", *acr);
+            let request = request.claim("amr", json!(["pwd", "hwk"]));
             let expected = if reached >= asked { "200 allow" } else { "401 insufficient" };
             assert_eq!(request.answer(), expected, "{require} {acr}");
         }
@@ -613,6 +614,40 @@ fn a_rule_changes_what_is_accepted() {
     assert_eq!(open.answer(), "401 insufficient");
 }
 
+#[test]
+fn a_passkey_counts_by_its_model_where_a_site_lists_models_whatever_rule_asks() {
+    let (listed, other) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
+    let webauthn = json!({ "models": [listed] });
+    let by_passkey = Request::good()
+        .policy("webauthn", webauthn)
+        .claim("acr", "urn:signalbox:phr")
+        .claim("amr", json!(["pwd", "hwk", "mfa"]));
+    let answer = |request: &Request, model: Value| request.clone().claim("model", model).answer();
+    for require in ["2fa", "phishing_resistant"] {
+        let of_site = by_passkey.clone().policy("require", require);
+        let of_rule = by_passkey
+            .clone()
+            .policy("require", "signed_in")
+            .policy("rules", rule(json!({ "prefix": "/page", "require": require })));
+        for request in [of_site, of_rule] {
+            assert_eq!(answer(&request, json!(listed)), "200 allow");
+            for wrong in [json!(other), Value::Null, json!("no model"), json!("")] {
+                assert_eq!(answer(&request, wrong.clone()), "401 insufficient", "{wrong}");
+            }
+        }
+    }
+    // A code beside it is a second factor, and no phishing-resistant one.
+    let with_code = by_passkey.claim("amr", json!(["pwd", "hwk", "otp", "mfa"]));
+    assert_eq!(answer(&with_code.clone().policy("require", "2fa"), json!(other)), "200 allow");
+    let strict = with_code.policy("require", "phishing_resistant");
+    assert_eq!(answer(&strict, json!(other)), "401 insufficient");
+    // Where one factor is enough, and where no models are listed, it is not asked which it is.
+    let signed_in = strict.clone().policy("require", "signed_in");
+    assert_eq!(answer(&signed_in, Value::Null), "200 allow");
+    let any = strict.policy("webauthn", json!({}));
+    assert_eq!(answer(&any, Value::Null), "200 allow");
+}
+
 /// Any policy over any caller, from small sets of words so that they often meet.
 fn requests() -> impl Strategy<Value = Request> {
     let require = prop::sample::select(vec!["public", "signed_in", "2fa", "phishing_resistant"]);
@@ -634,9 +669,10 @@ fn requests() -> impl Strategy<Value = Request> {
     );
     let age = proptest::option::of(100..500_u64);
     let days = prop::sample::select(vec![0, 1, 30]);
+    let models = words(&["00000000-0000-0000-0000-000000000001"]);
     let policy = (require.clone(), allow.clone(), accept, age, words(&["TOTP", "HARDWARE"]), any::<bool>(),
-        proptest::option::of((require, allow)), days)
-        .prop_map(|(require, allow, accept, age, factors, first_party, rule, days)| {
+        proptest::option::of((require, allow)), days, models)
+        .prop_map(|(require, allow, accept, age, factors, first_party, rule, days, models)| {
             let rules: Vec<Value> = rule
                 .map(|(require, allow)| json!({ "prefix": "/page", "require": require, "allow": allow }))
                 .into_iter()
@@ -644,7 +680,7 @@ fn requests() -> impl Strategy<Value = Request> {
             json!({
                 "require": require, "allow": allow, "accept": accept, "max_auth_age": age,
                 "allowed_factors": factors, "first_party": first_party, "rules": rules,
-                "trusted_device": { "days": days },
+                "trusted_device": { "days": days }, "webauthn": { "models": models },
             })
         });
     let acr = prop::sample::select(vec![
@@ -662,13 +698,15 @@ fn requests() -> impl Strategy<Value = Request> {
         proptest::option::of(0..600_i64),
         any::<bool>(),
         proptest::option::of(prop_oneof![0..600_i64, 0..40 * DAY]),
+        proptest::option::of(0..3_u128),
     )
-        .prop_map(|(acr, aud, is_client, amr, roles, age, session, device)| {
+        .prop_map(|(acr, aud, is_client, amr, roles, age, session, device, model)| {
             let claims = json!({
                 "acr": acr, "aud": aud, "sub": if is_client { "c1" } else { "u1" }, "amr": amr,
                 "roles": roles, "auth_time": age.map(|age| IAT - age),
                 "sid": session.then_some("s1"), "scope": "read",
                 "device_time": device.map(|age| IAT - age),
+                "model": model.map(uuid::Uuid::from_u128),
             });
             let Value::Object(claims) = claims else { unreachable!() };
             claims
@@ -742,6 +780,30 @@ proptest! {
             if had_more && !was_client {
                 prop_assert!(weaker.decide().status() != 200 || request.decide().status() == 200);
             }
+        }
+    }
+
+    #[test]
+    fn a_list_of_models_never_widens_and_a_token_that_says_none_passes_nowhere_more(
+        request in requests(),
+        listed in 0..3_u128,
+    ) {
+        let opens = |request: &Request| request.decide().status() == 200;
+        let without = request.clone().claim("model", Value::Null);
+        prop_assert!(!opens(&without) || opens(&request));
+        let unlisted = request.clone().policy("webauthn", json!({}));
+        let list = json!({ "models": [uuid::Uuid::from_u128(listed)] });
+        let narrowed = request.clone().policy("webauthn", list);
+        prop_assert!(!opens(&narrowed) || opens(&unlisted));
+        // Whoever showed a passkey alone passes a list by a model of it.
+        let token = request.token().unwrap();
+        let amr: Vec<&str> = token.amr().filter(|value| *value != "pwd").collect();
+        let site: Site = serde_json::from_value(request.site.clone()).unwrap();
+        let asked = site.policy.effective("GET", "/page");
+        let asks_two = asked.require >= Require::TwoFactor;
+        let by_device = token.device_time().is_some();
+        if opens(&narrowed) && asks_two && amr == ["hwk"] && !token.is_client() && !by_device {
+            prop_assert_eq!(token.model(), Some(uuid::Uuid::from_u128(listed)));
         }
     }
 

@@ -9,8 +9,8 @@ use server::{
         account::{
             ActivityPage, AddressPage, Advice, ApiKeyProblem, ApiKeyRow, ApiKeys, AppRow, Apps,
             DeviceRow, Devices, EventRow, FactorPage, FactorRow, Life, MadeApiKey, NewApiKey,
-            NewCodes, NewPassword, Notice, Opener, Overview, Place, ProfileEdit, ProfilePage,
-            Reach, Security, SessionRow, Sessions, Shell, SiteChoice, When,
+            NewCodes, NewPassword, Notice, Opener, Overview, ProfileEdit, ProfilePage, Reach,
+            Section, Security, SessionRow, Sessions, Shell, SiteChoice, When,
         },
     },
 };
@@ -24,7 +24,7 @@ fn when(look: &Look, ago: i64) -> When {
     When::of(look, Time::from_secs(NOW - ago), Time::from_secs(NOW))
 }
 
-fn shell<'v>(here: Place, notice: Option<Notice>) -> Shell<'v> {
+fn shell<'v>(here: Section, notice: Option<Notice>) -> Shell<'v> {
     let form = Form { hidden: vec![("csrf", "x")], ..Form::default() };
     let who = super::Person { not_you: None, ..ADA };
     Shell { who, here, notice, form }
@@ -45,7 +45,7 @@ pub fn pages(look: &Look, save: Save) -> std::io::Result<()> {
 fn overview(look: &Look, save: Save) -> std::io::Result<()> {
     let page = |advice: Vec<Advice>, factors, codes_left| Overview {
         look,
-        shell: shell(Place::Overview, None),
+        shell: shell(Section::Overview, None),
         is_verified: true,
         advice,
         password_set: Some(when(look, 75 * DAY)),
@@ -79,7 +79,7 @@ const SAID: [(Field, &str); 13] = [
 fn profile(look: &Look, save: Save) -> std::io::Result<()> {
     let page = |said: Vec<(Field, &'static str)>, notice| ProfilePage {
         look,
-        shell: shell(Place::Profile, notice),
+        shell: shell(Section::Profile, notice),
         said,
         is_verified: true,
         phone: Some(("+44•••••67".to_owned(), false)),
@@ -93,7 +93,7 @@ fn profile(look: &Look, save: Save) -> std::io::Result<()> {
     ];
     let edit = |problems| ProfileEdit {
         look,
-        shell: shell(Place::Profile, None),
+        shell: shell(Section::Profile, None),
         said: SAID.iter().map(|(field, said)| (*field, (*said).to_owned())).collect(),
         problems,
         problem: None,
@@ -105,7 +105,7 @@ fn profile(look: &Look, save: Save) -> std::io::Result<()> {
 fn addresses(look: &Look, save: Save) -> std::io::Result<()> {
     let page = |reach, sent_to: Option<&str>, problems| AddressPage {
         look,
-        shell: shell(Place::Profile, None),
+        shell: shell(Section::Profile, None),
         reach,
         present: Some(match reach {
             Reach::Email => ("ada@example.com".to_owned(), true),
@@ -130,6 +130,7 @@ fn security(look: &Look, save: Save) -> std::io::Result<()> {
         method,
         name: name.to_owned(),
         is_default,
+        is_synced: (method == Method::Hardware).then_some(false),
         since: when(look, ago),
         used: used.map(|ago| when(look, ago)),
     };
@@ -140,7 +141,7 @@ fn security(look: &Look, save: Save) -> std::io::Result<()> {
     ];
     let page = |factors, codes_left, notice| Security {
         look,
-        shell: shell(Place::Security, notice),
+        shell: shell(Section::Security, notice),
         password_set: Some(when(look, 75 * DAY)),
         factors,
         offers: vec![Method::Totp, Method::EmailOtp],
@@ -151,7 +152,7 @@ fn security(look: &Look, save: Save) -> std::io::Result<()> {
     let problems = [FieldProblem::new("name", "must not be empty")];
     let one = |is_last, name, problems| FactorPage {
         look,
-        shell: shell(Place::Security, None),
+        shell: shell(Section::Security, None),
         factor: factors[1].clone(),
         is_last,
         name,
@@ -160,7 +161,7 @@ fn security(look: &Look, save: Save) -> std::io::Result<()> {
     save("account-factor", &one(false, "Codes by mail", &[]))?;
     save("account-factor-wrong", &one(true, "", &problems))?;
     let codes: Vec<String> = (0..10).map(|n| format!("k{n}pw-7m{n}x-q4td")).collect();
-    let view = NewCodes { look, shell: shell(Place::Security, None), codes: &codes };
+    let view = NewCodes { look, shell: shell(Section::Security, None), codes: &codes };
     save("account-codes", &view)?;
     let problems = [FieldProblem::new(
         "new_password",
@@ -168,7 +169,7 @@ fn security(look: &Look, save: Save) -> std::io::Result<()> {
     )];
     let password = |problems, strength| NewPassword {
         look,
-        shell: shell(Place::Security, None),
+        shell: shell(Section::Security, None),
         problems,
         strength,
         problem: None,
@@ -203,7 +204,7 @@ fn places(look: &Look, save: Save) -> std::io::Result<()> {
         session("curl", Opener::Api, false, 40, 40, &[]),
     ];
     let page =
-        |sessions, notice| Sessions { look, shell: shell(Place::Sessions, notice), sessions };
+        |sessions, notice| Sessions { look, shell: shell(Section::Sessions, notice), sessions };
     save("account-sessions", &page(sessions.clone(), None))?;
     let ended = Some(Notice::SessionsEnded);
     save("account-sessions-one", &page(sessions[..1].to_vec(), ended))?;
@@ -220,7 +221,7 @@ fn places(look: &Look, save: Save) -> std::io::Result<()> {
         device("Firefox on Linux", true, 2 * DAY),
         device("Safari on iPhone", false, 20 * DAY),
     ];
-    let page = |devices| Devices { look, shell: shell(Place::Devices, None), devices };
+    let page = |devices| Devices { look, shell: shell(Section::Devices, None), devices };
     save("account-devices", &page(devices))?;
     save("account-devices-none", &page(Vec::new()))
 }
@@ -241,7 +242,7 @@ fn apps(look: &Look, save: Save) -> std::io::Result<()> {
         app("Harbour Planner", &wide, false, Some(when(look, 3600))),
         app("Wiki", &["openid"], true, None),
     ];
-    let page = |apps, notice| Apps { look, shell: shell(Place::Apps, notice), apps };
+    let page = |apps, notice| Apps { look, shell: shell(Section::Apps, notice), apps };
     save("account-apps", &page(apps, None))?;
     save("account-apps-none", &page(Vec::new(), Some(Notice::AppEnded)))
 }
@@ -262,7 +263,7 @@ fn api_keys(look: &Look, save: Save) -> std::io::Result<()> {
         key("Build server in the basement", &[], None, 6 * DAY),
         key("Old laptop", &["read"], Some(20 * DAY), -2 * DAY),
     ];
-    let page = |keys, notice| ApiKeys { look, shell: shell(Place::ApiKeys, notice), keys };
+    let page = |keys, notice| ApiKeys { look, shell: shell(Section::ApiKeys, notice), keys };
     save("account-api-keys", &page(keys, Some(Notice::ApiKeyKept)))?;
     save("account-api-keys-none", &page(Vec::new(), None))?;
     let site = |key: &str, name: &str, scopes: &[&str], is_chosen| SiteChoice {
@@ -276,7 +277,7 @@ fn api_keys(look: &Look, save: Save) -> std::io::Result<()> {
     let lives = |chosen| [7, 30, 90].map(|days| Life { days, is_chosen: days == chosen }).to_vec();
     let new = |sites, problems| NewApiKey {
         look,
-        shell: shell(Place::ApiKeys, None),
+        shell: shell(Section::ApiKeys, None),
         name: "Nightly export",
         scopes: "read",
         sites,
@@ -289,7 +290,7 @@ fn api_keys(look: &Look, save: Save) -> std::io::Result<()> {
     save("account-api-key-no-site", &new(Vec::new(), &[]))?;
     let made = MadeApiKey {
         look,
-        shell: shell(Place::ApiKeys, None),
+        shell: shell(Section::ApiKeys, None),
         name: "Nightly export",
         key: "sbk_0199a1b2c3d47e5f8a6b7c8d9e0f1a2b_CzBVep_E6Q4zWH2ix-wRNluApcrvFDleg6jN8hc8YYYiEbWU",
         until: when(look, -90 * DAY),
@@ -319,7 +320,7 @@ fn activity(look: &Look, save: Save) -> std::io::Result<()> {
     ];
     let page = |events| ActivityPage {
         look,
-        shell: shell(Place::Activity, None),
+        shell: shell(Section::Activity, None),
         events,
         older: Some("1-2".to_owned()),
         is_newest: true,

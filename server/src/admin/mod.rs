@@ -1,6 +1,7 @@
 //! What an operator may ask for: one closed list of commands, and one place that carries them
 //! out, whether they come from the command line or over the control socket.
 
+mod blocked;
 mod clients;
 mod devices;
 mod edges;
@@ -29,7 +30,10 @@ use crate::{
     app::App,
     clock::new_id,
     doctor,
-    domain::audit::{Action, Event},
+    domain::{
+        audit::{Action, Event},
+        instant::rfc3339,
+    },
 };
 
 /// The command line, as `client_id` in the audit log.
@@ -117,7 +121,7 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::SetupLink => setup_link::issue(app).await,
         AdminCommand::CreateUser(user) => users::create(app, *user).await,
         AdminCommand::RecoveryLink { email } => recovery::issue(app, &email).await,
-        AdminCommand::Unblock { email } => recovery::unblock(app, &email).await,
+        AdminCommand::Unblock { email } => blocked::unblock(app, &email).await,
         AdminCommand::RevokeDevices { email } => devices::revoke(app, &email).await,
         AdminCommand::CreateSite(draft) => sites::create(app, *draft).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
@@ -153,12 +157,6 @@ fn event(action: Action, now: Time, details: Value) -> Event {
         request_id: None,
         details,
     }
-}
-
-/// An instant as RFC 3339.
-fn rfc3339(at: Time) -> String {
-    jiff::Timestamp::from_millisecond(at.millis())
-        .map_or_else(|_| at.millis().to_string(), |stamp| stamp.to_string())
 }
 
 /// A name that programs use: letters, digits, `-`, `_`, `.` and `:`, at most 64.

@@ -1,3 +1,5 @@
+//! Links with which somebody who has lost every second factor sets up a new one.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -52,15 +54,4 @@ pub(super) async fn issue(app: &Arc<App>, email: &str) -> AdminResult<Value> {
         "opensAt": rfc3339(issued.opens_at),
         "expiresAt": rfc3339(issued.expires_at),
     }))
-}
-
-/// Opens an account that its owner has blocked. Its password stays what it was.
-pub(super) async fn unblock(app: &Arc<App>, email: &str) -> AdminResult<Value> {
-    let now = app.clock.now();
-    let user = users::find(app, email).await?;
-    let event = Event { user_id: Some(user.id), ..event(Action::AccountUnblocked, now, json!({})) };
-    if !app.identity.unblock_user(user.id, now, &event).await? {
-        return Err(AdminError::invalid("--email", "this account is not blocked"));
-    }
-    Ok(json!({ "email": user.email, "status": UserStatus::Active.as_str() }))
 }

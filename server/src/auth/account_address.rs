@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     errands,
-    error::{AuthError, AuthResult, FieldProblem},
+    error::{ACCOUNT_CHANGED, AuthError, AuthResult},
     mfa::{Standing, sms},
     origin::Origin,
     registration::read_address,
@@ -57,13 +57,13 @@ pub async fn begin_email(
     if address.key == user.email_key && user.email_verified_at.is_some() {
         return Err(invalid("email", "is the address of this account already"));
     }
-    throttle::count_sent_code(app, origin, user.id, now).await?;
+    throttle::count_sent_code(app, origin, &user, now).await?;
     throttle::count_new_address(app, &address.key, now).await?;
     let sent_to = masked_address(&address.display);
     let details = json!({ "to": sent_to });
     let event = origin.event(Action::EmailChangeRequested, Some(&user), now, details);
     app.identity.append_event(&event).await?;
-    let bound_to = format!("{} {}", state(&user), address.display);
+    let bound_to = format!("{} {}", user.binding(), address.display);
     let code = ask(Purpose::NewAddress, standing, &user).make(app, bound_to, now).await?;
     if address.key != user.email_key {
         warnings::tell(app, news::address_asked(&user, &sent_to), now).await?;
@@ -164,10 +164,10 @@ pub async fn begin_phone(
     if user.phone.as_deref() == Some(number.as_str()) && user.phone_verified_at.is_some() {
         return Err(invalid("phone", "is the number of this account already"));
     }
-    throttle::count_sent_code(app, origin, user.id, now).await?;
+    throttle::count_sent_code(app, origin, &user, now).await?;
     let is_proved = is_factor(app, &factors, &number)?;
-    throttle::count_sms(app, number.as_str(), is_proved, now).await?;
-    let bound_to = format!("{} {}", state(&user), number.as_str());
+    throttle::count_sms(app, origin, &user, number.as_str(), is_proved, now).await?;
+    let bound_to = format!("{} {}", user.binding(), number.as_str());
     let code = ask(Purpose::NewPhone, standing, &user).make(app, bound_to, now).await?;
     Destination::Phone(number).send(app, &user, &code, now).await
 }
@@ -255,22 +255,16 @@ fn ask(purpose: Purpose, standing: &Standing, user: &User) -> Ask {
     Ask { purpose, owner: user.id, name }
 }
 
-/// What a code is bound to: any change of password, factors or address ends it. No blank is in it.
-fn state(user: &User) -> String {
-    let password = user.password_changed_at.map_or(0, Time::millis);
-    format!("{}:{password}:{}", user.factor_epoch, user.email_key)
-}
-
 /// What else a code was bound to, while the account is in the state that it was bound to.
 fn of_state<'b>(bound_to: &'b str, user: &User) -> Option<&'b str> {
     let (bound, what) = bound_to.split_once(' ')?;
-    (bound == state(user)).then_some(what)
+    (bound == user.binding()).then_some(what)
 }
 
 fn invalid(field: &'static str, message: &str) -> AuthError {
-    AuthError::Invalid(vec![FieldProblem::new(field, message)])
+    AuthError::field(field, message)
 }
 
 const fn overtaken() -> AuthError {
-    AuthError::Conflict("the account was changed at this very moment")
+    AuthError::Conflict(ACCOUNT_CHANGED)
 }

@@ -59,7 +59,7 @@ pub struct Activity {
     /// Its name.
     pub id: Uuid,
     /// Where it stands in the log: what comes after it is asked for by this.
-    pub place: Place,
+    pub cursor: Cursor,
     /// When.
     pub at: Time,
     /// What.
@@ -86,18 +86,18 @@ pub struct Activity {
 
 /// A place in the log of one person: newest first, whatever comes after it is older.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Cursor {
     at: Time,
     seq: u64,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.at.millis(), self.seq)
     }
 }
 
-impl FromStr for Place {
+impl FromStr for Cursor {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -115,7 +115,7 @@ impl FromStr for Place {
 pub async fn list(
     app: &App,
     caller: &Caller,
-    after: Option<Place>,
+    after: Option<Cursor>,
     limit: u32,
 ) -> AuthResult<Vec<Activity>> {
     let since = app.clock.now().minus(SEEN);
@@ -143,7 +143,7 @@ pub async fn page(
     while found.len() < limit {
         let batch = rows(app, user_id, since, after, BATCH).await?;
         let Some(last) = batch.last() else { break };
-        after = Some(place(last));
+        after = Some(cursor(last));
         let passed = to_skip.min(batch.len());
         to_skip -= passed;
         found.extend(batch.into_iter().skip(passed));
@@ -156,15 +156,15 @@ async fn rows(
     app: &App,
     user_id: Uuid,
     since: Time,
-    after: Option<Place>,
+    after: Option<Cursor>,
     limit: u32,
 ) -> AuthResult<Vec<AuditRow>> {
-    let after = after.map(|place| (place.at, place.seq));
+    let after = after.map(|cursor| (cursor.at, cursor.seq));
     Ok(app.identity.list_audit_about(user_id, since, after, limit).await?)
 }
 
-fn place(row: &AuditRow) -> Place {
-    Place { at: row.event.at, seq: row.seq }
+fn cursor(row: &AuditRow) -> Cursor {
+    Cursor { at: row.event.at, seq: row.seq }
 }
 
 /// Each client is looked up once, however often it comes.
@@ -217,7 +217,7 @@ fn describe(user_id: Uuid, row: &AuditRow, names: &BTreeMap<String, Option<Strin
     let sid = text(event, "sid").and_then(|sid| Uuid::parse_str(sid).ok());
     Activity {
         id: event.id,
-        place: place(row),
+        cursor: cursor(row),
         at: event.at,
         action: event.action,
         by,
@@ -300,11 +300,11 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_read_as_it_is_written() {
-        let place = Place { at: Time::from_millis(1_800_000_000_123), seq: 42 };
-        assert_eq!(place.to_string().parse(), Ok(place));
+    fn a_cursor_is_read_as_it_is_written() {
+        let cursor = Cursor { at: Time::from_millis(1_800_000_000_123), seq: 42 };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
         for bad in ["", "-", "1", "1-", "-1-2x", "a-1", "1--1"] {
-            assert!(bad.parse::<Place>().is_err(), "{bad}");
+            assert!(bad.parse::<Cursor>().is_err(), "{bad}");
         }
     }
 }

@@ -1,13 +1,12 @@
-//! Personal API keys (rule 29): make, list, revoke, and the judgement of one that is presented. A key
-//! acts for its owner at the sites and with the scopes it was made for, and nowhere else: no endpoint
-//! of an account or an admin takes one.
+//! Personal API keys (rule 29): make, list, revoke. A key acts for its owner at the sites and
+//! with the scopes it was made for, and nowhere else: no endpoint of an account or an admin takes one.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
-    policy::Allow,
+    policy::{Allow, is_scope},
     site::Site,
 };
 use serde_json::json;
@@ -15,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     bearer::Caller,
-    error::{AuthError, AuthResult, FieldProblem},
+    error::{AuthError, AuthResult, FieldProblem, PROOF_CHANGED},
     mfa::require_proof,
     origin::Origin,
     sessions::GRACE,
@@ -28,10 +27,10 @@ use crate::{
         api_key::{ApiKey, PresentedKey, dead_until},
         audit::Action,
         secret::SecretHash,
-        user::{User, UserStatus},
+        user::User,
     },
     letters::news,
-    store::identity::{ApiKeyMade, Subject},
+    store::identity::ApiKeyMade,
 };
 
 /// The longest name, characters.
@@ -40,6 +39,9 @@ pub const NAME_LIMIT: usize = 100;
 const MOST: usize = 20;
 /// The longest scope, characters.
 const SCOPE_LIMIT: usize = 64;
+
+/// What a [`AuthError::Conflict`] says to who has as many keys as may be.
+pub const TOO_MANY: &str = "there are as many keys as may be; revoke one first";
 
 /// What somebody wants of a new key.
 #[derive(Clone, Debug, Default)]
@@ -108,10 +110,10 @@ pub async fn create(
     match app.identity.create_api_key(&key, epoch, dead, most, &event).await? {
         ApiKeyMade::Made => {}
         ApiKeyMade::TooMany => {
-            return Err(AuthError::Conflict("there are as many keys as may be; revoke one first"));
+            return Err(AuthError::Conflict(TOO_MANY));
         }
         ApiKeyMade::Overtaken => {
-            return Err(AuthError::Conflict("the factors or the password changed meanwhile"));
+            return Err(AuthError::Conflict(PROOF_CHANGED));
         }
     }
     warnings::tell(app, news::api_key_created(&owner.user, &key), now).await?;
@@ -182,16 +184,12 @@ fn takes_keys_of(site: &Site, owner: &User) -> bool {
         (accept, rule.allow.as_ref().unwrap_or(&policy.allow))
     });
     let mut parts = parts.chain([(&policy.accept, &policy.allow)]);
-    parts.any(|(accept, allow)| accept.api_key.is_some() && lets_in(allow, owner))
-}
-
-/// Every kind that lists anybody must name the owner, as the edge judges it.
-fn lets_in(allow: &Allow, owner: &User) -> bool {
-    let lists = |list: &[String], value: &str| list.iter().any(|listed| listed == value);
-    let role = allow.roles.is_empty() || owner.roles.iter().any(|role| lists(&allow.roles, role));
-    let user = allow.users.is_empty() || lists(&allow.users, &owner.id.to_string());
-    let tenant = allow.tenants.is_empty() || lists(&allow.tenants, &owner.tenant_id);
-    role && user && tenant
+    let sub = owner.id.to_string();
+    let lets_in = |allow: &Allow| {
+        let roles = owner.roles.iter().map(String::as_str);
+        allow.names(&sub, roles, Some(&owner.tenant_id))
+    };
+    parts.any(|(accept, allow)| accept.api_key.is_some() && lets_in(allow))
 }
 
 /// PURE: what is wanted of a key, each scope and site once and in order; or what is wrong with it.
@@ -213,7 +211,7 @@ fn judge_wanted(
     let scopes: BTreeSet<String> = wanted.scopes.into_iter().collect();
     if scopes.len() > MOST {
         problem("scopes", format!("must be {MOST} at most"));
-    } else if !scopes.iter().all(|scope| is_scope(scope)) {
+    } else if !scopes.iter().all(|scope| is_scope(scope) && scope.len() <= SCOPE_LIMIT) {
         let rule = "must each be 1 to 64 printable characters without space, \" and \\";
         problem("scopes", rule.to_owned());
     }
@@ -239,126 +237,23 @@ fn judge_wanted(
     })
 }
 
-/// RFC 6749 section 3.3.
-fn is_scope(scope: &str) -> bool {
-    let is_good = |byte: u8| (b'!'..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
-    (1..=SCOPE_LIMIT).contains(&scope.len()) && scope.bytes().all(is_good)
-}
-
-/// What a key is presented for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Asked<'a> {
-    /// At which site; `None`: nobody asks for one.
-    pub site_key: Option<&'a str>,
-    /// All of these scopes.
-    pub scopes: &'a [String],
-}
-
-/// What a presented key is good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// What it is presented for.
-    Good,
-    /// It is none, or none any more.
-    Unknown,
-    /// Its time is over.
-    Expired,
-    /// Everything of its owner was ended after it was made.
-    Ended,
-    /// Its owner may not do anything at the moment.
-    OwnerInactive,
-    /// It is not for this site.
-    OtherSite,
-    /// It lacks a scope.
-    Scope,
-}
-
-/// Judges a key that somebody presents. A slip of the hand is told without a look-up.
-///
-/// # Errors
-/// When the store fails.
-pub async fn verify(
-    app: &App,
-    presented: &str,
-    asked: Asked<'_>,
-) -> AuthResult<(Verdict, Option<ApiKey>)> {
-    let Some(presented) = PresentedKey::parse(presented) else {
-        return Ok((Verdict::Unknown, None));
-    };
-    let Some(key) = app.identity.find_api_key(presented.id()).await? else {
-        return Ok((Verdict::Unknown, None));
-    };
-    let owner = app.identity.find_subject(key.user_id, Uuid::nil()).await?;
-    let verdict = judge(&key, &presented.hash(), owner.as_ref(), asked, app.clock.now());
-    Ok((verdict, (verdict != Verdict::Unknown).then_some(key)))
-}
-
-/// PURE: what a key of this row, presented with this hash, is good for at `now`.
-#[must_use]
-pub fn judge(
-    key: &ApiKey,
-    presented: &SecretHash,
-    owner: Option<&Subject>,
-    asked: Asked<'_>,
-    now: Time,
-) -> Verdict {
-    // Whoever does not hold the key learns nothing of it.
-    let owner = owner.filter(|owner| owner.user.id == key.user_id);
-    let (true, Some(owner)) = (key.hash == *presented, owner) else { return Verdict::Unknown };
-    let ended = owner.user_cut_off.as_ref().is_some_and(|cut_off| key.is_ended_by(cut_off));
-    let has = |list: &[String], wanted: &str| list.iter().any(|listed| listed == wanted);
-    if key.is_expired(now) {
-        Verdict::Expired
-    } else if ended {
-        Verdict::Ended
-    } else if owner.user.status != UserStatus::Active {
-        Verdict::OwnerInactive
-    } else if !asked.site_key.is_none_or(|site_key| has(&key.sites, site_key)) {
-        Verdict::OtherSite
-    } else if !asked.scopes.iter().all(|scope| has(&key.scopes, scope)) {
-        Verdict::Scope
-    } else {
-        Verdict::Good
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{auth::registration::new_user, domain::login::normalise_address};
+    use crate::{
+        auth::registration::new_user,
+        domain::{login::normalise_address, user::UserStatus},
+    };
 
     const NOW: Time = Time::from_secs(1_800_000_000);
 
-    fn owner() -> Subject {
+    fn owner() -> User {
         let address = normalise_address("ada@example.com").unwrap();
-        let user = User { status: UserStatus::Active, ..new_user(address, "Ada", None, NOW) };
-        Subject {
-            user,
-            memberships: Vec::new(),
-            session_cut_off: None,
-            user_cut_off: None,
-            ended: Vec::new(),
-        }
+        User { status: UserStatus::Active, ..new_user(address, "Ada", None, NOW) }
     }
 
     fn texts(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()
-    }
-
-    fn key(owner: &Subject) -> (ApiKey, PresentedKey) {
-        let presented = PresentedKey::new(Uuid::from_u128(7), [9; 32]);
-        let key = ApiKey {
-            id: presented.id(),
-            user_id: owner.user.id,
-            hash: presented.hash(),
-            name: "CI".to_owned(),
-            scopes: texts(&["read", "write"]),
-            sites: texts(&["wiki"]),
-            created_at: NOW,
-            expires_at: NOW.plus(Duration::from_secs(60)),
-            last_used_at: None,
-        };
-        (key, presented)
     }
 
     fn site(policy: serde_json::Value) -> Site {
@@ -373,54 +268,8 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_good_for_what_it_was_made_for_and_nothing_else() {
-        let owner = owner();
-        let (key, presented) = key(&owner);
-        let judged = |site_key, scopes: &[&str]| {
-            let asked = Asked { site_key, scopes: &texts(scopes) };
-            judge(&key, &presented.hash(), Some(&owner), asked, NOW)
-        };
-        assert_eq!(judged(None, &[]), Verdict::Good);
-        assert_eq!(judged(Some("wiki"), &["write", "read"]), Verdict::Good);
-        assert_eq!(judged(Some("shop"), &[]), Verdict::OtherSite);
-        assert_eq!(judged(Some("Wiki"), &[]), Verdict::OtherSite);
-        assert_eq!(judged(Some("wiki"), &["read", "admin"]), Verdict::Scope);
-        assert_eq!(judged(Some("wiki"), &["rea"]), Verdict::Scope);
-    }
-
-    #[test]
-    fn a_key_ends_with_its_time_its_owner_and_everything_of_its_owner() {
-        let sound = owner();
-        let (key, presented) = key(&sound);
-        let judged = |owner: &Subject, now| {
-            judge(&key, &presented.hash(), Some(owner), Asked::default(), now)
-        };
-        let last = key.expires_at.minus(Duration::from_millis(1));
-        assert_eq!(judged(&sound, last), Verdict::Good);
-        assert_eq!(judged(&sound, key.expires_at), Verdict::Expired);
-        for status in [UserStatus::Disabled, UserStatus::Blocked, UserStatus::Pending] {
-            let mut owner = sound.clone();
-            owner.user.status = status;
-            assert_eq!(judged(&owner, NOW), Verdict::OwnerInactive);
-        }
-        let mut ended = sound.clone();
-        let id = ended.user.id.to_string();
-        ended.user_cut_off = Some(CutOff { kind: CutOffKind::User, id, at: NOW, until: NOW });
-        assert_eq!(judged(&ended, NOW), Verdict::Ended);
-
-        let asked = Asked::default();
-        let other = SecretHash::of("another");
-        assert_eq!(judge(&key, &other, Some(&sound), asked, NOW), Verdict::Unknown);
-        assert_eq!(judge(&key, &presented.hash(), None, asked, NOW), Verdict::Unknown);
-        let mut stranger = sound;
-        stranger.user.id = Uuid::from_u128(8);
-        let judged = judge(&key, &presented.hash(), Some(&stranger), asked, NOW);
-        assert_eq!(judged, Verdict::Unknown);
-    }
-
-    #[test]
     fn a_key_is_for_sites_that_take_keys_and_let_its_owner_in() {
-        let mut user = owner().user;
+        let mut user = owner();
         user.roles = texts(&["clerk"]);
         user.tenant_id = "acme".to_owned();
         let takes = |policy| takes_keys_of(&site(policy), &user);

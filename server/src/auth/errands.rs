@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     account_address,
     error::{AuthError, AuthResult},
-    recovery, registration,
+    new_password, registration,
 };
 use crate::{
     app::App,
@@ -63,7 +63,7 @@ pub async fn carry_out(app: &App, errand: Errand, now: Time) -> AuthResult<Optio
         }
         Errand::VerifyEmail(address) => registration::verification(app, &address, now).await?,
         Errand::ResetPassword { address, event } => {
-            recovery::reset_letter(app, &address, *event, now).await?
+            new_password::reset_letter(app, &address, *event, now).await?
         }
         Errand::AlreadyRegistered(address) => {
             Some(letters::already_registered(app, &address.display, now))

@@ -89,6 +89,18 @@ pub enum AuthError {
     Internal(String),
 }
 
+/// What a [`AuthError::Conflict`] says where a change was judged by an account that has changed since.
+pub const ACCOUNT_CHANGED: &str = "the account was changed at this very moment";
+/// The same, where the proof that the change rests on is gone.
+pub const PROOF_CHANGED: &str = "the factors or the password changed meanwhile";
+
+impl AuthError {
+    /// One field that cannot be taken.
+    pub fn field(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldProblem::new(field, message)])
+    }
+}
+
 impl From<Busy> for AuthError {
     fn from(_: Busy) -> Self {
         Self::Busy

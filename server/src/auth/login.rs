@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     browser::{self, Browser, BrowserSession},
     devices,
-    error::{AuthError, AuthResult, FieldProblem},
+    error::{AuthError, AuthResult},
     known_device::KnownDevice,
     origin::Origin,
     places,
@@ -222,21 +222,12 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn<'_>) -> AuthRes
                 }
             };
             if let Some((outstanding, methods)) = half {
+                let life = Duration::from_secs(app.config.tokens.login_ttl);
                 let login = PendingLogin {
-                    user_id: user.id,
-                    outstanding,
-                    client_id: origin.client_id.clone(),
-                    tenant_id: user.tenant_id.clone(),
                     site_key: request.site_key,
                     methods,
-                    shown: vec!["pwd".to_owned()],
-                    factor_proved_at: None,
-                    recovers: false,
-                    password_changed_at: user.password_changed_at,
-                    factor_epoch: user.factor_epoch,
                     remember: request.remember,
-                    created_at: now,
-                    expires_at: now.plus(Duration::from_secs(app.config.tokens.login_ttl)),
+                    ..PendingLogin::begun(&user, outstanding, &origin.client_id, life, now)
                 };
                 return begin(app, login, now).await.map(SignedIn::Half);
             }
@@ -336,10 +327,10 @@ pub async fn find_site(app: &App, site_key: Option<&str>) -> AuthResult<Option<S
     let Some(key) = site_key else { return Ok(None) };
     match app.identity.find_site(key).await? {
         Some(site) => Ok(Some(site)),
-        None => Err(AuthError::Invalid(vec![FieldProblem::new(
+        None => Err(AuthError::field(
             "site_key",
             "names no registered site; leave it out, or register the site first",
-        )])),
+        )),
     }
 }
 

@@ -49,6 +49,13 @@ impl Origin {
         }
     }
 
+    /// The device that asks, where it has signed in to the account of `user` with the password they
+    /// have now.
+    #[must_use]
+    pub fn known_to(&self, user: &User) -> Option<&KnownDevice> {
+        self.known.as_ref().filter(|known| known.is_of(user))
+    }
+
     /// What the caller's agent is, in a few words.
     #[must_use]
     pub fn device(&self) -> String {

@@ -14,10 +14,9 @@ use super::{
     error::{AuthError, AuthResult},
     login::{Completion, SignedIn, begin, complete, find_site, policy_for, usable_methods},
     mfa::{
-        OFFERED,
         ceremony::Ceremony,
         evidence::Evidence,
-        passkey,
+        offered_here, passkey,
         webauthn::{self, LIFE},
     },
     origin::Origin,
@@ -119,26 +118,18 @@ pub async fn sign_in(app: &App, origin: &Origin, request: SignIn<'_>) -> AuthRes
     }
     let user = tenants::enter(app, &user, tenant_id.as_deref()).await?;
     if let Some((outstanding, methods)) = missing(app, site.as_ref(), &evidence, &factors) {
-        let expires_at = now.plus(Duration::from_secs(app.config.tokens.login_ttl));
-        let fresh_until = now.plus(Duration::from_secs(FRESH));
+        let life = Duration::from_secs(app.config.tokens.login_ttl);
+        let life = match outstanding {
+            Outstanding::Verify => life,
+            Outstanding::Enrol => life.min(Duration::from_secs(FRESH)),
+        };
         let login = PendingLogin {
-            user_id: user.id,
-            outstanding,
-            client_id: origin.client_id.clone(),
-            tenant_id: user.tenant_id.clone(),
             site_key,
             methods,
             shown: proof.amr,
-            recovers: false,
             factor_proved_at: (outstanding == Outstanding::Enrol).then_some(now),
-            password_changed_at: user.password_changed_at,
-            factor_epoch: user.factor_epoch,
             remember,
-            created_at: now,
-            expires_at: match outstanding {
-                Outstanding::Verify => expires_at,
-                Outstanding::Enrol => expires_at.min(fresh_until),
-            },
+            ..PendingLogin::begun(&user, outstanding, &origin.client_id, life, now)
         };
         return begin(app, login, now).await.map(SignedIn::Half);
     }
@@ -185,5 +176,6 @@ fn missing(
     if has_others {
         return Some((Outstanding::Verify, others));
     }
-    OFFERED.iter().any(|method| asked.counts(*method)).then_some((Outstanding::Enrol, Vec::new()))
+    let can_be_enough = offered_here(app).iter().any(|method| asked.counts(*method));
+    can_be_enough.then_some((Outstanding::Enrol, Vec::new()))
 }

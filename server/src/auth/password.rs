@@ -1,9 +1,20 @@
-//! Which passwords may be chosen. Judged when one is chosen, never at sign-in (rule 20).
+//! Which passwords may be chosen: judged when one is chosen, never at sign-in (rule 20). And the proof of
+//! one by somebody who is known already.
 
+use jwks::Time;
+use serde_json::json;
 use unicode_normalization::UnicodeNormalization;
 
-use super::error::{AuthError, AuthResult};
-use crate::{app::App, config::PasswordSection};
+use super::{
+    error::{AuthError, AuthResult},
+    origin::Origin,
+    throttle,
+};
+use crate::{
+    app::App,
+    config::PasswordSection,
+    domain::{audit::Action, user::User},
+};
 
 /// Passwords of eight and more characters that leaks show most often, sorted.
 const COMMON: &str = include_str!("common_passwords.txt");
@@ -101,6 +112,34 @@ pub async fn judge_aside(
     };
     let judged = tokio::task::spawn_blocking(judge).await;
     judged.map_err(|error| AuthError::Internal(error.to_string()))
+}
+
+/// Compares what was typed with the password of somebody who is known already, counted as every other
+/// guess. `occasion`: what the log calls it.
+///
+/// # Errors
+/// [`AuthError::WrongCredentials`] for a wrong one; [`AuthError::TooMany`]; [`AuthError::Busy`], which
+/// costs no guess.
+pub async fn prove(
+    app: &App,
+    origin: &Origin,
+    user: &User,
+    typed: &str,
+    occasion: &str,
+    now: Time,
+) -> AuthResult<()> {
+    let counted = throttle::count_password(app, origin, &user.email_key, Some(user), now).await?;
+    let compared = app.hasher.compare(typed, user.password_hash.as_deref()).await;
+    let is_wrong = matches!(&compared, Ok(compared) if !compared.matches);
+    // What was not judged is no guess, and neither is what is right.
+    if !is_wrong {
+        throttle::forgive_all(app, counted).await?;
+        return Ok(compared.map(drop)?);
+    }
+    let details = json!({ "reason": "password", occasion: true });
+    let event = origin.event(Action::LoginFailed, Some(user), now, details);
+    app.identity.append_event(&event).await?;
+    Err(AuthError::WrongCredentials)
 }
 
 fn is_common(password: &str) -> bool {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     bearer::Caller,
-    error::{AuthError, AuthResult, FieldProblem},
+    error::{ACCOUNT_CHANGED, AuthError, AuthResult, FieldProblem},
     mfa::require_proof,
     origin::Origin,
     throttle,
@@ -55,9 +55,7 @@ pub async fn change(
             let taken = problem(Field::PreferredUsername, "is taken".to_owned());
             Err(AuthError::Invalid(vec![taken]))
         }
-        ProfileChanged::Overtaken => {
-            Err(AuthError::Conflict("the account was changed at this very moment"))
-        }
+        ProfileChanged::Overtaken => Err(AuthError::Conflict(ACCOUNT_CHANGED)),
     }
 }
 

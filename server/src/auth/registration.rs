@@ -163,7 +163,7 @@ fn bad_invitation() -> FieldProblem {
 pub fn read_address(typed: &str) -> AuthResult<Address> {
     normalise_address(typed).ok_or_else(|| {
         let message = "must be a mail address, like ada@example.com";
-        AuthError::Invalid(vec![FieldProblem::new("email", message)])
+        AuthError::field("email", message)
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::error::{AuthError, AuthResult, FieldProblem};
+use super::error::{AuthError, AuthResult};
 use crate::{app::App, store::sessions::Repeat};
 
 /// How long an answer is kept.
@@ -55,7 +55,7 @@ pub async fn once<T: Serialize + DeserializeOwned>(
         }
         Repeat::Done { .. } => {
             let message = "was used for another request; choose a new one for this";
-            return Err(AuthError::Invalid(vec![FieldProblem::new(request.field, message)]));
+            return Err(AuthError::field(request.field, message));
         }
     }
     match work.await {

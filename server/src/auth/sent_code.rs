@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use jwks::Time;
+use jwks::{Time, policy::Method};
 use uuid::Uuid;
 
 use super::{
     errands,
     error::{AuthError, AuthResult},
+    mfa::works_here,
 };
 use crate::{
     app::App,
@@ -144,9 +145,9 @@ impl Destination {
 /// # Errors
 /// [`AuthError::MethodNotOffered`] when they do not.
 pub fn require_sms(app: &App) -> AuthResult<()> {
-    match app.sms {
-        Some(_) => Ok(()),
-        None => Err(AuthError::MethodNotOffered(Vec::new())),
+    match works_here(app, Method::Sms) {
+        true => Ok(()),
+        false => Err(AuthError::MethodNotOffered(Vec::new())),
     }
 }
 

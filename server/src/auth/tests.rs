@@ -13,9 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    AuthError,
-    api_keys::{self, Asked, Verdict},
-    devices, errands,
+    AuthError, devices, errands,
     error::AuthResult,
     invitations::{self, Guest, Terms},
     known_device::{self, KnownDevice},
@@ -26,6 +24,7 @@ use super::{
         verify::Given,
     },
     origin::{Origin, RAIL},
+    presented_key::{self, Asked, Verdict},
     refresh::refresh,
     registration::{new_user, resend_verification},
     repeats::{self, Repeatable},
@@ -641,7 +640,7 @@ async fn an_api_key_with_a_slip_of_the_hand_costs_no_look_up() {
     let owner = world.person().await;
     let key = api_key(&world, &owner).await;
     let verify = async |text: &str| {
-        api_keys::verify(&world.app, text, Asked::default()).await.map(|(verdict, _)| verdict)
+        presented_key::verify(&world.app, text, Asked::default()).await.map(|(verdict, _)| verdict)
     };
     assert_eq!(verify(key.as_str()).await.unwrap(), Verdict::Good);
     let other = PresentedKey::new(key.id(), random());

@@ -1,7 +1,7 @@
 //! What owners are told of their accounts, and "this wasn't me": the link of such a letter ends
 //! everything of theirs and blocks the account, until they choose a new password by mail.
 
-use jwks::{Time, cutoff::CutOff, policy::Method};
+use jwks::{Time, cutoff::CutOff};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -9,7 +9,6 @@ use super::{
     account_address::is_displaced,
     errands,
     error::{AuthError, AuthResult},
-    login::usable_methods,
     origin::Origin,
     registration::leave,
     sessions::{end_all, endings, user_end},
@@ -20,11 +19,11 @@ use crate::{
     domain::{
         audit::Action,
         errand::Errand,
-        factor::Factor,
+        factor::{Factor, going_with},
         login::Address,
         secret::{OpaqueToken, TokenKind},
         user::{User, UserStatus},
-        warning::{Denial, LIFE, Warning},
+        warning::{Denial, LIFE, Warning, is_new},
     },
     letters::news::News,
     store::identity::Denied,
@@ -45,7 +44,7 @@ pub async fn tell(app: &App, news: News, now: Time) -> AuthResult<()> {
         user_id: news.user_id,
         hash: token.hash(),
         address: news.address.clone(),
-        factor_id: news.factor_id,
+        lost_factor: news.lost_factor,
         created_at: now,
         expires_at: now.plus(LIFE),
         used_at: None,
@@ -69,11 +68,13 @@ pub async fn find(app: &App, token: &str) -> AuthResult<Warning> {
 }
 
 /// Ends everything of the person whom the link's letter told, and blocks their account: their
-/// sessions and whatever was granted in them, API keys, trusted devices, the factor that was new, and
-/// a telephone number that was proved since. They have the address again that the letter went to,
-/// and a link to choose a new password is mailed there. Where the account stands then: blocked, or
-/// disabled, where that address belongs to another account by now and only an operator can tell
-/// whose is whose.
+/// sessions and whatever was granted in them, API keys, trusted devices, and every factor and proved
+/// number that is younger than the oldest letter that can be denied: whichever of them somebody else
+/// set up. They have the address again that the letter went to, and a link to choose a new password
+/// is mailed there.
+/// Where the account stands then: blocked; or disabled, where only an operator can tell whose it is:
+/// that address belongs to another account by now, or no factor is left where there was one for
+/// long, so that a mailbox alone would open what had asked for more (rule 25).
 ///
 /// # Errors
 /// As [`find`]; [`AuthError::Conflict`] when the link was used before.
@@ -89,7 +90,8 @@ pub async fn deny(app: &App, origin: &Origin, token: &str) -> AuthResult<UserSta
         let factors = app.identity.list_factors(user.id).await?;
         let holder = app.identity.find_user_by_login(&warning.address.key).await?;
         let holder = holder.filter(|holder| holder.email_key == warning.address.key);
-        let denial = judge(&warning, &user, &factors, holder.as_ref());
+        let lost = app.identity.has_lost_factor(user.id, now).await?;
+        let denial = judge(&warning, &user, &factors, lost, holder.as_ref(), now);
         let known = endings(app, user.id, None, now).await?;
         // Everything begun before, by one stroke; and each session by its name, for what a replica
         // issues whose clock is ahead.
@@ -125,33 +127,33 @@ pub async fn deny(app: &App, origin: &Origin, token: &str) -> AuthResult<UserSta
     Err(AuthError::Conflict("the link was used already"))
 }
 
-/// PURE: what a denial makes of the account of `user`. `holder`: who has the address now that the
-/// letter went to.
-fn judge(warning: &Warning, user: &User, factors: &[Factor], holder: Option<&User>) -> Denial {
+/// PURE: what a denial makes of the account of `user`. `lost`: whether a factor went this week that
+/// they had for long. `holder`: who has the address now that the letter went to.
+fn judge(
+    warning: &Warning,
+    user: &User,
+    factors: &[Factor],
+    lost: bool,
+    holder: Option<&User>,
+    now: Time,
+) -> Denial {
     let is_elsewhere = user.email_key != warning.address.key;
     let holder = holder.filter(|holder| holder.id != user.id);
     // Nobody ever proved it: it is nobody's.
     let gives_way = holder.filter(|holder| is_displaced(holder));
     let is_taken = holder.is_some() && gives_way.is_none();
+    let new = factors.iter().filter(|factor| is_new(factor, now));
+    let remove = going_with(factors, &new.map(|factor| factor.id).collect::<Vec<_>>());
+    let stays = |factor: &Factor| !remove.contains(&factor.id);
+    let is_bare = !factors.iter().any(|factor| factor.counts_by_itself() && stays(factor));
     let status = match user.status {
         // Whoever reads the mail of the address that it has now could open it again.
-        UserStatus::Active | UserStatus::Blocked if is_elsewhere && is_taken => {
+        UserStatus::Active | UserStatus::Blocked if is_elsewhere && is_taken || lost && is_bare => {
             UserStatus::Disabled
         }
         UserStatus::Active | UserStatus::Blocked => UserStatus::Blocked,
         other @ (UserStatus::Pending | UserStatus::Disabled) => other,
     };
-    let mut remove: Vec<Uuid> = factors
-        .iter()
-        .map(|factor| factor.id)
-        .filter(|id| Some(*id) == warning.factor_id)
-        .collect();
-    let left: Vec<Factor> =
-        factors.iter().filter(|factor| !remove.contains(&factor.id)).cloned().collect();
-    if !remove.is_empty() && usable_methods(&left).is_empty() {
-        let codes = left.iter().filter(|factor| factor.method == Method::BackupCode);
-        remove.extend(codes.map(|codes| codes.id));
-    }
     Denial {
         warning_id: warning.id,
         user_id: user.id,
@@ -165,19 +167,34 @@ fn judge(warning: &Warning, user: &User, factors: &[Factor], holder: Option<&Use
 
 #[cfg(test)]
 mod tests {
+    use jwks::policy::Method;
+
     use super::*;
     use crate::store::conformance::samples::{at, factor, pending_user, user, warning};
 
     fn told(user: &User) -> Warning {
-        Warning { factor_id: None, used_at: None, ..warning(user) }
+        Warning { lost_factor: false, used_at: None, ..warning(user) }
+    }
+
+    /// When every denial here is made; what was set up at `at(1)` is older than any letter.
+    fn now() -> Time {
+        at(1).plus(LIFE)
+    }
+
+    fn old(user: &User, method: Method) -> Factor {
+        Factor { confirmed_at: Some(at(1)), ..factor(user.id, method) }
+    }
+
+    fn new(user: &User, method: Method) -> Factor {
+        Factor { confirmed_at: Some(at(2)), ..factor(user.id, method) }
     }
 
     #[test]
-    fn a_denial_blocks_and_leaves_alone_what_it_was_not_told_of() {
+    fn a_denial_blocks_and_leaves_alone_what_is_older_than_any_letter() {
         let ada = user("ada");
-        let factors = [factor(ada.id, Method::Totp), factor(ada.id, Method::BackupCode)];
+        let factors = [old(&ada, Method::Totp), old(&ada, Method::BackupCode)];
         let warning = told(&ada);
-        let denial = judge(&warning, &ada, &factors, Some(&ada));
+        let denial = judge(&warning, &ada, &factors, false, Some(&ada), now());
         assert_eq!((denial.status, denial.remove), (UserStatus::Blocked, Vec::new()));
         assert_eq!((denial.restored, denial.gives_way), (None, None));
         for (status, then) in [
@@ -186,26 +203,39 @@ mod tests {
             (UserStatus::Pending, UserStatus::Pending),
         ] {
             let ada = User { status, ..ada.clone() };
-            assert_eq!(judge(&warning, &ada, &factors, Some(&ada)).status, then);
+            let denial = judge(&warning, &ada, &factors, true, Some(&ada), now());
+            assert_eq!(denial.status, then);
         }
     }
 
     #[test]
-    fn the_last_factor_goes_with_the_backup_codes_and_any_other_without() {
+    fn whatever_is_new_goes_and_the_last_factor_takes_the_backup_codes_along() {
         let ada = user("ada");
-        let confirmed = |method| Factor { confirmed_at: Some(at(1)), ..factor(ada.id, method) };
-        let (totp, mail) = (confirmed(Method::Totp), confirmed(Method::EmailOtp));
-        let codes = confirmed(Method::BackupCode);
-        let of = |told_of: &Factor, factors: &[&Factor]| {
-            let warning = Warning { factor_id: Some(told_of.id), ..told(&ada) };
+        let of = |factors: &[&Factor]| {
             let factors: Vec<Factor> = factors.iter().map(|factor| (*factor).clone()).collect();
-            judge(&warning, &ada, &factors, None).remove
+            judge(&told(&ada), &ada, &factors, false, None, now()).remove
         };
-        assert_eq!(of(&totp, &[&totp, &mail, &codes]), [totp.id]);
-        assert_eq!(of(&totp, &[&totp, &codes]), [totp.id, codes.id]);
-        assert_eq!(of(&codes, &[&totp, &codes]), [codes.id]);
-        // It was removed since.
-        assert!(of(&totp, &[&mail, &codes]).is_empty());
+        let (totp, codes) = (old(&ada, Method::Totp), old(&ada, Method::BackupCode));
+        let (key, mail) = (new(&ada, Method::Hardware), new(&ada, Method::EmailOtp));
+        assert_eq!(of(&[&totp, &key, &mail, &codes]), [key.id, mail.id]);
+        assert_eq!(of(&[&key, &codes]), [key.id, codes.id]);
+        let fresh = new(&ada, Method::BackupCode);
+        assert_eq!(of(&[&totp, &fresh]), [fresh.id]);
+        let waiting = Factor { confirmed_at: None, ..key };
+        assert_eq!(of(&[&totp, &waiting]), [waiting.id]);
+    }
+
+    #[test]
+    fn a_mailbox_does_not_open_what_had_asked_for_more_for_long() {
+        let ada = user("ada");
+        let status =
+            |factors: &[Factor], lost| judge(&told(&ada), &ada, factors, lost, None, now()).status;
+        let (own, theirs) = (old(&ada, Method::Totp), new(&ada, Method::Hardware));
+        assert_eq!(status(std::slice::from_ref(&theirs), true), UserStatus::Disabled);
+        assert_eq!(status(&[], true), UserStatus::Disabled);
+        assert_eq!(status(&[own, theirs.clone()], true), UserStatus::Blocked);
+        // The first factor that an account ever had is as young as the letters.
+        assert_eq!(status(&[theirs], false), UserStatus::Blocked);
     }
 
     #[test]
@@ -217,17 +247,17 @@ mod tests {
             ..home.clone()
         };
         let warning = told(&home);
-        let free = judge(&warning, &moved, &[], None);
+        let free = judge(&warning, &moved, &[], false, None, now());
         assert_eq!(free.restored.as_ref(), Some(&warning.address));
         assert_eq!((free.status, free.gives_way), (UserStatus::Blocked, None));
         // Whoever took it may have registered it anew, so that it cannot be given back.
         let squatter = pending_user("home");
-        let squatted = judge(&warning, &moved, &[], Some(&squatter));
+        let squatted = judge(&warning, &moved, &[], false, Some(&squatter), now());
         assert_eq!(squatted.restored.as_ref(), Some(&warning.address));
         assert_eq!((squatted.status, squatted.gives_way), (UserStatus::Blocked, Some(squatter.id)));
         // Somebody has proved it since: then nobody opens this account by the mail it has now.
         let owner = user("home");
-        let taken = judge(&warning, &moved, &[], Some(&owner));
+        let taken = judge(&warning, &moved, &[], false, Some(&owner), now());
         assert_eq!((taken.status, taken.gives_way), (UserStatus::Disabled, None));
         assert_eq!(taken.restored, None);
     }

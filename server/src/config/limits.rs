@@ -25,6 +25,8 @@ pub struct LimitsSection {
     pub codes_sent_per_number: u32,
     /// Within a day: codes sent to one mail address or telephone number that who asks has not proved.
     pub codes_sent_unproved_daily: u32,
+    /// Within a day: messages to telephones for one person, and to one number that was proved.
+    pub sms_daily_per_person: u32,
     /// Within a day: messages to telephones from this installation; half of them are kept for
     /// numbers that were proved. At most 100000.
     pub sms_daily: u32,
@@ -52,6 +54,7 @@ impl Default for LimitsSection {
             codes_sent_per_network: 100,
             codes_sent_per_number: 5,
             codes_sent_unproved_daily: 10,
+            sms_daily_per_person: 20,
             sms_daily: 1000,
             requests_per_network: 1200,
             requests_per_client: 3000,

@@ -1,11 +1,13 @@
 //! Half a sign-in, and the names people type.
 
+use std::time::Duration;
+
 use jwks::{Time, policy::Method};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
-use super::user::DEFAULT_TENANT;
+use super::user::{DEFAULT_TENANT, User};
 
 /// What a half-signed-in person may do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +60,36 @@ pub struct PendingLogin {
     pub created_at: Time,
     /// When it is over.
     pub expires_at: Time,
+}
+
+impl PendingLogin {
+    /// One of `user` at `now`, who has shown their password, on the surface or by the client
+    /// `client_id`. It is over after `life`, and rests on the password and the factors of this row.
+    #[must_use]
+    pub fn begun(
+        user: &User,
+        outstanding: Outstanding,
+        client_id: &str,
+        life: Duration,
+        now: Time,
+    ) -> Self {
+        Self {
+            user_id: user.id,
+            outstanding,
+            client_id: client_id.to_owned(),
+            tenant_id: user.tenant_id.clone(),
+            site_key: None,
+            methods: Vec::new(),
+            shown: password(),
+            factor_proved_at: None,
+            recovers: false,
+            password_changed_at: user.password_changed_at,
+            factor_epoch: user.factor_epoch,
+            remember: false,
+            created_at: now,
+            expires_at: now.plus(life),
+        }
+    }
 }
 
 fn password() -> Vec<String> {

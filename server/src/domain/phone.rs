@@ -6,6 +6,9 @@ use phonenumber::{Mode, Type, country, metadata::DATABASE};
 
 /// Most characters of a number as somebody types it.
 const TYPED: usize = 64;
+/// Codes of no country (ITU-T E.164 annex D): satellites, networks of many countries, numbers for
+/// life, free and premium ones. Messages there cost a multiple, or are somebody's income.
+const NOWHERE: [u16; 10] = [800, 808, 870, 878, 879, 881, 882, 883, 888, 979];
 /// How many of its last digits are shown to those who know it.
 const SHOWN: usize = 2;
 
@@ -30,6 +33,7 @@ impl PhoneNumber {
         let earns = matches!(
             read.number_type(&DATABASE),
             Type::PremiumRate
+                | Type::PersonalNumber
                 | Type::SharedCost
                 | Type::TollFree
                 | Type::Uan
@@ -41,7 +45,8 @@ impl PhoneNumber {
                 | Type::NoInternational
                 | Type::Emergency
         );
-        (read.is_valid() && !earns && read.extension().is_none())
+        let is_nowhere = NOWHERE.contains(&read.country().code());
+        (read.is_valid() && !earns && !is_nowhere && read.extension().is_none())
             .then(|| Self(read.format().mode(Mode::E164).to_string()))
     }
 
@@ -148,8 +153,19 @@ mod tests {
 
     #[test]
     fn no_message_goes_where_it_is_somebodys_income() {
-        // Premium rate, shared cost and free of charge.
-        for typed in ["+49 900 1234567", "+49 180 5012345", "+49 800 1234567"] {
+        for typed in [
+            // Premium rate, shared cost and free of charge.
+            "+49 900 1234567",
+            "+49 180 5012345",
+            "+49 800 1234567",
+            // Personal numbers, whose callers pay whoever rents them out.
+            "+44 70 1234 5678",
+            // Satellites, networks of many countries, and the premium rate of all of them.
+            "+870 773 111 632",
+            "+881 612 345 678",
+            "+883 5100 12345678",
+            "+979 123 456 789",
+        ] {
             assert_eq!(read(typed), None, "{typed}");
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
-use super::{login::username_key, user::User};
+use super::{login::username_key, text::acts, user::User};
 
 /// The member of a person's claims that holds the parts of their address (section 5.1.1).
 const ADDRESS: &str = "address";
@@ -263,11 +263,6 @@ pub fn difference(one: &User, other: &User) -> Vec<Field> {
 /// Trimmed, composed, its lines ended as text is here and not as forms send it.
 fn normalised(said: &str) -> String {
     said.replace("\r\n", "\n").trim().nfc().collect()
-}
-
-/// Whether a character is no letter of a text but turns or hides what is around it.
-fn acts(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// `http` or `https`, and no name or password in it.

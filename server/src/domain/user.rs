@@ -106,4 +106,12 @@ impl User {
     pub fn is_admin(&self) -> bool {
         self.roles.iter().any(|role| role == ADMIN_ROLE)
     }
+
+    /// What links and codes are bound to that any change of password, factors or address is to end.
+    /// No blank is in it.
+    #[must_use]
+    pub fn binding(&self) -> String {
+        let password = self.password_changed_at.map_or(0, Time::millis);
+        format!("{}:{password}:{}", self.factor_epoch, self.email_key)
+    }
 }

@@ -5,10 +5,17 @@ use std::time::Duration;
 use jwks::Time;
 use uuid::Uuid;
 
-use super::{login::Address, secret::SecretHash, user::UserStatus};
+use super::{factor::Factor, login::Address, secret::SecretHash, user::UserStatus};
 
 /// How long the link of a letter is good: whoever reads their mail once a week finds it so.
 pub const LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Whether a denial at `now` takes this factor away: it was set up since the oldest letter was
+/// written that can still be denied.
+#[must_use]
+pub fn is_new(factor: &Factor, now: Time) -> bool {
+    factor.confirmed_at.is_none_or(|confirmed_at| confirmed_at.plus(LIFE) > now)
+}
 
 /// A letter that told somebody of a change, and holds a link for whoever did not make it. Every
 /// letter has its own; each is good once.
@@ -22,8 +29,9 @@ pub struct Warning {
     pub hash: SecretHash,
     /// Where the letter went. Whoever has its link reads that mailbox.
     pub address: Address,
-    /// The factor that it told of as a new one.
-    pub factor_id: Option<Uuid>,
+    /// Whether it told of a factor that went, and that had been there for longer than [`LIFE`]: the
+    /// owner's own, which no letter of this week could have denied.
+    pub lost_factor: bool,
     /// When the letter was written.
     pub created_at: Time,
     /// From when on its link is dead.

@@ -1,6 +1,6 @@
 //! Accepting connections: bounded headers, bounded waiting, and an orderly end.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, pin::pin, time::Duration};
+use std::{future::Future, net::SocketAddr, pin::pin, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -13,6 +13,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 /// Request line and headers together, bytes (rule 34).
@@ -37,6 +38,7 @@ pub async fn serve(
     let mut shutdown = pin!(shutdown);
     let (ending, ended) = watch::channel(false);
     let mut connections = JoinSet::new();
+    let acts = TaskTracker::new();
     loop {
         tokio::select! {
             () = &mut shutdown => break,
@@ -47,6 +49,7 @@ pub async fn serve(
                         tls.clone(),
                         peer,
                         router.clone(),
+                        acts.clone(),
                         ended.clone(),
                     ));
                 }
@@ -61,7 +64,11 @@ pub async fn serve(
     }
     drop(listener);
     ending.send_replace(true);
-    let all = async { while connections.join_next().await.is_some() {} };
+    acts.close();
+    let all = async {
+        while connections.join_next().await.is_some() {}
+        acts.wait().await;
+    };
     if timeout(grace, all).await.is_err() {
         tracing::info!("connections that did not end in time are closed");
     }
@@ -72,13 +79,14 @@ async fn welcome(
     tls: Option<TlsAcceptor>,
     peer: SocketAddr,
     router: Router,
+    acts: TaskTracker,
     ended: watch::Receiver<bool>,
 ) {
     // Small answers leave at once. A socket that refuses the option still works.
     drop(stream.set_nodelay(true));
-    let Some(tls) = tls else { return converse(stream, peer, router, ended).await };
+    let Some(tls) = tls else { return converse(stream, peer, router, acts, ended).await };
     match timeout(HANDSHAKE_TIME, tls.accept(stream)).await {
-        Ok(Ok(stream)) => converse(stream, peer, router, ended).await,
+        Ok(Ok(stream)) => converse(stream, peer, router, acts, ended).await,
         Ok(Err(error)) => tracing::debug!(%error, "no TLS connection came about"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
@@ -88,12 +96,16 @@ async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     router: Router,
+    acts: TaskTracker,
     mut ended: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().oneshot(request.map(Body::new));
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        // A task of its own: whoever hangs up ends no act halfway, with the change made and its
+        // owner not told.
+        let answer = acts.spawn(answer);
+        async move { answer.await.map(|answer| answer.unwrap_or_else(|never| match never {})) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -117,6 +129,8 @@ async fn converse(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use axum::routing::get;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -151,6 +165,33 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_is_done_though_the_caller_hangs_up() {
+        let (begun, begins) = oneshot::channel();
+        let (go_on, goes_on) = oneshot::channel::<()>();
+        let (done, is_done) = oneshot::channel();
+        let once = Arc::new(Mutex::new(Some((begun, goes_on, done))));
+        let router = Router::new().route(
+            "/",
+            get(async move || {
+                let (begun, goes_on, done) = once.lock().unwrap().take().unwrap();
+                begun.send(()).unwrap();
+                goes_on.await.unwrap();
+                done.send(()).unwrap();
+            }),
+        );
+        let running = start(router).await;
+        let mut caller = TcpStream::connect(running.address).await.unwrap();
+        caller.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        begins.await.unwrap();
+        drop(caller);
+        // Until the server has seen it, and closed its end too: it listens to nobody else.
+        running.stop.send(()).unwrap();
+        go_on.send(()).unwrap();
+        is_done.await.unwrap();
+        running.ended.await.unwrap();
     }
 
     fn who() -> Router {

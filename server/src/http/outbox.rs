@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::route::{Credential, Surface, get};
-use crate::{app::App, config::check::is_local, outbox::Captured};
+use crate::{app::App, config::check::is_local, domain::instant::rfc3339, outbox::Captured};
 
 /// Mail is somebody else's text: nothing of it runs, loads or sends.
 const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -43,9 +43,7 @@ struct Message {
 
 impl From<Captured> for Message {
     fn from(captured: Captured) -> Self {
-        let sent_at = jiff::Timestamp::from_millisecond(captured.sent_at.millis())
-            .map(|stamp| stamp.to_string())
-            .unwrap_or_default();
+        let sent_at = rfc3339(captured.sent_at);
         let Captured { channel, to, subject, text, html, .. } = captured;
         Self { channel, to, subject, text, html, sent_at }
     }

@@ -11,10 +11,15 @@ use crate::{
         errand::{Letter, NEWS_TTL, Text},
         phone::PhoneNumber,
         secret::OpaqueToken,
+        text::inert,
         user::User,
     },
     texts::Texts,
 };
+
+/// How long a mailed code is good, and where.
+const CODE_LIFE: &str = "It is good for ten minutes, once, and only where it was asked for. \
+                         Nobody will ask you to tell it to them.";
 
 /// One letter: a greeting, paragraphs, and at most one button.
 #[derive(Template)]
@@ -47,15 +52,6 @@ fn letter(
         String::new()
     });
     Letter { to: to.to_owned(), subject: title.to_owned(), text, html, expires_at }
-}
-
-/// Text without what acts on the text around it: no new lines, and no change of direction.
-fn inert(text: &str) -> String {
-    let acts = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.replace(acts, " ")
 }
 
 /// Asks the owner of an address to prove it.
@@ -161,8 +157,7 @@ pub fn code(app: &App, user: &User, code: &str, expires_at: Time) -> Letter {
         &[
             "Hello,",
             &what,
-            "It is good for ten minutes, once, and only where it was asked for. Nobody will ask \
-             you to tell it to them.",
+            CODE_LIFE,
             "If you did not ask for it, somebody knows your password: change it.",
         ],
         None,
@@ -195,8 +190,7 @@ pub fn prove_address(app: &App, to: &str, code: &str, expires_at: Time) -> Lette
             "Hello,",
             "somebody, most likely you, wants to use this mail address for an account here.",
             &what,
-            "It is good for ten minutes, once, and only where it was asked for. Nobody will ask \
-             you to tell it to them.",
+            CODE_LIFE,
             "If it was not you, do nothing: without the code the address is not used.",
         ],
         None,

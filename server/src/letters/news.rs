@@ -12,6 +12,7 @@ use crate::{
     domain::{
         api_key::ApiKey,
         errand::{Letter, NEWS_TTL},
+        factor::Factor,
         login::Address,
         user::User,
         warning,
@@ -25,8 +26,8 @@ pub struct News {
     /// Where they are told. Whoever reads that mailbox may deny it, and have the account back at
     /// this address.
     pub address: Address,
-    /// The factor that is new by it, and goes when it is denied.
-    pub factor_id: Option<Uuid>,
+    /// Whether a factor went that they had for longer than letters can be denied.
+    pub lost_factor: bool,
     name: String,
     title: &'static str,
     what: String,
@@ -41,7 +42,7 @@ impl News {
         Self {
             user_id: user.id,
             address: Address { display: user.email.clone(), key: user.email_key.clone() },
-            factor_id: None,
+            lost_factor: false,
             name: user.name.clone(),
             title,
             what: what.into(),
@@ -49,12 +50,11 @@ impl News {
         }
     }
 
-    /// Of a factor that is new.
+    /// Of a loss: `gone` are the factors that went at `now`.
     #[must_use]
-    pub fn adding(mut self, factor_id: Uuid) -> Self {
-        self.factor_id = Some(factor_id);
-        self.undone = ", removes what is new";
-        self
+    fn losing<'f>(self, gone: impl IntoIterator<Item = &'f Factor>, now: Time) -> Self {
+        let lost_factor = gone.into_iter().any(|factor| !warning::is_new(factor, now));
+        Self { lost_factor, ..self }
     }
 
     /// The letter. `link` is for whoever did not do it.
@@ -63,8 +63,9 @@ impl News {
         let days = warning::LIFE.as_secs() / (24 * 60 * 60);
         let undone = self.undone;
         let denied = format!(
-            "If it was not you, say so within {days} days: that signs you out everywhere{undone} \
-             and closes the account, until you choose a new password by a link that is mailed to you."
+            "If it was not you, say so within {days} days: that signs you out everywhere, removes \
+             every second factor of the last {days} days{undone} and closes the account, until you \
+             have it back by a link that is mailed to you, or by an administrator."
         );
         letter(
             &self.address.display,
@@ -79,28 +80,29 @@ impl News {
 
 /// A second factor was added.
 #[must_use]
-pub fn factor_added(user: &User, method: &str, id: Uuid) -> News {
+pub fn factor_added(user: &User, method: &str) -> News {
     let what = format!("a second factor ({method}) was added to your account.");
-    News::of(user, "A second factor was added", what).adding(id)
+    News::of(user, "A second factor was added", what)
 }
 
 /// A factor was removed.
 #[must_use]
-pub fn factor_removed(user: &User, method: &str) -> News {
+pub fn factor_removed(user: &User, factor: &Factor, now: Time) -> News {
+    let method = factor.method.as_str();
     let what = format!(
         "a second factor ({method}) was removed from your account. Every other session was \
          signed out, and no device is trusted any more."
     );
-    News::of(user, "A second factor was removed", what)
+    News::of(user, "A second factor was removed", what).losing([factor], now)
 }
 
 /// A new factor took the place of all others, by a link that an operator made.
 #[must_use]
-pub fn factors_recovered(user: &User) -> News {
+pub fn factors_recovered(user: &User, gone: &[Factor], now: Time) -> News {
     let what = "every second factor that your account had was removed: a new one took their place, \
                 by a link that an administrator made and with your password. You were signed out \
                 everywhere, and no device is trusted any more.";
-    News::of(user, "Your second factors were removed", what)
+    News::of(user, "Your second factors were removed", what).losing(gone, now)
 }
 
 /// A factor is locked.
@@ -113,12 +115,12 @@ pub fn factor_locked(user: &User, method: &str) -> News {
     News::of(user, "A second factor was locked", what)
 }
 
-/// There are new backup codes, which are the factor of this id.
+/// There are new backup codes.
 #[must_use]
-pub fn backup_codes_renewed(user: &User, id: Uuid) -> News {
+pub fn backup_codes_renewed(user: &User) -> News {
     let what = "new backup codes were made for your account. The old ones are good for nothing, \
                 and no device is trusted any more.";
-    News::of(user, "New backup codes were made", what).adding(id)
+    News::of(user, "New backup codes were made", what)
 }
 
 /// A backup code was used.
@@ -126,6 +128,17 @@ pub fn backup_codes_renewed(user: &User, id: Uuid) -> News {
 pub fn backup_code_used(user: &User) -> News {
     let what = "one of your backup codes was used to sign in.";
     News::of(user, "A backup code was used", what)
+}
+
+/// A passkey, as its owner calls it, had counted further before: it may have been copied.
+#[must_use]
+pub fn passkey_copied(user: &User, name: &str) -> News {
+    let what = format!(
+        "somebody, most likely you, was refused with a passkey of yours, \u{201c}{name}\u{201d}: it \
+         has counted fewer signatures than it had before. So does a copy of it. If it was you, \
+         and you do not know of a reason, remove it from your account and set up another one."
+    );
+    News::of(user, "A passkey of yours may have been copied", what)
 }
 
 /// The password was changed.

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, fmt};
 
-use jwks::{Algorithm, foreign::ForeignKeys};
+use jwks::{Algorithm, foreign::ForeignKeys, policy::is_scope};
 use serde_json::{Map, Value};
 
 use super::{
@@ -12,7 +12,10 @@ use super::{
     registered_uri::{judge_audience, judge_redirect, judge_web},
     scope,
 };
-use crate::domain::client::{ApplicationType, ClientAuthMethod, Metadata, Registrar};
+use crate::domain::{
+    client::{ApplicationType, ClientAuthMethod, Metadata, Registrar},
+    text::turns,
+};
 
 /// The longest text.
 const TEXT_LIMIT: usize = 2048;
@@ -235,10 +238,6 @@ fn take_redirects(members: &Members<'_>, metadata: &mut Metadata) -> Judged<()> 
 /// for what an operator's services allow.
 fn take_scope(members: &Members<'_>, metadata: &mut Metadata, by: Registrar) -> Judged<()> {
     let Some(text) = members.text("scope")? else { return Ok(()) };
-    let is_scope = |name: &str| {
-        // RFC 6749 section 3.3.
-        name.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-    };
     let mut scopes: Vec<&str> = Vec::new();
     for name in text.split(' ').filter(|name| !name.is_empty()) {
         if !is_scope(name) {
@@ -355,7 +354,6 @@ impl<'m> Members<'m> {
 
     /// What people read: without what turns the text around it about.
     fn name(&self, member: &'static str) -> Judged<Option<String>> {
-        let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         match self.text(member)?.map(|text| text.trim().to_owned()) {
             Some(text) if text.chars().count() > NAME_LIMIT => {
                 wrong(member, format!("is longer than {NAME_LIMIT} characters"))

@@ -13,6 +13,7 @@ use server::{
     config::Config,
     control::{self, Answer},
     data_dir::DataDir,
+    domain::instant::from_rfc3339,
 };
 use tokio::time::sleep;
 
@@ -102,9 +103,6 @@ pub fn show_code(secret: &str, at: Option<&str>, next: bool) -> Outcome {
 pub fn instant(text: &str) -> Option<Time> {
     match text.parse() {
         Ok(secs) => Some(Time::from_secs(secs)),
-        Err(_) => {
-            let stamp: jiff::Timestamp = text.parse().ok()?;
-            Some(Time::from_millis(stamp.as_millisecond()))
-        }
+        Err(_) => from_rfc3339(text),
     }
 }

@@ -1,5 +1,7 @@
 //! The contract of the identity store: whatever would give power back if it were lost.
 
+mod acts;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,13 +25,18 @@ use crate::domain::{
     errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
-    login::Address,
     passkey::{Passkey, PasskeyUse},
     place::Place,
     secret::SecretHash,
     tenant::{Membership, Tenant},
     user::User,
     warning::{Denial, Warning},
+};
+
+pub use acts::{
+    AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created,
+    Denied, FactorChange, FactorEdit, Guess, Invited, Joined, KeyAdded, NewAddress, NewPassword,
+    NewPhone, ProfileChanged, Registered, SitePut, Subject,
 };
 
 /// How much longer an ending is kept than the access tokens it can kill live: as long as any
@@ -43,286 +50,6 @@ pub const FEED_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub const EXPIRED_KEYS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The most rows of a kind that one sweep takes.
 pub const SWEPT_AT_ONCE: u32 = 1000;
-
-/// How a registration went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Registered {
-    /// A new, pending account.
-    Created,
-    /// The address had a pending account that somebody registered (with a password, without roles): its password (`password_hash`, `password_changed_at`),
-    /// names (`email` as written, `name`, `given_name`, `family_name`) and times (`created_at`,
-    /// `updated_at`) were replaced by the newer ones, and nothing else was. Carries the id it has
-    /// had all along.
-    Renewed(Uuid),
-    /// The address belongs to somebody.
-    Taken(Uuid),
-}
-
-/// How making an account went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Created {
-    /// It exists now.
-    Created,
-    /// The address belongs to somebody.
-    AddressTaken,
-    /// The user name belongs to somebody.
-    UsernameTaken,
-    /// Only for the first admin: there is one already.
-    AdminExists,
-}
-
-/// The confirmation of a factor whose code was seen.
-#[derive(Clone, Debug)]
-pub struct Confirmation {
-    /// Whose.
-    pub user_id: Uuid,
-    /// The factor.
-    pub id: Uuid,
-    /// The [`User::factor_epoch`] that it was decided on.
-    pub expected_epoch: u64,
-    /// Replaces the factor's name, where given.
-    pub name: Option<String>,
-    /// The step of the code.
-    pub step: Option<u64>,
-    /// Whether every other factor that counts goes, with its codes: they were lost.
-    pub replaces: bool,
-    /// The number that the code was sent to: where it is the person's and was not proved before, it
-    /// is proved now.
-    pub proves_phone: Option<String>,
-    /// What a passkey or security key left.
-    pub passkey: Option<Passkey>,
-}
-
-/// How a confirmation went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Confirmed {
-    /// The factor counts now, and so do the backup codes that came with it.
-    Confirmed,
-    /// It has been confirmed before.
-    Already,
-    /// No such factor.
-    Gone,
-    /// The factor waits still, but the epoch is not the expected one any more; nothing changed.
-    Overtaken,
-    /// Another passkey is called the same; nothing changed.
-    Taken,
-}
-
-/// How the consumption of a one-time code went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Consumed {
-    /// This call consumed it.
-    Consumed,
-    /// Another one had.
-    Replayed,
-    /// No such factor or code.
-    Gone,
-}
-
-/// How counting a guess went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guess {
-    /// Counted: this many in a row, this one included.
-    Counted(u32),
-    /// As many in a row as are allowed; not counted, and not to be judged.
-    Locked,
-    /// No such factor.
-    Gone,
-}
-
-/// How a denial went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denied {
-    /// It is so now.
-    Denied,
-    /// The warning was used before, or is gone; nothing changed.
-    Spent,
-    /// The account is not what it was decided on; nothing changed.
-    Overtaken,
-}
-
-/// How putting a site went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SitePut {
-    /// Stored, with this version.
-    Stored(u64),
-    /// Nothing differs but the version; nothing was written.
-    Unchanged(u64),
-    /// A site of this key exists, and a new one was asked for.
-    Exists,
-    /// Another site answers to this host.
-    HostTaken,
-}
-
-/// How adding a signing key went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyAdded {
-    /// It is published.
-    Added,
-    /// The newest key of that algorithm is not the expected one: somebody else was faster.
-    Raced,
-}
-
-/// A new password, and what has to be so for it to be taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewPassword {
-    /// Whose.
-    pub user_id: Uuid,
-    /// PHC string.
-    pub hash: String,
-    /// The account's `factor_epoch`: any other, and somebody was faster.
-    pub expected_epoch: u64,
-    /// The account's `email_key`, where the new password was chosen by a link that was mailed
-    /// there: any other, and nothing changes; a pending or blocked account is active then, and an
-    /// address that was not proved before is. `None`: only an active account's password changes.
-    pub proves_address: Option<String>,
-    /// What the account is from then on, where it becomes somebody's who was invited; `None`: what
-    /// it was.
-    pub invited: Option<Invited>,
-}
-
-/// What an invitation makes of an account that was nobody's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invited {
-    /// Where it is at home.
-    pub tenant_id: String,
-    /// Roles there.
-    pub roles: Vec<String>,
-    /// Whole name.
-    pub name: String,
-}
-
-/// How changing a profile went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProfileChanged {
-    /// It is so now.
-    Changed,
-    /// The user name belongs to somebody.
-    UsernameTaken,
-    /// The person changed since, or is none.
-    Overtaken,
-}
-
-/// What becomes of a confirmed factor without making it another one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FactorEdit {
-    /// Whose.
-    pub user_id: Uuid,
-    /// The factor.
-    pub id: Uuid,
-    /// Its new name; `None`: the one it has.
-    pub name: Option<String>,
-    /// Whether it is the one to begin with from now on, in the place of any other.
-    pub prefer: bool,
-}
-
-/// A mail address that was proved and takes the place of a person's present one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewAddress {
-    /// Whose.
-    pub user_id: Uuid,
-    /// The account's `factor_epoch`: any other, and somebody was faster.
-    pub expected_epoch: u64,
-    /// The address.
-    pub address: Address,
-    /// The account that holds the address though nobody has proved it: it goes, if it is still one
-    /// that somebody registered and never activated.
-    pub displaces: Option<Uuid>,
-}
-
-/// How changing an address went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddressChanged {
-    /// It is the person's now, and proved.
-    Changed,
-    /// It belongs to somebody; nothing changed.
-    Taken,
-    /// The account is not active, or the epoch is not the expected one; nothing changed.
-    Overtaken,
-}
-
-/// The telephone number of a person from now on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewPhone {
-    /// Whose.
-    pub user_id: Uuid,
-    /// The account's `factor_epoch`: any other, and somebody was faster.
-    pub expected_epoch: u64,
-    /// The number, which was proved; `None`: there is none any more.
-    pub phone: Option<String>,
-}
-
-/// A change of a person's factors that is one act.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FactorChange {
-    /// Whose.
-    pub user_id: Uuid,
-    /// The account's `factor_epoch`: any other, and somebody was faster.
-    pub expected_epoch: u64,
-    /// Factors that go, with their codes.
-    pub remove: Vec<Uuid>,
-    /// Factors that come, as they stand.
-    pub add: Vec<Factor>,
-    /// Their codes.
-    pub codes: Vec<BackupCode>,
-}
-
-/// How somebody became a member of a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Joined {
-    /// They are a member now.
-    Joined,
-    /// They have been; their roles are the new ones now, `created_at` stays.
-    Already,
-    /// No such person, or no such tenant besides their own; nothing changed.
-    Gone,
-}
-
-/// How making an API key went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ApiKeyMade {
-    /// It is good now.
-    Made,
-    /// Its owner has as many as may be; nothing changed.
-    TooMany,
-    /// Its owner is not active, or their epoch is not the expected one any more; nothing changed.
-    Overtaken,
-}
-
-/// How changing or removing a client went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientChanged {
-    /// It is so now.
-    Changed,
-    /// Somebody was faster: it is not of the version it was judged by. Nothing changed.
-    Overtaken,
-    /// No such client.
-    Gone,
-}
-
-/// What waits to be done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// How many errands, claimed ones included.
-    pub waiting: u64,
-    /// When the oldest was queued.
-    pub oldest: Option<Time>,
-}
-
-/// Everything about a person that a bearer or a refresh is judged by, in one read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
-    /// The person as they are now.
-    pub user: User,
-    /// The tenants they were invited into besides their own, by tenant.
-    pub memberships: Vec<Membership>,
-    /// The ending of this session, if it was ended.
-    pub session_cut_off: Option<CutOff>,
-    /// The newest ending of everything of this person, if any.
-    pub user_cut_off: Option<CutOff>,
-    /// Those of the other endings that were asked for and were written, in the order they were named.
-    pub ended: Vec<CutOff>,
-}
 
 /// Users, factors, sites, keys, errands, edges, endings, the feed and the audit log.
 ///
@@ -457,6 +184,7 @@ pub trait IdentityStore: Send + Sync {
     /// factor counts yet, and raises `factor_epoch`, so that the person changed at `now`. Proves the
     /// person's number where the code did. Only while `factor_epoch` is the expected one, which is
     /// asked after [`Confirmed::Gone`] and [`Confirmed::Already`], and before [`Confirmed::Taken`].
+    /// Writes the endings with a feed entry for each, as [`Self::cut_off`].
     async fn confirm_factor(
         &self,
         confirmation: &Confirmation,
@@ -536,9 +264,13 @@ pub trait IdentityStore: Send + Sync {
     /// The warning of this id, used or not, as long as it is not over at `now`.
     async fn find_warning(&self, id: Uuid, now: Time) -> StoreResult<Option<Warning>>;
 
+    /// Whether a warning to this person, used or not and not over at `now`, tells of the loss of a
+    /// factor that they had for long.
+    async fn has_lost_factor(&self, user_id: Uuid, now: Time) -> StoreResult<bool>;
+
     /// Does at `now` (`updated_at`) what the denial says: the status; the restored address, proved
-    /// now, in the place of the pending account that gives way; no number that was proved since the
-    /// warning was written; no factors of those to be removed that are there still, no trusted
+    /// now, in the place of the pending account that gives way; no number that was proved since
+    /// the oldest warning was written that can still be denied; no factors of those to be removed that are there still, no trusted
     /// device, no place; and the next `factor_epoch`. Where an
     /// address was restored, what the person was told elsewhere since the warning is gone. Writes
     /// the endings with a feed entry for each, as [`Self::cut_off`].
@@ -550,8 +282,8 @@ pub trait IdentityStore: Send + Sync {
         event: &Event,
     ) -> StoreResult<Denied>;
 
-    /// Makes a blocked account active again at `now` (`updated_at`). `false`: it is not blocked;
-    /// nothing changed.
+    /// Makes a blocked or disabled account active again at `now` (`updated_at`). `false`: it is
+    /// neither; nothing changed.
     async fn unblock_user(&self, id: Uuid, now: Time, event: &Event) -> StoreResult<bool>;
 
     /// Notes that somebody signed in from a place at `now`; whether they had not before. While they

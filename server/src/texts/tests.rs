@@ -95,6 +95,50 @@ fn every_text_that_a_page_asks_for_is_there_and_gets_what_it_takes() {
     }
 }
 
+/// Words of a use case or of the wire as they name a text: numbers, and what is put in, as `n`.
+fn as_key(words: &str) -> String {
+    let mut plain = String::new();
+    for (at, part) in words.split('{').enumerate() {
+        let (held, rest) =
+            if at == 0 { ("", part) } else { part.split_once('}').unwrap_or(("", part)) };
+        plain.push_str(if at == 0 || held.contains(' ') { "" } else { "0" });
+        plain.push_str(rest);
+    }
+    let words = plain.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let word = |word: &str| match word.parse::<u64>() {
+        Ok(_) => "n".to_owned(),
+        Err(_) => word.to_ascii_lowercase(),
+    };
+    words.map(word).collect::<Vec<_>>().join("-")
+}
+
+#[test]
+fn every_text_is_asked_for_somewhere() {
+    let mut sources = files(&here().join("templates"), ".html");
+    sources.extend(files(&here().join("src"), ".rs"));
+    let (mut words, mut keys) = (BTreeSet::new(), BTreeSet::new());
+    for file in sources.iter().filter(|file| !file.ends_with("tests.rs")) {
+        for word in std::fs::read_to_string(file).unwrap().split('"') {
+            if word.len() < 200 {
+                keys.insert(as_key(word));
+                words.insert(word.to_owned());
+            }
+        }
+    }
+    let is_asked_for = |key: &str| {
+        let part = key.strip_suffix("-title").or_else(|| key.strip_suffix("-text"));
+        let month = key.strip_prefix("month-").and_then(|month| month.parse::<u8>().ok());
+        let mut kinds = ["activity-reason-", "activity-", "claim-", "error-", "field-"].into_iter();
+        words.contains(key)
+            || part.is_some_and(|part| words.contains(part))
+            || month.is_some_and(|month| (1..=12).contains(&month))
+            || kinds.any(|kind| key.strip_prefix(kind).is_some_and(|word| keys.contains(word)))
+    };
+    let dead: Vec<String> = written("en").into_keys().filter(|key| !is_asked_for(key)).collect();
+    assert!(dead.is_empty(), "{dead:?}");
+    assert!(!is_asked_for("enrol-by-carrier-pigeon"));
+}
+
 #[test]
 fn every_page_that_says_one_thing_has_both_its_texts() {
     let (written, mut pages) = (written("en"), 0);

@@ -51,17 +51,17 @@ reset-done-text = Sie sind überall abgemeldet und können sich jetzt mit dem ne
 
 not-me-title = Waren Sie das nicht?
 not-me-why = Damit wird das Konto von { $email } gesperrt:
-not-me-ends = Sie werden überall abgemeldet, und kein Gerät, keine App, kein API-Schlüssel und kein angeforderter Code gilt mehr. Eine seither bestätigte Telefonnummer fällt weg.
-not-me-removes = Der zweite Faktor, von dem der Brief berichtet, wird entfernt.
-not-me-closes = Niemand meldet sich an, bis Sie ein neues Passwort gewählt haben, mit einem Link, den wir Ihnen mailen.
+not-me-ends = Sie werden überall abgemeldet, und kein Gerät, keine App, kein API-Schlüssel und kein angeforderter Code gilt mehr.
+not-me-removes = Jeder zweite Faktor, der in den letzten 7 Tagen eingerichtet wurde, wird entfernt, ebenso eine Telefonnummer, die in dieser Zeit bestätigt wurde.
+not-me-closes = Niemand meldet sich an, bis Sie mit einem Link, den wir Ihnen mailen, ein neues Passwort gewählt haben oder ein Administrator das Konto öffnet.
 not-me-button = Ich war es nicht: Konto sperren
 not-me-else = Wenn Sie es waren, verlassen Sie diese Seite: Es ist nichts geschehen.
 not-me-done-title = Ihr Konto ist gesperrt
 not-me-done-text = Sie sind überall abgemeldet. Wir mailen Ihnen einen Link: Wählen Sie damit ein neues Passwort, dann ist Ihr Konto wieder offen.
 not-me-disabled-title = Ihr Konto ist gesperrt
-not-me-disabled-text = Sie sind überall abgemeldet. Ihre E-Mail-Adresse gehört inzwischen zu einem anderen Konto: Bitten Sie einen Administrator, dieses wieder zu öffnen.
+not-me-disabled-text = Sie sind überall abgemeldet. Ein Postfach allein soll dieses Konto nicht wieder öffnen: Bitten Sie einen Administrator darum.
 not-me-used-title = Sie haben es uns schon gesagt
-not-me-used-text = Dieser Link wurde schon benutzt. Um Ihr Konto wieder zu öffnen, wählen Sie mit „Passwort vergessen?“ ein neues Passwort.
+not-me-used-text = Dieser Link wurde schon benutzt. Um Ihr Konto wieder zu öffnen, wählen Sie mit „Passwort vergessen?“ ein neues Passwort oder bitten Sie einen Administrator.
 
 recovery-title = Konto wiederherstellen
 recovery-why = Geben Sie Ihr Passwort ein. Danach richten Sie einen neuen zweiten Faktor ein, der alle verlorenen ersetzt.

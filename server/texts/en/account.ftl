@@ -51,17 +51,17 @@ reset-done-text = You are signed out everywhere, and can sign in with the new pa
 
 not-me-title = Was this not you?
 not-me-why = This closes the account of { $email }:
-not-me-ends = You are signed out everywhere, and no device, app, API key or code that was asked for counts any more. A telephone number that was proved since goes as well.
-not-me-removes = The second factor that the letter tells of is removed.
-not-me-closes = Nobody signs in until you have chosen a new password, by a link that we mail you.
+not-me-ends = You are signed out everywhere, and no device, app, API key or code that was asked for counts any more.
+not-me-removes = Every second factor that was set up in the last 7 days is removed, as is a telephone number that was proved in them.
+not-me-closes = Nobody signs in until you have chosen a new password, by a link that we mail you, or until an administrator opens the account.
 not-me-button = It was not me: close my account
 not-me-else = If it was you, leave this page: nothing has happened.
 not-me-done-title = Your account is closed
 not-me-done-text = You are signed out everywhere. We are mailing you a link: choose a new password with it, and your account is open again.
 not-me-disabled-title = Your account is closed
-not-me-disabled-text = You are signed out everywhere. Your mail address belongs to another account by now: ask an administrator to open this one.
+not-me-disabled-text = You are signed out everywhere. A mailbox alone must not open this account again: ask an administrator to do it.
 not-me-used-title = You have told us already
-not-me-used-text = This link was used before. To open your account again, choose a new password with “Forgot your password?”.
+not-me-used-text = This link was used before. To open your account again, choose a new password with “Forgot your password?”, or ask an administrator.
 
 recovery-title = Recover your account
 recovery-why = Enter your password. Then you set up a new second factor, which takes the place of all that you have lost.

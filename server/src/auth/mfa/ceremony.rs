@@ -38,9 +38,7 @@ impl Ceremony<'_> {
             Self::Proof(user_id, standing) => format!("proof:{user_id}:{standing}"),
             Self::SignIn(browser) => format!("sign-in:{challenge}:{browser}"),
         };
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&SecretHash::of(&name).as_bytes()[..16]);
-        uuid::Builder::from_random_bytes(bytes).into_uuid()
+        SecretHash::of(&name).to_id()
     }
 
     /// Keeps a challenge.

@@ -2,6 +2,7 @@
 
 use jwks::{
     Time,
+    cutoff::CutOff,
     policy::{Method, WebAuthn},
 };
 use serde_json::{Value, json};
@@ -16,24 +17,26 @@ use crate::{
         bearer::FRESH,
         browser::{self, Browser},
         devices,
-        error::{AuthError, AuthResult, FieldProblem},
+        error::{AuthError, AuthResult, PROOF_CHANGED},
         login::{
             Completion, Held, complete, find_open_site, find_site, offered, policy_for,
             usable_methods,
         },
         origin::Origin,
         sent_code::Sent,
-        sessions::end_all,
+        sessions::{end_all, endings},
         throttle, warnings,
     },
     clock::new_id,
-    domain::{audit::Action, factor::Factor, secret::OpaqueToken, user::User},
+    domain::{
+        audit::Action,
+        factor::{Factor, NAME_LIMIT, is_name},
+        secret::OpaqueToken,
+        user::User,
+    },
     letters::news,
     store::identity::{self as store, Confirmed},
 };
-
-/// Most characters of a factor's name.
-const NAME_LIMIT: usize = 64;
 
 /// A factor to be confirmed.
 pub struct SetUp {
@@ -102,8 +105,7 @@ pub struct Confirmation<'c> {
     pub browser: Option<&'c Browser>,
 }
 
-/// Sets up a factor, which counts only once it is confirmed. `site_key`: where somebody who is signed in
-/// is on their way to; half a sign-in knows its own.
+/// Sets up a factor, which counts only once it is confirmed.
 ///
 /// # Errors
 /// [`AuthError::StepUpRequired`] without a proof of the present second factor (or, having none,
@@ -238,7 +240,15 @@ pub async fn confirm(
         Method::Sms => Some(sms::number(app, factor)?.as_str().to_owned()),
         _ => None,
     };
-    let details = json!({ "factor": factor.id, "method": method.as_str(), "recovered": replaces });
+    // Who had lost every factor is signed out wherever somebody else may be.
+    let ending = match replaces {
+        true => endings(app, user.id, None, now).await?,
+        false => Vec::new(),
+    };
+    let (sids, cut_offs): (Vec<Uuid>, Vec<CutOff>) = ending.iter().cloned().unzip();
+    let details = json!({
+        "factor": factor.id, "method": method.as_str(), "recovered": replaces, "sids": sids,
+    });
     // The factor names the act: a retried confirmation adds no second row.
     let event = origin.event_of(factor.id, Action::MfaEnabled, Some(user.id), now, details);
     let confirmation = store::Confirmation {
@@ -250,6 +260,7 @@ pub async fn confirm(
         replaces,
         proves_phone,
         passkey,
+        cut_offs,
     };
     match app.identity.confirm_factor(&confirmation, now, &event).await? {
         Confirmed::Confirmed => {}
@@ -260,18 +271,17 @@ pub async fn confirm(
             return Err(match standing {
                 // What was begun before that change ends with it.
                 Standing::Half(..) => AuthError::InvalidToken,
-                Standing::Full(_) | Standing::Browser(_) => {
-                    AuthError::Conflict("the factors or the password changed meanwhile")
-                }
+                Standing::Full(_) | Standing::Browser(_) => AuthError::Conflict(PROOF_CHANGED),
             });
         }
     }
     counted.forgive(app).await?;
     if replaces {
-        end_all(app, origin, user.id, None, &[], now).await?;
-        warnings::tell(app, news::factors_recovered(&user), now).await?;
+        end_all(app, origin, user.id, None, &ending, now).await?;
+        let gone: Vec<Factor> = factors.iter().filter(|old| old.is_confirmed()).cloned().collect();
+        warnings::tell(app, news::factors_recovered(&user, &gone, now), now).await?;
     }
-    warnings::tell(app, news::factor_added(&user, method.as_str(), factor.id), now).await?;
+    warnings::tell(app, news::factor_added(&user, method.as_str()), now).await?;
     // The confirmation has raised it. Anything else that did makes of the device what it was.
     let epoch = user.factor_epoch + 1;
     let risen = User { factor_epoch: epoch, ..user.clone() };
@@ -393,13 +403,9 @@ fn one_of(factors: &[Factor], method: Method) -> AuthResult<()> {
 /// What a factor may be called; blank is as good as nothing.
 pub(super) fn judge_name(name: Option<&str>) -> AuthResult<Option<&str>> {
     let name = name.map(str::trim).filter(|name| !name.is_empty());
-    if name
-        .is_some_and(|name| name.chars().count() > NAME_LIMIT || name.chars().any(char::is_control))
-    {
-        return Err(AuthError::Invalid(vec![FieldProblem::new(
-            "name",
-            format!("must have at most {NAME_LIMIT} characters, and no control characters"),
-        )]));
+    if name.is_none_or(is_name) {
+        return Ok(name);
     }
-    Ok(name)
+    let text = format!("must have at most {NAME_LIMIT} characters, and no control characters");
+    Err(AuthError::field("name", text))
 }

@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 use crate::domain::{passkey::Passkey, session::Proof};
 
+/// What passkeys are named by, and the verification of their owner.
+const OF_PASSKEYS: [&str; 3] = ["hwk", "swk", "user"];
+
 /// What somebody showed of one of their factors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
@@ -63,12 +66,15 @@ impl Evidence {
         }
     }
 
-    /// The proof of somebody who showed `before` (amr values), and now this.
+    /// The proof of somebody who showed `before` (amr values), and now this. What another passkey
+    /// showed before is no word of this one: it may have verified its owner, and this one nobody.
     #[must_use]
     pub fn beside(&self, before: &[String], now: Time) -> Proof {
         let shown = self.amr();
         let kept = before.iter().map(String::as_str);
-        let amr = kept.filter(|value| *value != "mfa" && !shown.contains(value));
+        let is_replaced = |value: &str| self.passkey.is_some() && OF_PASSKEYS.contains(&value);
+        let amr =
+            kept.filter(|value| *value != "mfa" && !shown.contains(value) && !is_replaced(value));
         let amr: Vec<&str> = amr.chain(shown.iter().copied()).chain(["mfa"]).collect();
         Proof {
             acr: match self.method {
@@ -95,7 +101,7 @@ impl Evidence {
 #[must_use]
 pub fn counts_factor(asked: &Effective<'_>, proof: &Proof) -> bool {
     let is_shown = |value: &str| proof.amr.iter().any(|shown| shown == value);
-    asked.counts_shown(is_shown, asked.counts_model(proof.model))
+    asked.counts_shown(is_shown, proof.model)
 }
 
 /// Whether a proof was by a passkey of a model that does not count where two factors are asked for.
@@ -110,7 +116,7 @@ pub fn is_of_wrong_model(asked: &Effective<'_>, proof: &Proof) -> bool {
 #[must_use]
 pub fn first_factor(amr: &[String]) -> Vec<String> {
     let first: &[&str] =
-        if amr.iter().any(|value| value == "pwd") { &["pwd"] } else { &["hwk", "swk", "user"] };
+        if amr.iter().any(|value| value == "pwd") { &["pwd"] } else { &OF_PASSKEYS };
     amr.iter().filter(|value| first.contains(&value.as_str())).cloned().collect()
 }
 
@@ -158,6 +164,10 @@ mod tests {
         let again = Evidence::of_passkey(&passkey(false), true);
         let proof = again.beside(&first_factor(&texts("hwk user mfa")), Time::from_secs(1));
         assert_eq!(proof.amr, texts("hwk user mfa"));
+        // That one passkey has verified its owner says nothing of the next.
+        let touched = Evidence::of_passkey(&passkey(true), false);
+        let proof = touched.beside(&first_factor(&texts("hwk user mfa")), Time::from_secs(1));
+        assert_eq!(proof.amr, texts("swk mfa"));
     }
 
     #[test]

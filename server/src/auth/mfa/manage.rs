@@ -10,12 +10,16 @@ use crate::{
     app::App,
     auth::{
         bearer::Caller,
-        error::{AuthError, AuthResult, FieldProblem},
+        error::{AuthError, AuthResult, PROOF_CHANGED},
         login::usable_methods,
         origin::Origin,
         sessions, throttle, warnings,
     },
-    domain::{audit::Action, factor::Factor},
+    domain::{
+        audit::Action,
+        factor::{Factor, going_with},
+        passkey::Passkey,
+    },
     letters::news,
     store::identity::{FactorChange, FactorEdit},
 };
@@ -28,6 +32,8 @@ pub struct Listed {
     pub is_default: bool,
     /// Backup codes: how many are left.
     pub remaining: Option<u32>,
+    /// Of a passkey or security key: what it left here.
+    pub passkey: Option<Passkey>,
 }
 
 /// The caller's factors, oldest first, backup codes last.
@@ -40,13 +46,19 @@ pub async fn list(app: &App, caller: &Caller) -> AuthResult<Vec<Listed>> {
     // The preferred one comes first, and without one the oldest is it.
     let begins = |factor: &&Factor| factor.is_confirmed() && factor.method != Method::BackupCode;
     let first = factors.iter().find(begins).map(|factor| factor.id);
+    let mut passkeys = match factors.iter().any(|factor| factor.method == Method::Hardware) {
+        true => app.identity.list_passkeys(caller.user.id).await?,
+        false => Vec::new(),
+    };
     for factor in factors.into_iter().filter(Factor::is_confirmed) {
         let is_default = first == Some(factor.id);
         let remaining = match factor.method {
             Method::BackupCode => Some(app.identity.count_backup_codes(factor.id).await?),
             _ => None,
         };
-        listed.push(Listed { factor, is_default, remaining });
+        let own = passkeys.iter().position(|passkey| passkey.factor_id == factor.id);
+        let passkey = own.map(|own| passkeys.swap_remove(own));
+        listed.push(Listed { factor, is_default, remaining, passkey });
     }
     // The codes that stand in for the others are as old as the first of them.
     listed.sort_by_key(|listed| (listed.remaining.is_some(), listed.factor.created_at));
@@ -76,17 +88,17 @@ pub async fn edit(
     let is_backup = factor.method == Method::BackupCode;
     if is_backup && prefer {
         let text = "must be a factor; backup codes stand in for one";
-        return Err(AuthError::Invalid(vec![FieldProblem::new("default", text)]));
+        return Err(AuthError::field("default", text));
     }
     if is_backup && name.is_some() {
         let text = "cannot be given to backup codes";
-        return Err(AuthError::Invalid(vec![FieldProblem::new("name", text)]));
+        return Err(AuthError::field("name", text));
     }
     let name = match name {
         None => None,
-        Some(name) => Some(judge_name(Some(name))?.ok_or_else(|| {
-            AuthError::Invalid(vec![FieldProblem::new("name", "must not be empty")])
-        })?),
+        Some(name) => Some(
+            judge_name(Some(name))?.ok_or_else(|| AuthError::field("name", "must not be empty"))?,
+        ),
     };
     let edit = FactorEdit { user_id: user.id, id, name: name.map(ToOwned::to_owned), prefer };
     let details = json!({
@@ -112,19 +124,13 @@ pub async fn remove(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> Au
     let factors = require_proof(app, caller, now).await?;
     let factor = factors.iter().find(|factor| factor.id == id && factor.is_confirmed());
     let factor = factor.ok_or(AuthError::NotFound)?;
-    let left: Vec<Factor> = factors.iter().filter(|other| other.id != id).cloned().collect();
-    let mut remove = vec![id];
-    if usable_methods(&left).is_empty() {
-        let codes = left.iter().filter(|other| other.method == Method::BackupCode);
-        remove.extend(codes.map(|codes| codes.id));
-    }
     let own = Some(caller.session.sid);
     let ending = sessions::endings(app, user.id, own, now).await?;
     let (sids, ends): (Vec<Uuid>, Vec<CutOff>) = ending.iter().cloned().unzip();
     let change = FactorChange {
         user_id: user.id,
         expected_epoch: user.factor_epoch,
-        remove,
+        remove: going_with(&factors, &[id]),
         add: Vec::new(),
         codes: Vec::new(),
     };
@@ -132,10 +138,10 @@ pub async fn remove(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> Au
     let details = json!({ "factor": id, "method": method, "sids": sids });
     let event = origin.event(Action::MfaDisabled, Some(user), now, details);
     if !app.identity.change_factors(&change, &ends, now, &event).await? {
-        return Err(AuthError::Conflict("the factors or the password changed meanwhile"));
+        return Err(AuthError::Conflict(PROOF_CHANGED));
     }
     sessions::end_all(app, origin, user.id, own, &ending, now).await?;
-    warnings::tell(app, news::factor_removed(user, method), now).await
+    warnings::tell(app, news::factor_removed(user, factor, now), now).await
 }
 
 /// Makes ten new backup codes in the place of the old ones, and ends every trusted device.
@@ -158,7 +164,6 @@ pub async fn renew_backup_codes(
     let new = backup::generate(app, user.id, now).await?;
     let old = factors.iter().filter(|factor| factor.method == Method::BackupCode);
     let factor = Factor { confirmed_at: Some(now), ..new.factor };
-    let id = factor.id;
     let details = json!({ "factor": factor.id, "method": factor.method.as_str(), "renewed": true });
     let event = origin.event_of(factor.id, Action::MfaEnabled, Some(user.id), now, details);
     let change = FactorChange {
@@ -169,8 +174,8 @@ pub async fn renew_backup_codes(
         codes: new.rows,
     };
     if !app.identity.change_factors(&change, &[], now, &event).await? {
-        return Err(AuthError::Conflict("the factors or the password changed meanwhile"));
+        return Err(AuthError::Conflict(PROOF_CHANGED));
     }
-    warnings::tell(app, news::backup_codes_renewed(user, id), now).await?;
+    warnings::tell(app, news::backup_codes_renewed(user), now).await?;
     Ok(new.shown)
 }

@@ -7,6 +7,7 @@ pub mod enrol;
 pub mod evidence;
 pub mod manage;
 pub mod passkey;
+pub mod reauthenticate;
 pub mod recovery;
 pub mod sent;
 pub mod sms;
@@ -38,13 +39,19 @@ use jwks::{
 use uuid::Uuid;
 
 /// The methods that can be set up, in the order they are offered in.
-pub const OFFERED: &[Method] = &[Method::Totp, Method::Hardware, Method::Sms, Method::EmailOtp];
+const OFFERED: &[Method] = &[Method::Totp, Method::Hardware, Method::Sms, Method::EmailOtp];
 
-/// Those of [`OFFERED`] that this installation is set up for.
+/// Whether a method can be proved at this installation: without a gateway no messages leave to
+/// telephones.
+#[must_use]
+pub const fn works_here(app: &App, method: Method) -> bool {
+    !matches!(method, Method::Sms) || app.sms.is_some()
+}
+
+/// The methods that can be set up at this installation, in the order they are offered in.
 #[must_use]
 pub fn offered_here(app: &App) -> Vec<Method> {
-    let is_set_up = |method: &Method| *method != Method::Sms || app.sms.is_some();
-    OFFERED.iter().copied().filter(is_set_up).collect()
+    OFFERED.iter().copied().filter(|method| works_here(app, *method)).collect()
 }
 
 /// Who stands before a factor: somebody half signed in, or somebody signed in who wants a higher

@@ -11,16 +11,17 @@ use super::{
     Standing,
     ceremony::Ceremony,
     evidence::Evidence,
-    verify,
     webauthn::{self, Judged, Wanted},
 };
 use crate::{
     app::App,
     auth::{
-        error::{AuthError, AuthResult, FieldProblem},
+        error::{AuthError, AuthResult},
         origin::Origin,
+        throttle, warnings,
     },
     domain::{audit::Action, factor::Factor, passkey::Passkey, user::User},
+    letters::news,
     store::identity::Consumed,
 };
 
@@ -88,16 +89,19 @@ pub async fn judge_new(
     let counts = |model| policy.models.contains(&model);
     if !policy.models.is_empty() && !new.model.is_some_and(counts) {
         let text = "is of a model that does not count here; use another one";
-        return Err(AuthError::Invalid(vec![FieldProblem::new("credential", text)]));
+        return Err(AuthError::field("credential", text));
     }
     let evidence = Evidence::of_passkey(&new, new.user_verified);
     Ok((new, evidence))
 }
 
-/// Proves one of them: its challenge is gone by then, the guess counted, and what it said kept.
+/// Proves one of them: counted, its challenge gone by then, and what it said kept.
+///
+/// As alone, wrong answers are counted by device or network, and never by factor: nobody guesses a
+/// signature, and whoever knows the password keeps no owner from their key (rule 22).
 ///
 /// # Errors
-/// [`AuthError::WrongCode`], [`AuthError::FactorLocked`], [`AuthError::TooMany`].
+/// [`AuthError::WrongCode`], [`AuthError::TooMany`].
 pub async fn prove(
     app: &App,
     origin: &Origin,
@@ -107,6 +111,7 @@ pub async fn prove(
     answer: &Value,
     now: Time,
 ) -> AuthResult<Evidence> {
+    let counted = throttle::count_passkey(app, origin, now).await?;
     let state = Ceremony::Proof(user.id, standing).finish(app, answer, now).await?;
     let state = state.ok_or(AuthError::WrongCode)?;
     let credential_id = webauthn::credential_id_of(answer).ok_or(AuthError::WrongCode)?;
@@ -114,8 +119,7 @@ pub async fn prove(
     let passkey = passkey.filter(|passkey| passkey.user_id == user.id);
     let passkey = passkey.ok_or(AuthError::WrongCode)?;
     let factor = factors.iter().find(|factor| factor.id == passkey.factor_id);
-    let factor = factor.filter(|factor| factor.is_confirmed()).ok_or(AuthError::WrongCode)?;
-    let counted = verify::count(app, origin, user, factor, now).await?;
+    factor.filter(|factor| factor.is_confirmed()).ok_or(AuthError::WrongCode)?;
     match judge(app, &state, answer, &passkey, now).await? {
         Ok(evidence) => {
             counted.forgive(app).await?;
@@ -148,7 +152,10 @@ pub async fn judge(
     }
     let asserted = match app.relying_party.judge(state, answer, passkey)? {
         Judged::Right(asserted) => asserted,
-        Judged::Behind => return Ok(Err("counter")),
+        Judged::Behind => {
+            tell_of_copy(app, passkey, now).await?;
+            return Ok(Err("counter"));
+        }
         Judged::Wrong => return Ok(Err("passkey")),
     };
     Ok(match app.identity.use_passkey(passkey.factor_id, asserted.used, now).await? {
@@ -157,4 +164,18 @@ pub async fn judge(
         Consumed::Replayed => Err("counter"),
         Consumed::Gone => Err("passkey"),
     })
+}
+
+/// Tells the owner that there may be a copy of a passkey: it signed, and had counted further before
+/// (WebAuthn Level 3 section 6.1.1).
+async fn tell_of_copy(app: &App, passkey: &Passkey, now: Time) -> AuthResult<()> {
+    let user = app.identity.find_user(passkey.user_id).await?;
+    let Some(user) = user else { return Ok(()) };
+    if !throttle::may_tell_of_copy(app, user.id, now).await? {
+        return Ok(());
+    }
+    let factors = app.identity.list_factors(user.id).await?;
+    let factor = factors.iter().find(|factor| factor.id == passkey.factor_id);
+    let name = factor.map_or("", |factor| factor.name.as_str());
+    warnings::tell(app, news::passkey_copied(&user, name), now).await
 }

@@ -13,7 +13,7 @@ use crate::{
         error::{AuthError, AuthResult},
         login::{HalfSignedIn, begin},
         origin::Origin,
-        throttle, warnings,
+        password, warnings,
     },
     clock::random,
     domain::{
@@ -62,7 +62,7 @@ pub async fn issue(app: &App, user: &User, event: &Event, now: Time) -> AuthResu
         purpose: Purpose::Recovery,
         owner: user.id,
         hash: token.hash(),
-        bound_to: format!("{}:{}", opens_at.millis(), binding(user)),
+        bound_to: format!("{}:{}", opens_at.millis(), user.binding()),
         expires_at,
     };
     app.identity.append_event(event).await?;
@@ -71,12 +71,6 @@ pub async fn issue(app: &App, user: &User, event: &Event, now: Time) -> AuthResu
     app.sessions.put_one_time(&one_time).await?;
     let link = app.link(&format!("/recovery?token={}", token.as_str()));
     Ok(Issued { link, opens_at, expires_at })
-}
-
-/// What a link is bound to: the address, and the state of password and factors.
-fn binding(user: &User) -> String {
-    let password = user.password_changed_at.map_or(0, Time::millis);
-    format!("{}:{password}:{}", user.factor_epoch, user.email_key)
 }
 
 /// The link of a token. Looks, and consumes nothing.
@@ -94,7 +88,7 @@ pub async fn find(app: &App, token: &str) -> AuthResult<Found> {
     let (opens_at, bound_to) = one_time.bound_to.split_once(':').ok_or(AuthError::InvalidToken)?;
     let opens_at: i64 = opens_at.parse().map_err(|_| AuthError::InvalidToken)?;
     let user = app.identity.find_user(owner).await?;
-    let user = user.filter(|user| user.status == UserStatus::Active && binding(user) == bound_to);
+    let user = user.filter(|user| user.status == UserStatus::Active && user.binding() == bound_to);
     let user = user.ok_or(AuthError::InvalidToken)?;
     Ok(Found { token, user, opens_at: Time::from_millis(opens_at) })
 }
@@ -109,28 +103,14 @@ pub async fn recover(
     app: &App,
     origin: &Origin,
     token: &str,
-    password: &str,
+    typed: &str,
 ) -> AuthResult<HalfSignedIn> {
     let now = app.clock.now();
     let Found { token, user, opens_at } = find(app, token).await?;
     if now < opens_at {
         return Err(AuthError::Forbidden);
     }
-    let counted = throttle::count_password(app, origin, &user.email_key, Some(&user), now).await?;
-    let compared = match app.hasher.compare(password, user.password_hash.as_deref()).await {
-        Ok(compared) => compared,
-        Err(busy) => {
-            throttle::forgive_all(app, counted).await?;
-            return Err(busy.into());
-        }
-    };
-    if !compared.matches {
-        let details = json!({ "reason": "password", "recovery": true });
-        let event = origin.event(Action::LoginFailed, Some(&user), now, details);
-        app.identity.append_event(&event).await?;
-        return Err(AuthError::WrongCredentials);
-    }
-    throttle::forgive_all(app, counted).await?;
+    password::prove(app, origin, &user, typed, "recovery", now).await?;
 
     // Exactly one of those who hold the link gets it.
     let hash = token.hash();
@@ -138,21 +118,10 @@ pub async fn recover(
     spent.ok_or(AuthError::InvalidToken)?;
     let event = origin.event(Action::RecoveryUsed, Some(&user), now, json!({}));
     app.identity.append_event(&event).await?;
+    let life = Duration::from_secs(app.config.tokens.login_ttl);
     let login = PendingLogin {
-        user_id: user.id,
-        outstanding: Outstanding::Enrol,
-        client_id: origin.client_id.clone(),
-        tenant_id: user.tenant_id.clone(),
-        site_key: None,
-        methods: Vec::new(),
-        shown: vec!["pwd".to_owned()],
-        factor_proved_at: None,
         recovers: true,
-        password_changed_at: user.password_changed_at,
-        factor_epoch: user.factor_epoch,
-        remember: false,
-        created_at: now,
-        expires_at: now.plus(Duration::from_secs(app.config.tokens.login_ttl)),
+        ..PendingLogin::begun(&user, Outstanding::Enrol, &origin.client_id, life, now)
     };
     begin(app, login, now).await
 }

@@ -34,10 +34,10 @@ pub async fn send(
     now: Time,
 ) -> AuthResult<Sent> {
     let destination = destination(app, factor)?;
-    throttle::count_sent_code(app, origin, user.id, now).await?;
+    throttle::count_sent_code(app, origin, user, now).await?;
     if let Destination::Phone(number) = &destination {
         let is_proved = factor.is_confirmed() || sms::proved(user).as_ref() == Some(number);
-        throttle::count_sms(app, number.as_str(), is_proved, now).await?;
+        throttle::count_sms(app, origin, user, number.as_str(), is_proved, now).await?;
     }
     let code = ask(factor, challenge).make(app, destination.binding(user), now).await?;
     destination.send(app, user, &code, now).await

@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    auth::error::{AuthError, AuthResult, FieldProblem},
+    auth::error::{AuthError, AuthResult},
     domain::{factor::Factor, phone::PhoneNumber, user::User},
 };
 
@@ -32,7 +32,7 @@ pub fn number(app: &App, factor: &Factor) -> AuthResult<PhoneNumber> {
 /// # Errors
 /// [`AuthError::Invalid`] with the problem of field `phone`.
 pub fn read(app: &App, user: &User, typed: Option<&str>) -> AuthResult<PhoneNumber> {
-    let invalid = |message| AuthError::Invalid(vec![FieldProblem::new("phone", message)]);
+    let invalid = |message| AuthError::field("phone", message);
     let country = app.config.sms.country.as_deref();
     match typed {
         Some(typed) => PhoneNumber::read(typed, country)

@@ -17,7 +17,7 @@ use crate::{
     app::App,
     auth::{
         bearer::FRESH,
-        browser::{self, Browser, BrowserSession},
+        browser::{self, Browser},
         devices,
         error::{AuthError, AuthResult, FieldProblem},
         login::{
@@ -318,7 +318,7 @@ async fn is_right(app: &App, factor: &Factor, guess: &At<'_>, now: Time) -> Auth
 }
 
 /// A guess that was counted.
-pub struct CountedGuess {
+struct CountedGuess {
     /// For the window.
     tries: Vec<throttle::Counted>,
     /// In which row of guesses: that of known devices, or that of all others.
@@ -327,19 +327,13 @@ pub struct CountedGuess {
 
 impl CountedGuess {
     /// Takes the try back: it was right. The row of guesses ends where the factor is used.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn forgive(self, app: &App) -> AuthResult<()> {
+    async fn forgive(self, app: &App) -> AuthResult<()> {
         throttle::forgive_all(app, self.tries).await
     }
 }
 
-/// Counts a guess at a factor before it is judged: for the window, and in a row for good.
-///
-/// # Errors
-/// [`AuthError::FactorLocked`], [`AuthError::TooMany`].
-pub async fn count(
+/// Counts a code before it is judged: for the window, and in a row for good.
+async fn count(
     app: &App,
     origin: &Origin,
     user: &User,
@@ -397,74 +391,4 @@ fn likely_method(code: &str, methods: &[Method]) -> Method {
     }
     let sent = methods.iter().copied().find(|method| sent::is_sent(*method));
     sent.filter(|_| !methods.contains(&Method::Totp)).unwrap_or(Method::Totp)
-}
-
-/// A fresh proof by password, for somebody who has no factor.
-///
-/// # Errors
-/// [`AuthError::StepUpRequired`] when the person has one: a password does not stand for it.
-/// [`AuthError::WrongCredentials`] for a wrong password; as [`find_open_site`] for the site of the
-/// session.
-pub async fn reauthenticate(
-    app: &App,
-    origin: &Origin,
-    caller: crate::auth::bearer::Caller,
-    password: &str,
-) -> AuthResult<TokenSet> {
-    let now = app.clock.now();
-    let site = find_open_site(app, caller.session.site_key.as_deref()).await?;
-    let proof = prove_password(app, origin, &caller.user, password, now).await?;
-    raise(app, origin, caller.user, &caller.session, proof, site.as_ref(), now).await
-}
-
-/// The same of the session of a browser.
-///
-/// # Errors
-/// As [`reauthenticate`]; [`AuthError::InvalidToken`] when the session ended meanwhile.
-pub async fn reauthenticate_in_browser(
-    app: &App,
-    origin: &Origin,
-    held: &BrowserSession,
-    password: &str,
-) -> AuthResult<BrowserSession> {
-    let now = app.clock.now();
-    let proof = prove_password(app, origin, &held.user, password, now).await?;
-    browser::raise(app, origin, &held.user, held, &proof, now).await
-}
-
-/// Judges the password of somebody who is signed in and has no factor.
-async fn prove_password(
-    app: &App,
-    origin: &Origin,
-    user: &User,
-    password: &str,
-    now: Time,
-) -> AuthResult<Proof> {
-    let factors = app.identity.list_factors(user.id).await?;
-    if !usable_methods(&factors).is_empty() {
-        return Err(AuthError::StepUpRequired { acr: Level::TwoFactor, max_age: FRESH });
-    }
-    let counted = throttle::count_password(app, origin, &user.email_key, Some(user), now).await?;
-    let stored = user.password_hash.as_deref();
-    let compared = match app.hasher.compare(password, stored).await {
-        Ok(compared) => compared,
-        Err(busy) => {
-            throttle::forgive_all(app, counted).await?;
-            return Err(busy.into());
-        }
-    };
-    if !compared.matches {
-        let details = json!({ "reason": "password", "reauthenticate": true });
-        let event = origin.event(Action::LoginFailed, Some(user), now, details);
-        app.identity.append_event(&event).await?;
-        return Err(AuthError::WrongCredentials);
-    }
-    throttle::forgive_all(app, counted).await?;
-    Ok(Proof {
-        acr: Level::OneFactor,
-        amr: vec!["pwd".to_owned()],
-        auth_time: now,
-        device_at: None,
-        model: None,
-    })
 }

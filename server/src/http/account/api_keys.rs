@@ -12,7 +12,7 @@ use crate::{
         api_keys::{self, Wanted},
         bearer::Place,
     },
-    domain::api_key::ApiKey,
+    domain::{api_key::ApiKey, instant::from_rfc3339},
     http::{
         rail::{
             answer::{self, RailError},
@@ -139,11 +139,11 @@ async fn try_create(call: &Call) -> Result<Response, RailError> {
 
 fn optional_instant(body: &mut Body, name: &str) -> Option<Time> {
     let said = body.optional_string(name)?;
-    let instant = said.parse::<jiff::Timestamp>();
-    if instant.is_err() {
+    let instant = from_rfc3339(&said);
+    if instant.is_none() {
         body.problem(name, "must be an instant, like 2030-01-31T12:00:00Z");
     }
-    instant.ok().map(|at| Time::from_millis(at.as_millisecond()))
+    instant
 }
 
 /// DELETE /api-keys/{keyId}

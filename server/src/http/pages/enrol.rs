@@ -1,9 +1,9 @@
-//! `/mfa/enrol`: a second factor for somebody who must have one and has none.
+//! `/mfa/enrol`: a second factor, for somebody who must have one on their way, or who adds one on the
+//! way back to their account.
 
 use std::time::Duration;
 
 use axum::response::Response;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
 use jwks::policy::Method;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{
     account::{codes, member},
     answer,
+    carried::Carried,
     views::{Enrol, EnrolDone, EnrolPasskey, EnrolPhone, EnrolSent, Person, Problem},
     visit::{Paged, Stop, Visit, end},
 };
@@ -28,7 +29,7 @@ use crate::{
             webauthn,
         },
     },
-    domain::{login::Outstanding, secret::SecretHash, user::User},
+    domain::{login::Outstanding, user::User},
     http::{
         oauth::call::Call,
         route::{Credential, Route, get, post},
@@ -37,9 +38,9 @@ use crate::{
 };
 
 const PATH: &str = "/mfa/enrol";
-/// What was set up and waits for its first proof: loading the page again sets up nothing new. Sealed
-/// for its owner.
-const PREPARED: &str = "sb_enrol";
+/// What carries what was set up and waits for its first proof: loading the page again sets up nothing
+/// new. One for a person, in however many tabs they are asked.
+const PREPARED: Carried = Carried::new("sb_enrol", "enrol-page").one_for_each_person();
 const PREPARED_TTL: Duration = Duration::from_secs(600);
 
 /// The rows.
@@ -73,16 +74,6 @@ enum Shown {
 }
 
 impl Prepared {
-    fn name(user_id: Uuid) -> String {
-        format!("enrol-page:{user_id}")
-    }
-
-    /// What it is called in the browser: one for a person, in however many tabs they are asked.
-    fn cookie(user_id: Uuid) -> String {
-        let hash = SecretHash::of(&Self::name(user_id)).to_text();
-        format!("{PREPARED}_{}", &hash[..16])
-    }
-
     fn method(&self) -> Method {
         match &self.shown {
             Shown::Authenticator(_) => Method::Totp,
@@ -94,10 +85,8 @@ impl Prepared {
     /// What the browser carries of it, if that waits for its first proof still.
     async fn read(visit: &Visit, user_id: Uuid) -> Result<Option<Self>, AuthError> {
         let app = &visit.call.app;
-        let carried = visit.cookie(&Self::cookie(user_id));
-        let sealed = carried.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-        let opened = sealed.and_then(|it| app.sealer.open(&Self::name(user_id), &it).ok());
-        let read: Option<Self> = opened.and_then(|json| serde_json::from_slice(&json).ok());
+        let carried = PREPARED.read(visit, user_id);
+        let read: Option<Self> = carried.and_then(|json| serde_json::from_slice(&json).ok());
         let Some(read) = read else { return Ok(None) };
         let waits = enrol::waits(app, user_id, read.method(), read.factor_id).await?;
         Ok(Some(read).filter(|_| waits))
@@ -127,18 +116,15 @@ impl Prepared {
     fn keep(&self, visit: &mut Visit, user_id: Uuid) -> Result<(), AuthError> {
         let json =
             serde_json::to_vec(self).map_err(|error| AuthError::Internal(error.to_string()))?;
-        let sealed = visit.call.app.sealer.seal(&Self::name(user_id), &json)?;
-        let sealed = URL_SAFE_NO_PAD.encode(sealed);
         let life = match self.shown {
             Shown::Passkey(_) => webauthn::LIFE,
             _ => PREPARED_TTL,
         };
-        visit.set_cookie(&Self::cookie(user_id), &sealed, life);
-        Ok(())
+        PREPARED.keep(visit, user_id, &json, life)
     }
 
     fn forget(visit: &mut Visit, user_id: Uuid) {
-        visit.set_cookie(&Self::cookie(user_id), "", Duration::ZERO);
+        PREPARED.forget(visit, user_id);
     }
 }
 

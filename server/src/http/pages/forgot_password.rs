@@ -10,7 +10,7 @@ use super::{
     visit::{Paged, Visit, end},
 };
 use crate::{
-    auth::{AuthError, error::FieldProblem, recovery},
+    auth::{AuthError, error::FieldProblem, new_password},
     http::{
         oauth::call::Call,
         route::{Credential, Route, get, post},
@@ -54,7 +54,7 @@ async fn submitted(mut visit: Visit) -> Paged {
     let judgement = visit.judge().await?;
     visit.brand(judgement.as_ref());
     let email = visit.params.get("email").unwrap_or_default().to_owned();
-    match recovery::forgot(&visit.call.app, &visit.call.origin, &email).await {
+    match new_password::forgot(&visit.call.app, &visit.call.origin, &email).await {
         Ok(()) => {
             let sent = visit.link_with(PATH, SENT, "1");
             Ok(visit.redirect(&sent))

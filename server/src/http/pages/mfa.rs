@@ -22,6 +22,7 @@ use crate::{
             require_proof_of,
             sent::is_sent,
             verify::{self, Given},
+            works_here,
         },
         sent_code,
     },
@@ -197,8 +198,8 @@ impl Asked {
 /// Those of the methods that can be proved here: where no messages leave any more, nobody waits for
 /// one.
 fn provable(visit: &Visit, methods: &[Method]) -> Vec<Method> {
-    let sends = visit.call.app.sms.is_some();
-    methods.iter().copied().filter(|method| *method != Method::Sms || sends).collect()
+    let works = |method: &Method| works_here(&visit.call.app, *method);
+    methods.iter().copied().filter(works).collect()
 }
 
 /// GET /mfa

@@ -4,6 +4,7 @@ pub mod account;
 pub mod answer;
 mod assets;
 mod brand;
+mod carried;
 mod choose;
 mod consent;
 mod docs;

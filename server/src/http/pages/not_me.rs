@@ -36,12 +36,7 @@ pub async fn show(
             answer::message(&look, StatusCode::CONFLICT, "not-me-used")
         }
         Ok(warning) => {
-            let page = NotMe {
-                look: &look,
-                token: &link.token,
-                address: &warning.address.display,
-                removes: warning.factor_id.is_some(),
-            };
+            let page = NotMe { look: &look, token: &link.token, address: &warning.address.display };
             answer::page(StatusCode::OK, &page)
         }
         Err(reason) => answer::error(&look, &origin.request_id, &reason),

@@ -7,7 +7,7 @@ use jwks::Time;
 
 use super::{
     answer,
-    views::{Person, Problem, Recovery, RecoveryWaits},
+    views::{Person, Problem, Recovery, RecoveryWaits, When},
     visit::{Paged, Visit, end},
 };
 use crate::{
@@ -56,9 +56,10 @@ async fn form(visit: &Visit, problem: Option<Problem>) -> Paged {
     let token = visit.params.get("token").unwrap_or_default();
     let Found { user, opens_at, .. } = recovery::find(&visit.call.app, token).await?;
     let who = Person { name: &user.name, address: &user.email, not_you: None };
-    if visit.call.app.clock.now() < opens_at {
-        let opens_at = in_words(opens_at);
-        let view = RecoveryWaits { look: &visit.look, who, opens_at: &opens_at };
+    let now = visit.call.app.clock.now();
+    if now < opens_at {
+        let when = When::of(&visit.look, full_minute(opens_at), now);
+        let view = RecoveryWaits { look: &visit.look, who, opens_at: &when.exact };
         return Ok(visit.finish(answer::page(StatusCode::FORBIDDEN, &view)));
     }
     let csrf = visit.csrf();
@@ -67,11 +68,9 @@ async fn form(visit: &Visit, problem: Option<Problem>) -> Paged {
     Ok(visit.finish(answer::form(problem, &view)))
 }
 
-/// An instant that every language reads, to the minute and rounded up: earlier it is not good.
-fn in_words(at: Time) -> String {
-    let minute = (at.secs() + 59).div_euclid(60) * 60;
-    let stamp = jiff::Timestamp::from_millisecond(Time::from_secs(minute).millis());
-    stamp.unwrap_or_default().strftime("%Y-%m-%d %H:%M UTC").to_string()
+/// The full minute that is not before: earlier the link is not good.
+fn full_minute(at: Time) -> Time {
+    Time::from_secs((at.secs() + 59).div_euclid(60) * 60)
 }
 
 #[cfg(test)]
@@ -80,7 +79,8 @@ mod tests {
 
     #[test]
     fn the_minute_that_is_told_is_not_too_early() {
-        assert_eq!(in_words(Time::from_secs(1_900_000_000)), "2030-03-17 17:47 UTC");
-        assert_eq!(in_words(Time::from_secs(1_899_999_960)), "2030-03-17 17:46 UTC");
+        let minute = Time::from_secs(1_900_000_020);
+        assert_eq!(full_minute(Time::from_secs(1_900_000_000)), minute);
+        assert_eq!(full_minute(minute), minute);
     }
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{AuthError, error::FieldProblem, recovery},
+    auth::{AuthError, error::FieldProblem, new_password},
     http::origin::origin,
 };
 
@@ -51,7 +51,7 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     let Ok(Form(fields)) = read_form::<Fields>(request).await else {
         return answer::error(&look, &origin.request_id, &AuthError::InvalidToken);
     };
-    match recovery::reset(&app, &origin, &fields.token, &fields.password).await {
+    match new_password::reset(&app, &origin, &fields.token, &fields.password).await {
         Ok(()) => answer::message(&look, StatusCode::OK, "reset-done"),
         Err(AuthError::Invalid(problems)) => {
             page(&app, &look, &origin.request_id, &fields.token, &problems).await
@@ -67,7 +67,7 @@ async fn page(
     token: &str,
     problems: &[FieldProblem],
 ) -> Response {
-    match recovery::find_link(app, token).await {
+    match new_password::find_link(app, token).await {
         Ok((_, user)) => {
             let page = ResetPassword { look, token, email: &user.email, problems };
             answer::page(answer::status_of(problems), &page)

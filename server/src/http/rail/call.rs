@@ -18,7 +18,6 @@ use crate::{
     auth::{
         AuthError,
         bearer::{self, Caller, Place},
-        error::FieldProblem,
         known_device,
         origin::{Origin, RAIL},
         repeats::Repeatable,
@@ -159,7 +158,7 @@ impl Call {
             (Some(text), None) => Ok(Some(text)),
             _ => {
                 let message = format!("{rule}, and given once");
-                Err(AuthError::Invalid(vec![FieldProblem::new(name, message)]).into())
+                Err(AuthError::field(name, message).into())
             }
         }
     }
@@ -190,10 +189,9 @@ impl Call {
             match given {
                 None => Ok(default),
                 Some(Some(number)) if (1..=most).contains(&number) => Ok(number),
-                Some(_) => Err(AuthError::Invalid(vec![FieldProblem::new(
-                    wanted,
-                    format!("must be a number from 1 to {most}"),
-                )])),
+                Some(_) => {
+                    Err(AuthError::field(wanted, format!("must be a number from 1 to {most}")))
+                }
             }
         };
         Ok((number("page", 1, 1_000_000)?, number("perPage", 20, 100)?))

@@ -10,15 +10,14 @@ use super::{
     answer::{self, RailError},
     call::Call,
     refusals::*,
+    rfc3339,
     routes::with_what_follows,
-    session::rfc3339,
 };
 use crate::{
     admin::{self, AdminError},
     auth::{
         AuthError,
         bearer::{Caller, Place},
-        error::FieldProblem,
     },
     domain::{
         audit::Action,
@@ -142,7 +141,7 @@ impl From<AdminError> for RailError {
         let error = match error {
             AdminError::Invalid { argument, what } => {
                 let field = told(argument).unwrap_or(argument);
-                AuthError::Invalid(vec![FieldProblem::new(field, what)])
+                AuthError::field(field, what)
             }
             AdminError::Store(error) => AuthError::Store(error),
             AdminError::Busy => AuthError::Busy,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     answer::{self, RailError},
     call::Call,
-    session::rfc3339,
+    rfc3339,
 };
 use crate::{
     auth::{AuthError, bearer::Place, devices},

@@ -10,7 +10,7 @@ use super::{
     answer::{self, RailError},
     body::Body,
     call::{Call, is_mfa_token},
-    session::rfc3339,
+    rfc3339,
     sign_in::{half_signed_in, signed_in, welcome},
 };
 use crate::{
@@ -187,7 +187,6 @@ pub async fn edit(path: Path<String>, call: Call) -> Response {
 
 async fn try_edit(call: &Call, id: &str) -> Result<Response, RailError> {
     let caller = call.caller(Place::Issuer).await?;
-    let id = Uuid::parse_str(id).map_err(|_| AuthError::NotFound)?;
     let mut body = call.body()?;
     let name = body.optional_string("name");
     let default = body.optional_bool("default");
@@ -195,6 +194,7 @@ async fn try_edit(call: &Call, id: &str) -> Result<Response, RailError> {
         body.problem("default", "must be true: make another one the default instead");
     }
     body.finish()?;
+    let id = Uuid::parse_str(id).map_err(|_| AuthError::NotFound)?;
     let (app, prefer) = (&call.app, default.unwrap_or(false));
     manage::edit(app, &call.origin, &caller, id, name.as_deref(), prefer).await?;
     let listed = manage::list(app, &caller).await?;
@@ -240,6 +240,11 @@ fn factor(listed: &Listed) -> Value {
     });
     if let Some(remaining) = listed.remaining {
         item["remaining"] = remaining.into();
+    }
+    if let Some(passkey) = &listed.passkey {
+        item["synced"] = passkey.backup_eligible.into();
+        item["backedUp"] = passkey.backed_up.into();
+        item["model"] = json!(passkey.model);
     }
     item
 }

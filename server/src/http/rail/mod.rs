@@ -20,9 +20,9 @@ use std::sync::Arc;
 
 use axum::Router;
 
+pub use crate::domain::instant::rfc3339;
 pub use clients::surface as clients;
 pub use routes::with_what_follows;
-pub use session::rfc3339;
 
 use super::route::Surface;
 use crate::app::App;

@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::{answer::RailError, call::Call};
-use crate::auth::{bearer::Place, recovery};
+use crate::auth::{bearer::Place, new_password};
 
 /// POST /forgot-password
 pub async fn forgot(call: Call) -> Response {
@@ -17,7 +17,7 @@ async fn try_forgot(call: &Call) -> Result<Response, RailError> {
     let mut body = call.body()?;
     let email = body.string("email");
     body.finish()?;
-    recovery::forgot(&call.app, &call.origin, &email).await?;
+    new_password::forgot(&call.app, &call.origin, &email).await?;
     Ok(call.answer(StatusCode::ACCEPTED, json!({ "accepted": true })))
 }
 
@@ -31,7 +31,7 @@ async fn try_reset(call: &Call) -> Result<Response, RailError> {
     let mut body = call.body()?;
     let (token, password) = (body.string("token"), body.string("password"));
     body.finish()?;
-    recovery::reset(&call.app, &call.origin, &token, &password).await?;
+    new_password::reset(&call.app, &call.origin, &token, &password).await?;
     Ok(call.answer(StatusCode::OK, json!({ "passwordChanged": true })))
 }
 
@@ -46,6 +46,6 @@ async fn try_change(call: &Call) -> Result<Response, RailError> {
     let mut body = call.body()?;
     let (current, new) = (body.string("currentPassword"), body.string("newPassword"));
     body.finish()?;
-    recovery::change(&call.app, &call.origin, &caller, &current, &new).await?;
+    new_password::change(&call.app, &call.origin, &caller, &current, &new).await?;
     Ok(call.answer(StatusCode::OK, json!({ "passwordChanged": true })))
 }

@@ -2,13 +2,13 @@
 
 use axum::{extract::Path, response::Response};
 use http::StatusCode;
-use jwks::Time;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     answer::{self, RailError},
     call::{Call, is_mfa_token},
+    rfc3339,
 };
 use crate::{
     auth::{
@@ -134,10 +134,4 @@ fn session(session: &Session, current: Uuid) -> Value {
         "client": session.client_id,
         "amr": session.proof.amr,
     })
-}
-
-/// RFC 3339, UTC.
-pub fn rfc3339(time: Time) -> String {
-    jiff::Timestamp::from_millisecond(time.millis())
-        .map_or_else(|_| String::new(), |stamp| stamp.to_string())
 }

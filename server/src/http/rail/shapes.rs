@@ -176,6 +176,11 @@ pub fn factor() -> Shape {
             instant("createdAt", "When it was set up."),
             instant("lastUsedAt", "When it last proved anything.").nullable(),
             number("remaining", "Backup codes: how many are left.").like(9).optional(),
+            flag("synced", "Passkeys: whether it can be on other devices of its owner.").optional(),
+            flag("backedUp", "Passkeys: whether it is, as it last said.").optional(),
+            id("model", "Passkeys: the model of the authenticator (AAGUID), as it said.")
+                .nullable()
+                .optional(),
         ],
     )
 }

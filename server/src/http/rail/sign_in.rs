@@ -11,7 +11,7 @@ use crate::{
         bearer::Place,
         devices, known_device,
         login::{HalfSignedIn, SignIn, SignedIn, TokenSet, sign_in},
-        mfa::verify,
+        mfa::reauthenticate,
         refresh,
     },
     domain::{secret::OpaqueToken, user::User},
@@ -100,7 +100,7 @@ async fn try_reauthenticate(call: &Call) -> Result<Response, RailError> {
     let mut body = call.body()?;
     let password = body.string("password");
     body.finish()?;
-    let tokens = verify::reauthenticate(&call.app, &call.origin, caller, &password).await?;
+    let tokens = reauthenticate::reauthenticate(&call.app, &call.origin, caller, &password).await?;
     Ok(call.answer(StatusCode::OK, signed_in(&tokens)))
 }
 

@@ -3,9 +3,11 @@
 use futures_util::future::try_join_all;
 use jwks::{Time, effective::Effective, policy::Method, site::Site};
 
+use uuid::Uuid;
+
 use super::{
     policy,
-    step::{Candidate, Situation, Step, next_for_device, next_step},
+    step::{Candidate, Situation, Step, lists_models, next_for_device, next_step},
 };
 use crate::{
     app::App,
@@ -66,8 +68,15 @@ pub async fn judge(
             true => usable_methods(&app.identity.list_factors(user.id).await?),
             false => Vec::new(),
         };
+        let models = models(app, &policies, &methods, user.id).await?;
         let names = std::iter::once(&user.email_key).chain(&user.username_key).cloned().collect();
-        candidates.push(Candidate { session: held.session.clone(), names, consent, methods });
+        candidates.push(Candidate {
+            session: held.session.clone(),
+            names,
+            consent,
+            methods,
+            models,
+        });
     }
     situation.candidates = &candidates;
     let step = next_step(&situation);
@@ -90,11 +99,13 @@ pub async fn judge_device(
     let policies: Vec<Effective<'_>> =
         places.policies.iter().map(|policy| policy.without_rules()).collect();
     let methods = usable_methods(&app.identity.list_factors(held.user.id).await?);
+    let models = models(app, &policies, &methods, held.user.id).await?;
     let candidate = Candidate {
         session: held.session.clone(),
         names: Vec::new(),
         consent: None,
         methods: methods.clone(),
+        models,
     };
     let step = next_for_device(&policies, &candidate, now);
     Ok(judgement(step, methods, &policies, places.site, now))
@@ -113,6 +124,20 @@ fn judgement(
     let methods = if enough.is_empty() { methods } else { enough };
     let counts_devices = policies.iter().all(|policy| policy.counts_device(now, now));
     Judgement { step, site, methods, counts_devices }
+}
+
+/// The models of a person's passkeys, where it matters which they are.
+async fn models(
+    app: &App,
+    policies: &[Effective<'_>],
+    methods: &[Method],
+    user_id: Uuid,
+) -> OAuthResult<Vec<Option<Uuid>>> {
+    if !methods.contains(&Method::Hardware) || !lists_models(policies) {
+        return Ok(Vec::new());
+    }
+    let passkeys = app.identity.list_passkeys(user_id).await?;
+    Ok(passkeys.iter().map(|passkey| passkey.model).collect())
 }
 
 /// What the owner of each session allowed the client; a first party is not asked about.

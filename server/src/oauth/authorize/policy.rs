@@ -33,6 +33,7 @@ pub async fn places(app: &App, resources: &[String]) -> OAuthResult<Places> {
         policies.push(default.clone());
     }
     let open = sites.into_iter().flatten().filter(|site| site.status == SiteStatus::Active);
-    let site = open.max_by_key(|site| site.policy.require);
+    let asks = |site: &Site| (site.policy.require, !site.policy.webauthn.models.is_empty());
+    let site = open.max_by_key(asks);
     Ok(Places { policies, site })
 }

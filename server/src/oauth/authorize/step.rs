@@ -38,6 +38,23 @@ pub struct Candidate {
     pub consent: Option<Consent>,
     /// The second factors they have.
     pub methods: Vec<Method>,
+    /// The models of their passkeys, where any place lists some ([`lists_models`]).
+    pub models: Vec<Option<Uuid>>,
+}
+
+impl Candidate {
+    /// Whether they have a passkey that counts wherever this is asked.
+    fn has_passkey(&self, policies: &[Effective<'_>]) -> bool {
+        let counts = |model: &Option<Uuid>| policies.iter().all(|one| one.counts_model(*model));
+        self.methods.contains(&Method::Hardware)
+            && (!lists_models(policies) || self.models.iter().any(counts))
+    }
+}
+
+/// Whether any place lists the models that count there.
+#[must_use]
+pub fn lists_models(policies: &[Effective<'_>]) -> bool {
+    policies.iter().any(|policy| !policy.webauthn.models.is_empty())
 }
 
 /// Everything that decides.
@@ -161,7 +178,7 @@ impl Situation<'_> {
             let named = self.request.claims.id_token.get("acr").and_then(Option::as_ref);
             let mut levels =
                 wished.chain(named.into_iter().flat_map(values)).filter_map(Level::from_acr);
-            levels.any(|level| level > proof.acr)
+            levels.any(|level| !has_reached(self.policies, proof, level))
         };
         let asks_for_age = || {
             let policies = self.policies.iter().any(|policy| policy.max_auth_age.is_some());
@@ -241,13 +258,17 @@ impl Situation<'_> {
     /// What the client asks of the level. `acr_values` is a wish: the best of them that the person
     /// can reach is asked for, and where there is none, or nobody may be asked (`prompt=none`), they
     /// go on with what they proved. What is essential (`claims`, OpenID Connect Core section 5.5.1.1)
-    /// is met or refused.
+    /// is met or refused. A place may ask for a level by a rule, which only its edge knows of: a passkey
+    /// that would not count there reaches none.
     fn by_level(&self, candidate: &Candidate) -> Option<Step> {
-        let proved = candidate.session.proof.acr;
+        let has_reached =
+            |level: Level| has_reached(self.policies, &candidate.session.proof, level);
+        let is_code = |method: &Method| *method != Method::Hardware;
+        let has_passkey = candidate.has_passkey(self.policies);
         let can_reach = |level: Level| match level {
             Level::OneFactor => true,
-            Level::TwoFactor => !candidate.methods.is_empty(),
-            Level::PhishingResistant => candidate.methods.contains(&Method::Hardware),
+            Level::TwoFactor => has_passkey || candidate.methods.iter().any(is_code),
+            Level::PhishingResistant => has_passkey,
         };
         let step_up = Step::StepUp(candidate.session.sid, Why::Level);
         let asked = self.request.claims.id_token.get("acr").and_then(Option::as_ref);
@@ -255,7 +276,7 @@ impl Situation<'_> {
             let mut named = values(asked).peekable();
             if named.peek().is_some() {
                 let levels: Vec<Level> = named.filter_map(Level::from_acr).collect();
-                if !levels.iter().any(|level| proved >= *level) {
+                if !levels.iter().any(|level| has_reached(*level)) {
                     let can = levels.into_iter().any(can_reach);
                     return Some(if can { step_up } else { Step::Refuse(Unmet::Level) });
                 }
@@ -266,8 +287,8 @@ impl Situation<'_> {
         }
         let wished = self.request.acr_values.iter().map(String::as_str);
         let wished = wished.chain(asked.into_iter().flat_map(values)).filter_map(Level::from_acr);
-        let best = wished.into_iter().find(|level| proved >= *level || can_reach(*level));
-        best.filter(|level| proved < *level).map(|_| step_up)
+        let best = wished.into_iter().find(|level| has_reached(*level) || can_reach(*level));
+        best.filter(|level| !has_reached(*level)).map(|_| step_up)
     }
 
     /// How old the proof may be. No age at all asks for a proof for this very request, as
@@ -328,7 +349,9 @@ fn by_policy(policies: &[Effective<'_>], candidate: &Candidate, now: Time) -> Op
     let sid = candidate.session.sid;
     let counts = |method: &&Method| policies.iter().all(|policy| policy.counts(**method));
     let is_of_wrong_model = policies.iter().any(|policy| is_of_wrong_model(policy, proof));
-    if candidate.methods.iter().any(|method| counts(&method)) && !is_of_wrong_model {
+    let can_prove = candidate.methods.iter().any(|method| counts(&method));
+    // Whoever has another passkey that counts is asked for that one.
+    if can_prove && (!is_of_wrong_model || candidate.has_passkey(policies)) {
         return Some(Step::StepUp(sid, Why::Level));
     }
     if !SET_UP_ON_PAGES.iter().any(|method| counts(&method)) {
@@ -364,6 +387,12 @@ pub fn next_for_device(policies: &[Effective<'_>], candidate: &Candidate, now: T
 #[must_use]
 pub fn is_remembered(client: &Client, request: &AuthorizationRequest) -> bool {
     !client.is_public() || request.redirect_uri.starts_with("https://")
+}
+
+/// Whether a proof reaches a level wherever this is asked.
+fn has_reached(policies: &[Effective<'_>], proof: &Proof, level: Level) -> bool {
+    let counts = |policy: &Effective<'_>| counts_factor(&policy.at(level), proof);
+    proof.acr >= level && (level < Level::TwoFactor || policies.iter().all(counts))
 }
 
 /// Whether a proof is enough where this is asked, but for its age.

@@ -168,7 +168,7 @@ fn candidate(number: u128, auth_time: Time) -> Candidate {
         clients: Vec::new(),
     };
     let names = vec![format!("person-{number}@example.com")];
-    Candidate { session, names, consent: None, methods: Vec::new() }
+    Candidate { session, names, consent: None, methods: Vec::new(), models: Vec::new() }
 }
 
 fn consent(scopes: &[&str], granted_at: Time) -> Consent {
@@ -430,12 +430,46 @@ fn a_passkey_of_a_model_that_does_not_count_leads_to_one_that_does() {
     for wrong in [Some(other), None] {
         assert_eq!(of(wrong).step(), Step::Enrol(sid(1)));
     }
+    // Whoever has one that counts is asked for that.
+    let has_both = of(Some(other)).of(|case| {
+        case.candidates[0].models = vec![Some(other), Some(listed)];
+    });
+    assert_eq!(has_both.step(), Step::StepUp(sid(1), Why::Level));
     // Who has proved nothing yet is asked for what they have.
     let unproved = of(None).of(|case| {
         case.candidates[0].session.proof.acr = Level::OneFactor;
         case.candidates[0].session.proof.amr = vec!["pwd".into()];
     });
     assert_eq!(unproved.step(), Step::StepUp(sid(1), Why::Level));
+}
+
+#[test]
+fn what_a_rule_asks_for_is_reached_by_a_model_that_counts() {
+    let (listed, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    // The place itself asks for a sign-in; its edge has asked the client for more.
+    let of = |proved: Uuid, has: &[Uuid]| {
+        Case::new().signed_in(50).of(|case| {
+            case.policies[0].webauthn.models = vec![listed];
+            case.request.acr_values = vec![Level::PhishingResistant.acr().into()];
+            case.candidates[0].methods = vec![Method::Hardware];
+            case.candidates[0].models = has.iter().copied().map(Some).collect();
+            two_factors(&mut case.candidates[0], Method::Hardware);
+            case.candidates[0].session.proof.model = Some(proved);
+        })
+    };
+    assert_eq!(of(listed, &[listed]).step(), Step::Issue(sid(1)));
+    let led = of(other, &[other, listed]);
+    assert!(led.with(|it| it.depends_on_factors(&led.candidates[0].session.proof)));
+    assert_eq!(led.step(), Step::StepUp(sid(1), Why::Level));
+    // A wish that cannot be met is none; what is essential is refused.
+    let cannot = of(other, &[other]);
+    assert_eq!(cannot.step(), Step::Issue(sid(1)));
+    let essential = cannot.of(|case| {
+        let values = vec![json!(Level::PhishingResistant.acr())];
+        let asked = ClaimRequest { essential: true, value: None, values };
+        case.request.claims.id_token.insert("acr".into(), Some(asked));
+    });
+    assert_eq!(essential.step(), Step::Refuse(Unmet::Level));
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jwks::{
     cutoff::{CutOff, CutOffKind},
-    policy::{Policy, Require},
+    policy::{Level, Policy, Require, WebAuthn},
     site::{Branding, Site, SiteStatus},
 };
 use serde_json::json;
@@ -19,7 +19,7 @@ use crate::{
         client::{Client, ClientAuthMethod, Metadata},
         errand::Errand,
         secret::{OpaqueToken, TokenKind},
-        session::Session,
+        session::{Proof, Session},
         tenant::{Membership, Tenant},
     },
     oauth::{
@@ -751,6 +751,59 @@ async fn no_token_is_for_a_site_that_is_switched_off_and_no_grant_ends_by_it() {
     assert_eq!(audience(&ground.refresh(&client, &only).await.unwrap()), json!(one));
     let all = ground.refresh(&client, &rest.refresh_token.unwrap()).await.unwrap();
     assert_eq!(audience(&all), json!([one, two]));
+}
+
+#[tokio::test]
+async fn tokens_name_the_model_of_a_passkey_where_a_place_they_open_lists_models() {
+    let ground = Ground::new().await;
+    let (one, two) = ("https://one.example", "https://two.example");
+    let places = || vec![one.to_owned(), two.to_owned()];
+    let client = ground.client("app", |app| app.metadata.audiences = places()).await;
+    let user = ground.person().await;
+    let session = ground.session(&user).await;
+    let put =
+        async |place: &str, policy| put_site(&ground, place, SiteStatus::Active, policy).await;
+    put(one, Policy::default()).await;
+    put(two, Policy::default()).await;
+    let model = Uuid::from_u128(7);
+    let proof = Proof {
+        acr: Level::PhishingResistant,
+        amr: ["pwd", "hwk", "mfa"].map(str::to_owned).to_vec(),
+        model: Some(model),
+        ..session.proof.clone()
+    };
+    let granted = |code: &mut Code| {
+        code.granted.resource = places();
+        code.granted.proof = proof.clone();
+    };
+    let (token, _) = ground.code(&client, &session, "api", granted).await;
+    let named = |token: &str| claims(token)["model"].clone();
+    let issued = ground.redeem(&client, &token).await.unwrap();
+    assert_eq!(named(&issued.access_token), json!(null));
+
+    // Which models count is said afterwards: the edge judges the next token by it, and no older one
+    // says any.
+    let webauthn = WebAuthn { models: vec![Uuid::from_u128(1)], ..WebAuthn::default() };
+    let listing = Policy { webauthn, ..Policy::default() };
+    put(one, listing.clone()).await;
+    let issued = ground.refresh(&client, &issued.refresh_token.unwrap()).await.unwrap();
+    assert_eq!(named(&issued.access_token), json!(model));
+    let refresh = issued.refresh_token.unwrap();
+    let grant = ("grant_type", "refresh_token");
+    let asked = [grant, ("refresh_token", refresh.as_str()), ("resource", two)];
+    let elsewhere = ground.ask(&client, &asked).await.unwrap();
+    assert_eq!(named(&elsewhere.access_token), json!(null));
+
+    // So it is with what opens the sites that take what people hold of this server itself.
+    let session = Session { proof, ..session };
+    let own = async || {
+        let now = ground.app.clock.now();
+        let minted = login::mint_for(&ground.app, &user, &session, None, RAIL, now).await.unwrap();
+        named(&minted.access_token)
+    };
+    assert_eq!(own().await, json!(null));
+    put(two, Policy { first_party: true, ..listing }).await;
+    assert_eq!(own().await, json!(model));
 }
 
 #[tokio::test]

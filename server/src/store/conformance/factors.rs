@@ -1,12 +1,13 @@
 //! Second factors, guesses, and the codes that count once.
 
-use jwks::policy::Method;
+use jwks::{cutoff::CutOffKind, feed::Change, policy::Method};
 use uuid::Uuid;
 
 use super::{
     Pair,
     samples::{
-        at, code, confirmation, create, event, factor, stored_factor, user, whole_log, written,
+        at, code, confirmation, create, cut_off, event, factor, stored_factor, user, whole_log,
+        written,
     },
 };
 use crate::{
@@ -328,12 +329,14 @@ pub(super) async fn a_factor_that_replaces_the_lost_ones_is_the_only_one_from_th
     let replacing = Confirmation {
         expected_epoch: confirmation(&new).expected_epoch + 1,
         replaces: true,
+        cut_offs: vec![cut_off(CutOffKind::Session, &Uuid::now_v7().to_string(), at(30), at(99))],
         ..confirmation(&new)
     };
     let late = Confirmation { expected_epoch: 0, ..replacing.clone() };
     let overtaken = store.confirm_factor(&late, at(30), &act()).await.unwrap();
     assert_eq!(overtaken, Confirmed::Overtaken);
     assert_eq!(store.list_factors(old.user_id).await.unwrap().len(), 4);
+    assert_eq!(store.list_feed(0, 10).await.unwrap(), []);
     let confirmed = store.confirm_factor(&replacing, at(30), &act()).await.unwrap();
     assert_eq!(confirmed, Confirmed::Confirmed);
     let left = store.list_factors(old.user_id).await.unwrap();
@@ -344,6 +347,11 @@ pub(super) async fn a_factor_that_replaces_the_lost_ones_is_the_only_one_from_th
     assert_eq!(left, wanted);
     assert_eq!(store.find_backup_code(old_codes.id, "aaaa").await.unwrap(), None);
     assert_eq!(store.list_factors(theirs.user_id).await.unwrap().len(), 1);
+    // What ends by it has ended in the same act.
+    let feed = store.list_feed(0, 10).await.unwrap();
+    let heard: Vec<Change> = feed.into_iter().map(|entry| entry.change).collect();
+    let ended: Vec<Change> = replacing.cut_offs.into_iter().map(Change::CutOff).collect();
+    assert_eq!(heard, ended);
 }
 
 pub(super) async fn a_guess_that_was_none_is_taken_back(pair: &Pair) {

@@ -187,6 +187,7 @@ pub(crate) fn confirmation(factor: &Factor) -> Confirmation {
         replaces: false,
         proves_phone: None,
         passkey: None,
+        cut_offs: Vec::new(),
     }
 }
 
@@ -197,7 +198,7 @@ pub(crate) fn warning(person: &User) -> Warning {
         user_id: person.id,
         hash: hash("warning"),
         address: Address { display: person.email.clone(), key: person.email_key.clone() },
-        factor_id: Some(Uuid::new_v4()),
+        lost_factor: true,
         created_at: at(30),
         expires_at: at(1000),
         used_at: Some(at(900)),

@@ -20,7 +20,7 @@ use crate::{
         login::Address,
         place::Place,
         user::{User, UserStatus},
-        warning::{Denial, Warning},
+        warning::{Denial, LIFE, Warning},
     },
     store::{IdentityStore, identity::Denied},
 };
@@ -40,7 +40,7 @@ pub(super) async fn a_warning_comes_back_whole_until_it_is_over(pair: &Pair) {
     let person = user("ada");
     create(store, &person).await;
     let whole = Warning { hash: hash("one"), ..warning(&person) };
-    let bare = Warning { factor_id: None, used_at: None, ..warning(&person) };
+    let bare = Warning { lost_factor: false, used_at: None, ..warning(&person) };
     for warning in [whole, bare] {
         store.put_warning(&warning).await.unwrap();
         let find = async |now| store.find_warning(warning.id, at(now)).await.unwrap();
@@ -50,6 +50,22 @@ pub(super) async fn a_warning_comes_back_whole_until_it_is_over(pair: &Pair) {
     assert_eq!(store.find_warning(Uuid::new_v4(), at(0)).await.unwrap(), None);
     let nobodys = Warning { user_id: Uuid::new_v4(), ..warning(&user("eve")) };
     assert!(store.put_warning(&nobodys).await.is_err());
+}
+
+pub(super) async fn a_loss_is_known_while_its_warning_is_not_over(pair: &Pair) {
+    let store = &*pair.identity;
+    let (ada, bob) = (user("ada"), user("bob"));
+    for person in [&ada, &bob] {
+        create(store, person).await;
+    }
+    let lost = async |person: &User, now| store.has_lost_factor(person.id, at(now)).await.unwrap();
+    let other = Warning { lost_factor: false, ..warning(&ada) };
+    store.put_warning(&other).await.unwrap();
+    store.put_warning(&warning(&bob)).await.unwrap();
+    assert!(!lost(&ada, 0).await);
+    store.put_warning(&warning(&ada)).await.unwrap();
+    assert!(lost(&ada, 999).await);
+    assert!(!lost(&ada, 1000).await);
 }
 
 pub(super) async fn a_denial_blocks_and_ends_everything_in_one_act(pair: &Pair) {
@@ -113,29 +129,29 @@ pub(super) async fn a_denial_blocks_and_ends_everything_in_one_act(pair: &Pair) 
     assert_eq!(status, UserStatus::Disabled);
 }
 
-pub(super) async fn a_denial_takes_away_a_number_that_was_proved_since(pair: &Pair) {
+pub(super) async fn a_denial_takes_away_a_number_that_is_as_young_as_a_letter(pair: &Pair) {
     let store = &*pair.identity;
-    let (written, number) = (30, Some("+31201234567".to_owned()));
+    let number = Some("+31201234567".to_owned());
     let cases = [
-        (Some(written - 1), number.clone()),
+        (Some(at(50)), number.clone()),
         // Nobody ever proved it: an operator said so.
         (None, number.clone()),
-        (Some(written), None),
-        (Some(written + 1), None),
+        (Some(at(51)), None),
+        (Some(at(50).plus(LIFE)), None),
     ];
-    for (at_which, (proved, left)) in cases.into_iter().enumerate() {
-        let proved = proved.map(at);
+    for (case, (proved, left)) in cases.into_iter().enumerate() {
         let person = User {
             phone: number.clone(),
             phone_verified_at: proved,
-            ..user(&format!("person{at_which}"))
+            ..user(&format!("person{case}"))
         };
         create(store, &person).await;
-        let warning = Warning { created_at: at(written), ..told(store, &person).await };
-        assert_eq!(deny(store, &denial(&warning, &person)).await, Denied::Denied);
-        let denied = store.find_user(person.id).await.unwrap().unwrap();
+        let denied = denial(&told(store, &person).await, &person);
+        let (now, act) = (at(50).plus(LIFE), event(Action::AccountBlocked));
+        assert_eq!(store.deny(&denied, &[], now, &act).await.unwrap(), Denied::Denied);
+        let found = store.find_user(person.id).await.unwrap().unwrap();
         let proved = proved.filter(|_| left.is_some());
-        assert_eq!((denied.phone, denied.phone_verified_at), (left, proved), "{at_which}");
+        assert_eq!((found.phone, found.phone_verified_at), (left, proved), "{case}");
     }
 }
 
@@ -242,7 +258,7 @@ pub(super) async fn what_was_mailed_elsewhere_since_is_worth_nothing_once_an_add
     }
 }
 
-pub(super) async fn only_a_blocked_account_is_unblocked(pair: &Pair) {
+pub(super) async fn an_account_that_is_blocked_or_disabled_is_opened(pair: &Pair) {
     let store = &*pair.identity;
     for (name, status) in [
         ("ada", UserStatus::Active),
@@ -253,10 +269,10 @@ pub(super) async fn only_a_blocked_account_is_unblocked(pair: &Pair) {
         let person = User { status, ..user(name) };
         create(store, &person).await;
         let (before, act) = (written(store).await, event(Action::AccountUnblocked));
-        let is_blocked = status == UserStatus::Blocked;
-        assert_eq!(store.unblock_user(person.id, at(70), &act).await.unwrap(), is_blocked);
+        let is_closed = matches!(status, UserStatus::Blocked | UserStatus::Disabled);
+        assert_eq!(store.unblock_user(person.id, at(70), &act).await.unwrap(), is_closed);
         let found = store.find_user(person.id).await.unwrap().unwrap();
-        if is_blocked {
+        if is_closed {
             let open = User { status: UserStatus::Active, updated_at: at(70), ..person };
             assert_eq!(found, open);
             assert_eq!(whole_log(store).await.last().unwrap().event, act);

@@ -82,8 +82,17 @@ pub(super) fn confirm(
     now: Time,
     event: &Event,
 ) -> Result<Confirmed, Fault> {
-    let Confirmation { user_id, id, expected_epoch, name, step, replaces, proves_phone, passkey } =
-        confirmation;
+    let Confirmation {
+        user_id,
+        id,
+        expected_epoch,
+        name,
+        step,
+        replaces,
+        proves_phone,
+        passkey,
+        cut_offs,
+    } = confirmation;
     let confirmed_at = tx.one(
         "SELECT confirmed_at FROM factors WHERE id = ?1 AND user_id = ?2",
         [id, user_id],
@@ -134,7 +143,7 @@ pub(super) fn confirm(
                  AND f.confirmed_at IS NOT NULL)",
         params![user_id, now.millis(), Method::BackupCode.as_str(), id],
     )?;
-    audit::append(tx, event)?;
+    cut_offs::put(tx, cut_offs, event)?;
     Ok(Confirmed::Confirmed)
 }
 

@@ -252,6 +252,10 @@ impl IdentityStore for Embedded {
         self.find(IDENTITY, |connection| warnings::find(connection, id, now))
     }
 
+    async fn has_lost_factor(&self, user_id: Uuid, now: Time) -> StoreResult<bool> {
+        self.find(IDENTITY, |connection| warnings::has_lost_factor(connection, user_id, now))
+    }
+
     async fn deny(
         &self,
         denial: &Denial,

@@ -329,7 +329,7 @@ pub(super) fn record_login(tx: &Tx<'_>, id: Uuid, now: Time, event: &Event) -> R
 /// Makes a blocked account active.
 pub(super) fn unblock(tx: &Tx<'_>, id: Uuid, now: Time, event: &Event) -> Result<bool, Fault> {
     let sql = "UPDATE users SET status = 'active', updated_at = ?2
-         WHERE id = ?1 AND status = 'blocked'";
+         WHERE id = ?1 AND status IN ('blocked', 'disabled')";
     if tx.run(sql, params![id, now.millis()])? == 0 {
         return Ok(false);
     }

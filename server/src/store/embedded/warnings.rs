@@ -14,7 +14,7 @@ use crate::{
     domain::{
         audit::Event,
         login::Address,
-        warning::{Denial, Warning},
+        warning::{Denial, LIFE, Warning},
     },
     store::identity::Denied,
 };
@@ -22,7 +22,7 @@ use crate::{
 /// Keeps a warning.
 pub(super) fn put(tx: &Tx<'_>, warning: &Warning) -> Result<(), Fault> {
     tx.run(
-        "INSERT INTO warnings (id, user_id, hash, email, email_key, factor_id, created_at,
+        "INSERT INTO warnings (id, user_id, hash, email, email_key, lost_factor, created_at,
              expires_at, used_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
@@ -31,7 +31,7 @@ pub(super) fn put(tx: &Tx<'_>, warning: &Warning) -> Result<(), Fault> {
             warning.hash.as_bytes(),
             warning.address.display,
             warning.address.key,
-            warning.factor_id,
+            warning.lost_factor,
             warning.created_at.millis(),
             warning.expires_at.millis(),
             warning.used_at.map(Time::millis),
@@ -42,10 +42,21 @@ pub(super) fn put(tx: &Tx<'_>, warning: &Warning) -> Result<(), Fault> {
 
 /// The warning of this id, if it is not over.
 pub(super) fn find(connection: &Connection, id: Uuid, now: Time) -> Result<Option<Warning>, Fault> {
-    let sql = "SELECT id, user_id, hash, email, email_key, factor_id, created_at, expires_at,
+    let sql = "SELECT id, user_id, hash, email, email_key, lost_factor, created_at, expires_at,
              used_at
          FROM warnings WHERE id = ?1 AND expires_at > ?2";
     Ok(connection.one(sql, params![id, now.millis()], read)?)
+}
+
+/// Whether a warning that is not over tells this person of the loss of a factor.
+pub(super) fn has_lost_factor(
+    connection: &Connection,
+    user_id: Uuid,
+    now: Time,
+) -> Result<bool, Fault> {
+    let sql =
+        "SELECT 1 FROM warnings WHERE user_id = ?1 AND lost_factor AND expires_at > ?2 LIMIT 1";
+    Ok(connection.any(sql, params![user_id, now.millis()])?)
 }
 
 /// Does what the denial says, if the account is what it was decided on.
@@ -82,12 +93,13 @@ pub(super) fn deny(
             params![user_id, address.key, told_at],
         )?;
     }
+    let life = i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX);
     tx.run(
         "UPDATE users SET status = ?2, factor_epoch = factor_epoch + 1, updated_at = ?3,
              email = coalesce(?4, email), email_key = coalesce(?5, email_key),
              email_verified_at = CASE WHEN ?5 IS NULL THEN email_verified_at ELSE ?3 END,
-             phone = CASE WHEN phone_verified_at >= ?6 THEN NULL ELSE phone END,
-             phone_verified_at = CASE WHEN phone_verified_at >= ?6 THEN NULL
+             phone = CASE WHEN phone_verified_at + ?6 > ?3 THEN NULL ELSE phone END,
+             phone_verified_at = CASE WHEN phone_verified_at + ?6 > ?3 THEN NULL
                                       ELSE phone_verified_at END
          WHERE id = ?1",
         params![
@@ -96,7 +108,7 @@ pub(super) fn deny(
             now.millis(),
             restored.as_ref().map(|address| &address.display),
             restored.as_ref().map(|address| &address.key),
-            told_at,
+            life,
         ],
     )?;
     for factor in remove {
@@ -115,7 +127,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Warning> {
         user_id: row.get(1)?,
         hash: hash(row, 2)?,
         address: Address { display: row.get(3)?, key: row.get(4)? },
-        factor_id: row.get(5)?,
+        lost_factor: row.get(5)?,
         created_at: time(row, 6)?,
         expires_at: time(row, 7)?,
         used_at: time_opt(row, 8)?,

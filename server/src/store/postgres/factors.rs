@@ -95,8 +95,17 @@ pub(super) async fn confirm(
     now: Time,
     event: &Event,
 ) -> StoreResult<Confirmed> {
-    let Confirmation { user_id, id, expected_epoch, name, step, replaces, proves_phone, passkey } =
-        confirmation;
+    let Confirmation {
+        user_id,
+        id,
+        expected_epoch,
+        name,
+        step,
+        replaces,
+        proves_phone,
+        passkey,
+        cut_offs,
+    } = confirmation;
     let mut act = store.transaction().await?;
     let raised = act
         .change(
@@ -160,7 +169,8 @@ pub(super) async fn confirm(
         &[user_id, &Method::BackupCode.as_str(), &now.millis(), id],
     )
     .await?;
-    store.commit_with(act, &[], event).await?;
+    let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+    store.commit_with(act, &changes, event).await?;
     Ok(Confirmed::Confirmed)
 }
 

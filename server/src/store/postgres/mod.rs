@@ -405,6 +405,10 @@ impl IdentityStore for Postgres {
         warnings::find(self, id, now).await
     }
 
+    async fn has_lost_factor(&self, user_id: Uuid, now: Time) -> StoreResult<bool> {
+        warnings::has_lost_factor(self, user_id, now).await
+    }
+
     async fn deny(
         &self,
         denial: &Denial,

@@ -476,8 +476,15 @@ pub(super) async fn unblock(
     let mut act = store.transaction().await?;
     let unblocked = act
         .change(
-            "UPDATE users SET status = $3, updated_at = $2 WHERE id = $1 AND status = $4",
-            &[&id, &now.millis(), &UserStatus::Active.as_str(), &UserStatus::Blocked.as_str()],
+            "UPDATE users SET status = $3, updated_at = $2
+             WHERE id = $1 AND status IN ($4, $5)",
+            &[
+                &id,
+                &now.millis(),
+                &UserStatus::Active.as_str(),
+                &UserStatus::Blocked.as_str(),
+                &UserStatus::Disabled.as_str(),
+            ],
         )
         .await?;
     if unblocked == 0 {

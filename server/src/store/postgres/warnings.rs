@@ -15,7 +15,7 @@ use crate::{
         login::Address,
         secret::SecretHash,
         user::UserStatus,
-        warning::{Denial, Warning},
+        warning::{Denial, LIFE, Warning},
     },
     store::{StoreResult, identity::Denied},
 };
@@ -25,7 +25,7 @@ pub(super) async fn put(store: &Postgres, warning: &Warning) -> StoreResult<()> 
         .act()
         .await?
         .change(
-            "INSERT INTO warnings (id, user_id, hash, email, email_key, factor_id, created_at,
+            "INSERT INTO warnings (id, user_id, hash, email, email_key, lost_factor, created_at,
                  expires_at, used_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             &[
@@ -34,7 +34,7 @@ pub(super) async fn put(store: &Postgres, warning: &Warning) -> StoreResult<()> 
                 &warning.hash.as_bytes().as_slice(),
                 &warning.address.display,
                 &warning.address.key,
-                &warning.factor_id,
+                &warning.lost_factor,
                 &warning.created_at.millis(),
                 &warning.expires_at.millis(),
                 &millis(warning.used_at),
@@ -49,12 +49,28 @@ pub(super) async fn find(store: &Postgres, id: Uuid, now: Time) -> StoreResult<O
         .act()
         .await?
         .row(
-            "SELECT id, user_id, hash, email, email_key, factor_id, created_at, expires_at, used_at
+            "SELECT id, user_id, hash, email, email_key, lost_factor, created_at, expires_at, used_at
              FROM warnings WHERE id = $1 AND expires_at > $2",
             &[&id, &now.millis()],
         )
         .await?;
     row.map(|row| read(&Cells(&row))).transpose()
+}
+
+pub(super) async fn has_lost_factor(
+    store: &Postgres,
+    user_id: Uuid,
+    now: Time,
+) -> StoreResult<bool> {
+    let row = store
+        .act()
+        .await?
+        .row(
+            "SELECT 1 FROM warnings WHERE user_id = $1 AND lost_factor AND expires_at > $2 LIMIT 1",
+            &[&user_id, &now.millis()],
+        )
+        .await?;
+    Ok(row.is_some())
 }
 
 pub(super) async fn deny(
@@ -90,14 +106,15 @@ pub(super) async fn deny(
         )
         .await?;
     }
+    let life = i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX);
     let changed = act
         .change_unless_taken(
             "UPDATE users SET status = $2, factor_epoch = factor_epoch + 1, updated_at = $3,
                  email = coalesce($4, email), email_key = coalesce($5, email_key),
                  email_verified_at = CASE WHEN $5::text IS NULL THEN email_verified_at
                                           ELSE $3::bigint END,
-                 phone = CASE WHEN phone_verified_at >= $7::bigint THEN NULL ELSE phone END,
-                 phone_verified_at = CASE WHEN phone_verified_at >= $7::bigint THEN NULL
+                 phone = CASE WHEN phone_verified_at + $7::bigint > $3::bigint THEN NULL ELSE phone END,
+                 phone_verified_at = CASE WHEN phone_verified_at + $7::bigint > $3::bigint THEN NULL
                                           ELSE phone_verified_at END
              WHERE id = $1 AND factor_epoch = $6",
             &[
@@ -107,7 +124,7 @@ pub(super) async fn deny(
                 &restored.as_ref().map(|address| &address.display),
                 &restored.as_ref().map(|address| &address.key),
                 &stored(*expected_epoch),
-                &told_at,
+                &life,
             ],
         )
         .await?;
@@ -146,7 +163,7 @@ fn read(cells: &Cells<'_>) -> StoreResult<Warning> {
         hash: SecretHash::from_slice(cells.get("hash")?)
             .ok_or_else(|| broken("a warning's hash is not a SHA-256"))?,
         address: Address { display: cells.get("email")?, key: cells.get("email_key")? },
-        factor_id: cells.get("factor_id")?,
+        lost_factor: cells.get("lost_factor")?,
         created_at: cells.time("created_at")?,
         expires_at: cells.time("expires_at")?,
         used_at: cells.time_if_any("used_at")?,

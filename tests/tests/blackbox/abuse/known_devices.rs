@@ -231,6 +231,35 @@ async fn wrong_codes_from_elsewhere_do_not_shut_out_a_device_that_has_signed_in_
 }
 
 #[tokio::test]
+async fn codes_that_somebody_else_has_sent_keep_none_from_a_device_that_has_signed_in_before() {
+    let mut world = World::start().await;
+    let rail = world.rail();
+    let (by_sms, _) = world.enrolled_by_sms().await;
+    for (person, method, limit) in
+        [(world.enrolled_by_mail().await, "EMAIL_OTP", 10), (by_sms, "SMS", 5)]
+    {
+        let half = world.half_sign_in(&person).await;
+        let known = mark(&verify(&rail, &half, &person.backup_codes[0]).await);
+        world.advance(minutes(15));
+        let wanted = json!({ "mfaToken": world.half_sign_in(&person).await, "method": method });
+        for _ in 0..limit {
+            drop(rail.post("/mfa/challenge", wanted.clone()).await.data(200));
+        }
+        rail.post("/mfa/challenge", wanted.clone()).await.refused(429, "RATE_LIMITED");
+        let challenge = || {
+            let request = rail.request("POST", "/mfa/challenge").json(&wanted);
+            send(request.header("cookie", format!("sb_known={known}")))
+        };
+        drop(challenge().await.data(200));
+        // Whose own budget is no larger.
+        for _ in 1..limit {
+            drop(challenge().await.data(200));
+        }
+        challenge().await.refused(429, "RATE_LIMITED");
+    }
+}
+
+#[tokio::test]
 async fn a_known_device_has_ten_codes_a_hundred_in_a_row_and_no_more() {
     let mut world = World::start().await;
     let (rail, person) = (world.rail(), world.enrolled().await);

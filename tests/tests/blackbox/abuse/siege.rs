@@ -17,7 +17,9 @@ async fn a_siege_by_every_way_shuts_no_owner_out_and_has_no_more_guesses_than_ar
         assert_eq!((toll.other, toll.busy), (0, 0), "{way:?}: {toll:?}");
     }
     let quarters = usize::try_from(outcome.lasted.as_secs()).unwrap() / 900 + 1;
-    for target in ["password", "authenticator", "mailed code", "backup code", "user code"] {
+    for target in
+        ["password", "authenticator", "mailed code", "texted code", "backup code", "user code"]
+    {
         let evaluated = outcome.evaluated(target);
         assert!(evaluated >= BUDGET, "{target}: {evaluated} were judged, and nothing was attacked");
         assert!(evaluated <= BUDGET * quarters, "{target}: {evaluated} in {quarters} quarters");

@@ -18,6 +18,7 @@ mod forgotten_password;
 mod introspection;
 mod logos;
 mod logout;
+mod models;
 mod no_redirect;
 mod other_requests;
 mod pkce;

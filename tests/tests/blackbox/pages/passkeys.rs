@@ -417,7 +417,10 @@ async fn a_browser_without_passkeys_is_told_so_and_offered_the_other_ways() {
         tab.sign_in(&person).await;
         tab.see("#passkey-instead:not([hidden])").await;
         assert!(tab.has(&format!("{PROVE}[hidden]")).await);
-        look_at(&mut tab).await;
+        if !take_away.is_empty() {
+            // Who looks needs scripts of their own.
+            look_at(&mut tab).await;
+        }
         tab.click("button[name=method][value=BACKUP_CODE]").await;
         tab.fill("#code", &person.backup_codes.remove(0)).await;
         tab.press("Enter").await;

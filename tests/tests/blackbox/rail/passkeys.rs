@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tests::{
     Answer, Person, Session, World, authenticator::Authenticator, forge::claims, person::verify,
+    rail::send,
 };
 
 use crate::{minutes, names, set};
@@ -104,6 +105,16 @@ async fn a_synced_passkey_says_so_and_one_that_never_counts_is_good_again_and_ag
         let session = Session::of(&world.sign_in_by_passkey(&mut passkey).await.data(200));
         assert_eq!(proof(&session).1, texts("swk user mfa"));
     }
+    // Its owner sees that it may be elsewhere; of one that cannot, that it is not.
+    let session = Session::of(&world.sign_in_by_passkey(&mut passkey).await.data(200));
+    let mut bound = Authenticator::new(&world);
+    world.enrol_passkey(&mut person, &session, &mut bound).await;
+    let listed = world.rail().call_as(&session.access, "GET", "/mfa/methods").await.data(200);
+    let listed = listed.as_array().unwrap();
+    let shown = |item: &Value| ["synced", "backedUp", "model"].map(|name| item[name].clone());
+    assert_eq!(shown(&listed[0]), [json!(true), json!(true), json!(passkey.model())]);
+    assert_eq!(shown(&listed[1]), [json!(false), json!(false), json!(bound.model())]);
+    assert_eq!(shown(&listed[2]), [Value::Null, Value::Null, Value::Null]);
 }
 
 #[tokio::test]
@@ -352,6 +363,40 @@ async fn a_counter_that_goes_back_is_refused() {
 }
 
 #[tokio::test]
+async fn the_owner_of_a_passkey_that_may_have_been_copied_is_told_a_few_times_a_day() {
+    let mut world = World::start().await;
+    let (person, mut passkey) = world.enrolled_with_passkey().await;
+    passkey.counter = Some(10);
+    drop(world.sign_in_by_passkey(&mut passkey).await.data(200));
+    let told = async |world: &World| {
+        let mails = world.mails(&person.email).await;
+        let told = |mail: &&Value| mail["subject"] == "A passkey of yours may have been copied";
+        let told: Vec<Value> = mails.iter().filter(told).cloned().collect();
+        told
+    };
+    // A signature that is none is no copy.
+    let mut forged = passkey.get(&world.passkey_options().await);
+    forged["response"]["signature"] = "MEUCIQDx".into();
+    alone(&world, forged).await.refused(401, "INVALID_CREDENTIALS");
+    assert_eq!(told(&world).await.len(), 0);
+    let behind = async |world: &World, passkey: &mut Authenticator| {
+        passkey.counter = Some(3);
+        let credential = passkey.assertion(&world.passkey_options().await);
+        alone(world, credential).await.refused(401, "INVALID_CREDENTIALS");
+    };
+    for _ in 0..5 {
+        behind(&world, &mut passkey).await;
+    }
+    let letters = told(&world).await;
+    assert_eq!(letters.len(), 3, "{letters:?}");
+    let text = letters[0]["text"].as_str().unwrap();
+    assert!(text.contains("Passkey") && text.contains("/not-me?token="), "{text}");
+    world.advance(minutes(24 * 60));
+    behind(&world, &mut passkey).await;
+    assert_eq!(told(&world).await.len(), 4);
+}
+
+#[tokio::test]
 async fn an_answer_shown_many_times_at_once_wins_once() {
     let world = World::plan().set("limits.password_per_network", 1000).replicas().start().await;
     let mut person = world.person().await;
@@ -523,6 +568,39 @@ async fn a_site_that_lists_models_takes_no_other() {
 }
 
 #[tokio::test]
+async fn a_rule_takes_no_passkey_of_a_model_that_its_site_does_not_list() {
+    let world = World::start().await;
+    let (mut person, mut other) = world.enrolled_with_passkey().await;
+    let session = Session::of(&world.sign_in_by_passkey(&mut other).await.data(200));
+    let mut listed = Authenticator::new(&world);
+    listed.aaguid = *b"a model we trust";
+    world.enrol_passkey(&mut person, &session, &mut listed).await;
+    let policy = json!({
+        "require": "signed_in", "webauthn": { "models": [listed.model()] },
+        "rules": [{ "prefix": "/keys", "require": "phishing_resistant" }],
+    });
+    site(&world, "ledger", policy).await;
+    let rail = world.rail();
+    let session = Session::of(&world.sign_in_by_passkey(&mut other).await.data(200));
+    let there = json!({ "refreshToken": session.refresh, "siteKey": "ledger" });
+    let there = Session::of(&rail.post("/refresh", there).await.data(200));
+    world.edge().get("ledger.localhost", "/", &there.access).await.expect(200);
+    world.edge().get("ledger.localhost", "/keys", &there.access).await.expect(401);
+    // No token tells what somebody's passkey is but those that such a site decides by.
+    assert_eq!(claims(&session.access)["model"], Value::Null);
+    assert_eq!(claims(&there.access)["model"], other.model());
+    // Whoever is on their way there is asked for the one that counts.
+    let wanted = json!({ "method": "HARDWARE", "siteKey": "ledger" });
+    let asked = rail.post_as(&session.access, "/mfa/challenge", wanted).await.data(200);
+    let options = &asked["publicKey"];
+    assert_eq!(options["allowCredentials"].as_array().unwrap().len(), 1, "{options}");
+    let body = json!({ "credential": listed.get(options), "siteKey": "ledger" });
+    let proved = rail.post_as(&session.access, "/mfa/verify", body).await.data(200);
+    let proved = Session::of(&proved);
+    world.edge().get("ledger.localhost", "/keys", &proved.access).await.expect(200);
+}
+
+#[tokio::test]
 async fn where_a_passkey_does_not_count_another_factor_is_asked_for_beside_it() {
     let mut world = World::start().await;
     site(&world, "codes", json!({ "allowed_factors": ["TOTP"] })).await;
@@ -567,20 +645,29 @@ async fn who_must_have_a_passkey_and_has_none_is_led_to_one_after_their_other_fa
 
 #[tokio::test]
 async fn wrong_answers_at_a_passkey_are_counted_and_its_owner_gets_in_all_the_same() {
-    let world = World::start().await;
+    let plan = World::plan().set("limits.password_per_network", 15).set("limits.code_lock", 3);
+    let world = plan.set("server.trusted_proxies", "[\"127.0.0.0/8\"]").start().await;
     let (person, mut passkey) = world.enrolled_with_passkey().await;
     let half = world.half_sign_in(&person).await;
-    let mut refused = 0;
-    for _ in 0..11 {
+    let from = |network: &str, credential: Value| {
+        let request = world.rail().request("POST", "/mfa/verify");
+        let body = json!({ "mfaToken": half, "credential": credential });
+        send(request.header("x-forwarded-for", network).json(&body))
+    };
+    for number in 0..16 {
         let mut credential = passkey.get(&world.half_options(&half).await);
         credential["response"]["signature"] = "MEUCIQDx".into();
-        let answer = prove(&world, &half, credential).await;
-        refused += u32::from(answer.status == 429);
-        assert!([401, 429].contains(&answer.status), "{}", answer.text);
+        let answer = from("192.0.2.7", credential).await;
+        match number < 15 {
+            true => answer.refused(401, "INVALID_CODE"),
+            false => answer.refused(429, "RATE_LIMITED"),
+        };
     }
-    assert_eq!(refused, 1);
     let credential = passkey.get(&world.half_options(&half).await);
-    assert_eq!(prove(&world, &half, credential).await.status, 429);
+    from("192.0.2.7", credential).await.refused(429, "RATE_LIMITED");
+    // Whoever knows the password locks no key by that, and keeps its owner out nowhere else.
+    let credential = passkey.get(&world.half_options(&half).await);
+    drop(from("198.51.100.9", credential).await.data(200));
     // Neither that nor a flood of passwords reaches whoever signs in with the passkey alone.
     for _ in 0..12 {
         let body = json!({ "email": person.email, "password": "wrong lantern" });

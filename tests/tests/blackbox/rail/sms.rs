@@ -293,6 +293,28 @@ async fn so_many_codes_are_texted_to_somebody_and_for_one_network() {
 }
 
 #[tokio::test]
+async fn so_many_messages_a_day_go_to_a_person_and_to_a_number_that_was_proved() {
+    let mut world = World::plan().set("limits.sms_daily_per_person", 6).start().await;
+    // Five in a quarter of an hour, and one more: whoever confirmed the factor had one already.
+    let (owner, _) = world.enrolled_by_sms().await;
+    for _ in 0..5 {
+        let half = world.half_sign_in(&owner).await;
+        drop(challenge(&world, &half).await.data(200));
+        world.advance(minutes(15));
+    }
+    let half = world.half_sign_in(&owner).await;
+    challenge(&world, &half).await.refused(429, "RATE_LIMITED");
+    // By whatever number of theirs.
+    let session = world.sign_in_with_backup_code(&owner).await;
+    let body = json!({ "phone": new_number() });
+    let call = world.rail().request_root("POST", "/api/v1/account/phone");
+    send(call.bearer_auth(&session.access).json(&body)).await.refused(429, "RATE_LIMITED");
+    world.advance(days(1));
+    let half = world.half_sign_in(&owner).await;
+    drop(challenge(&world, &half).await.data(200));
+}
+
+#[tokio::test]
 async fn a_days_messages_are_so_many_and_half_of_them_are_for_numbers_that_were_proved() {
     let mut world = World::plan().replicas().set("limits.sms_daily", 6).start().await;
     let (owner, _) = world.enrolled_by_sms().await;

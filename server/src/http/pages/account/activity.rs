@@ -9,14 +9,14 @@ use crate::{
     http::{
         oauth::call::Call,
         pages::{
-            views::account::{ActivityPage, EventRow, Place, When},
+            views::account::{ActivityPage, EventRow, Section, When},
             visit::Paged,
         },
         route::{Credential, Route, get},
     },
 };
 
-const PATH: &str = Place::Activity.path();
+const PATH: &str = Section::Activity.path();
 /// How much is shown at once.
 const SHOWN: u32 = 25;
 
@@ -35,10 +35,10 @@ async fn shown(member: Member) -> Paged {
     let mut found = activity::list(member.app(), &member.caller, after, SHOWN + 1).await?;
     let has_more = found.len() > SHOWN as usize;
     found.truncate(SHOWN as usize);
-    let last = found.last().map(|activity| activity.place.to_string());
+    let last = found.last().map(|activity| activity.cursor.to_string());
     let view = ActivityPage {
         look: &member.visit.look,
-        shell: member.shell(Place::Activity),
+        shell: member.shell(Section::Activity),
         older: last.filter(|_| has_more),
         is_newest: after.is_none(),
         events: found.into_iter().map(|activity| row(&member, activity)).collect(),

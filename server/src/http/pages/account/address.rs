@@ -1,10 +1,8 @@
 //! `/account/email` and `/account/phone`: another mail address, another telephone number. Each is
 //! changed by a code that was sent there.
 
-use std::time::Duration;
-
 use axum::response::Response;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jwks::policy::Method;
 
 use super::member::{self, Member};
 use crate::{
@@ -12,6 +10,7 @@ use crate::{
         AuthError,
         account_address::{begin_email, begin_phone, confirm_email, confirm_phone, remove_phone},
         error::FieldProblem,
+        mfa::works_here,
         sent_code,
     },
     domain::phone::masked,
@@ -19,18 +18,16 @@ use crate::{
         oauth::call::Call,
         pages::{
             answer,
+            carried::Carried,
             views::{
                 Problem,
-                account::{AddressPage, Notice, Place, Reach},
+                account::{AddressPage, Notice, Reach, Section},
             },
             visit::Paged,
         },
         route::{Credential, Route, get, post},
     },
 };
-
-/// Where a code went, masked, sealed for whoever asked for it: what is asked next.
-const SENT: &str = "sb_address";
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
@@ -63,7 +60,7 @@ fn page(
     let user = &member.caller.user;
     let view = AddressPage {
         look: &member.visit.look,
-        shell: member.shell(Place::Profile),
+        shell: member.shell(Section::Profile),
         reach,
         present: match reach {
             Reach::Email => Some((user.email.clone(), user.email_verified_at.is_some())),
@@ -71,7 +68,7 @@ fn page(
                 user.phone.as_deref().map(|phone| (masked(phone), user.phone_verified_at.is_some()))
             }
         },
-        can_change: reach == Reach::Email || member.app().sms.is_some(),
+        can_change: reach == Reach::Email || works_here(member.app(), Method::Sms),
         sent_to,
         typed,
         problems,
@@ -92,7 +89,7 @@ async fn submit(call: Call, reach: Reach) -> Response {
             Some("remove") if reach == Reach::Phone => {
                 let (app, origin) = (member.app(), &member.visit.call.origin);
                 member.after(remove_phone(app, origin, &member.standing()).await).await?;
-                Ok(member.done(Notice::PhoneRemoved, Place::Profile.path()))
+                Ok(member.done(Notice::PhoneRemoved, Section::Profile.path()))
             }
             _ => anew(member, reach),
         }
@@ -133,7 +130,7 @@ async fn confirm(mut member: Member, reach: Reach) -> Paged {
     match came {
         Ok(_) => {
             forget(&mut member, reach);
-            Ok(member.done(notice, Place::Profile.path()))
+            Ok(member.done(notice, Section::Profile.path()))
         }
         Err(reason) => match Problem::of(&reason) {
             Some(problem) => {
@@ -151,26 +148,23 @@ fn anew(mut member: Member, reach: Reach) -> Paged {
     Ok(member.visit.redirect(reach.path()))
 }
 
-fn cookie(reach: Reach) -> String {
-    format!("{SENT}_{}", reach.field())
-}
-
-fn name(member: &Member, reach: Reach) -> String {
-    format!("sent:{}:{}", reach.field(), member.caller.user.id)
+/// What carries where a code went, masked, to the page that asks for it.
+const fn sent(reach: Reach) -> Carried {
+    match reach {
+        Reach::Email => Carried::new("sb_address_email", "sent:email"),
+        Reach::Phone => Carried::new("sb_address_phone", "sent:phone"),
+    }
 }
 
 fn keep(member: &mut Member, reach: Reach, sent_to: &str) -> Result<(), AuthError> {
-    let sealed = member.app().sealer.seal(&name(member, reach), sent_to.as_bytes())?;
-    member.visit.set_cookie(&cookie(reach), &URL_SAFE_NO_PAD.encode(sealed), sent_code::LIFE);
-    Ok(())
+    let user_id = member.caller.user.id;
+    sent(reach).keep(&mut member.visit, user_id, sent_to.as_bytes(), sent_code::LIFE)
 }
 
 fn forget(member: &mut Member, reach: Reach) {
-    member.visit.set_cookie(&cookie(reach), "", Duration::ZERO);
+    sent(reach).forget(&mut member.visit, member.caller.user.id);
 }
 
 fn sent_to(member: &Member, reach: Reach) -> Option<String> {
-    let sealed = URL_SAFE_NO_PAD.decode(member.visit.cookie(&cookie(reach))?).ok()?;
-    let opened = member.app().sealer.open(&name(member, reach), &sealed).ok()?;
-    String::from_utf8(opened).ok()
+    String::from_utf8(sent(reach).read(&member.visit, member.caller.user.id)?).ok()
 }

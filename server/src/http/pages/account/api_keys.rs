@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
 use jwks::{Time, site::Site};
 use serde::{Deserialize, Serialize};
@@ -21,8 +20,9 @@ use crate::{
     http::{
         oauth::call::Call,
         pages::{
+            carried::Carried,
             views::account::{
-                ApiKeyProblem, ApiKeyRow, ApiKeys, Life, MadeApiKey, NewApiKey, Notice, Place,
+                ApiKeyProblem, ApiKeyRow, ApiKeys, Life, MadeApiKey, NewApiKey, Notice, Section,
                 SiteChoice, When,
             },
             visit::Paged,
@@ -31,11 +31,11 @@ use crate::{
     },
 };
 
-const PATH: &str = Place::ApiKeys.path();
+const PATH: &str = Section::ApiKeys.path();
 const NEW: &str = "/account/api-keys/new";
 const MADE: &str = "/account/api-keys/made";
-/// The key, sealed for its owner.
-const COOKIE: &str = "sb_key";
+/// What carries a new key to its page.
+const KEY: Carried = Carried::new("sb_key", "key-page");
 const TTL: Duration = Duration::from_secs(300);
 /// The lives that can be chosen, days: as far as the settings allow, and what those allow at most.
 const LIVES: [u64; 4] = [7, 30, 90, 180];
@@ -62,7 +62,7 @@ async fn shown(member: Member) -> Paged {
     let sites = member.app().identity.list_sites().await.map_err(AuthError::from)?;
     let view = ApiKeys {
         look: &member.visit.look,
-        shell: member.shell(Place::ApiKeys),
+        shell: member.shell(Section::ApiKeys),
         keys: keys.iter().map(|key| row(&member, key, &sites)).collect(),
     };
     Ok(member.page(StatusCode::OK, &view))
@@ -135,7 +135,7 @@ async fn form(
     let scopes = filled.scopes.join(" ");
     let view = NewApiKey {
         look: &member.visit.look,
-        shell: member.shell(Place::ApiKeys),
+        shell: member.shell(Section::ApiKeys),
         name: &filled.name,
         scopes: &scopes,
         sites: sites.collect(),
@@ -188,8 +188,7 @@ async fn new_submitted(mut member: Member) -> Paged {
         Err(AuthError::Invalid(problems)) => {
             problems.iter().map(|problem| ApiKeyProblem::of(problem.field)).collect()
         }
-        // Whatever changed meanwhile: the list says what there is now.
-        Err(AuthError::Conflict(_)) => vec![ApiKeyProblem::TooMany],
+        Err(AuthError::Conflict(api_keys::TOO_MANY)) => vec![ApiKeyProblem::TooMany],
         _ => Vec::new(),
     };
     if !problems.is_empty() {
@@ -200,35 +199,27 @@ async fn new_submitted(mut member: Member) -> Paged {
     Ok(member.visit.redirect(MADE))
 }
 
-/// What the browser carries to the page that shows a new key.
+/// What the page that shows a new key is shown of it.
 #[derive(Serialize, Deserialize)]
-struct Carried {
+struct Shown {
     name: String,
     expires_at: Time,
     key: String,
 }
 
-fn sealed_name(user_id: Uuid) -> String {
-    format!("key-page:{user_id}")
-}
-
 fn keep(member: &mut Member, made: &Made) -> Result<(), AuthError> {
-    let carried = Carried {
+    let shown = Shown {
         name: made.key.name.clone(),
         expires_at: made.key.expires_at,
         key: made.presented.as_str().to_owned(),
     };
     let text =
-        serde_json::to_vec(&carried).map_err(|error| AuthError::Internal(error.to_string()))?;
-    let sealed = member.app().sealer.seal(&sealed_name(member.caller.user.id), &text)?;
-    member.visit.set_cookie(COOKIE, &URL_SAFE_NO_PAD.encode(sealed), TTL);
-    Ok(())
+        serde_json::to_vec(&shown).map_err(|error| AuthError::Internal(error.to_string()))?;
+    KEY.keep(&mut member.visit, member.caller.user.id, &text, TTL)
 }
 
-fn carried(member: &Member) -> Option<Carried> {
-    let sealed = URL_SAFE_NO_PAD.decode(member.visit.cookie(COOKIE)?).ok()?;
-    let opened = member.app().sealer.open(&sealed_name(member.caller.user.id), &sealed).ok()?;
-    serde_json::from_slice(&opened).ok()
+fn carried(member: &Member) -> Option<Shown> {
+    serde_json::from_slice(&KEY.read(&member.visit, member.caller.user.id)?).ok()
 }
 
 /// GET /account/api-keys/made
@@ -237,13 +228,13 @@ async fn show_made(call: Call) -> Response {
 }
 
 async fn made_shown(member: Member) -> Paged {
-    let Some(carried) = carried(&member) else { return Ok(member.visit.redirect(PATH)) };
+    let Some(shown) = carried(&member) else { return Ok(member.visit.redirect(PATH)) };
     let view = MadeApiKey {
         look: &member.visit.look,
-        shell: member.shell(Place::ApiKeys),
-        name: &carried.name,
-        key: &carried.key,
-        until: When::of(&member.visit.look, carried.expires_at, member.now),
+        shell: member.shell(Section::ApiKeys),
+        name: &shown.name,
+        key: &shown.key,
+        until: When::of(&member.visit.look, shown.expires_at, member.now),
     };
     Ok(member.page(StatusCode::OK, &view))
 }
@@ -254,7 +245,7 @@ async fn submit_made(call: Call) -> Response {
 }
 
 async fn made_submitted(mut member: Member) -> Paged {
-    member.visit.set_cookie(COOKIE, "", Duration::ZERO);
+    KEY.forget(&mut member.visit, member.caller.user.id);
     Ok(member.done(Notice::ApiKeyKept, PATH))
 }
 

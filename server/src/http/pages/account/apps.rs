@@ -11,7 +11,7 @@ use crate::{
         pages::{
             views::{
                 ClientCard,
-                account::{AppRow, Apps, Notice, Place, When},
+                account::{AppRow, Apps, Notice, Section, When},
             },
             visit::Paged,
         },
@@ -20,7 +20,7 @@ use crate::{
     oauth::connected_apps::{self, ConnectedApp},
 };
 
-const PATH: &str = Place::Apps.path();
+const PATH: &str = Section::Apps.path();
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
@@ -36,7 +36,7 @@ async fn shown(member: Member) -> Paged {
     let listed = connected_apps::list(member.app(), &member.caller).await?;
     let view = Apps {
         look: &member.visit.look,
-        shell: member.shell(Place::Apps),
+        shell: member.shell(Section::Apps),
         apps: listed.into_iter().map(|app| row(&member, app)).collect(),
     };
     Ok(member.page(StatusCode::OK, &view))

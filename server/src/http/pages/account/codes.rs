@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{StatusCode, header};
 use uuid::Uuid;
 
@@ -19,7 +18,8 @@ use crate::{
     http::{
         oauth::call::Call,
         pages::{
-            views::account::{NewCodes, Notice, Place},
+            carried::Carried,
+            views::account::{NewCodes, Notice, Section},
             visit::{Paged, Visit},
         },
         route::{Credential, Route, get, post},
@@ -29,8 +29,8 @@ use crate::{
 /// Where they are shown.
 pub const PATH: &str = "/account/security/backup-codes";
 const FILE: &str = "/account/security/backup-codes/file";
-/// The codes, sealed for their owner.
-const COOKIE: &str = "sb_codes";
+/// What carries the codes.
+const CODES: Carried = Carried::new("sb_codes", "codes-page");
 const TTL: Duration = Duration::from_secs(300);
 
 /// The rows.
@@ -42,24 +42,18 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-fn name(user_id: Uuid) -> String {
-    format!("codes-page:{user_id}")
-}
-
 /// Has the browser carry them to the page that shows them, and to the file of them.
 ///
 /// # Errors
 /// When sealing fails.
 pub fn keep(visit: &mut Visit, user_id: Uuid, codes: &[String]) -> Result<(), AuthError> {
-    let sealed = visit.call.app.sealer.seal(&name(user_id), codes.join("\n").as_bytes())?;
-    visit.set_cookie(COOKIE, &URL_SAFE_NO_PAD.encode(sealed), TTL);
-    Ok(())
+    CODES.keep(visit, user_id, codes.join("\n").as_bytes(), TTL)
 }
 
 /// They are kept elsewhere now.
 pub fn kept(visit: &mut Visit) {
-    if visit.cookie(COOKIE).is_some() {
-        visit.set_cookie(COOKIE, "", Duration::ZERO);
+    if let Some(user_id) = visit.browser.current().map(|held| held.user.id) {
+        CODES.forget(visit, user_id);
     }
 }
 
@@ -77,9 +71,7 @@ pub fn added(mut visit: Visit, user: &User, codes: &[String]) -> Result<Response
 
 /// What the browser carries of them, if it does.
 fn carried(member: &Member) -> Option<Vec<String>> {
-    let sealed = URL_SAFE_NO_PAD.decode(member.visit.cookie(COOKIE)?).ok()?;
-    let opened = member.app().sealer.open(&name(member.caller.user.id), &sealed).ok()?;
-    let text = String::from_utf8(opened).ok()?;
+    let text = String::from_utf8(CODES.read(&member.visit, member.caller.user.id)?).ok()?;
     Some(text.lines().map(ToOwned::to_owned).collect())
 }
 
@@ -90,8 +82,11 @@ async fn show(call: Call) -> Response {
 
 async fn shown(member: Member) -> Paged {
     let Some(codes) = carried(&member) else { return Ok(member.visit.redirect(security::PATH)) };
-    let view =
-        NewCodes { look: &member.visit.look, shell: member.shell(Place::Security), codes: &codes };
+    let view = NewCodes {
+        look: &member.visit.look,
+        shell: member.shell(Section::Security),
+        codes: &codes,
+    };
     Ok(member.page(StatusCode::OK, &view))
 }
 

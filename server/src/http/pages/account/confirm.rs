@@ -6,7 +6,7 @@ use axum::response::Response;
 use crate::{
     auth::{
         AuthError,
-        mfa::{require_proof_of, verify},
+        mfa::{reauthenticate, require_proof_of},
     },
     http::{
         oauth::call::Call,
@@ -65,7 +65,8 @@ async fn submitted(mut visit: Visit) -> Paged {
     let Some(held) = held.cloned() else { return Ok(visit.redirect(&link)) };
     let password = visit.params.get("password").unwrap_or_default().to_owned();
     let call = &visit.call;
-    match verify::reauthenticate_in_browser(&call.app, &call.origin, &held, &password).await {
+    match reauthenticate::reauthenticate_in_browser(&call.app, &call.origin, &held, &password).await
+    {
         Ok(raised) => {
             visit.sign_in(raised, None).await?;
             Ok(visit.redirect(visit.account_page().unwrap_or("/account")))

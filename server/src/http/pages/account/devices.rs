@@ -12,14 +12,14 @@ use crate::{
         cookies,
         oauth::call::Call,
         pages::{
-            views::account::{DeviceRow, Devices, Notice, Place, When},
+            views::account::{DeviceRow, Devices, Notice, Section, When},
             visit::Paged,
         },
         route::{Credential, Route, get, post},
     },
 };
 
-const PATH: &str = Place::Devices.path();
+const PATH: &str = Section::Devices.path();
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
@@ -48,7 +48,7 @@ async fn shown(member: Member) -> Paged {
     };
     let view = Devices {
         look: &member.visit.look,
-        shell: member.shell(Place::Devices),
+        shell: member.shell(Section::Devices),
         devices: listed.iter().map(row).collect(),
     };
     Ok(member.page(StatusCode::OK, &view))

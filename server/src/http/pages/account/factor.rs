@@ -18,7 +18,7 @@ use crate::{
         oauth::call::Call,
         pages::{
             answer,
-            views::account::{FactorPage, Notice, Place},
+            views::account::{FactorPage, Notice, Section},
             visit::{Paged, Stop},
         },
         route::{Credential, Route, get, post},
@@ -64,7 +64,7 @@ fn page(
     let others = listed.iter().filter(|one| one.factor.method != Method::BackupCode);
     let view = FactorPage {
         look: &member.visit.look,
-        shell: member.shell(Place::Security),
+        shell: member.shell(Section::Security),
         factor: security::row(member, found),
         is_last: others.count() == 1,
         name: name.unwrap_or(&found.factor.name),

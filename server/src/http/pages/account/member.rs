@@ -24,7 +24,7 @@ use crate::{
             answer,
             views::{
                 Form, Person, View,
-                account::{Notice, Place, Shell},
+                account::{Notice, Section, Shell},
             },
             visit::{Paged, Stop, Visit, Way, end, refused},
         },
@@ -152,7 +152,7 @@ impl Member {
 
     /// The frame of a page.
     #[must_use]
-    pub fn shell(&self, here: Place) -> Shell<'_> {
+    pub fn shell(&self, here: Section) -> Shell<'_> {
         let user = &self.caller.user;
         Shell {
             who: Person { name: &user.name, address: &user.email, not_you: None },

@@ -12,7 +12,7 @@ use crate::{
     http::{
         oauth::call::Call,
         pages::{
-            views::account::{Advice, Overview, Place, When},
+            views::account::{Advice, Overview, Section, When},
             visit::Paged,
         },
         route::{Credential, Route, get},
@@ -55,7 +55,7 @@ async fn shown(member: Member) -> Paged {
     let password_set = user.password_hash.as_ref().and(user.password_changed_at);
     let view = Overview {
         look,
-        shell: member.shell(Place::Overview),
+        shell: member.shell(Section::Overview),
         is_verified: user.email_verified_at.is_some(),
         advice,
         password_set: password_set.map(|at| When::of(look, at, member.now)),

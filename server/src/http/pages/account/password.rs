@@ -12,14 +12,16 @@ use super::{
     security,
 };
 use crate::{
-    auth::{AuthError, error::FieldProblem, login::usable_methods, password, recovery, throttle},
+    auth::{
+        AuthError, error::FieldProblem, login::usable_methods, new_password, password, throttle,
+    },
     http::{
         oauth::call::Call,
         pages::{
             answer,
             views::{
                 Problem,
-                account::{NewPassword, Notice, Place},
+                account::{NewPassword, Notice, Section},
             },
             visit::{Paged, Stop},
         },
@@ -65,7 +67,7 @@ fn page(
 ) -> Response {
     let view = NewPassword {
         look: &member.visit.look,
-        shell: member.shell(Place::Security),
+        shell: member.shell(Section::Security),
         problems,
         strength,
         problem,
@@ -86,7 +88,7 @@ async fn submitted(member: Member) -> Paged {
     let (app, origin, caller) = (member.app(), &member.visit.call.origin, &member.caller);
     let current = member.given("current").unwrap_or_default();
     let new = member.given("password").unwrap_or_default();
-    match recovery::change(app, origin, caller, current, new).await {
+    match new_password::change(app, origin, caller, current, new).await {
         Ok(()) => Ok(member.done(Notice::PasswordChanged, security::PATH)),
         Err(AuthError::WrongCredentials) => {
             Ok(page(&member, Some(Problem::WrongPassword), &[], None))

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
+use jwks::policy::Method;
 use url::form_urlencoded;
 
 use super::member::{self, Member};
 use crate::{
-    auth::{AuthError, error::FieldProblem, profile},
+    auth::{AuthError, error::FieldProblem, mfa::works_here, profile},
     domain::{
         phone::masked,
         profile::{Change, Field},
@@ -18,9 +18,10 @@ use crate::{
         oauth::call::Call,
         pages::{
             answer,
+            carried::Carried,
             views::{
                 Problem,
-                account::{Notice, Place, ProfileEdit, ProfilePage},
+                account::{Notice, ProfileEdit, ProfilePage, Section},
             },
             visit::{Paged, Stop},
         },
@@ -28,14 +29,12 @@ use crate::{
     },
 };
 
-const PATH: &str = Place::Profile.path();
+const PATH: &str = Section::Profile.path();
 const EDIT: &str = "/account/profile/edit";
-/// What was filled in by somebody whose proof was too old when they sent it, sealed for them: they
-/// find it again when they come back.
-const DRAFT: &str = "sb_draft";
+/// What was filled in by somebody whose proof was too old when they sent it: they find it again when
+/// they come back.
+const DRAFT: Carried = Carried::new("sb_draft", "draft");
 const DRAFT_TTL: Duration = Duration::from_secs(600);
-/// What a browser keeps of a cookie, with its name.
-const DRAFT_LIMIT: usize = 3800;
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
@@ -56,11 +55,11 @@ async fn shown(member: Member) -> Paged {
     let said = Field::ALL.into_iter().filter_map(|field| Some((field, field.of(user)?)));
     let view = ProfilePage {
         look: &member.visit.look,
-        shell: member.shell(Place::Profile),
+        shell: member.shell(Section::Profile),
         said: said.collect(),
         is_verified: user.email_verified_at.is_some(),
         phone: user.phone.as_deref().map(|phone| (masked(phone), user.phone_verified_at.is_some())),
-        sends_messages: member.app().sms.is_some(),
+        sends_messages: works_here(member.app(), Method::Sms),
     };
     Ok(member.page(StatusCode::OK, &view))
 }
@@ -91,7 +90,7 @@ fn page(
 ) -> Response {
     let view = ProfileEdit {
         look: &member.visit.look,
-        shell: member.shell(Place::Profile),
+        shell: member.shell(Section::Profile),
         said,
         problems,
         problem,
@@ -143,29 +142,17 @@ async fn submitted(mut member: Member) -> Paged {
     }
 }
 
-fn draft_name(member: &Member) -> String {
-    format!("draft:{}", member.caller.user.id)
-}
-
 fn keep_draft(member: &mut Member, filled: &[(Field, String)]) -> Result<(), AuthError> {
     let text = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(filled.iter().map(|(field, said)| (field.claim(), said)))
         .finish();
-    let sealed = member.app().sealer.seal(&draft_name(member), text.as_bytes())?;
-    let sealed = URL_SAFE_NO_PAD.encode(sealed);
-    if sealed.len() <= DRAFT_LIMIT {
-        member.visit.set_cookie(DRAFT, &sealed, DRAFT_TTL);
-    }
-    Ok(())
+    let user_id = member.caller.user.id;
+    DRAFT.keep(&mut member.visit, user_id, text.as_bytes(), DRAFT_TTL)
 }
 
 /// What was filled in before, once.
 fn take_draft(member: &mut Member) -> Vec<(String, String)> {
-    let Some(sealed) = member.visit.cookie(DRAFT).map(|text| URL_SAFE_NO_PAD.decode(text)) else {
-        return Vec::new();
-    };
-    member.visit.set_cookie(DRAFT, "", Duration::ZERO);
-    let opened = sealed.ok().and_then(|it| member.app().sealer.open(&draft_name(member), &it).ok());
-    let text = opened.unwrap_or_default();
+    let Some(text) = DRAFT.read(&member.visit, member.caller.user.id) else { return Vec::new() };
+    DRAFT.forget(&mut member.visit, member.caller.user.id);
     form_urlencoded::parse(&text).into_owned().collect()
 }

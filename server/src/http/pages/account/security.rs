@@ -2,7 +2,6 @@
 
 use axum::{extract::Path, response::Response};
 use http::StatusCode;
-use jwks::policy::Method;
 use url::form_urlencoded;
 
 use super::member::{self, Member};
@@ -12,19 +11,20 @@ use crate::{
         mfa::{
             manage::{self, Listed},
             offered_here,
+            sent::is_sent,
         },
     },
     http::{
         oauth::call::Call,
         pages::{
-            views::account::{FactorRow, Place, Security, When},
+            views::account::{FactorRow, Section, Security, When},
             visit::Paged,
         },
         route::{Credential, Route, get},
     },
 };
 
-pub(super) const PATH: &str = Place::Security.path();
+pub(super) const PATH: &str = Section::Security.path();
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
@@ -45,14 +45,13 @@ async fn shown(member: Member) -> Paged {
     let (codes, factors): (Vec<Listed>, Vec<Listed>) =
         listed.into_iter().partition(|listed| listed.remaining.is_some());
     let has = |method| factors.iter().any(|listed| listed.factor.method == method);
-    // Of what is sent there is one of a kind.
-    let is_single = |method: Method| matches!(method, Method::EmailOtp | Method::Sms);
     let offers = offered_here(member.app()).into_iter();
-    let offers = offers.filter(|method| !is_single(*method) || !has(*method));
+    // Of what is sent there is one of a kind.
+    let offers = offers.filter(|method| !is_sent(*method) || !has(*method));
     let password_set = user.password_hash.as_ref().and(user.password_changed_at);
     let view = Security {
         look: &member.visit.look,
-        shell: member.shell(Place::Security),
+        shell: member.shell(Section::Security),
         password_set: password_set.map(|at| When::of(&member.visit.look, at, member.now)),
         factors: factors.iter().map(|listed| row(&member, listed)).collect(),
         offers: offers.collect(),
@@ -65,13 +64,15 @@ async fn shown(member: Member) -> Paged {
 }
 
 /// A factor, as it is shown.
-pub(super) fn row(member: &Member, Listed { factor, is_default, .. }: &Listed) -> FactorRow {
+pub(super) fn row(member: &Member, listed: &Listed) -> FactorRow {
+    let Listed { factor, is_default, passkey, .. } = listed;
     let when = |at| When::of(&member.visit.look, at, member.now);
     FactorRow {
         id: factor.id.to_string(),
         method: factor.method,
         name: factor.name.clone(),
         is_default: *is_default,
+        is_synced: passkey.as_ref().map(|passkey| passkey.backup_eligible),
         since: when(factor.confirmed_at.unwrap_or(factor.created_at)),
         used: factor.last_used_at.map(when),
     }

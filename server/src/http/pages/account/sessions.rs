@@ -14,7 +14,7 @@ use crate::{
         oauth::call::Call,
         pages::{
             PAGES,
-            views::account::{Notice, Opener, Place, SessionRow, Sessions, When},
+            views::account::{Notice, Opener, Section, SessionRow, Sessions, When},
             visit::{Paged, Stop},
         },
         route::{Credential, Route, get, post},
@@ -22,7 +22,7 @@ use crate::{
     oauth::clients,
 };
 
-const PATH: &str = Place::Sessions.path();
+const PATH: &str = Section::Sessions.path();
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
@@ -40,7 +40,7 @@ async fn shown(member: Member) -> Paged {
     let rows = listed.iter().map(|session| row(&member, session, &names));
     let view = Sessions {
         look: &member.visit.look,
-        shell: member.shell(Place::Sessions),
+        shell: member.shell(Section::Sessions),
         sessions: rows.collect(),
     };
     Ok(member.page(StatusCode::OK, &view))

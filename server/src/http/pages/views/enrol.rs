@@ -1,4 +1,4 @@
-//! Enrolment of a second factor by somebody who must have one.
+//! Enrolment of a second factor.
 
 use askama::Template;
 use jwks::policy::Method;
@@ -6,7 +6,7 @@ use jwks::policy::Method;
 use super::{Form, Look, Person, Policy, Problem, View, problem::field_problem, second_factor};
 use crate::auth::error::FieldProblem;
 
-/// An authenticator. Field `code`; `button[name=method]` chooses another method, and comes without
+/// An authenticator. Fields `code`, `name`; `button[name=method]` chooses another method, and comes without
 /// `code`; so does `button[name=cancel]`, which goes no further.
 #[derive(Template)]
 #[template(path = "pages/enrol.html")]

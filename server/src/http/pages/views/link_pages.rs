@@ -79,8 +79,6 @@ pub struct NotMe<'v> {
     pub token: &'v str,
     /// Where its letter went.
     pub address: &'v str,
-    /// Whether a factor goes by it.
-    pub removes: bool,
 }
 
 impl View for NotMe<'_> {}

@@ -19,6 +19,7 @@ mod problem;
 mod second_factor;
 mod sign_in;
 mod sign_out;
+mod when;
 
 use askama::Template;
 
@@ -43,6 +44,7 @@ pub use self::{
     second_factor::{Reason, SecondFactor},
     sign_in::SignIn,
     sign_out::{SignOut, SignedOut},
+    when::When,
 };
 
 /// A page: what it shows, and what its browser may do for it.

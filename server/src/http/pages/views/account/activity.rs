@@ -3,7 +3,7 @@
 use askama::Template;
 use jwks::policy::Method;
 
-use super::{Place, Shell, When, security::kind};
+use super::{Section, Shell, When, security::kind};
 use crate::http::pages::views::{Look, View};
 
 /// What happened, newest first.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Place, Shell, When};
+use super::{Section, Shell, When};
 use crate::http::pages::views::{Look, Policy, View};
 
 /// `button[name=revoke]`: a key's id.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Place, Shell, When};
+use super::{Section, Shell, When};
 use crate::{
     http::pages::views::{Look, View, consent::scopes},
     oauth::scope::OFFLINE_ACCESS,

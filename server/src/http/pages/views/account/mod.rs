@@ -10,7 +10,6 @@ mod profile;
 mod security;
 mod sessions;
 mod shell;
-mod when;
 
 pub use self::{
     activity::{ActivityPage, EventRow},
@@ -22,6 +21,6 @@ pub use self::{
     profile::{ProfileEdit, ProfilePage},
     security::{FactorPage, FactorRow, NewCodes, NewPassword, Security},
     sessions::{Opener, SessionRow, Sessions},
-    shell::{Notice, Place, Shell},
-    when::When,
+    shell::{Notice, Section, Shell},
 };
+pub use super::when::When;

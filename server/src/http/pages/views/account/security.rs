@@ -38,6 +38,8 @@ pub struct FactorRow {
     pub name: String,
     /// Whether sign-in begins with it.
     pub is_default: bool,
+    /// Of a passkey: whether it can be on other devices too.
+    pub is_synced: Option<bool>,
     /// Since when it counts.
     pub since: When,
     /// When it last proved anything.
@@ -50,7 +52,7 @@ impl FactorRow {
         kind(look, self.method)
     }
 
-    /// Its picture, as [`super::Place::picture`].
+    /// Its picture, as [`super::Section::picture`].
     fn picture(&self) -> &'static str {
         picture(self.method)
     }

@@ -9,7 +9,7 @@ pub struct Shell<'v> {
     /// Who is signed in.
     pub who: Person<'v>,
     /// Where they are.
-    pub here: Place,
+    pub here: Section,
     /// What was just done.
     pub notice: Option<Notice>,
     /// What every form of the page carries; each has an action of its own.
@@ -19,20 +19,20 @@ pub struct Shell<'v> {
 impl Shell<'_> {
     /// Where there is to go, in order.
     #[must_use]
-    pub fn places(&self) -> &'static [Place] {
-        Place::ALL
+    pub fn places(&self) -> &'static [Section] {
+        Section::ALL
     }
 
     /// Whether they are there.
     #[must_use]
-    pub fn is_at(&self, place: &Place) -> bool {
+    pub fn is_at(&self, place: &Section) -> bool {
         self.here == *place
     }
 }
 
 /// A page, or a few that belong together, as the navigation knows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Section {
     /// How things stand.
     Overview,
     /// What is told of the person.
@@ -51,7 +51,7 @@ pub enum Place {
     Activity,
 }
 
-impl Place {
+impl Section {
     /// All that there are, in the order in which they are shown.
     pub const ALL: &'static [Self] = &[
         Self::Overview,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jwks::Time;
 
-use crate::http::pages::views::Look;
+use super::Look;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;

@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use super::{
     bearer::{Caller, FRESH},
-    error::{AuthError, AuthResult, FieldProblem},
+    error::{ACCOUNT_CHANGED, AuthError, AuthResult},
     login::usable_methods,
     origin::Origin,
-    password::judge_aside,
+    password::{self, judge_aside},
     registration::{LINK_TTL, leave, read_address},
     sessions::{end_all, endings, user_end},
     throttle, warnings,
@@ -80,7 +80,7 @@ pub(super) async fn reset_letter(
         purpose: Purpose::ResetPassword,
         owner: user.id,
         hash: token.hash(),
-        bound_to: binding(&user),
+        bound_to: user.binding(),
         expires_at,
     };
     app.sessions.put_one_time(&one_time).await?;
@@ -89,12 +89,6 @@ pub(super) async fn reset_letter(
 
 const fn may_reset(user: &User) -> bool {
     !matches!(user.status, UserStatus::Disabled)
-}
-
-/// What a link is bound to: the address, and the state of password and factors.
-fn binding(user: &User) -> String {
-    let password = user.password_changed_at.map_or(0, Time::millis);
-    format!("{}:{password}:{}", user.factor_epoch, user.email_key)
 }
 
 /// Whose password a link would set. Looks, and consumes nothing.
@@ -111,7 +105,7 @@ pub async fn find_link(app: &App, token: &str) -> AuthResult<(OpaqueToken, User)
     let one_time = app.sessions.find_one_time(purpose, owner, &token.hash(), now).await?;
     let one_time = one_time.ok_or(AuthError::InvalidToken)?;
     let user = app.identity.find_user(owner).await?;
-    let user = user.filter(|user| may_reset(user) && one_time.bound_to == binding(user));
+    let user = user.filter(|user| may_reset(user) && one_time.bound_to == user.binding());
     Ok((token, user.ok_or(AuthError::InvalidToken)?))
 }
 
@@ -127,7 +121,7 @@ pub async fn reset(app: &App, origin: &Origin, token: &str, password: &str) -> A
     let (token, user) = find_link(app, token).await?;
     let inputs = [user.email.as_str(), user.name.as_str()];
     if let Err(problem) = judge_aside(app, password, &inputs).await? {
-        return Err(AuthError::Invalid(vec![FieldProblem::new("password", problem.to_string())]));
+        return Err(AuthError::field("password", problem.to_string()));
     }
     let change = NewPassword {
         user_id: user.id,
@@ -186,21 +180,7 @@ pub async fn change(
     if !usable_methods(&app.identity.list_factors(user.id).await?).is_empty() {
         caller.require(Level::TwoFactor, FRESH, now)?;
     }
-    let counted = throttle::count_password(app, origin, &user.email_key, Some(user), now).await?;
-    let compared = match app.hasher.compare(current, user.password_hash.as_deref()).await {
-        Ok(compared) => compared,
-        Err(busy) => {
-            throttle::forgive_all(app, counted).await?;
-            return Err(busy.into());
-        }
-    };
-    if !compared.matches {
-        let details = json!({ "reason": "password", "change_password": true });
-        let event = origin.event(Action::LoginFailed, Some(user), now, details);
-        app.identity.append_event(&event).await?;
-        return Err(AuthError::WrongCredentials);
-    }
-    throttle::forgive_all(app, counted).await?;
+    password::prove(app, origin, user, current, "change_password", now).await?;
     let problem = if new.nfc().eq(current.nfc()) {
         Some("must differ from the present one".to_owned())
     } else {
@@ -208,7 +188,7 @@ pub async fn change(
         judged.err().map(|problem| problem.to_string())
     };
     if let Some(problem) = problem {
-        return Err(AuthError::Invalid(vec![FieldProblem::new("new_password", problem)]));
+        return Err(AuthError::field("new_password", problem));
     }
     let change = NewPassword {
         user_id: user.id,
@@ -223,7 +203,7 @@ pub async fn change(
     let details = json!({ "by": "change", "sids": sids(&known) });
     let event = origin.event(Action::PasswordChanged, Some(user), now, details);
     if !app.identity.change_password(&change, &cut_offs, now, &event).await? {
-        return Err(AuthError::Conflict("the account was changed at this very moment"));
+        return Err(AuthError::Conflict(ACCOUNT_CHANGED));
     }
     end_all(app, origin, user.id, kept, &known, now).await?;
     warnings::tell(app, news::password_changed(user), now).await
