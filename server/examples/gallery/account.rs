@@ -215,11 +215,11 @@ fn places(look: &Look, save: Save) -> std::io::Result<()> {
         ip: "192.0.2.7".to_owned(),
         since: when(look, ago),
         used: when(look, 3600),
-        until: when(look, ago - 365 * DAY),
+        until: when(look, ago - 30 * DAY),
     };
     let devices = vec![
         device("Firefox on Linux", true, 2 * DAY),
-        device("Safari on iPhone", false, 90 * DAY),
+        device("Safari on iPhone", false, 20 * DAY),
     ];
     let page = |devices| Devices { look, shell: shell(Section::Devices, None), devices };
     save("account-devices", &page(devices))?;

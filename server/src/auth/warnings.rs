@@ -68,13 +68,13 @@ pub async fn find(app: &App, token: &str) -> AuthResult<Warning> {
 }
 
 /// Ends everything of the person whom the link's letter told, and blocks their account: their
-/// sessions and whatever was granted in them, API keys, trusted devices, a telephone number that was
-/// proved since, and every factor that is younger than the oldest letter that can be denied: whichever
-/// of them somebody else set up. They have the address again that the letter went to, and a link to
-/// choose a new password is mailed there. Where the account stands then: blocked; or disabled, where
-/// only an operator can tell whose it is: that address belongs to another account by now, or no factor
-/// is left where there was one for long, so that a mailbox alone would open what had asked for more
-/// (rule 25).
+/// sessions and whatever was granted in them, API keys, trusted devices, and every factor and proved
+/// number that is younger than the oldest letter that can be denied: whichever of them somebody else
+/// set up. They have the address again that the letter went to, and a link to choose a new password
+/// is mailed there.
+/// Where the account stands then: blocked; or disabled, where only an operator can tell whose it is:
+/// that address belongs to another account by now, or no factor is left where there was one for
+/// long, so that a mailbox alone would open what had asked for more (rule 25).
 ///
 /// # Errors
 /// As [`find`]; [`AuthError::Conflict`] when the link was used before.

@@ -51,8 +51,8 @@ reset-done-text = Sie sind überall abgemeldet und können sich jetzt mit dem ne
 
 not-me-title = Waren Sie das nicht?
 not-me-why = Damit wird das Konto von { $email } gesperrt:
-not-me-ends = Sie werden überall abgemeldet, und kein Gerät, keine App, kein API-Schlüssel und kein angeforderter Code gilt mehr. Eine seither bestätigte Telefonnummer fällt weg.
-not-me-removes = Jeder zweite Faktor, der in den letzten 7 Tagen eingerichtet wurde, wird entfernt.
+not-me-ends = Sie werden überall abgemeldet, und kein Gerät, keine App, kein API-Schlüssel und kein angeforderter Code gilt mehr.
+not-me-removes = Jeder zweite Faktor, der in den letzten 7 Tagen eingerichtet wurde, wird entfernt, ebenso eine Telefonnummer, die in dieser Zeit bestätigt wurde.
 not-me-closes = Niemand meldet sich an, bis Sie mit einem Link, den wir Ihnen mailen, ein neues Passwort gewählt haben oder ein Administrator das Konto öffnet.
 not-me-button = Ich war es nicht: Konto sperren
 not-me-else = Wenn Sie es waren, verlassen Sie diese Seite: Es ist nichts geschehen.

@@ -51,8 +51,8 @@ reset-done-text = You are signed out everywhere, and can sign in with the new pa
 
 not-me-title = Was this not you?
 not-me-why = This closes the account of { $email }:
-not-me-ends = You are signed out everywhere, and no device, app, API key or code that was asked for counts any more. A telephone number that was proved since goes as well.
-not-me-removes = Every second factor that was set up in the last 7 days is removed.
+not-me-ends = You are signed out everywhere, and no device, app, API key or code that was asked for counts any more.
+not-me-removes = Every second factor that was set up in the last 7 days is removed, as is a telephone number that was proved in them.
 not-me-closes = Nobody signs in until you have chosen a new password, by a link that we mail you, or until an administrator opens the account.
 not-me-button = It was not me: close my account
 not-me-else = If it was you, leave this page: nothing has happened.

@@ -277,9 +277,7 @@ async fn submitted(mut visit: Visit) -> Paged {
         (param("credential").or_else(|| param("code")), param("method"), param("phone"));
     let is_anew = visit.params.get("anew").is_some();
     if proof.is_none() && method.is_none() && !is_anew {
-        if let Some(user_id) = visit.browser.current().map(|person| person.user.id) {
-            codes::kept(&mut visit, user_id);
-        }
+        codes::kept(&mut visit);
         return visit.go_on().await;
     }
     let Some(asked) = Asked::of(&mut visit).await? else { return visit.go_on().await };

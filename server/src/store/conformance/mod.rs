@@ -162,7 +162,7 @@ macro_rules! instantiate {
                 a_warning_comes_back_whole_until_it_is_over,
                 a_loss_is_known_while_its_warning_is_not_over,
                 a_denial_blocks_and_ends_everything_in_one_act,
-                a_denial_takes_away_a_number_that_was_proved_since,
+                a_denial_takes_away_a_number_that_is_as_young_as_a_letter,
                 a_denial_gives_an_address_back_and_takes_it_from_nobody_but_the_unproved,
                 a_denial_of_what_changed_meanwhile_changes_nothing,
                 what_was_mailed_elsewhere_since_is_worth_nothing_once_an_address_is_restored,

@@ -20,7 +20,7 @@ use crate::{
         login::Address,
         place::Place,
         user::{User, UserStatus},
-        warning::{Denial, Warning},
+        warning::{Denial, LIFE, Warning},
     },
     store::{IdentityStore, identity::Denied},
 };
@@ -129,29 +129,29 @@ pub(super) async fn a_denial_blocks_and_ends_everything_in_one_act(pair: &Pair) 
     assert_eq!(status, UserStatus::Disabled);
 }
 
-pub(super) async fn a_denial_takes_away_a_number_that_was_proved_since(pair: &Pair) {
+pub(super) async fn a_denial_takes_away_a_number_that_is_as_young_as_a_letter(pair: &Pair) {
     let store = &*pair.identity;
-    let (written, number) = (30, Some("+31201234567".to_owned()));
+    let number = Some("+31201234567".to_owned());
     let cases = [
-        (Some(written - 1), number.clone()),
+        (Some(at(50)), number.clone()),
         // Nobody ever proved it: an operator said so.
         (None, number.clone()),
-        (Some(written), None),
-        (Some(written + 1), None),
+        (Some(at(51)), None),
+        (Some(at(50).plus(LIFE)), None),
     ];
-    for (at_which, (proved, left)) in cases.into_iter().enumerate() {
-        let proved = proved.map(at);
+    for (case, (proved, left)) in cases.into_iter().enumerate() {
         let person = User {
             phone: number.clone(),
             phone_verified_at: proved,
-            ..user(&format!("person{at_which}"))
+            ..user(&format!("person{case}"))
         };
         create(store, &person).await;
-        let warning = Warning { created_at: at(written), ..told(store, &person).await };
-        assert_eq!(deny(store, &denial(&warning, &person)).await, Denied::Denied);
-        let denied = store.find_user(person.id).await.unwrap().unwrap();
+        let denied = denial(&told(store, &person).await, &person);
+        let (now, act) = (at(50).plus(LIFE), event(Action::AccountBlocked));
+        assert_eq!(store.deny(&denied, &[], now, &act).await.unwrap(), Denied::Denied);
+        let found = store.find_user(person.id).await.unwrap().unwrap();
         let proved = proved.filter(|_| left.is_some());
-        assert_eq!((denied.phone, denied.phone_verified_at), (left, proved), "{at_which}");
+        assert_eq!((found.phone, found.phone_verified_at), (left, proved), "{case}");
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     domain::{
         audit::Event,
         login::Address,
-        warning::{Denial, Warning},
+        warning::{Denial, LIFE, Warning},
     },
     store::identity::Denied,
 };
@@ -93,12 +93,13 @@ pub(super) fn deny(
             params![user_id, address.key, told_at],
         )?;
     }
+    let life = i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX);
     tx.run(
         "UPDATE users SET status = ?2, factor_epoch = factor_epoch + 1, updated_at = ?3,
              email = coalesce(?4, email), email_key = coalesce(?5, email_key),
              email_verified_at = CASE WHEN ?5 IS NULL THEN email_verified_at ELSE ?3 END,
-             phone = CASE WHEN phone_verified_at >= ?6 THEN NULL ELSE phone END,
-             phone_verified_at = CASE WHEN phone_verified_at >= ?6 THEN NULL
+             phone = CASE WHEN phone_verified_at + ?6 > ?3 THEN NULL ELSE phone END,
+             phone_verified_at = CASE WHEN phone_verified_at + ?6 > ?3 THEN NULL
                                       ELSE phone_verified_at END
          WHERE id = ?1",
         params![
@@ -107,7 +108,7 @@ pub(super) fn deny(
             now.millis(),
             restored.as_ref().map(|address| &address.display),
             restored.as_ref().map(|address| &address.key),
-            told_at,
+            life,
         ],
     )?;
     for factor in remove {

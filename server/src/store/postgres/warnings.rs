@@ -15,7 +15,7 @@ use crate::{
         login::Address,
         secret::SecretHash,
         user::UserStatus,
-        warning::{Denial, Warning},
+        warning::{Denial, LIFE, Warning},
     },
     store::{StoreResult, identity::Denied},
 };
@@ -106,14 +106,15 @@ pub(super) async fn deny(
         )
         .await?;
     }
+    let life = i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX);
     let changed = act
         .change_unless_taken(
             "UPDATE users SET status = $2, factor_epoch = factor_epoch + 1, updated_at = $3,
                  email = coalesce($4, email), email_key = coalesce($5, email_key),
                  email_verified_at = CASE WHEN $5::text IS NULL THEN email_verified_at
                                           ELSE $3::bigint END,
-                 phone = CASE WHEN phone_verified_at >= $7::bigint THEN NULL ELSE phone END,
-                 phone_verified_at = CASE WHEN phone_verified_at >= $7::bigint THEN NULL
+                 phone = CASE WHEN phone_verified_at + $7::bigint > $3::bigint THEN NULL ELSE phone END,
+                 phone_verified_at = CASE WHEN phone_verified_at + $7::bigint > $3::bigint THEN NULL
                                           ELSE phone_verified_at END
              WHERE id = $1 AND factor_epoch = $6",
             &[
@@ -123,7 +124,7 @@ pub(super) async fn deny(
                 &restored.as_ref().map(|address| &address.display),
                 &restored.as_ref().map(|address| &address.key),
                 &stored(*expected_epoch),
-                &told_at,
+                &life,
             ],
         )
         .await?;

@@ -279,7 +279,7 @@ async fn a_site_that_asks_for_a_verified_owner_refuses_a_passkey_that_verified_n
     tab.verified(&passkey, false).await;
     tab.touched(&passkey, true).await;
     tab.click(PROVE).await;
-    tab.see("[role=alert]").await;
+    tab.see("#problem").await;
     look_at(&mut tab).await;
     assert_eq!(landing.arrivals().len(), 2);
     assert_eq!(tab.complaints().await, [""; 0]);

@@ -51,8 +51,10 @@ pub fn keep(visit: &mut Visit, user_id: Uuid, codes: &[String]) -> Result<(), Au
 }
 
 /// They are kept elsewhere now.
-pub fn kept(visit: &mut Visit, user_id: Uuid) {
-    CODES.forget(visit, user_id);
+pub fn kept(visit: &mut Visit) {
+    if let Some(user_id) = visit.browser.current().map(|held| held.user.id) {
+        CODES.forget(visit, user_id);
+    }
 }
 
 /// Goes on from a factor that was added: to the backup codes that came with it, if it was the first.
@@ -134,6 +136,6 @@ async fn submitted(mut member: Member) -> Paged {
         keep(&mut member.visit, member.caller.user.id, &codes)?;
         return Ok(member.visit.redirect(PATH));
     }
-    kept(&mut member.visit, member.caller.user.id);
+    kept(&mut member.visit);
     Ok(member.done(Notice::CodesKept, security::PATH))
 }
