@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 use tests::{
-    Answer, World, authenticator::Authenticator, browser::Browser, forge::claims,
+    Answer, World,
+    authenticator::Authenticator,
+    browser::Browser,
+    forge::claims,
     relying_party::{Tokens, through},
 };
 
