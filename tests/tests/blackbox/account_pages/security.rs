@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use tests::{
-    Person, World,
+    Person, Session, World,
+    authenticator::Authenticator,
     browser::Browser,
     person::{code_of, verify},
 };
@@ -32,6 +33,27 @@ async fn enrolled(world: &mut World) -> (Person, Browser) {
 }
 
 #[tokio::test]
+async fn a_passkey_says_whether_it_can_be_on_other_devices() {
+    let world = World::shared().await;
+    let (mut person, mut bound) = world.enrolled_with_passkey().await;
+    let session = Session::of(&world.sign_in_by_passkey(&mut bound).await.data(200));
+    let mut browser = Browser::new(&world);
+    browser.get("/login?to=/account/security").await;
+    browser.submit(&[("username", &person.email), ("password", &person.password)]).await;
+    browser.expect_at("/mfa");
+    let options: Value = serde_json::from_str(&browser.attribute("data-options").unwrap()).unwrap();
+    let credential = bound.get(&options).to_string();
+    browser.submit(&[("credential", &credential)]).await;
+    browser.get("/account/security").await;
+    says(&browser, "Kept on this one device alone");
+    let mut synced = Authenticator::new(&world);
+    synced.is_synced = true;
+    world.enrol_passkey(&mut person, &session, &mut synced).await;
+    browser.get("/account/security").await;
+    says(&browser, "Can be on your other devices too");
+}
+
+#[tokio::test]
 async fn an_authenticator_is_added_and_its_backup_codes_are_shown_once() {
     let world = World::shared().await;
     let mut person = world.person().await;
@@ -41,7 +63,8 @@ async fn an_authenticator_is_added_and_its_backup_codes_are_shown_once() {
     browser.expect_at("/mfa/enrol");
     let secret = browser.element("secret").unwrap();
     person.secret = Some(secret.clone());
-    browser.submit(&[("code", &code_of(&secret, world.clock().secs()))]).await;
+    let code = code_of(&secret, world.clock().secs());
+    browser.submit(&[("code", &code), ("name", "Private phone")]).await;
     browser.expect_at("/account/security/backup-codes");
     told(&browser, "counts from now on");
     let codes = codes(&browser);
@@ -54,6 +77,7 @@ async fn an_authenticator_is_added_and_its_backup_codes_are_shown_once() {
     assert!(codes.iter().all(|code| answer.text.contains(code)), "{}", answer.text);
     browser.submit(&[("act", "kept")]).await;
     browser.expect_at("/account/security");
+    says(&browser, "Private phone");
     for path in ["/account/security/backup-codes", "/account/security/backup-codes/file"] {
         browser.get(path).await;
         browser.expect_at("/account/security");
