@@ -162,6 +162,7 @@ fn judge(
         restored: (is_elsewhere && !is_taken).then(|| warning.address.clone()),
         gives_way: gives_way.filter(|_| is_elsewhere).map(|holder| holder.id),
         remove,
+        numbers_after: now.minus(LIFE),
     }
 }
 

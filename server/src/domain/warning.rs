@@ -58,4 +58,6 @@ pub struct Denial {
     pub gives_way: Option<Uuid>,
     /// Factors that go, with their codes.
     pub remove: Vec<Uuid>,
+    /// A telephone number that was proved after this goes.
+    pub numbers_after: Time,
 }

@@ -269,11 +269,10 @@ pub trait IdentityStore: Send + Sync {
     async fn has_lost_factor(&self, user_id: Uuid, now: Time) -> StoreResult<bool>;
 
     /// Does at `now` (`updated_at`) what the denial says: the status; the restored address, proved
-    /// now, in the place of the pending account that gives way; no number that was proved since
-    /// the oldest warning was written that can still be denied; no factors of those to be removed that are there still, no trusted
-    /// device, no place; and the next `factor_epoch`. Where an
-    /// address was restored, what the person was told elsewhere since the warning is gone. Writes
-    /// the endings with a feed entry for each, as [`Self::cut_off`].
+    /// now, in the place of the pending account that gives way; no number that was proved too late; no
+    /// factors of those to be removed that are there still, no trusted device, no place; and the next
+    /// `factor_epoch`. Where an address was restored, what the person was told elsewhere since the
+    /// warning is gone. Writes the endings with a feed entry for each, as [`Self::cut_off`].
     async fn deny(
         &self,
         denial: &Denial,

@@ -215,6 +215,7 @@ pub(crate) fn denial(warning: &Warning, person: &User) -> Denial {
         restored: None,
         gives_way: None,
         remove: Vec::new(),
+        numbers_after: at(40),
     }
 }
 

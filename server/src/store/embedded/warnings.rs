@@ -14,7 +14,7 @@ use crate::{
     domain::{
         audit::Event,
         login::Address,
-        warning::{Denial, LIFE, Warning},
+        warning::{Denial, Warning},
     },
     store::identity::Denied,
 };
@@ -67,8 +67,16 @@ pub(super) fn deny(
     now: Time,
     event: &Event,
 ) -> Result<Denied, Fault> {
-    let Denial { warning_id, user_id, expected_epoch, status, restored, gives_way, remove } =
-        denial;
+    let Denial {
+        warning_id,
+        user_id,
+        expected_epoch,
+        status,
+        restored,
+        gives_way,
+        remove,
+        numbers_after,
+    } = denial;
     let told_at = tx.one(
         "SELECT created_at FROM warnings WHERE id = ?1 AND user_id = ?2 AND used_at IS NULL",
         params![warning_id, user_id],
@@ -93,13 +101,12 @@ pub(super) fn deny(
             params![user_id, address.key, told_at],
         )?;
     }
-    let life = i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX);
     tx.run(
         "UPDATE users SET status = ?2, factor_epoch = factor_epoch + 1, updated_at = ?3,
              email = coalesce(?4, email), email_key = coalesce(?5, email_key),
              email_verified_at = CASE WHEN ?5 IS NULL THEN email_verified_at ELSE ?3 END,
-             phone = CASE WHEN phone_verified_at + ?6 > ?3 THEN NULL ELSE phone END,
-             phone_verified_at = CASE WHEN phone_verified_at + ?6 > ?3 THEN NULL
+             phone = CASE WHEN phone_verified_at > ?6 THEN NULL ELSE phone END,
+             phone_verified_at = CASE WHEN phone_verified_at > ?6 THEN NULL
                                       ELSE phone_verified_at END
          WHERE id = ?1",
         params![
@@ -108,7 +115,7 @@ pub(super) fn deny(
             now.millis(),
             restored.as_ref().map(|address| &address.display),
             restored.as_ref().map(|address| &address.key),
-            life,
+            numbers_after.millis(),
         ],
     )?;
     for factor in remove {

@@ -15,7 +15,7 @@ use crate::{
         login::Address,
         secret::SecretHash,
         user::UserStatus,
-        warning::{Denial, LIFE, Warning},
+        warning::{Denial, Warning},
     },
     store::{StoreResult, identity::Denied},
 };
@@ -80,8 +80,16 @@ pub(super) async fn deny(
     now: Time,
     event: &Event,
 ) -> StoreResult<Denied> {
-    let Denial { warning_id, user_id, expected_epoch, status, restored, gives_way, remove } =
-        denial;
+    let Denial {
+        warning_id,
+        user_id,
+        expected_epoch,
+        status,
+        restored,
+        gives_way,
+        remove,
+        numbers_after,
+    } = denial;
     let mut act = store.transaction().await?;
     // Acts on what belongs to a person come one after the other.
     lock_person(&mut act, *user_id).await?;
@@ -106,15 +114,14 @@ pub(super) async fn deny(
         )
         .await?;
     }
-    let life = i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX);
     let changed = act
         .change_unless_taken(
             "UPDATE users SET status = $2, factor_epoch = factor_epoch + 1, updated_at = $3,
                  email = coalesce($4, email), email_key = coalesce($5, email_key),
                  email_verified_at = CASE WHEN $5::text IS NULL THEN email_verified_at
                                           ELSE $3::bigint END,
-                 phone = CASE WHEN phone_verified_at + $7::bigint > $3::bigint THEN NULL ELSE phone END,
-                 phone_verified_at = CASE WHEN phone_verified_at + $7::bigint > $3::bigint THEN NULL
+                 phone = CASE WHEN phone_verified_at > $7 THEN NULL ELSE phone END,
+                 phone_verified_at = CASE WHEN phone_verified_at > $7 THEN NULL
                                           ELSE phone_verified_at END
              WHERE id = $1 AND factor_epoch = $6",
             &[
@@ -124,7 +131,7 @@ pub(super) async fn deny(
                 &restored.as_ref().map(|address| &address.display),
                 &restored.as_ref().map(|address| &address.key),
                 &stored(*expected_epoch),
-                &life,
+                &numbers_after.millis(),
             ],
         )
         .await?;

@@ -330,6 +330,7 @@ impl Walk {
                     restored,
                     gives_way: holder.map(|holder| holder.id),
                     remove: vec![self.factor(*person, 0).await?],
+                    numbers_after: now.minus(secs(u64::from(*number))),
                 };
                 let of = denial.user_id.to_string();
                 let ended = cut_off(CutOffKind::User, &of, now, now.plus(secs(1)));
