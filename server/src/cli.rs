@@ -10,6 +10,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use jwks::{
     Algorithm,
+    forwarding::Forwarding,
     policy::{Policy, Require},
     site::{Branding, SiteStatus},
 };
@@ -493,6 +494,7 @@ impl CreateSite {
                 first_party: self.first_party,
                 ..Policy::default()
             },
+            forwarding: Forwarding::default(),
             forward_credentials: self.forward_credentials,
         })
     }

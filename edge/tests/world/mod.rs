@@ -403,6 +403,7 @@ pub fn site(upstream: SocketAddr) -> Site {
         branding: jwks::site::Branding::default(),
         policy: Policy { require: Require::SignedIn, ..Policy::default() },
         version: 1,
+        forwarding: jwks::forwarding::Forwarding::default(),
         forward_credentials: false,
     }
 }

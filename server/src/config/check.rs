@@ -795,6 +795,7 @@ mod tests {
                 branding: jwks::site::Branding::default(),
                 policy: jwks::policy::Policy::default(),
                 version: 0,
+                forwarding: jwks::forwarding::Forwarding::default(),
                 forward_credentials: false,
             };
             config.sites = vec![site("one"), site("two")];

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Config, load::SECRETS};
 
 /// Where the structs and enums are declared that settings are read into.
-const SOURCES: [&str; 17] = [
+const SOURCES: [&str; 18] = [
     include_str!("mod.rs"),
     include_str!("server.rs"),
     include_str!("edge.rs"),
@@ -24,6 +24,7 @@ const SOURCES: [&str; 17] = [
     include_str!("registration.rs"),
     include_str!("telemetry.rs"),
     include_str!("../../../jwks/src/algorithm.rs"),
+    include_str!("../../../jwks/src/forwarding.rs"),
     include_str!("../../../jwks/src/policy.rs"),
     include_str!("../../../jwks/src/site.rs"),
 ];
