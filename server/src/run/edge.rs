@@ -2,11 +2,11 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use edge::{EdgeConfig, EdgeHandle};
+use edge::{CertificateFiles, EdgeConfig, EdgeHandle, Limits};
 use server::{
     clock::Clock,
     config::{
-        Config,
+        Certificate, Config, EdgeLimits,
         check::{self, Part},
     },
     data_dir::DataDir,
@@ -48,6 +48,12 @@ pub fn start_edge(
     let clock = Clock::system();
     edge::start(EdgeConfig {
         listen: vec![section.listen],
+        tls_listen: section.tls_listen.into_iter().collect(),
+        redirect_listen: section.redirect_listen.into_iter().collect(),
+        certificates: section.certificates.iter().map(files).collect(),
+        hsts: section.hsts,
+        upstream_ca: section.upstream_ca.clone(),
+        limits: limits(&section.limits),
         admin_listen: section.admin_listen,
         server_url,
         credential,
@@ -60,8 +66,23 @@ pub fn start_edge(
         figures: Arc::new(figures::render),
     })
     .map_err(|error| {
-        Failure::failed(format!("edge.listen: {error} (choose another with --edge-listen)"))
+        Failure::failed(format!("{error} (choose another address with --edge-listen)"))
     })
+}
+
+fn files(pair: &Certificate) -> CertificateFiles {
+    CertificateFiles { certificate: pair.certificate.clone(), key: pair.key.clone() }
+}
+
+const fn limits(section: &EdgeLimits) -> Limits {
+    Limits {
+        head: Duration::from_secs(section.head_timeout),
+        idle: Duration::from_secs(section.idle_timeout),
+        body_rate: section.body_rate,
+        connections: section.connections_per_address,
+        streams: section.http2_streams,
+        frames: section.http2_frames,
+    }
 }
 
 /// Lets requests under way end, within what a process has to end.
