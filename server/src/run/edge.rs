@@ -10,7 +10,7 @@ use server::{
         check::{self, Part},
     },
     data_dir::DataDir,
-    figures,
+    figures, local_authority,
 };
 use tokio::time::timeout;
 use url::Url;
@@ -68,6 +68,35 @@ pub fn start_edge(
     .map_err(|error| {
         Failure::failed(format!("{error} (choose another address with --edge-listen)"))
     })
+}
+
+/// `signalbox tls local`.
+pub fn issue_locally(config: &Config, data: &Path, more: Vec<String>) -> Outcome {
+    let data = DataDir::open(data)?;
+    let of_sites = config.sites.iter().flat_map(|site| site.hosts.clone());
+    let always = ["localhost", "demo.localhost"].map(String::from);
+    let mut hosts: Vec<String> = Vec::new();
+    for host in of_sites.chain(more).chain(always) {
+        // An address stands in a certificate without the brackets of a URL.
+        let host = host.trim_matches(['[', ']']).to_owned();
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    let now = Clock::system().now();
+    let made =
+        local_authority::issue(&data.path().join("tls"), &hosts, now).map_err(Failure::failed)?;
+    if made.is_new {
+        say("A new authority for this machine. Have browsers and other callers trust it:")?;
+    } else {
+        say("The authority of this machine:")?;
+    }
+    say(format!("  {}", made.authority.display()))?;
+    say(format!("A certificate for {}. In the settings:", hosts.join(", ")))?;
+    say(format!(
+        "\n[edge]\ntls_listen = \"127.0.0.1:8443\"\n\n[[edge.certificates]]\ncertificate = {:?}\nkey = {:?}",
+        made.certificate, made.key
+    ))
 }
 
 fn files(pair: &Certificate) -> CertificateFiles {
