@@ -345,7 +345,7 @@ fn origin_host(url: &str) -> Option<&str> {
 
 /// An origin, or `h2c://host[:port]`.
 fn is_upstream(url: &str) -> bool {
-    let as_http = url.strip_prefix("h2c").map(|rest| format!("http{rest}"));
+    let as_http = url.strip_prefix("h2c://").map(|rest| format!("http://{rest}"));
     split_origin(as_http.as_deref().unwrap_or(url)).is_some()
 }
 
