@@ -20,6 +20,8 @@ pub struct Limits {
     pub head: Duration,
     /// How long a connection may rest between requests.
     pub idle: Duration,
+    /// How long a caller may take nothing of its answer.
+    pub write: Duration,
     /// Bytes a second that the body of a request must bring, counted from the end of its head,
     /// after a grace of [`BODY_GRACE`]; 0: any.
     pub body_rate: u64,
@@ -38,6 +40,7 @@ impl Default for Limits {
         Self {
             head: Duration::from_secs(10),
             idle: Duration::from_secs(60),
+            write: Duration::from_secs(60),
             body_rate: 240,
             connections: 1024,
             streams: 100,

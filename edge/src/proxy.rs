@@ -336,7 +336,7 @@ impl ProxyHttp for Edge {
                     // A WebSocket may be silent for any time.
                     session.set_read_timeout(None);
                 }
-                session.set_write_timeout(Some(PATIENCE));
+                session.set_write_timeout(Some(self.limits.write));
                 exchange.passing = Some(passing);
                 Ok(false)
             }
@@ -463,6 +463,9 @@ impl ProxyHttp for Edge {
         exchange: &mut Exchange,
     ) -> FailToProxy {
         let status = status_of(error);
+        if let (Some(status), Some(passing)) = (status, &exchange.passing) {
+            metrics::failed(&passing.permit.site().site_key, status);
+        }
         if let Some(status) = status
             && session.response_written().is_none()
         {
@@ -511,9 +514,6 @@ impl ProxyHttp for Edge {
         );
     }
 }
-
-/// How long a caller may take nothing of its answer.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Edge {
     /// Sends a caller who came without TLS to the same address with it. Only hosts of sites are

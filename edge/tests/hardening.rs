@@ -285,6 +285,38 @@ async fn a_body_that_dribbles_in_is_cut_off() {
 }
 
 #[tokio::test]
+async fn an_answer_that_nobody_takes_is_cut_off() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = listener.local_addr().unwrap();
+    let broken_off = tokio::spawn(async move {
+        // Of several connections, health checks among them, one is asked for the answer.
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 2048];
+            if !stream.read(&mut head).await.is_ok_and(|read| read > 0) {
+                continue;
+            }
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            let part = vec![b'a'; 65_536];
+            while stream.write_all(&part).await.is_ok() {}
+            return;
+        }
+    });
+    let world = World::with(
+        |site| site.upstreams = vec![format!("http://{place}")],
+        |config| config.limits.write = Duration::from_secs(1),
+    )
+    .await;
+    let mut stream = TcpStream::connect(world.address()).await.unwrap();
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {}\r\n\r\n",
+        world.issuer.good()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    tokio::time::timeout(PATIENCE, broken_off).await.expect("the upstream is let go").unwrap();
+}
+
+#[tokio::test]
 async fn fields_that_connection_names_reach_no_upstream_and_cannot_remove_ours() {
     let world = World::start().await;
     let token = format!("Bearer {}", world.issuer.good());

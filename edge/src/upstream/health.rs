@@ -44,7 +44,7 @@ impl Health {
         };
         Ok(Self {
             held,
-            client: client().http1_only().build()?,
+            client: client().build()?,
             h2c: client().http2_prior_knowledge().build()?,
             origin: Instant::now(),
         })
@@ -103,8 +103,8 @@ impl Health {
         };
         let url = format!("{scheme}://{}:{}{path}", upstream.name, upstream.port);
         let mut request = client.get(url);
-        // In HTTP/2 the host is the authority, which is the upstream's own.
-        if upstream.wire != Wire::H2c {
+        // Where HTTP/2 may be spoken the host is the authority, and that is the upstream's own.
+        if upstream.wire == Wire::Plain {
             request = request.header(header::HOST, pool.host());
         }
         request

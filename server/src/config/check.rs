@@ -499,6 +499,7 @@ impl Judge {
         let limits = &edge.limits;
         self.within("edge.limits.head_timeout", limits.head_timeout, 1..=10);
         self.within("edge.limits.idle_timeout", limits.idle_timeout, 1..=3600);
+        self.within("edge.limits.write_timeout", limits.write_timeout, 1..=3600);
         self.within("edge.limits.http2_streams", limits.http2_streams.into(), 1..=10_000);
         self.within("edge.limits.http2_frames", limits.http2_frames.into(), 10..=1_000_000);
         self.within("edge.threads", edge.threads as u64, 0..=1024);

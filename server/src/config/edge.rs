@@ -81,6 +81,8 @@ pub struct EdgeLimits {
     pub head_timeout: u64,
     /// How long a connection may rest between requests, seconds.
     pub idle_timeout: u64,
+    /// How long a caller may take nothing of its answer, seconds.
+    pub write_timeout: u64,
     /// How many bytes a second the body of a request must bring on the average, once 10 seconds have
     /// passed; 0: any. Does not hold for gRPC and WebSockets.
     pub body_rate: u64,
@@ -99,6 +101,7 @@ impl Default for EdgeLimits {
         Self {
             head_timeout: 10,
             idle_timeout: 60,
+            write_timeout: 60,
             body_rate: 240,
             connections_per_address: 1024,
             http2_streams: 100,

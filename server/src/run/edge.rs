@@ -107,6 +107,7 @@ const fn limits(section: &EdgeLimits) -> Limits {
     Limits {
         head: Duration::from_secs(section.head_timeout),
         idle: Duration::from_secs(section.idle_timeout),
+        write: Duration::from_secs(section.write_timeout),
         body_rate: section.body_rate,
         connections: section.connections_per_address,
         streams: section.http2_streams,
