@@ -84,7 +84,6 @@ pub fn failed(site_key: &str, status: StatusCode) {
 }
 
 /// Whether `upstream` of the site called `site_key` is well.
-#[must_use]
 pub fn upstream_alive(site_key: &str, upstream: &str) -> Gauge {
     gauge!(UPSTREAM_UP, "site" => site_key.to_owned(), "upstream" => upstream.to_owned())
 }
