@@ -107,7 +107,8 @@ async fn some_requests_that_are_opened_and_reset_end_nothing() {
     let certificate = secure::certificate(&world.data_dir.join("app.crt"));
     let mut caller = secure::h2(world.edge().tls_listen()[0], &certificate).await;
     let request = || http::Request::builder().uri(format!("https://{HOST}/")).body(()).unwrap();
-    for _ in 0..30 {
+    // The library of HTTP/2 takes twenty that were reset before anybody has looked at them.
+    for _ in 0..15 {
         let (answer, mut sender) = caller.send_request(request(), false).unwrap();
         sender.send_reset(h2::Reason::CANCEL);
         drop(answer);
