@@ -6,6 +6,8 @@ use ipnet::IpNet;
 use jwks::Time;
 use url::Url;
 
+use crate::{limits::Limits, tls::CertificateFiles};
+
 /// A source of the present instant.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
 
@@ -19,6 +21,19 @@ pub struct EdgeConfig {
     /// Where requests come in. Port 0 takes any free port; see
     /// [`EdgeHandle::listen`](crate::EdgeHandle::listen).
     pub listen: Vec<SocketAddr>,
+    /// Where requests come in over TLS, by HTTP/2 or HTTP/1.1.
+    pub tls_listen: Vec<SocketAddr>,
+    /// Where callers without TLS are sent on to https.
+    pub redirect_listen: Vec<SocketAddr>,
+    /// The certificates of `tls_listen`; the first serves names for which there is none.
+    pub certificates: Vec<CertificateFiles>,
+    /// For how many seconds browsers that came by TLS are told to come by TLS alone; 0: nothing is
+    /// said.
+    pub hsts: u64,
+    /// The authorities that vouch for upstreams, in a PEM file; `None`: the system's.
+    pub upstream_ca: Option<PathBuf>,
+    /// What one caller may take.
+    pub limits: Limits,
     /// Where health and figures are served; `None`: nowhere.
     pub admin_listen: Option<SocketAddr>,
     /// The server whose feed this edge follows (`http` or `https`).
@@ -45,6 +60,12 @@ impl fmt::Debug for EdgeConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EdgeConfig")
             .field("listen", &self.listen)
+            .field("tls_listen", &self.tls_listen)
+            .field("redirect_listen", &self.redirect_listen)
+            .field("certificates", &self.certificates)
+            .field("hsts", &self.hsts)
+            .field("upstream_ca", &self.upstream_ca)
+            .field("limits", &self.limits)
             .field("admin_listen", &self.admin_listen)
             .field("server_url", &self.server_url.as_str())
             .field("credential", &"(hidden)")

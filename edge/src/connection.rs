@@ -1,13 +1,17 @@
-//! One downstream connection: requests one after another, each with a deadline for its head.
+//! One downstream connection: let in, perhaps wrapped in TLS, then requests one after another, each
+//! with a deadline for its head.
 //!
 //! pingora limits single reads, so a caller that sends a byte a minute keeps a connection for
 //! ever. And it answers what it cannot parse before any hook of ours is asked. Both are mended
 //! here, around its proxy: the stream notes when a head begins, and until pingora has read the
-//! head, whatever it writes is a refusal and goes out in our words.
+//! head, whatever it writes is a refusal and goes out in our words. On an HTTP/2 connection, which
+//! pingora serves as a whole, the stream watches the frames instead.
 
 use std::{
+    collections::HashMap,
     future::poll_fn,
     io,
+    net::{IpAddr, Ipv4Addr},
     pin::Pin,
     sync::{
         Arc,
@@ -21,6 +25,7 @@ use async_trait::async_trait;
 use http::StatusCode;
 use pingora::{
     apps::{HttpPersistentSettings, HttpServerApp, ServerApp},
+    listeners::tls::Acceptor,
     protocols::{
         ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
         Stream, TimingDigest, UniqueID, UniqueIDType,
@@ -33,26 +38,134 @@ use pingora::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep},
+    time::{Instant, Sleep, timeout},
 };
 
-use crate::{metrics, proxy::Edge, reply};
+use crate::{
+    frames::Frames,
+    limits::{Limits, Visitors},
+    metrics,
+    proxy::Edge,
+    reply,
+};
 
-/// From the first byte of a head (of a connection's first head: from its beginning) to the last.
-const HEAD: Duration = Duration::from_secs(10);
-/// How long a connection may rest between requests, seconds.
-const IDLE: u64 = 60;
+/// What a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// HTTP/1.1.
+    Plain,
+    /// TLS, and in it HTTP/2 or HTTP/1.1.
+    Tls,
+    /// HTTP/1.1, sent on to https.
+    Redirect,
+}
 
 /// The edge's way of serving a connection.
 pub struct Connections {
     proxy: Arc<HttpProxy<Edge>>,
+    /// What each port is for; [`Door::Plain`] where nothing is said.
+    doors: HashMap<u16, Door>,
+    tls: Option<Acceptor>,
+    limits: Limits,
+    visitors: Arc<Visitors>,
 }
 
 impl Connections {
     /// Connections whose requests `proxy` serves.
     #[must_use]
-    pub fn new(proxy: HttpProxy<Edge>) -> Self {
-        Self { proxy: Arc::new(proxy) }
+    pub fn new(
+        mut proxy: HttpProxy<Edge>,
+        doors: HashMap<u16, Door>,
+        tls: Option<Acceptor>,
+        limits: Limits,
+        visitors: Arc<Visitors>,
+    ) -> Self {
+        proxy.h2_options = Some(limits.h2());
+        proxy.server_options = Some(limits.server());
+        Self { proxy: Arc::new(proxy), doors, tls, limits, visitors }
+    }
+
+    /// What the port is for that `stream` came in by.
+    fn door(&self, stream: &Stream) -> Door {
+        if self.doors.is_empty() {
+            return Door::Plain;
+        }
+        let digest = stream.get_socket_digest();
+        let local = digest.as_ref().and_then(|digest| digest.local_addr()?.as_inet());
+        local.and_then(|local| self.doors.get(&local.port())).copied().unwrap_or(Door::Plain)
+    }
+
+    /// TLS on `stream`; `None`: it did not come about in time.
+    async fn encrypted(&self, stream: Stream) -> Option<Stream> {
+        let acceptor = self.tls.as_ref()?;
+        let bare = Watched { stream, watch: Watch::Nothing };
+        match timeout(self.limits.head, acceptor.tls_handshake(bare)).await {
+            Ok(Ok(stream)) => Some(Box::new(stream)),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "no TLS connection came about");
+                None
+            }
+            Err(_) => {
+                tracing::debug!("a TLS handshake took too long");
+                None
+            }
+        }
+    }
+
+    async fn serve_h1(&self, stream: Stream, door: Door, shutdown: &ShutdownWatch) {
+        let head = Arc::new(Head::default());
+        let idle = self.limits.idle.as_secs();
+        let watch = Watch::Requests { head: head.clone(), refusal: None };
+        let mut session = ServerSession::new_http1(Box::new(Watched { stream, watch }));
+        session.set_keepalive((!*shutdown.borrow()).then_some(idle));
+        let mut timer: Option<Pin<Box<Sleep>>> = None;
+        let mut first = true;
+        loop {
+            head.expect(first);
+            first = false;
+            // It comes back through `on_connection_reuse`, as soon as the head is read.
+            let read = HeadRead { head: head.clone(), door };
+            session.set_connection_user_context(Some(Box::new(read)));
+            let mut serving = self.proxy.process_new_http(session, shutdown);
+            let served = poll_fn(|context| {
+                if let Poll::Ready(served) = serving.as_mut().poll(context) {
+                    return Poll::Ready(served);
+                }
+                ready!(head.poll_overdue(self.limits.head, &mut timer, context));
+                tracing::debug!("a head was not complete in time");
+                Poll::Ready(None)
+            })
+            .await;
+            let Some(served) = served else {
+                return;
+            };
+            let (stream, settings): (Stream, Option<HttpPersistentSettings>) = served.consume();
+            session = ServerSession::new_http1(stream);
+            if let Some(settings) = settings {
+                settings.apply_to_session(&mut session);
+            }
+            // pingora would wait for ever where the caller did not ask for less.
+            session.set_keepalive((!*shutdown.borrow()).then_some(idle));
+        }
+    }
+
+    async fn serve_h2(&self, stream: Stream, shutdown: &ShutdownWatch) {
+        let head = Arc::new(Head::default());
+        head.expect(true);
+        let frames = Box::new(Frames::new(self.limits.frames));
+        let watch = Watch::Frames { head: head.clone(), frames };
+        let stream: Stream = Box::new(Watched { stream, watch });
+        let mut serving = self.proxy.process_new(stream, shutdown);
+        let mut timer: Option<Pin<Box<Sleep>>> = None;
+        poll_fn(|context| {
+            if serving.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            ready!(head.poll_overdue(self.limits.head, &mut timer, context));
+            tracing::debug!("a header section was not complete in time");
+            Poll::Ready(())
+        })
+        .await;
     }
 }
 
@@ -63,40 +176,31 @@ impl ServerApp for Connections {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        let head = Arc::new(Head::default());
-        let watched = Watched { stream, head: head.clone(), refusal: None };
-        let mut session = ServerSession::new_http1(Box::new(watched));
-        session.set_keepalive((!*shutdown.borrow()).then_some(IDLE));
-        let mut timer: Option<Pin<Box<Sleep>>> = None;
-        let mut first = true;
-        loop {
-            head.expect(first);
-            first = false;
-            // It comes back through `on_connection_reuse`, as soon as the head is read.
-            session.set_connection_user_context(Some(Box::new(HeadRead(head.clone()))));
-            let mut serving = self.proxy.process_new_http(session, shutdown);
-            let served = poll_fn(|context| {
-                if let Poll::Ready(served) = serving.as_mut().poll(context) {
-                    return Poll::Ready(served);
-                }
-                ready!(head.poll_overdue(&mut timer, context));
-                tracing::debug!("a head was not complete in time");
-                Poll::Ready(None)
-            })
-            .await;
-            let (stream, settings): (Stream, Option<HttpPersistentSettings>) = served?.consume();
-            session = ServerSession::new_http1(stream);
-            if let Some(settings) = settings {
-                settings.apply_to_session(&mut session);
-            }
-            // pingora would wait for ever where the caller did not ask for less.
-            session.set_keepalive((!*shutdown.borrow()).then_some(IDLE));
+        let Some(_visit) = self.visitors.enter(address(&stream)) else {
+            metrics::count(None, "too_many_connections");
+            tracing::debug!("an address has too many connections");
+            return None;
+        };
+        let door = self.door(&stream);
+        let stream = if door == Door::Tls { self.encrypted(stream).await? } else { stream };
+        if stream.selected_alpn_proto() == Some(ALPN::H2) {
+            self.serve_h2(stream, shutdown).await;
+        } else {
+            self.serve_h1(stream, door, shutdown).await;
         }
+        None
     }
 
     async fn cleanup(&self) {
         self.proxy.http_cleanup().await;
     }
+}
+
+fn address(stream: &Stream) -> IpAddr {
+    stream
+        .get_socket_digest()
+        .and_then(|digest| digest.peer_addr()?.as_inet().map(std::net::SocketAddr::ip))
+        .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 /// What is known of the head that is being read: milliseconds after `origin` when it began, or
@@ -122,6 +226,7 @@ impl Head {
         self.began.store(if begun { self.elapsed() } else { WAITING }, Ordering::Relaxed);
     }
 
+    /// Something that is read as a whole begins, or has been going on.
     fn byte_came(&self) {
         if self.began.load(Ordering::Relaxed) == WAITING {
             self.began.store(self.elapsed(), Ordering::Relaxed);
@@ -140,6 +245,7 @@ impl Head {
     /// so a request whose head came at once costs none.
     fn poll_overdue(
         &self,
+        patience: Duration,
         timer: &mut Option<Pin<Box<Sleep>>>,
         context: &mut Context<'_>,
     ) -> Poll<()> {
@@ -147,7 +253,7 @@ impl Head {
         if began == WAITING || began == READ {
             return Poll::Pending;
         }
-        let deadline = self.origin + Duration::from_millis(began) + HEAD;
+        let deadline = self.origin + Duration::from_millis(began) + patience;
         let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         while timer.as_mut().poll(context).is_ready() {
             if timer.deadline() >= deadline {
@@ -159,21 +265,57 @@ impl Head {
     }
 }
 
-/// Handed to the proxy with each request; says that the head has been read.
-pub struct HeadRead(Arc<Head>);
+/// Handed to the proxy with each HTTP/1.1 request; says that the head has been read.
+pub struct HeadRead {
+    head: Arc<Head>,
+    /// Where the request came in.
+    pub door: Door,
+}
 
 impl HeadRead {
     /// The head has been read.
     pub fn note(&self) {
-        self.0.began.store(READ, Ordering::Relaxed);
+        self.head.began.store(READ, Ordering::Relaxed);
     }
 }
 
-/// A stream that notes when a head begins and words the refusals that come before it is read.
+/// A stream that is looked at while it is read and written.
 struct Watched {
     stream: Stream,
-    head: Arc<Head>,
-    refusal: Option<Refusal>,
+    watch: Watch,
+}
+
+/// What is looked at.
+enum Watch {
+    /// Nothing: below TLS there is nothing to see.
+    Nothing,
+    /// When a head begins; and the refusals that come before it is read are worded.
+    Requests { head: Arc<Head>, refusal: Option<Refusal> },
+    /// The frames of HTTP/2.
+    Frames { head: Arc<Head>, frames: Box<Frames> },
+}
+
+impl Watch {
+    /// Takes in what was read.
+    fn see(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Nothing => {}
+            Self::Requests { head, .. } => head.byte_came(),
+            Self::Frames { head, frames } => {
+                frames.see(bytes).map_err(|abuse| {
+                    metrics::count(None, "http2_abuse");
+                    tracing::info!(?abuse, "an HTTP/2 connection is closed");
+                    io::Error::from(io::ErrorKind::ConnectionAborted)
+                })?;
+                if frames.is_within_head() {
+                    head.byte_came();
+                } else {
+                    head.expect(false);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What is written instead of pingora's own answer.
@@ -203,11 +345,10 @@ impl AsyncRead for Watched {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.head.byte_came();
-        }
-        read
+        let this = &mut *self;
+        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+        let read = &buffer.filled()[before..];
+        Poll::Ready(if read.is_empty() { Ok(()) } else { this.watch.see(read) })
     }
 }
 
@@ -218,10 +359,11 @@ impl AsyncWrite for Watched {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        if this.head.is_read() {
-            return Pin::new(&mut this.stream).poll_write(context, bytes);
-        }
-        let refusal = this.refusal.get_or_insert_with(|| Refusal::instead_of(bytes));
+        let refusal = match &mut this.watch {
+            Watch::Requests { head, refusal } if !head.is_read() => refusal,
+            _ => return Pin::new(&mut this.stream).poll_write(context, bytes),
+        };
+        let refusal = refusal.get_or_insert_with(|| Refusal::instead_of(bytes));
         while refusal.written < refusal.bytes.len() {
             let rest = &refusal.bytes[refusal.written..];
             let written = ready!(Pin::new(&mut this.stream).poll_write(context, rest))?;
@@ -238,7 +380,7 @@ impl AsyncWrite for Watched {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.head.is_read() {
+        if !matches!(&self.watch, Watch::Requests { head, .. } if !head.is_read()) {
             return Pin::new(&mut self.stream).poll_write_vectored(context, parts);
         }
         let first = parts.iter().find(|part| !part.is_empty()).map_or(&[][..], |part| part);

@@ -26,6 +26,8 @@ pub enum TooLarge {
     Head,
     /// More than [`path::MAX_PATH`] bytes of path: 414.
     Path,
+    /// More bytes of body than the site takes: 413.
+    Body,
 }
 
 /// What a request says, before any token is verified.
@@ -76,7 +78,7 @@ pub fn parse<'r>(request: &'r RequestHeader, head: &[u8]) -> Result<Parsed<'r>, 
     if head.len() > MAX_HEAD {
         return Err(TooLarge::Head);
     }
-    let host = host(fields);
+    let host = host(request);
     let path = if is_framed_plainly(request, head) && !(host.is_none() && needs_host(request)) {
         path::canonical(path).and_then(|path| {
             if path::query_is_clean(query) && !has_fragment(head) {
@@ -124,6 +126,11 @@ fn is_framed_plainly(request: &RequestHeader, head: &[u8]) -> bool {
     if fields.get_all(header::HOST).iter().count() > 1 {
         return false;
     }
+    if let (Some(authority), Some(host)) = (authority(request), fields.get(header::HOST))
+        && !authority.eq_ignore_ascii_case(host.as_bytes())
+    {
+        return false;
+    }
     let mut lengths = fields.get_all(header::CONTENT_LENGTH).iter();
     if let Some(length) = lengths.next() {
         let digits = !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit);
@@ -155,10 +162,21 @@ fn has_fragment(head: &[u8]) -> bool {
     head.iter().take_while(|byte| **byte != b'\n').any(|byte| *byte == b'#')
 }
 
+/// `:authority`, or `Host` where there is none (RFC 9113 section 8.3.1). Where both are there
+/// pingora has compared them.
+#[must_use]
+pub fn authority(request: &RequestHeader) -> Option<&[u8]> {
+    let authority = request.uri.authority().filter(|_| request.version == Version::HTTP_2);
+    match authority {
+        Some(authority) => Some(authority.as_str().as_bytes()),
+        None => request.headers.get(header::HOST).map(http::HeaderValue::as_bytes),
+    }
+}
+
 /// The host, lower case, without port and trailing dot; `None` where there is none or it is not a
 /// host.
-fn host(fields: &HeaderMap) -> Option<Cow<'_, str>> {
-    let host = fields.get(header::HOST)?.to_str().ok()?;
+fn host(request: &RequestHeader) -> Option<Cow<'_, str>> {
+    let host = std::str::from_utf8(authority(request)?).ok()?;
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
             let end = rest.find(']')?;
@@ -287,7 +305,7 @@ mod tests {
 
     fn host_of(value: &'static str) -> Option<String> {
         let request = request("GET", "/", &[("Host", value)]);
-        host(&request.headers).map(Cow::into_owned)
+        host(&request).map(Cow::into_owned)
     }
 
     #[test]

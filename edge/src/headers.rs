@@ -8,6 +8,8 @@ use jwks::verify::VerifiedToken;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pingora::http::RequestHeader;
 
+use crate::facts;
+
 /// `X-Signalbox-Decision`: the id of a refusal.
 pub static DECISION: HeaderName = HeaderName::from_static("x-signalbox-decision");
 /// `X-API-Key`.
@@ -96,7 +98,7 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     insert(request, FORWARDED_FOR_CASED, client)?;
     let scheme = HeaderValue::from_static(if origin.secure { "https" } else { "http" });
     insert(request, FORWARDED_PROTO_CASED, Some(scheme))?;
-    let host = request.headers.get(header::HOST).cloned();
+    let host = facts::authority(request).and_then(|host| HeaderValue::from_bytes(host).ok());
     insert(request, FORWARDED_HOST_CASED, host)?;
     insert(request, REQUEST_ID_CASED, Some(origin.request_id.clone()))?;
 

@@ -18,7 +18,7 @@ use jwks::{
 };
 use tokio::sync::watch;
 
-use crate::{metrics::SiteFigures, upstream::Upstream};
+use crate::{metrics::SiteFigures, upstream::Pool};
 
 /// A view and what was made of its sites. Immutable, swapped whole.
 pub struct Holding {
@@ -30,8 +30,8 @@ pub struct Holding {
 /// One site, ready to be served.
 pub struct Served {
     site: Arc<Site>,
-    /// Where its requests go; `None`: nowhere that could be understood.
-    pub upstream: Option<Upstream>,
+    /// Where its requests go.
+    pub pool: Arc<Pool>,
     /// Its figures.
     pub figures: SiteFigures,
     /// Its name in `WWW-Authenticate`, fit for a quoted string.
@@ -39,17 +39,18 @@ pub struct Served {
 }
 
 impl Holding {
-    /// Makes `view` ready, taking over from `before` what did not change: resolved names and
-    /// figures.
+    /// Makes `view` ready, taking over from `before` what did not change: upstreams with what is
+    /// known of them, and figures.
     #[must_use]
     pub fn new(view: View, before: Option<&Self>) -> Self {
         let sites = view
             .sites()
             .map(|site| {
-                let kept = before
-                    .and_then(|before| before.sites.get(site.site_key.as_str()))
-                    .filter(|served| served.site == *site);
-                let served = kept.cloned().unwrap_or_else(|| Arc::new(Served::new(site)));
+                let known = before.and_then(|before| before.site(&site.site_key));
+                let served = match known {
+                    Some(known) if known.site == *site => known.clone(),
+                    _ => Arc::new(Served::new(site, known.map(|known| &known.pool))),
+                };
                 (site.site_key.as_str().into(), served)
             })
             .collect();
@@ -60,6 +61,12 @@ impl Holding {
     #[must_use]
     pub fn site(&self, site_key: &str) -> Option<&Arc<Served>> {
         self.sites.get(site_key)
+    }
+
+    /// The upstreams of all sites that are served.
+    pub fn pools(&self) -> impl Iterator<Item = &Arc<Pool>> {
+        let is_served = |served: &&Arc<Served>| served.site.status == SiteStatus::Active;
+        self.sites.values().filter(is_served).map(|served| &served.pool)
     }
 
     /// The shortest staleness that an active site of this view tolerates, milliseconds.
@@ -76,17 +83,15 @@ impl Holding {
 }
 
 impl Served {
-    fn new(site: &Arc<Site>) -> Self {
-        let upstream = site.upstreams.iter().find_map(|upstream| Upstream::parse(upstream));
-        if upstream.is_none() {
-            tracing::warn!(site = site.site_key, "the site has no upstream that can be used");
-        }
+    fn new(site: &Arc<Site>, pool: Option<&Arc<Pool>>) -> Self {
+        let kept = pool.filter(|pool| pool.is_of(site)).cloned();
+        let pool = kept.unwrap_or_else(|| Arc::new(Pool::new(site)));
         let name = if site.name.is_empty() { &site.base_url } else { &site.name };
         let realm = name
             .chars()
             .filter(|char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\'))
             .collect();
-        Self { site: site.clone(), upstream, figures: SiteFigures::register(&site.site_key), realm }
+        Self { site: site.clone(), pool, figures: SiteFigures::register(&site.site_key), realm }
     }
 }
 
@@ -114,6 +119,12 @@ impl Held {
     #[must_use]
     pub fn load(&self) -> Guard<Option<Arc<Holding>>> {
         self.current.load()
+    }
+
+    /// What is held now, to be kept for a while; `None` before the first view.
+    #[must_use]
+    pub fn load_full(&self) -> Option<Arc<Holding>> {
+        self.current.load_full()
     }
 
     /// Swaps in `view`, current as of `confirmed_at`.

@@ -10,19 +10,30 @@ mod config;
 mod connection;
 mod facts;
 mod feed;
+mod frames;
 mod headers;
 mod holding;
 mod ids;
 mod journal;
+mod limits;
 mod listener;
 mod metrics;
 mod path;
 mod proxy;
+mod rate;
 mod reply;
 mod snapshot;
+mod tls;
 mod upstream;
 
-use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -35,15 +46,21 @@ use pingora::{
 use tokio::sync::watch;
 
 pub use config::{Clock, EdgeConfig, Figures};
+pub use limits::Limits;
+pub use tls::{CertificateError, CertificateFiles};
 
 use crate::{
     admin::Admin,
-    connection::Connections,
+    connection::{Connections, Door},
     feed::Follower,
     holding::Held,
+    limits::Visitors,
     listener::Bound,
     proxy::{Edge, UnderWay},
+    rate::Rates,
     reply::Replies,
+    tls::Certificates,
+    upstream::Health,
 };
 
 /// How long [`EdgeHandle::shutdown`] waits for requests under way.
@@ -65,6 +82,23 @@ pub enum EdgeError {
     /// A network of trusted proxies holds every address.
     #[error("{0} trusts everybody; name the proxies in the setting `server.trusted_proxies`")]
     EverybodyTrusted(IpNet),
+    /// There is an address for TLS, and no certificate.
+    #[error("the edge has no certificate to listen with; see the setting `edge.certificates`")]
+    NoCertificate,
+    /// A certificate cannot be used.
+    #[error("edge.certificates: {0}")]
+    Certificate(#[from] CertificateError),
+    /// TLS cannot be spoken.
+    #[error("the edge cannot speak TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The authorities for upstreams cannot be read.
+    #[error("edge.upstream_ca: {path}: {source}")]
+    UpstreamCa {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// No credential for the feed was given.
     #[error("the edge has no credential; see the setting `edge.credential`")]
     NoCredential,
@@ -97,6 +131,8 @@ pub enum EdgeError {
 /// A running edge. Dropped, it stops without waiting.
 pub struct EdgeHandle {
     listen: Vec<SocketAddr>,
+    tls_listen: Vec<SocketAddr>,
+    redirect_listen: Vec<SocketAddr>,
     admin_listen: Option<SocketAddr>,
     held: Arc<Held>,
     under_way: Arc<UnderWay>,
@@ -111,6 +147,18 @@ impl EdgeHandle {
     #[must_use]
     pub fn listen(&self) -> &[SocketAddr] {
         &self.listen
+    }
+
+    /// Where requests come in over TLS.
+    #[must_use]
+    pub fn tls_listen(&self) -> &[SocketAddr] {
+        &self.tls_listen
+    }
+
+    /// Where callers are sent on to https.
+    #[must_use]
+    pub fn redirect_listen(&self) -> &[SocketAddr] {
+        &self.redirect_listen
     }
 
     /// Where health and figures are served.
@@ -160,7 +208,7 @@ impl Drop for EdgeHandle {
 /// # Errors
 /// What keeps it from starting, naming the setting.
 pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
-    if config.listen.is_empty() {
+    if config.listen.is_empty() && config.tls_listen.is_empty() {
         return Err(EdgeError::NoListener);
     }
     if config.credential.is_empty() {
@@ -169,6 +217,11 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     if let Some(all) = config.trusted_proxies.iter().find(|net| net.prefix_len() == 0) {
         return Err(EdgeError::EverybodyTrusted(*all));
     }
+    if !config.tls_listen.is_empty() && config.certificates.is_empty() {
+        return Err(EdgeError::NoCertificate);
+    }
+    let certificates = Arc::new(Certificates::read(config.certificates.clone())?);
+    let upstream_ca = config.upstream_ca.as_deref().map(authorities).transpose()?;
     fs::create_dir_all(&config.data_dir)
         .map_err(|source| EdgeError::DataDir { path: config.data_dir.clone(), source })?;
 
@@ -187,13 +240,45 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         trusted_proxies: config.trusted_proxies.clone(),
         clock: config.clock.clone(),
         access_log: config.access_log,
-        replies: Replies::default(),
+        replies: Replies::new(config.hsts),
         under_way: under_way.clone(),
+        rates: Rates::default(),
+        limits: config.limits.clone(),
     };
-    let connections = Connections::new(http_proxy(&conf, edge));
+    let places: Vec<_> = [
+        (&config.listen, "edge.listen", Door::Plain),
+        (&config.tls_listen, "edge.tls_listen", Door::Tls),
+        (&config.redirect_listen, "edge.redirect_listen", Door::Redirect),
+    ]
+    .into_iter()
+    .flat_map(|(addresses, setting, door)| {
+        addresses.iter().map(move |address| (*address, setting, door))
+    })
+    .collect();
+    let (sockets, listen) = listener::bind(&places)?;
+    let visitors = Visitors::new(config.limits.connections, config.trusted_proxies.clone());
+    let acceptor = match config.tls_listen.is_empty() {
+        true => None,
+        false => Some(tls::acceptor(certificates.clone())?),
+    };
+    let connections = Connections::new(
+        http_proxy(&conf, edge),
+        listen
+            .iter()
+            .filter(|(_, door)| *door != Door::Plain)
+            .map(|(address, door)| (address.port(), *door))
+            .collect(),
+        acceptor,
+        config.limits.clone(),
+        Arc::new(visitors),
+    );
     let requests = Service::new("edge".to_owned(), connections);
-    let requests = Bound::bind(requests, &config.listen, "edge.listen", closing)?;
-    let listen = requests.addresses().to_vec();
+    let requests = Bound::new(requests, sockets, closing);
+    let by = |door: Door| {
+        listen.iter().filter(|(_, of)| *of == door).map(|(address, _)| *address).collect::<Vec<_>>()
+    };
+    let (tls_listen, redirect_listen) = (by(Door::Tls), by(Door::Redirect));
+    let listen = by(Door::Plain);
 
     let mut server = Server::new_with_opt_and_conf(None, server_conf(&config));
     server.add_service(requests);
@@ -209,29 +294,52 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         let mut admin = Service::new("edge-admin".to_owned(), admin);
         admin.threads = Some(1);
         let unwatched = watch::Sender::new(0);
-        let admin = Bound::bind(admin, &[address], "edge.admin_listen", unwatched)?;
-        admin_listen = admin.addresses().first().copied();
+        let place = (address, "edge.admin_listen", Door::Plain);
+        let (sockets, bound) = listener::bind(&[place])?;
+        let admin = Bound::new(admin, sockets, unwatched);
+        admin_listen = bound.first().map(|(address, _)| *address);
         server.add_service(admin);
     }
 
     let follower = Follower::new(&config, held.clone(), figures)?;
+    let health = Health::new(held.clone(), upstream_ca.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(EdgeError::Thread)?;
     let follow = stopped.clone();
     spawn("edge-feed", move || {
-        runtime.block_on(follower.run(follow));
+        runtime.block_on(async {
+            tokio::spawn(health.run());
+            tokio::spawn(certificates.follow());
+            follower.run(follow).await;
+        });
         saving.send_replace(true);
     })?;
     spawn("edge", move || {
         server.run(RunArgs { shutdown_signal: Box::new(Stop(stopped)) });
     })?;
-    Ok(EdgeHandle { listeners: 1, listen, admin_listen, held, under_way, stop, closed, saved })
+    Ok(EdgeHandle {
+        listeners: 1,
+        listen,
+        tls_listen,
+        redirect_listen,
+        admin_listen,
+        held,
+        under_way,
+        stop,
+        closed,
+        saved,
+    })
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), EdgeError> {
     thread::Builder::new().name(name.to_owned()).spawn(run).map(drop).map_err(EdgeError::Thread)
+}
+
+fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>, EdgeError> {
+    upstream::read_authorities(path)
+        .map_err(|source| EdgeError::UpstreamCa { path: path.to_owned(), source })
 }
 
 fn server_conf(config: &EdgeConfig) -> ServerConf {
@@ -244,6 +352,7 @@ fn server_conf(config: &EdgeConfig) -> ServerConf {
         grace_period_seconds: Some(GRACE_SECONDS),
         graceful_shutdown_timeout_seconds: Some(0),
         upstream_keepalive_pool_size: KEPT_CONNECTIONS,
+        ca_file: config.upstream_ca.as_ref().map(|path| path.to_string_lossy().into_owned()),
         pid_file: own("edge.pid"),
         upgrade_sock: own("edge-upgrade.sock"),
         ..ServerConf::default()

@@ -17,46 +17,47 @@ use pingora::{
 };
 use tokio::sync::watch;
 
-use crate::EdgeError;
+use crate::{EdgeError, connection::Door};
 
 /// A service and its sockets.
 pub struct Bound<A> {
     service: Service<A>,
-    sockets: Vec<TcpListener>,
-    addresses: Vec<SocketAddr>,
+    sockets: Sockets,
     closed: watch::Sender<usize>,
 }
 
-impl<A> Bound<A> {
-    /// Binds `addresses`, which come from `setting`. `closed` counts the services that have
-    /// closed their sockets again.
-    ///
-    /// # Errors
-    /// [`EdgeError::Listen`].
-    pub fn bind(
-        mut service: Service<A>,
-        addresses: &[SocketAddr],
-        setting: &'static str,
-        closed: watch::Sender<usize>,
-    ) -> Result<Self, EdgeError> {
-        let mut sockets = Vec::new();
-        let mut actual = Vec::new();
-        for &address in addresses {
-            let failed = |source| EdgeError::Listen { address, setting, source };
-            let socket = TcpListener::bind(address).map_err(failed)?;
-            socket.set_nonblocking(true).map_err(failed)?;
-            let address = socket.local_addr().map_err(failed)?;
-            service.add_tcp(&address.to_string());
-            actual.push(address);
-            sockets.push(socket);
-        }
-        Ok(Self { service, sockets, addresses: actual, closed })
-    }
+/// Sockets, each with the address that it listens at.
+type Sockets = Vec<(SocketAddr, TcpListener)>;
 
-    /// The addresses that were bound.
+/// Binds each address, which comes from the setting beside it; gives the sockets, and the actual
+/// addresses with what each is for.
+///
+/// # Errors
+/// [`EdgeError::Listen`].
+pub fn bind(
+    places: &[(SocketAddr, &'static str, Door)],
+) -> Result<(Sockets, Vec<(SocketAddr, Door)>), EdgeError> {
+    let (mut sockets, mut bound) = (Vec::new(), Vec::new());
+    for &(address, setting, door) in places {
+        let failed = |source| EdgeError::Listen { address, setting, source };
+        let socket = TcpListener::bind(address).map_err(failed)?;
+        socket.set_nonblocking(true).map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        sockets.push((address, socket));
+        bound.push((address, door));
+    }
+    Ok((sockets, bound))
+}
+
+impl<A> Bound<A> {
+    /// A service that listens with `sockets`. `closed` counts the services that have closed their
+    /// sockets again.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn new(mut service: Service<A>, sockets: Sockets, closed: watch::Sender<usize>) -> Self {
+        for (address, _) in &sockets {
+            service.add_tcp(&address.to_string());
+        }
+        Self { service, sockets, closed }
     }
 }
 
@@ -71,7 +72,7 @@ impl<A: ServerApp + Send + Sync + 'static> pingora::services::Service for Bound<
         if let Some(fds) = &fds {
             // pingora takes sockets over from this table, as it does in a graceful upgrade.
             let mut table = fds.lock();
-            for (socket, address) in self.sockets.drain(..).zip(&self.addresses) {
+            for (address, socket) in self.sockets.drain(..) {
                 table.add(address.to_string(), socket.into_raw_fd());
             }
         }

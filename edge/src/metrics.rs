@@ -1,12 +1,15 @@
 //! The edge's figures. Handles are made once, because looking one up by its labels costs more
 //! than judging a request.
 
+use http::StatusCode;
 use jwks::Time;
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
 const REQUESTS: &str = "signalbox_edge_requests_total";
+const FAILED: &str = "signalbox_edge_failed_total";
 const VIEW_AGE: &str = "signalbox_edge_view_age_seconds";
 const FEED_SEQ: &str = "signalbox_edge_feed_seq";
+const UPSTREAM_UP: &str = "signalbox_edge_upstream_up";
 const CACHE_HITS: &str = "signalbox_edge_token_cache_hits_total";
 const CACHE_MISSES: &str = "signalbox_edge_token_cache_misses_total";
 
@@ -23,8 +26,13 @@ impl Figures {
     #[must_use]
     pub fn register() -> Self {
         describe_counter!(REQUESTS, "Requests by site and decision");
+        describe_counter!(
+            FAILED,
+            "Requests that were let through and then failed, by site and status"
+        );
         describe_gauge!(VIEW_AGE, "Seconds since the view was last known to be current");
         describe_gauge!(FEED_SEQ, "The last change that the edge knows");
+        describe_gauge!(UPSTREAM_UP, "Whether an upstream is well: 1, or 0 while it is left out");
         describe_counter!(CACHE_HITS, "Tokens whose signature had been verified before");
         describe_counter!(CACHE_MISSES, "Tokens whose signature had to be verified");
         Self {
@@ -67,6 +75,17 @@ impl SiteFigures {
             not_signed_in: requests(site_key, "not_signed_in"),
         }
     }
+}
+
+/// Counts a request that was let through and then failed.
+pub fn failed(site_key: &str, status: StatusCode) {
+    counter!(FAILED, "site" => site_key.to_owned(), "status" => status.as_str().to_owned())
+        .increment(1);
+}
+
+/// Whether `upstream` of the site called `site_key` is well.
+pub fn upstream_alive(site_key: &str, upstream: &str) -> Gauge {
+    gauge!(UPSTREAM_UP, "site" => site_key.to_owned(), "upstream" => upstream.to_owned())
 }
 
 /// Counts one request; for the outcomes that are rare.

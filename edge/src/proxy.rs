@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -15,8 +16,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use ipnet::IpNet;
 use jwks::{
-    decide::{ChallengeReason, Decision, Permit, decide},
+    decide::{ChallengeReason, Decision, Permit, RefusalReason, decide},
     facts::{Facts, Presented},
+    site::Site,
     verdict_cache::VerdictCache,
     verify::{TokenError, VerifiedToken},
 };
@@ -32,12 +34,16 @@ use tokio::sync::Notify;
 
 use crate::{
     config::Clock,
-    connection::HeadRead,
-    facts::{self, Caller, Credential},
+    connection::{Door, HeadRead},
+    facts::{self, Caller, Credential, Parsed, TooLarge},
     headers::{self, Origin},
     holding::{Held, Holding, Served},
-    ids, metrics,
+    ids,
+    limits::Limits,
+    metrics,
+    rate::{Asker, Rates},
     reply::{self, Reason, Replies},
+    upstream::{self, Need, Route},
 };
 
 /// Everything below it is the edge's own, on every site.
@@ -60,6 +66,10 @@ pub struct Edge {
     pub replies: Replies,
     /// Requests being served.
     pub under_way: Arc<UnderWay>,
+    /// How often who has asked.
+    pub rates: Rates,
+    /// What one caller may take.
+    pub limits: Limits,
 }
 
 /// How many requests are being served.
@@ -86,6 +96,9 @@ impl UnderWay {
 pub struct Exchange {
     under_way: Arc<UnderWay>,
     passing: Option<Passing>,
+    route: Route,
+    door: Door,
+    course: Course,
     navigation: bool,
 }
 
@@ -95,6 +108,18 @@ impl Drop for Exchange {
             self.under_way.ended.notify_waiters();
         }
     }
+}
+
+/// How far a request has come, and when.
+struct Course {
+    /// When its head was read.
+    begun: Instant,
+    /// When an upstream was first asked for it.
+    judged: Option<Instant>,
+    /// When the head of the upstream's answer came.
+    answered: Option<Instant>,
+    /// Bytes of its body so far.
+    received: u64,
 }
 
 /// A request that may pass.
@@ -131,9 +156,7 @@ impl Edge {
         let Some(holding) = holding.as_ref() else {
             return refuse(match parsed.path {
                 Ok(_) => Reason::NoView,
-                Err(malformed) => {
-                    Reason::Refusal(jwks::decide::RefusalReason::Malformed(malformed))
-                }
+                Err(malformed) => Reason::Refusal(RefusalReason::Malformed(malformed)),
             });
         };
 
@@ -148,7 +171,7 @@ impl Edge {
             view_confirmed_at: self.held.confirmed_at(),
         };
         let decision = decide(&holding.view, &facts, now);
-        let named = |site: &jwks::site::Site| holding.site(&site.site_key).cloned();
+        let named = |site: &Site| holding.site(&site.site_key).cloned();
         let permit = match decision {
             Decision::Allow(permit) => permit,
             Decision::Challenge(challenge) => {
@@ -189,9 +212,34 @@ impl Edge {
             let site_key = Some(site_key.to_owned());
             return Ok(Verdict::Refuse { reason, served: Some(served), site_key });
         }
+        let site = permit.site();
+        let forwarding = &served.pool.forwarding;
+        let asker = Asker {
+            site_key,
+            limits: site.policy.limits,
+            token: permit.token().map(AsRef::as_ref),
+            address: caller.address,
+        };
+        let excess = if head.len() as u64 > forwarding.max_head {
+            Some(Reason::TooLarge(TooLarge::Head))
+        } else if forwarding.max_body.is_some_and(|most| announced_length(request) > most) {
+            Some(Reason::TooLarge(TooLarge::Body))
+        } else {
+            self.rates.take(&asker, now).err().map(Reason::TooMany)
+        };
+        if let Some(reason) = excess {
+            let site_key = Some(site_key.to_owned());
+            return Ok(Verdict::Refuse { reason, served: Some(served), site_key });
+        }
         let request_id = request_id(request);
         if let Some(target) = rewritten(request.raw_path(), path) {
-            session.req_header_mut().set_raw_path(&target)?;
+            // The authority of HTTP/2 is a part of the target and would be lost with it.
+            let host = facts::authority(request).map(HeaderValue::from_bytes);
+            let request = session.req_header_mut();
+            request.set_raw_path(&target)?;
+            if let Some(Ok(host)) = host {
+                request.insert_header(header::HOST, host)?;
+            }
         }
         Ok(Verdict::Pass(Passing { permit, served, caller, request_id }))
     }
@@ -242,7 +290,14 @@ impl ProxyHttp for Edge {
 
     fn new_ctx(&self) -> Exchange {
         self.under_way.count.fetch_add(1, Ordering::AcqRel);
-        Exchange { under_way: self.under_way.clone(), passing: None, navigation: false }
+        Exchange {
+            under_way: self.under_way.clone(),
+            passing: None,
+            route: Route::default(),
+            door: Door::Tls,
+            course: Course { begun: Instant::now(), judged: None, answered: None, received: 0 },
+            navigation: false,
+        }
     }
 
     /// pingora's one module compresses answers; ours pass as they come.
@@ -252,11 +307,12 @@ impl ProxyHttp for Edge {
     fn on_connection_reuse(
         &self,
         _session: &mut Session,
-        _exchange: &mut Exchange,
+        exchange: &mut Exchange,
         context: Box<dyn Any + Send + Sync>,
     ) {
         if let Some(head) = context.downcast_ref::<HeadRead>() {
             head.note();
+            exchange.door = head.door;
         }
     }
 
@@ -265,6 +321,9 @@ impl ProxyHttp for Edge {
         session: &mut Session,
         exchange: &mut Exchange,
     ) -> pingora::Result<bool> {
+        if exchange.door == Door::Redirect {
+            return self.send_to_https(session).await;
+        }
         // A fault in the judging of one request is the end of that request, and no permit.
         let judging = panic::catch_unwind(AssertUnwindSafe(|| self.judge(session, exchange)));
         let verdict = judging.unwrap_or_else(|_| {
@@ -273,10 +332,11 @@ impl ProxyHttp for Edge {
         match verdict {
             Verdict::Pass(passing) => {
                 passing.served.figures.allowed.increment(1);
-                if is_upgrade(session.req_header()) {
+                if upstream::is_upgrade(session.req_header()) {
                     // A WebSocket may be silent for any time.
                     session.set_read_timeout(None);
                 }
+                session.set_write_timeout(Some(self.limits.write));
                 exchange.passing = Some(passing);
                 Ok(false)
             }
@@ -297,13 +357,38 @@ impl ProxyHttp for Edge {
         session: &mut Session,
         exchange: &mut Exchange,
     ) -> pingora::Result<Box<HttpPeer>> {
-        let upstream =
-            exchange.passing.as_ref().and_then(|passing| passing.served.upstream.as_ref());
-        match upstream {
-            Some(upstream) => upstream.peer(is_endless(session.req_header())).await,
-            None => Error::e_explain(ErrorType::ConnectError, "the site has no upstream")
-                .map_err(|error: Box<Error>| error.into_up()),
+        let Exchange { passing: Some(passing), route, course, .. } = exchange else {
+            return without_permit();
+        };
+        course.judged.get_or_insert_with(Instant::now);
+        route.next(&passing.served.pool, Need::of(session.req_header())).await
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        exchange: &mut Exchange,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        if let Exchange { passing: Some(passing), route, .. } = exchange {
+            route.unreachable(&passing.served.pool, &mut error);
         }
+        error
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        exchange: &mut Exchange,
+        reused: bool,
+    ) -> Box<Error> {
+        if let Exchange { passing: Some(passing), route, .. } = exchange {
+            route.broken(&passing.served.pool, session, &mut error, reused);
+        }
+        error
     }
 
     async fn upstream_request_filter(
@@ -313,7 +398,7 @@ impl ProxyHttp for Edge {
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
         let Some(passing) = &exchange.passing else {
-            return Error::e_explain(ErrorType::InternalError, "a request without a permit");
+            return without_permit();
         };
         let token = passing.permit.token();
         let origin = Origin {
@@ -331,11 +416,27 @@ impl ProxyHttp for Edge {
     /// the next request.
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
-        _exchange: &mut Exchange,
+        exchange: &mut Exchange,
     ) -> pingora::Result<()> {
+        if let (Some(passing), Some(part)) = (&exchange.passing, &body)
+            && !session.was_upgraded()
+        {
+            let course = &mut exchange.course;
+            course.received += part.len() as u64;
+            let most = passing.served.pool.forwarding.max_body;
+            if most.is_some_and(|most| course.received > most) {
+                return ended_by_caller(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+            }
+            if !end_of_stream
+                && self.limits.is_too_slow(course.received, course.begun.elapsed())
+                && !upstream::is_grpc(session.req_header())
+            {
+                return ended_by_caller(StatusCode::REQUEST_TIMEOUT, "the body comes too slowly");
+            }
+        }
         if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
             *body = None;
         }
@@ -344,10 +445,12 @@ impl ProxyHttp for Edge {
 
     async fn response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
-        _exchange: &mut Exchange,
+        exchange: &mut Exchange,
     ) -> pingora::Result<()> {
+        exchange.course.answered.get_or_insert_with(Instant::now);
+        self.replies.secure(session, response)?;
         // Only the edge refuses under this name.
         response.remove_header(&headers::DECISION);
         Ok(())
@@ -360,6 +463,9 @@ impl ProxyHttp for Edge {
         exchange: &mut Exchange,
     ) -> FailToProxy {
         let status = status_of(error);
+        if let (Some(status), Some(passing)) = (status, &exchange.passing) {
+            metrics::failed(&passing.permit.site().site_key, status);
+        }
         if let Some(status) = status
             && session.response_written().is_none()
         {
@@ -385,7 +491,18 @@ impl ProxyHttp for Edge {
             return;
         };
         let request = session.req_header();
+        let Course { begun, judged, answered, received } = &exchange.course;
+        let now = Instant::now();
+        let judged = judged.unwrap_or(now);
+        let answered = answered.unwrap_or(now);
         tracing::info!(
+            decision = "allow",
+            level = passing.permit.token().and_then(|token| Some(token.level()?.acr())),
+            edge_us = micros(judged.saturating_duration_since(*begun)),
+            upstream_us = micros(answered.saturating_duration_since(judged)),
+            total_us = micros(now.saturating_duration_since(*begun)),
+            received,
+            sent = session.body_bytes_sent(),
             site = passing.permit.site().site_key,
             method = request.method.as_str(),
             path = request.uri.path(),
@@ -396,6 +513,72 @@ impl ProxyHttp for Edge {
             "passed"
         );
     }
+}
+
+impl Edge {
+    /// Sends a caller who came without TLS to the same address with it. Only hosts of sites are
+    /// named in the answer.
+    async fn send_to_https(&self, session: &mut Session) -> pingora::Result<bool> {
+        let head = session.to_h1_raw();
+        let request = session.req_header();
+        let (target, page) = match facts::parse(request, &head) {
+            Err(too_large) => (Err(Reason::TooLarge(too_large)), false),
+            Ok(parsed) => (self.https_target(&parsed, request), parsed.navigation),
+        };
+        match target {
+            Ok(location) => self.replies.redirect(session, &location).await?,
+            Err(reason) => self.refuse(session, reason, None, None, page).await?,
+        }
+        Ok(true)
+    }
+
+    fn https_target(&self, parsed: &Parsed<'_>, request: &RequestHeader) -> Result<String, Reason> {
+        let path = match &parsed.path {
+            Ok(path) => path,
+            Err(malformed) => {
+                return Err(Reason::Refusal(RefusalReason::Malformed(*malformed)));
+            }
+        };
+        let holding = self.held.load();
+        let holding = holding.as_ref().ok_or(Reason::NoView)?;
+        let host = parsed.host.as_deref().unwrap_or_default();
+        let site = holding.view.site_by_host(host);
+        let site = site.ok_or(Reason::Refusal(RefusalReason::UnknownHost))?;
+        Ok(https_address(site, host, path, request))
+    }
+}
+
+/// Where `request` would have gone by https: the host it names, at the port of the site's address.
+fn https_address(site: &Site, host: &str, path: &str, request: &RequestHeader) -> String {
+    let origin = site.base_url.strip_prefix("https://").unwrap_or_default();
+    let after_address = origin.rfind(']').map_or(0, |bracket| bracket + 1);
+    let port = origin[after_address..].find(':').map_or("", |at| &origin[after_address + at..]);
+    let target = facts::origin_form(request.raw_path());
+    let query = target.iter().position(|byte| *byte == b'?').map_or(&[][..], |at| &target[at..]);
+    let query = String::from_utf8_lossy(query);
+    format!("https://{host}{port}{path}{query}")
+}
+
+/// What `Content-Length` says; 0 where it says nothing.
+fn announced_length(request: &RequestHeader) -> u64 {
+    let length = request.headers.get(header::CONTENT_LENGTH);
+    length.map_or(0, |length| {
+        // What is no number in so many bits is more than anything.
+        length.to_str().ok().and_then(|digits| digits.parse().ok()).unwrap_or(u64::MAX)
+    })
+}
+
+fn ended_by_caller<T>(status: StatusCode, why: &'static str) -> pingora::Result<T> {
+    let error = Error::explain(ErrorType::HTTPStatus(status.as_u16()), why);
+    Err(error.into_down())
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn without_permit<T>() -> pingora::Result<T> {
+    Error::e_explain(ErrorType::InternalError, "a request without a permit")
 }
 
 /// What the caller is told when an exchange breaks; `None`: nobody is there to be told.
@@ -411,6 +594,10 @@ fn status_of(error: &Error) -> Option<StatusCode> {
             | ErrorType::WriteTimedout,
             ErrorSource::Upstream,
         ) => StatusCode::GATEWAY_TIMEOUT,
+        (
+            ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError,
+            ErrorSource::Upstream,
+        ) => StatusCode::SERVICE_UNAVAILABLE,
         (_, ErrorSource::Upstream) => StatusCode::BAD_GATEWAY,
         (
             ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed,
@@ -453,19 +640,6 @@ fn request_id(request: &RequestHeader) -> HeaderValue {
 fn is_request_id(id: &[u8]) -> bool {
     (1..=128).contains(&id.len())
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
-}
-
-fn is_upgrade(request: &RequestHeader) -> bool {
-    request.headers.contains_key(header::UPGRADE)
-}
-
-/// Whether an exchange may be silent for any time: WebSocket, server-sent events.
-fn is_endless(request: &RequestHeader) -> bool {
-    const EVENTS: &[u8] = b"text/event-stream";
-    is_upgrade(request)
-        || request.headers.get(header::ACCEPT).is_some_and(|accept| {
-            accept.as_bytes().windows(EVENTS.len()).any(|part| part.eq_ignore_ascii_case(EVENTS))
-        })
 }
 
 /// `/.signalbox/me`: what an app behind the edge is told of the caller.

@@ -41,6 +41,8 @@ pub enum Reason {
     NoSuchPage,
     /// 405: what is there is only for reading.
     ReadOnly,
+    /// 429: too many requests; one more is welcome in so many seconds.
+    TooMany(u64),
 }
 
 impl Reason {
@@ -50,6 +52,8 @@ impl Reason {
         match self {
             Self::TooLarge(TooLarge::Head) => "head_too_large",
             Self::TooLarge(TooLarge::Path) => "path_too_long",
+            Self::TooLarge(TooLarge::Body) => "body_too_large",
+            Self::TooMany(_) => "too_many_requests",
             Self::NoView => "no_view",
             Self::Refusal(reason) => reason.as_str(),
             Self::Challenge(reason) => reason.as_str(),
@@ -62,6 +66,8 @@ impl Reason {
         match self {
             Self::TooLarge(TooLarge::Head) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooLarge(TooLarge::Path) => StatusCode::URI_TOO_LONG,
+            Self::TooLarge(TooLarge::Body) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NoView => StatusCode::SERVICE_UNAVAILABLE,
             Self::Challenge(_) => StatusCode::UNAUTHORIZED,
             Self::NoSuchPage => StatusCode::NOT_FOUND,
@@ -96,6 +102,12 @@ impl Reason {
                 ("HEADERS_TOO_LARGE", "The request has more header fields than are accepted.")
             }
             Self::TooLarge(TooLarge::Path) => ("PATH_TOO_LONG", "The address is too long."),
+            Self::TooLarge(TooLarge::Body) => {
+                ("BODY_TOO_LARGE", "The request is larger than this site accepts.")
+            }
+            Self::TooMany(_) => {
+                ("TOO_MANY_REQUESTS", "Too many requests have come. Please try again later.")
+            }
             Self::NoView => ("NOT_READY", "This service is starting. Please try again shortly."),
             Self::NoSuchPage => ("NOT_FOUND", "There is nothing at this address."),
             Self::ReadOnly => ("METHOD_NOT_ALLOWED", "This address can only be read."),
@@ -187,6 +199,7 @@ impl Reason {
             | Self::NoView
             | Self::NoSuchPage
             | Self::ReadOnly
+            | Self::TooMany(_)
             | Self::Refusal(_) => {
                 return None;
             }
@@ -198,10 +211,14 @@ impl Reason {
 /// Answers in the edge's own name.
 pub struct Replies {
     page_policy: HeaderValue,
+    hsts: Option<HeaderValue>,
 }
 
-impl Default for Replies {
-    fn default() -> Self {
+impl Replies {
+    /// Answers, which tell browsers over TLS for how many seconds to come by TLS alone
+    /// (`Strict-Transport-Security`, RFC 6797); 0: they are told nothing.
+    #[must_use]
+    pub fn new(hsts: u64) -> Self {
         let hash = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; \
@@ -209,11 +226,35 @@ impl Default for Replies {
         );
         let page_policy = HeaderValue::try_from(policy)
             .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
-        Self { page_policy }
+        let hsts = (hsts > 0).then(|| HeaderValue::try_from(format!("max-age={hsts}")).ok());
+        Self { page_policy, hsts: hsts.flatten() }
     }
-}
 
-impl Replies {
+    /// Says in `head` that browsers are to come by TLS alone, where this one did.
+    ///
+    /// # Errors
+    /// Only where pingora cannot take a header value, which none made here is.
+    pub fn secure(&self, session: &Session, head: &mut ResponseHeader) -> pingora::Result<()> {
+        let is_tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+        match &self.hsts {
+            Some(hsts) if is_tls => {
+                head.insert_header(header::STRICT_TRANSPORT_SECURITY, hsts.clone())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends the caller on to `location` for good, with the same method: 308.
+    ///
+    /// # Errors
+    /// The caller is gone.
+    pub async fn redirect(&self, session: &mut Session, location: &str) -> pingora::Result<()> {
+        let mut head = ResponseHeader::build(StatusCode::PERMANENT_REDIRECT, Some(2))?;
+        head.insert_header(header::LOCATION, location)?;
+        head.insert_header(header::CONTENT_LENGTH, 0)?;
+        send(session, head, Bytes::new()).await
+    }
+
     /// Refuses a request under a fresh decision id, which it gives back. `realm` names the site;
     /// `page`: a person looks at the answer.
     ///
@@ -236,7 +277,9 @@ impl Replies {
         if let Some(challenge) = reason.challenge(realm) {
             head.insert_header(header::WWW_AUTHENTICATE, challenge)?;
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Reason::TooMany(wait) = reason {
+            head.insert_header(header::RETRY_AFTER, wait.max(1))?;
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
             head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
         }
         if reason == Reason::ReadOnly {
@@ -244,11 +287,13 @@ impl Replies {
         }
         head.insert_header("X-Signalbox-Decision", decision.as_str())?;
         let body = self.body(&mut head, status, code, message, Some(&decision), page)?;
+        self.secure(session, &mut head)?;
         send(session, head, body).await?;
         Ok(decision)
     }
 
-    /// Says that the site behind the edge failed: 502, 504, or 500 where the edge did.
+    /// Says that the site behind the edge failed (502, 503, 504), the edge did (500), or the
+    /// request turned out to be one that is not accepted (4xx).
     ///
     /// # Errors
     /// The caller is gone.
@@ -261,11 +306,26 @@ impl Replies {
         let (code, message) = match status {
             StatusCode::BAD_GATEWAY => ("BAD_GATEWAY", "The site did not answer properly."),
             StatusCode::GATEWAY_TIMEOUT => ("GATEWAY_TIMEOUT", "The site took too long to answer."),
+            StatusCode::SERVICE_UNAVAILABLE => (
+                "SITE_UNAVAILABLE",
+                "The site does not answer at the moment. Please try again shortly.",
+            ),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                ("BODY_TOO_LARGE", "The request is larger than this site accepts.")
+            }
+            StatusCode::REQUEST_TIMEOUT => ("TOO_SLOW", "The request came too slowly."),
+            StatusCode::NOT_IMPLEMENTED => {
+                ("NO_WEBSOCKETS", "The site cannot be reached by WebSocket.")
+            }
             StatusCode::BAD_REQUEST => ("BAD_REQUEST", "The request could not be read."),
             _ => ("INTERNAL_ERROR", "Something went wrong on our side."),
         };
         let mut head = head(status, 8)?;
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
+        }
         let body = self.body(&mut head, status, code, message, None, page)?;
+        self.secure(session, &mut head)?;
         session.set_keepalive(None);
         send(session, head, body).await
     }
@@ -356,6 +416,7 @@ fn document(status: StatusCode, message: &str, decision: Option<&str>) -> String
         StatusCode::MISDIRECTED_REQUEST => "No such site",
         StatusCode::SERVICE_UNAVAILABLE => "Not available",
         StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => "The site does not answer",
+        StatusCode::TOO_MANY_REQUESTS => "Too many requests",
         _ if status.is_client_error() => "This request was not accepted",
         _ => "Something went wrong",
     };
@@ -411,7 +472,7 @@ mod tests {
 
     #[test]
     fn pages_allow_their_own_style_and_nothing_else() {
-        let replies = Replies::default();
+        let replies = Replies::new(0);
         let policy = replies.page_policy.to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
         assert!(!policy.contains("unsafe"));

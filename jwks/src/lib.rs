@@ -15,6 +15,7 @@ pub mod effective;
 pub mod facts;
 pub mod feed;
 pub mod foreign;
+pub mod forwarding;
 pub mod grant;
 mod key_pair;
 pub mod key_set;

@@ -287,6 +287,29 @@ pub enum OnStale {
     Allow,
 }
 
+/// How many requests a minute are passed on; each counts at one edge. 0: as many as come. A full
+/// minute's worth may come at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// To the site, of everybody together.
+    pub site: u32,
+    /// Of one person, whatever shows who it is.
+    pub person: u32,
+    /// Of one API key, or of one client that speaks for itself.
+    pub key: u32,
+    /// From one address (IPv6: one network of 64 bits).
+    pub network: u32,
+}
+
+impl Limits {
+    /// Whether anything is limited at all.
+    #[must_use]
+    pub fn are_set(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
 /// What a site asks of its callers. Spans are whole seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -311,6 +334,8 @@ pub struct Policy {
     pub allow: Allow,
     /// With what.
     pub accept: Accept,
+    /// How often.
+    pub limits: Limits,
     /// What is different for some paths and methods; the first that matches wins.
     pub rules: Vec<Rule>,
     /// Whether tokens whose audience is the issuer are accepted.
@@ -337,6 +362,7 @@ impl Default for Policy {
             session_absolute: None,
             allow: Allow::default(),
             accept: Accept::default(),
+            limits: Limits::default(),
             rules: Vec::new(),
             first_party: false,
             login_mode: Mode::default(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::Policy;
+use crate::{forwarding::Forwarding, policy::Policy};
 
 pub use crate::validate::FieldError;
 
@@ -45,7 +45,8 @@ pub struct Site {
     pub base_url: String,
     /// Host names it answers to, lower case, without port.
     pub hosts: Vec<String>,
-    /// Where requests go: `http://host:port` or `https://host:port`.
+    /// Where requests go, one after another: `http://host:port`, `https://host:port` (HTTP/2 where the
+    /// upstream offers it) or `h2c://host:port` (HTTP/2 without TLS, as gRPC servers speak it).
     pub upstreams: Vec<String>,
     /// Whether it is served.
     #[serde(default)]
@@ -56,6 +57,9 @@ pub struct Site {
     /// What it asks.
     #[serde(default)]
     pub policy: Policy,
+    /// How requests travel there.
+    #[serde(default)]
+    pub forwarding: Forwarding,
     /// Rises by one with every change; 1 for a new site.
     #[serde(default)]
     pub version: u64,

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use crate::{
     effective::Effective,
+    forwarding::{Forwarding, MAX_HEAD},
     policy::{Accept, Allow, Method, Policy, Require, Rule, is_scope},
     site::{Branding, Site},
 };
@@ -23,6 +24,10 @@ pub struct FieldError {
 const MAX_NAME_CHARS: usize = 200;
 const MAX_ENTRIES: usize = 100;
 const MAX_DEVICE_DAYS: u32 = 365;
+/// The longest time that anything of an upstream is waited for, seconds.
+const MAX_WAIT: u64 = 3600;
+/// A head smaller than this holds no credential.
+const LEAST_HEAD: u64 = 1024;
 
 impl Site {
     /// Judges every field.
@@ -34,6 +39,7 @@ impl Site {
         found.site_key(&self.site_key);
         found.label("name", &self.name);
         found.addresses(self);
+        found.forwarding(&self.forwarding);
         found.branding(&self.branding);
         found.policy(&self.policy);
         if found.errors.is_empty() { Ok(()) } else { Err(found.errors) }
@@ -101,11 +107,44 @@ impl Findings {
         self.count("upstreams", site.upstreams.len(), 1);
         for (n, upstream) in site.upstreams.iter().enumerate() {
             self.expect(
-                split_origin(upstream).is_some(),
+                is_upstream(upstream),
                 format!("upstreams[{n}]"),
-                "must be http://host, http://host:port or the same with https, and nothing after it",
+                "must be http://host, http://host:port or the same with https or h2c, and nothing after it",
+            );
+            self.expect(
+                !site.upstreams[..n].contains(upstream),
+                format!("upstreams[{n}]"),
+                format!("`{upstream}` is listed twice; remove one"),
             );
         }
+    }
+
+    fn forwarding(&mut self, forwarding: &Forwarding) {
+        if let Some(path) = &forwarding.health_path {
+            self.expect(
+                path.starts_with('/')
+                    && path.len() <= 2048
+                    && path.bytes().all(|c| c.is_ascii_graphic() && c != b'#'),
+                "forwarding.health_path",
+                "must start with `/` and be written as it is sent, percent-encoded where needed",
+            );
+        }
+        for (field, secs) in [
+            ("forwarding.health_interval", forwarding.health_interval),
+            ("forwarding.connect_timeout", forwarding.connect_timeout),
+            ("forwarding.read_timeout", forwarding.read_timeout),
+        ] {
+            self.expect(
+                (1..=MAX_WAIT).contains(&secs),
+                field,
+                format!("must be 1 to {MAX_WAIT} seconds"),
+            );
+        }
+        self.expect(
+            (LEAST_HEAD..=MAX_HEAD).contains(&forwarding.max_head),
+            "forwarding.max_head",
+            format!("must be {LEAST_HEAD} to {MAX_HEAD} bytes: no site takes larger heads"),
+        );
     }
 
     fn branding(&mut self, branding: &Branding) {
@@ -304,6 +343,12 @@ fn origin_host(url: &str) -> Option<&str> {
     (port != Some(usual)).then_some(host)
 }
 
+/// An origin, or `h2c://host[:port]`.
+fn is_upstream(url: &str) -> bool {
+    let as_http = url.strip_prefix("h2c://").map(|rest| format!("http://{rest}"));
+    split_origin(as_http.as_deref().unwrap_or(url)).is_some()
+}
+
 /// Scheme, host and port of `http(s)://host[:port]`.
 fn split_origin(url: &str) -> Option<(&str, &str, Option<u16>)> {
     let (scheme, authority) = url.split_once("://")?;
@@ -385,7 +430,9 @@ mod tests {
         let full = json!({
             "site_key": "a-1_b", "name": "Ä", "base_url": "http://wiki.localhost:8443",
             "hosts": ["wiki.localhost", "127.0.0.1", "[::1]", "intranet"],
-            "upstreams": ["http://app", "https://10.0.0.1:8443", "http://[::1]:80"],
+            "upstreams": ["http://app", "https://10.0.0.1:8443", "http://[::1]:80", "h2c://app:50051"],
+            "forwarding": { "health_path": "/healthz?deep=1", "health_interval": 1, "connect_timeout": 1,
+                "read_timeout": 3600, "max_body": 0, "max_head": 1024 },
             "branding": { "color": "#1A2b3c", "logo": "https://x.example/l.png", "support": "help@x" },
             "policy": {
                 "require": "phishing_resistant", "allowed_factors": ["HARDWARE", "TOTP"],
@@ -470,12 +517,39 @@ mod tests {
     }
 
     #[test]
-    fn upstreams_are_http_or_https_with_host_and_optional_port() {
+    fn upstreams_are_http_https_or_h2c_with_host_and_optional_port() {
         assert_eq!(wrong("/upstreams", json!([])), ["upstreams"]);
-        for upstream in
-            ["app:80", "http://", "http://app/", "unix:///a", "http://app:x", "http://a:1:2"]
-        {
+        for upstream in [
+            "app:80",
+            "http://",
+            "http://app/",
+            "unix:///a",
+            "http://app:x",
+            "http://a:1:2",
+            "h2c:/a",
+            "h2cs://a",
+        ] {
             assert_eq!(wrong("/upstreams", json!([upstream])), ["upstreams[0]"], "{upstream}");
+        }
+        let twice = json!(["http://app", "https://app", "http://app"]);
+        assert_eq!(wrong("/upstreams", twice), ["upstreams[2]"]);
+    }
+
+    #[test]
+    fn forwarding_waits_for_a_while_and_takes_heads_of_a_size() {
+        for field in ["health_interval", "connect_timeout", "read_timeout"] {
+            for secs in [0, 3601] {
+                let wrong = wrong("/forwarding", json!({ field: secs }));
+                assert_eq!(wrong, [format!("forwarding.{field}")]);
+            }
+        }
+        for max_head in [1023, 16 * 1024 + 1] {
+            let wrong = wrong("/forwarding", json!({ "max_head": max_head }));
+            assert_eq!(wrong, ["forwarding.max_head"]);
+        }
+        for path in ["", "health", "/a b", "/a#b", "/\u{e4}"] {
+            let wrong = wrong("/forwarding", json!({ "health_path": path }));
+            assert_eq!(wrong, ["forwarding.health_path"], "{path}");
         }
     }
 

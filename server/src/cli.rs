@@ -10,6 +10,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use jwks::{
     Algorithm,
+    forwarding::Forwarding,
     policy::{Policy, Require},
     site::{Branding, SiteStatus},
 };
@@ -87,6 +88,9 @@ pub enum Command {
     /// Signing keys
     #[command(subcommand, after_help = "Example:\n  signalbox keys list")]
     Keys(Keys),
+    /// Certificates
+    #[command(subcommand, after_help = "Example:\n  signalbox tls local")]
+    Tls(Tls),
     /// Print every address the server answers, and the credential it asks for there
     #[command(after_help = "Example:\n  signalbox routes")]
     Routes,
@@ -108,6 +112,20 @@ pub enum Command {
         /// The code after that one: each is good once, and one step early it counts already
         #[arg(long)]
         next: bool,
+    },
+}
+
+/// `signalbox tls …`
+#[derive(Subcommand)]
+pub enum Tls {
+    /// Make an authority for this machine, and a certificate for the hosts of the sites in the settings
+    #[command(
+        after_help = "Examples:\n  signalbox tls local\n  signalbox tls local --host wiki.localhost --host '*.intranet.example'\n\nThe authority is made once, in the data folder; each call issues a new certificate, which a\nrunning edge takes over by itself."
+    )]
+    Local {
+        /// A host besides them; may be given again
+        #[arg(long = "host", value_name = "HOST")]
+        hosts: Vec<String>,
     },
 }
 
@@ -363,7 +381,7 @@ pub struct CreateSite {
     /// A host it answers to; may be given again
     #[arg(long = "host", value_name = "HOST", required_unless_present = "from_json")]
     hosts: Vec<String>,
-    /// Where its requests go, http://host:port; may be given again
+    /// Where its requests go, http://host:port (or https, or h2c); may be given again
     #[arg(long = "upstream", value_name = "URL", required_unless_present = "from_json")]
     upstreams: Vec<String>,
     /// public, signed_in, 2fa or phishing_resistant
@@ -501,6 +519,7 @@ impl CreateSite {
                 first_party: self.first_party,
                 ..Policy::default()
             },
+            forwarding: Forwarding::default(),
             forward_credentials: self.forward_credentials,
         })
     }

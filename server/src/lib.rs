@@ -20,6 +20,7 @@ pub mod figures;
 pub mod http;
 pub mod keyring;
 pub mod letters;
+pub mod local_authority;
 pub mod logs;
 pub mod mailer;
 pub mod notices;

@@ -24,7 +24,7 @@ use server::{
 use tokio::runtime::Runtime;
 
 use crate::{
-    cli::{Cli, Command, Global, Settings},
+    cli::{Cli, Command, Global, Settings, Tls},
     run::{
         Outcome, data, demo, doctor, edge, failure::Failure, routes, say, server as token_server,
         up,
@@ -106,6 +106,10 @@ fn carry_out(cli: Cli) -> Outcome {
         Command::Keys(keys) => {
             let config = settings(&global, Part::Server, |_| {})?;
             block_on(data::administer(config, &global.data, keys.into_command()))
+        }
+        Command::Tls(Tls::Local { hosts }) => {
+            let config = read_settings(&global, |_| {})?;
+            edge::issue_locally(&config, &global.data, hosts)
         }
         Command::Routes => routes::list_routes(),
         Command::Demo { listen } => block_on(demo::demo_alone(listen)),

@@ -2,6 +2,8 @@
 //! An edge with everything around it: a server's feed, an upstream that records what it gets,
 //! keys, and a clock in the test's hand.
 
+pub mod secure;
+
 use std::{
     net::SocketAddr,
     path::PathBuf,
@@ -12,7 +14,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use edge::{EdgeConfig, EdgeHandle};
+use edge::{EdgeConfig, EdgeHandle, Limits};
 use jwks::{
     Algorithm, Time,
     claims::{ACCESS_TOKEN_TYPE, AccessClaims, Audience},
@@ -246,7 +248,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    async fn start() -> Arc<Self> {
+    pub async fn start() -> Arc<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let upstream = Arc::new(Self {
             address: listener.local_addr().unwrap(),
@@ -404,6 +406,7 @@ pub fn site(upstream: SocketAddr) -> Site {
         branding: jwks::site::Branding::default(),
         policy: Policy { require: Require::SignedIn, ..Policy::default() },
         version: 1,
+        forwarding: jwks::forwarding::Forwarding::default(),
         forward_credentials: false,
     }
 }
@@ -414,6 +417,13 @@ impl World {
     }
 
     pub async fn with_site(change: impl FnOnce(&mut Site)) -> Self {
+        Self::with(change, |_| {}).await
+    }
+
+    pub async fn with(
+        change: impl FnOnce(&mut Site),
+        configure: impl FnOnce(&mut EdgeConfig),
+    ) -> Self {
         let clock = Clock::default();
         let upstream = Upstream::start().await;
         let issuer =
@@ -431,7 +441,9 @@ impl World {
         })
         .await;
         let data_dir = std::env::temp_dir().join(format!("edge-test-{}", Uuid::new_v4()));
-        let edge = start_edge(feed.address, &clock, &data_dir);
+        let mut config = config(feed.address, &clock, &data_dir);
+        configure(&mut config);
+        let edge = edge::start(config).unwrap();
         tokio::time::timeout(PATIENCE, edge.ready()).await.expect("the view comes");
         Self { edge: Some(edge), feed, upstream, issuer, clock, data_dir }
     }
@@ -507,6 +519,12 @@ pub fn config(feed: SocketAddr, clock: &Clock, data_dir: &std::path::Path) -> Ed
     let clock = clock.clone();
     EdgeConfig {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
+        tls_listen: vec![],
+        redirect_listen: vec![],
+        certificates: vec![],
+        hsts: 0,
+        upstream_ca: None,
+        limits: Limits::default(),
         admin_listen: Some("127.0.0.1:0".parse().unwrap()),
         server_url: format!("http://{feed}").parse().unwrap(),
         credential: CREDENTIAL.into(),

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use jwks::{
+    forwarding::Forwarding,
     policy::{Policy, Require},
     site::{Branding, Site, SiteStatus},
 };
@@ -35,6 +36,9 @@ pub struct SiteDraft {
     /// What it asks; a second factor where nothing is said.
     #[serde(default)]
     pub policy: Policy,
+    /// How requests travel to its upstreams.
+    #[serde(default)]
+    pub forwarding: Forwarding,
     /// Whether the caller's own `Authorization` is passed on.
     #[serde(default)]
     pub forward_credentials: bool,
@@ -57,6 +61,7 @@ impl SiteDraft {
             status: self.status,
             branding: self.branding,
             policy: self.policy,
+            forwarding: self.forwarding,
             version: 0,
             forward_credentials: self.forward_credentials,
         }
@@ -109,6 +114,7 @@ pub async fn put_demo_site(app: &Arc<App>, upstream: &str) -> AdminResult<Site> 
         status: SiteStatus::Active,
         branding: Branding::default(),
         policy: Policy { require: Require::TwoFactor, first_party: true, ..Policy::default() },
+        forwarding: Forwarding::default(),
         forward_credentials: false,
     };
     let site = draft.into_site(app.config.edge.listen.port());

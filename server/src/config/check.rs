@@ -9,7 +9,9 @@ use std::{
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::{Config, Problem, ServerSection, TelemetrySection, load::readable_by_others};
+use super::{
+    Config, EdgeSection, Problem, ServerSection, TelemetrySection, load::readable_by_others,
+};
 use crate::{
     data_dir,
     domain::secret::{OpaqueToken, TokenKind},
@@ -493,9 +495,55 @@ impl Judge {
                 "a port of its own, such as 127.0.0.1:8001",
             );
         }
+        self.edge_tls(edge);
         self.proxies("edge.trusted_proxies", &edge.trusted_proxies);
+        let limits = &edge.limits;
+        self.within("edge.limits.head_timeout", limits.head_timeout, 1..=10);
+        self.within("edge.limits.idle_timeout", limits.idle_timeout, 1..=3600);
+        self.within("edge.limits.write_timeout", limits.write_timeout, 1..=3600);
+        self.within("edge.limits.http2_streams", limits.http2_streams.into(), 1..=10_000);
+        self.within("edge.limits.http2_frames", limits.http2_frames.into(), 10..=1_000_000);
         self.within("edge.threads", edge.threads as u64, 0..=1024);
         self.within("edge.token_cache", edge.token_cache as u64, 1..=10_000_000);
+    }
+
+    fn edge_tls(&mut self, edge: &EdgeSection) {
+        let places = [
+            ("edge.listen", Some(edge.listen)),
+            ("edge.tls_listen", edge.tls_listen),
+            ("edge.redirect_listen", edge.redirect_listen),
+            ("edge.admin_listen", edge.admin_listen),
+        ];
+        for (at, (setting, place)) in places.iter().enumerate().skip(1) {
+            let other = places[..at]
+                .iter()
+                .find(|(_, other)| matches!((place, other), (Some(a), Some(b)) if a.port() != 0 && a.port() == b.port()));
+            if let (Some((other, _)), "edge.tls_listen" | "edge.redirect_listen") =
+                (other, *setting)
+            {
+                self.add(setting, format!("has the port of {other}"), "a port of its own");
+            }
+        }
+        if edge.tls_listen.is_some() && edge.certificates.is_empty() {
+            self.add(
+                "edge.certificates",
+                "is not set, and edge.tls_listen is",
+                "`signalbox tls local` makes some for this machine",
+            );
+        }
+        for (n, pair) in edge.certificates.iter().enumerate() {
+            let setting = format!("edge.certificates[{n}]");
+            if readable_by_others(&pair.key) {
+                self.add(
+                    &setting,
+                    format!("{} can be read by everybody on this machine", pair.key.display()),
+                    "chmod 600",
+                );
+            }
+            if let Err(problem) = tls::load(&pair.certificate, &pair.key) {
+                self.add(&setting, problem.what, "name PEM files that belong together");
+            }
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use jwks::site::Site;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-pub use self::edge::EdgeSection;
+pub use self::edge::{Certificate, EdgeLimits, EdgeSection};
 pub use identity::IdentitySection;
 pub use limits::LimitsSection;
 pub use mail::MailSection;

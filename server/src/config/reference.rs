@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Config, load::SECRETS};
 
 /// Where the structs and enums are declared that settings are read into.
-const SOURCES: [&str; 17] = [
+const SOURCES: [&str; 18] = [
     include_str!("mod.rs"),
     include_str!("server.rs"),
     include_str!("edge.rs"),
@@ -24,6 +24,7 @@ const SOURCES: [&str; 17] = [
     include_str!("registration.rs"),
     include_str!("telemetry.rs"),
     include_str!("../../../jwks/src/algorithm.rs"),
+    include_str!("../../../jwks/src/forwarding.rs"),
     include_str!("../../../jwks/src/policy.rs"),
     include_str!("../../../jwks/src/site.rs"),
 ];
@@ -340,7 +341,7 @@ mod tests {
         let mut known = BTreeSet::new();
         leaves("", &defaults(), &mut known);
         // A list and an optional table are described by what may stand in them.
-        for table in ["sites", "policy.default.rules"] {
+        for table in ["sites", "policy.default.rules", "edge.certificates"] {
             assert!(known.remove(table), "{table}");
         }
         for table in ["policy.default.accept.api_key", "policy.default.accept.client"] {
@@ -351,7 +352,9 @@ mod tests {
         let names: BTreeSet<_> = described.iter().map(|(name, _)| name.clone()).collect();
         assert_eq!(names.len(), described.len(), "{described:#?}");
         let (within, rest): (BTreeSet<_>, BTreeSet<_>) = names.into_iter().partition(|name| {
-            name.starts_with("sites.") || name.starts_with("policy.default.rules.")
+            ["sites.", "policy.default.rules.", "edge.certificates."]
+                .iter()
+                .any(|list| name.starts_with(list))
         });
         assert_eq!(rest, known);
         for setting in ["sites.hosts", "sites.policy", "policy.default.rules.allow.networks"] {

@@ -2,15 +2,15 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use edge::{EdgeConfig, EdgeHandle};
+use edge::{CertificateFiles, EdgeConfig, EdgeHandle, Limits};
 use server::{
     clock::Clock,
     config::{
-        Config,
+        Certificate, Config, EdgeLimits,
         check::{self, Part},
     },
     data_dir::DataDir,
-    figures,
+    figures, local_authority,
 };
 use tokio::time::timeout;
 use url::Url;
@@ -48,6 +48,12 @@ pub fn start_edge(
     let clock = Clock::system();
     edge::start(EdgeConfig {
         listen: vec![section.listen],
+        tls_listen: section.tls_listen.into_iter().collect(),
+        redirect_listen: section.redirect_listen.into_iter().collect(),
+        certificates: section.certificates.iter().map(files).collect(),
+        hsts: section.hsts,
+        upstream_ca: section.upstream_ca.clone(),
+        limits: limits(&section.limits),
         admin_listen: section.admin_listen,
         server_url,
         credential,
@@ -60,8 +66,53 @@ pub fn start_edge(
         figures: Arc::new(figures::render),
     })
     .map_err(|error| {
-        Failure::failed(format!("edge.listen: {error} (choose another with --edge-listen)"))
+        Failure::failed(format!("{error} (choose another address with --edge-listen)"))
     })
+}
+
+/// `signalbox tls local`.
+pub fn issue_locally(config: &Config, data: &Path, more: Vec<String>) -> Outcome {
+    let data = DataDir::open(data)?;
+    let of_sites = config.sites.iter().flat_map(|site| site.hosts.clone());
+    let always = ["localhost", "demo.localhost"].map(String::from);
+    let mut hosts: Vec<String> = Vec::new();
+    for host in of_sites.chain(more).chain(always) {
+        // An address stands in a certificate without the brackets of a URL.
+        let host = host.trim_matches(['[', ']']).to_owned();
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    let now = Clock::system().now();
+    let made =
+        local_authority::issue(&data.path().join("tls"), &hosts, now).map_err(Failure::failed)?;
+    if made.is_new {
+        say("A new authority for this machine. Have browsers and other callers trust it:")?;
+    } else {
+        say("The authority of this machine:")?;
+    }
+    say(format!("  {}", made.authority.display()))?;
+    say(format!("A certificate for {}. In the settings:", hosts.join(", ")))?;
+    say(format!(
+        "\n[edge]\ntls_listen = \"127.0.0.1:8443\"\n\n[[edge.certificates]]\ncertificate = {:?}\nkey = {:?}",
+        made.certificate, made.key
+    ))
+}
+
+fn files(pair: &Certificate) -> CertificateFiles {
+    CertificateFiles { certificate: pair.certificate.clone(), key: pair.key.clone() }
+}
+
+const fn limits(section: &EdgeLimits) -> Limits {
+    Limits {
+        head: Duration::from_secs(section.head_timeout),
+        idle: Duration::from_secs(section.idle_timeout),
+        write: Duration::from_secs(section.write_timeout),
+        body_rate: section.body_rate,
+        connections: section.connections_per_address,
+        streams: section.http2_streams,
+        frames: section.http2_frames,
+    }
 }
 
 /// Lets requests under way end, within what a process has to end.

@@ -273,6 +273,7 @@ fn a_host_belongs_to_one_site() {
             branding: jwks::site::Branding::default(),
             policy: jwks::policy::Policy::default(),
             version: 0,
+            forwarding: jwks::forwarding::Forwarding::default(),
             forward_credentials: false,
         };
         config.sites = vec![site("one"), site("two")];

@@ -692,6 +692,7 @@ async fn put_site(ground: &Ground, base_url: &str, status: SiteStatus, policy: P
         branding: Branding::default(),
         policy,
         version: 0,
+        forwarding: jwks::forwarding::Forwarding::default(),
         forward_credentials: false,
     };
     let event = ground.origin.event(Action::PolicyUpdated, None, ground.app.clock.now(), json!({}));

@@ -338,6 +338,7 @@ pub(crate) fn site(site_key: &str, hosts: &[&str]) -> Site {
                 client: Some(ApiKeyRule { scopes: vec!["write".to_owned()] }),
                 dpop_only: true,
             },
+            limits: jwks::policy::Limits { site: 1000, person: 100, key: 10, network: 1 },
             rules: vec![Rule {
                 prefix: Some("/admin".to_owned()),
                 methods: vec!["POST".to_owned()],
@@ -351,6 +352,7 @@ pub(crate) fn site(site_key: &str, hosts: &[&str]) -> Site {
             on_stale: OnStale::Allow,
         },
         version: 0,
+        forwarding: jwks::forwarding::Forwarding::default(),
         forward_credentials: true,
     }
 }

@@ -32,6 +32,7 @@ pub(super) async fn a_site_comes_back_whole(pair: &Pair) {
         branding: Branding::default(),
         policy: Policy::default(),
         version: 0,
+        forwarding: jwks::forwarding::Forwarding::default(),
         forward_credentials: false,
     };
     for (number, site) in (0..).zip([full, plain]) {

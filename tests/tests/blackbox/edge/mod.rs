@@ -6,3 +6,4 @@ mod outage;
 mod requests;
 mod sites;
 mod streams;
+mod tls;

@@ -113,11 +113,11 @@ async fn a_host_or_a_key_is_taken_once() {
 }
 
 #[tokio::test]
-async fn a_site_whose_upstream_is_away_is_a_bad_gateway() {
+async fn a_site_whose_upstream_is_away_is_unavailable() {
     let world = World::shared().await;
     let mut draft = site(&world, "lost").await;
     draft["upstreams"] = json!([format!("http://127.0.0.1:{}", tests::world::free_port())]);
     draft["policy"] = json!({ "require": "public" });
     open(&world, &draft).await;
-    world.edge().get_anonymously("lost.localhost", "/").await.expect(502);
+    world.edge().get_anonymously("lost.localhost", "/").await.expect(503);
 }

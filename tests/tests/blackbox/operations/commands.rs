@@ -44,6 +44,8 @@ async fn every_command_explains_itself_with_an_example() {
         &["keys", "list"],
         &["keys", "rotate"],
         &["demo"],
+        &["tls"],
+        &["tls", "local"],
         &["totp"],
     ] {
         let help = run(&[command, &["--help"]].concat(), &[], "");
