@@ -116,6 +116,12 @@ impl Held {
         self.current.load()
     }
 
+    /// The same, to be held for longer.
+    #[must_use]
+    pub fn load_full(&self) -> Option<Arc<Holding>> {
+        self.current.load_full()
+    }
+
     /// Swaps in `view`, current as of `confirmed_at`.
     pub fn replace(&self, view: View, confirmed_at: Time) {
         let before = self.current.load_full();

@@ -6,19 +6,25 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod admin;
+mod backchannel;
 mod config;
 mod connection;
+mod cookies;
 mod facts;
 mod feed;
+mod flow;
 mod headers;
 mod holding;
 mod ids;
 mod journal;
+mod kept_form;
 mod listener;
 mod metrics;
 mod path;
 mod proxy;
+mod renewal;
 mod reply;
+mod session;
 mod snapshot;
 mod upstream;
 
@@ -38,12 +44,15 @@ pub use config::{Clock, EdgeConfig, Figures};
 
 use crate::{
     admin::Admin,
+    backchannel::Backchannel,
     connection::Connections,
     feed::Follower,
     holding::Held,
     listener::Bound,
     proxy::{Edge, UnderWay},
+    renewal::Renewals,
     reply::Replies,
+    session::Sessions,
 };
 
 /// How long [`EdgeHandle::shutdown`] waits for requests under way.
@@ -180,6 +189,8 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     let (closing, closed) = watch::channel(0);
     let (saving, saved) = watch::channel(false);
 
+    let backchannel = Arc::new(Backchannel::new(&config)?);
+    let sessions = Sessions { renewals: Arc::new(Renewals::new(backchannel.clone())), backchannel };
     let conf = Arc::new(server_conf(&config));
     let edge = Edge {
         held: held.clone(),
@@ -189,6 +200,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         access_log: config.access_log,
         replies: Replies::default(),
         under_way: under_way.clone(),
+        sessions,
     };
     let connections = Connections::new(http_proxy(&conf, edge));
     let requests = Service::new("edge".to_owned(), connections);

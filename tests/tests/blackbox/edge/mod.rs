@@ -2,7 +2,9 @@
 
 mod admission;
 mod headers;
+mod in_chromium;
 mod outage;
 mod requests;
+mod session;
 mod sites;
 mod streams;
