@@ -188,6 +188,13 @@ pub fn sign_in_address(site: &Site, host: &str, asked: &Asked) -> String {
     address
 }
 
+/// The same address, which leads back to `target`.
+fn with_return(address: &str, target: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let joint = if address.contains('?') { '&' } else { '?' };
+    format!("{address}{joint}{}", query.append_pair("return", target).finish())
+}
+
 /// A redirect to the server, and the cookies that go with it.
 pub struct Departure {
     /// Where to.
@@ -364,7 +371,10 @@ impl Sessions {
             let again = matches!(reason, ChallengeReason::Insufficient { .. });
             return Err(Astray {
                 cookies,
-                again: again.then(|| sign_in_address(&visit.site, &visit.host, &asked)),
+                again: again.then(|| {
+                    let address = sign_in_address(&visit.site, &visit.host, &asked);
+                    with_return(&address, &flow.target)
+                }),
                 ..Astray::new(reason.as_str(), Some(flow.target.clone()))
             });
         }
