@@ -571,7 +571,7 @@ async fn a_form_waits_for_the_proof_and_reaches_the_app_once() {
     visitor.sign_in(&world, &person).await.expect(200);
     assert_eq!(visitor.url().as_str(), pay);
     let sent = ("POST /pay?to=ada HTTP/1.1".to_owned(), "amount=1+%26+2&note=%C3%BC".to_owned());
-    assert_eq!(posts(&app), [sent.clone()]);
+    assert_eq!(posts(&app), std::slice::from_ref(&sent));
     let received = app.received();
     let head = &received.iter().find(|it| it.head.starts_with("POST ")).unwrap().head;
     let head = head.to_ascii_lowercase();
