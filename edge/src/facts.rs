@@ -4,7 +4,7 @@ use std::{borrow::Cow, net::IpAddr};
 
 use http::{HeaderMap, Method, Version, header};
 use ipnet::IpNet;
-use jwks::facts::Malformed;
+use jwks::facts::{Malformed, Sender};
 use pingora::http::{RequestHeader, authority};
 
 use crate::{headers, path};
@@ -39,8 +39,12 @@ pub struct Parsed<'r> {
     pub path: Result<Cow<'r, str>, Malformed>,
     /// What the caller shows.
     pub credential: Credential<'r>,
-    /// Whether a person looks at the answer.
+    /// Whether a person looks at the answer: a GET (or HEAD) that fetches a page.
     pub navigation: bool,
+    /// Which page sends it.
+    pub sender: Sender<'r>,
+    /// Whether it asks for another protocol.
+    pub upgrade: bool,
 }
 
 /// What a caller shows, unverified.
@@ -90,7 +94,15 @@ pub fn parse<'r>(request: &'r RequestHeader, head: &[u8]) -> Result<Parsed<'r>, 
     } else {
         Err(Malformed::Framing)
     };
-    Ok(Parsed { host, path, credential: credential(fields), navigation: navigation(request) })
+    let navigation = request.method == Method::GET || request.method == Method::HEAD;
+    Ok(Parsed {
+        host,
+        path,
+        credential: credential(fields),
+        navigation: navigation && looks_for_page(request),
+        sender: sender(fields),
+        upgrade: fields.contains_key(header::UPGRADE),
+    })
 }
 
 /// The path and query of a target in absolute form (RFC 9112 section 3.2.2), whose authority
@@ -241,13 +253,54 @@ fn authorization_of(value: &[u8]) -> Credential<'_> {
     }
 }
 
-/// GET or HEAD, and `Accept` names `text/html`.
-fn navigation(request: &RequestHeader) -> bool {
-    (request.method == Method::GET || request.method == Method::HEAD)
-        && request.headers.get_all(header::ACCEPT).iter().any(|accept| {
-            const HTML: &[u8] = b"text/html";
-            accept.as_bytes().windows(HTML.len()).any(|part| part.eq_ignore_ascii_case(HTML))
-        })
+/// Whether a browser fetches a page with it, as it says itself (`Sec-Fetch-Mode`); of one that does
+/// not say, `Accept` names `text/html`.
+#[must_use]
+pub fn looks_for_page(request: &RequestHeader) -> bool {
+    if let Some(mode) = request.headers.get("sec-fetch-mode") {
+        return mode == "navigate";
+    }
+    request.headers.get_all(header::ACCEPT).iter().any(|accept| {
+        const HTML: &[u8] = b"text/html";
+        accept.as_bytes().windows(HTML.len()).any(|part| part.eq_ignore_ascii_case(HTML))
+    })
+}
+
+/// Which page sends a request. No script can say otherwise: the names of both fields are forbidden
+/// to it (Fetch section 2.2.2, Fetch Metadata section 2.3).
+#[must_use]
+pub fn sender(fields: &HeaderMap) -> Sender<'_> {
+    let site = fields.get("sec-fetch-site");
+    if site.is_some_and(|site| site == "same-origin" || site == "none") {
+        return Sender::Own;
+    }
+    let mut origins = fields.get_all(header::ORIGIN).iter();
+    match (origins.next(), origins.next()) {
+        (None, _) if site.is_none() => Sender::Own,
+        (Some(origin), None) => {
+            let host = origin.to_str().ok().and_then(host_of_origin);
+            host.map_or(Sender::Foreign, Sender::Host)
+        }
+        _ => Sender::Foreign,
+    }
+}
+
+/// Whether a browser says that a page of the very origin sends it, or of another host of the site; not
+/// merely that nobody says anything.
+#[must_use]
+pub fn names_sender(fields: &HeaderMap) -> bool {
+    fields.get("sec-fetch-site").is_some_and(|site| site == "same-origin")
+        || fields.contains_key(header::ORIGIN)
+}
+
+/// The host of `scheme://host[:port]`.
+fn host_of_origin(origin: &str) -> Option<&str> {
+    let (_, rest) = origin.split_once("://")?;
+    let end = match rest.strip_prefix('[') {
+        Some(address) => address.find(']')? + 2,
+        None => rest.find(':').unwrap_or(rest.len()),
+    };
+    rest.get(..end).filter(|host| !host.is_empty())
 }
 
 /// Where a request comes from, as far as the proxies before the edge are believed.
@@ -412,12 +465,45 @@ mod tests {
     #[test]
     fn a_navigation_is_a_get_or_head_that_wants_a_page() {
         let is = |method: &str, accept: &'static str| {
-            navigation(&request(method, "/", &[("Accept", accept)]))
+            parse(&request(method, "/", &[("Accept", accept)]), b"").unwrap().navigation
         };
         assert!(is("GET", "text/html,application/xhtml+xml"));
         assert!(is("HEAD", "application/json, Text/HTML;q=0.5"));
         assert!(!is("POST", "text/html"));
         assert!(!is("GET", "*/*"));
+        let said = |mode: &'static str| {
+            let fields = [("Accept", "text/html"), ("Sec-Fetch-Mode", mode)];
+            parse(&request("GET", "/", &fields), b"").unwrap().navigation
+        };
+        // Scripts fetch pages too, and are not to be sent to one.
+        assert!(said("navigate") && !said("cors") && !said("same-origin"));
+    }
+
+    #[test]
+    fn a_sender_is_named_by_its_browser() {
+        let sender = |fields: &[(&'static str, &'static str)]| {
+            let request = request("POST", "/", fields);
+            match sender(&request.headers) {
+                Sender::Own => "own".to_owned(),
+                Sender::Host(host) => host.to_owned(),
+                Sender::Foreign => "foreign".to_owned(),
+            }
+        };
+        for (fields, expected) in [
+            (vec![], "own"),
+            (vec![("Sec-Fetch-Site", "same-origin")], "own"),
+            (vec![("Sec-Fetch-Site", "same-origin"), ("Origin", "null")], "own"),
+            (vec![("Sec-Fetch-Site", "none")], "own"),
+            (vec![("Sec-Fetch-Site", "same-site")], "foreign"),
+            (vec![("Sec-Fetch-Site", "cross-site"), ("Origin", "null")], "foreign"),
+            (vec![("Sec-Fetch-Site", "same-site"), ("Origin", "https://a.test:81")], "a.test"),
+            (vec![("Origin", "http://[::1]:81")], "[::1]"),
+            (vec![("Origin", "null")], "foreign"),
+            (vec![("Origin", "")], "foreign"),
+            (vec![("Origin", "https://a.test"), ("Origin", "https://b.test")], "foreign"),
+        ] {
+            assert_eq!(sender(&fields), expected, "{fields:?}");
+        }
     }
 
     #[test]

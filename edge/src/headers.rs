@@ -8,7 +8,7 @@ use jwks::verify::VerifiedToken;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pingora::http::RequestHeader;
 
-use crate::facts;
+use crate::{cookies, facts};
 
 /// `X-Signalbox-Decision`: the id of a refusal.
 pub static DECISION: HeaderName = HeaderName::from_static("x-signalbox-decision");
@@ -43,6 +43,8 @@ pub struct Origin<'r> {
     pub request_id: HeaderValue,
     /// The caller; `None`: nobody signed in.
     pub token: Option<&'r VerifiedToken>,
+    /// How the caller showed who it is, as apps are told.
+    pub method: &'static str,
     /// Whether the caller's `Authorization` was its credential here and stays here.
     pub take_authorization: bool,
 }
@@ -93,6 +95,7 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     if origin.take_authorization {
         request.remove_header(&header::AUTHORIZATION);
     }
+    cookies::strip(request)?;
 
     let client = HeaderValue::try_from(origin.client.to_string()).ok();
     insert(request, FORWARDED_FOR_CASED, client)?;
@@ -114,7 +117,7 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     let acr = token.level().map(|level| HeaderValue::from_static(level.acr()));
     insert(request, "X-Auth-Acr", acr)?;
     insert(request, "X-Auth-Amr", list(token.amr()))?;
-    insert(request, "X-Auth-Method", Some(HeaderValue::from_static("bearer")))
+    insert(request, "X-Auth-Method", Some(HeaderValue::from_static(origin.method)))
 }
 
 fn insert(
@@ -163,6 +166,7 @@ mod tests {
             secure: false,
             request_id: HeaderValue::from_static("id-1"),
             token,
+            method: "bearer",
             take_authorization: true,
         }
     }

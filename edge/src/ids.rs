@@ -13,7 +13,8 @@ thread_local! {
 }
 
 /// SplitMix64.
-fn next() -> u64 {
+#[must_use]
+pub fn next() -> u64 {
     STATE.with(|state| {
         let seed = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         state.set(seed);

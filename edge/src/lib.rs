@@ -6,22 +6,28 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod admin;
+mod backchannel;
 mod config;
 mod connection;
+mod cookies;
 mod facts;
 mod feed;
+mod flow;
 mod frames;
 mod headers;
 mod holding;
 mod ids;
 mod journal;
+mod kept_form;
 mod limits;
 mod listener;
 mod metrics;
 mod path;
 mod proxy;
 mod rate;
+mod renewal;
 mod reply;
+mod session;
 mod snapshot;
 mod tls;
 mod upstream;
@@ -51,6 +57,7 @@ pub use tls::{CertificateError, CertificateFiles};
 
 use crate::{
     admin::Admin,
+    backchannel::Backchannel,
     connection::{Connections, Door},
     feed::Follower,
     holding::Held,
@@ -58,7 +65,9 @@ use crate::{
     listener::Bound,
     proxy::{Edge, UnderWay},
     rate::Rates,
+    renewal::Renewals,
     reply::Replies,
+    session::Sessions,
     tls::Certificates,
     upstream::Health,
 };
@@ -233,6 +242,8 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     let (closing, closed) = watch::channel(0);
     let (saving, saved) = watch::channel(false);
 
+    let backchannel = Arc::new(Backchannel::new(&config)?);
+    let sessions = Sessions { renewals: Arc::new(Renewals::new(backchannel.clone())), backchannel };
     let conf = Arc::new(server_conf(&config));
     let edge = Edge {
         held: held.clone(),
@@ -244,6 +255,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         under_way: under_way.clone(),
         rates: Rates::default(),
         limits: config.limits.clone(),
+        sessions,
     };
     let places: Vec<_> = [
         (&config.listen, "edge.listen", Door::Plain),

@@ -16,9 +16,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use ipnet::IpNet;
 use jwks::{
-    decide::{ChallengeReason, Decision, Permit, RefusalReason, decide},
-    facts::{Facts, Presented},
+    decide::{Challenge, ChallengeReason, Decision, Permit, RefusalReason, decide, reached},
+    facts::{Facts, Presented, Sender},
     site::Site,
+    site_session::{self, RESERVED},
     verdict_cache::VerdictCache,
     verify::{TokenError, VerifiedToken},
 };
@@ -35,19 +36,22 @@ use tokio::sync::Notify;
 use crate::{
     config::Clock,
     connection::{Door, HeadRead},
+    cookies,
     facts::{self, Caller, Credential, Parsed, TooLarge},
+    flow::{Flow, Phase},
     headers::{self, Origin},
     holding::{Held, Holding, Served},
     ids,
+    kept_form::{Form, NoForm},
     limits::Limits,
     metrics,
     rate::{Asker, Rates},
-    reply::{self, Reason, Replies},
+    renewal::{self, Renewal, Watched},
+    reply::{self, Page, Reason, Replies},
+    session::{self, Asked, Departure, Own, Sessions, Visit},
     upstream::{self, Need, Route},
 };
 
-/// Everything below it is the edge's own, on every site.
-const RESERVED: &str = "/.signalbox/";
 const ME: &str = "/.signalbox/me";
 
 /// The edge's logic, shared by all requests.
@@ -70,6 +74,8 @@ pub struct Edge {
     pub rates: Rates,
     /// What one caller may take.
     pub limits: Limits,
+    /// The sessions of browsers.
+    pub sessions: Sessions,
 }
 
 /// How many requests are being served.
@@ -100,6 +106,47 @@ pub struct Exchange {
     door: Door,
     course: Course,
     navigation: bool,
+    renewing: Option<Renewing>,
+    posting: Option<Posting>,
+}
+
+/// A form that its sender had to sign in for.
+struct Posting {
+    /// It, once it was taken.
+    form: Option<Form>,
+    /// What the browser is given with the answer: it holds the form no longer.
+    cookie: Option<HeaderValue>,
+}
+
+/// A session whose token is old.
+struct Renewing {
+    secure: bool,
+    state: RenewingState,
+}
+
+enum RenewingState {
+    /// A new one may come.
+    Watched(Watched),
+    /// It is over, and was this.
+    Over(String),
+    /// A new one came before the request was judged.
+    Renewed(Arc<str>),
+}
+
+impl Exchange {
+    /// The cookie that the browser is given beside the answer: the session's new token, where there
+    /// is one by now.
+    fn renewed(&mut self) -> Option<HeaderValue> {
+        let renewing = self.renewing.take()?;
+        match &renewing.state {
+            RenewingState::Over(_) => None,
+            RenewingState::Renewed(token) => session::cookie(token, renewing.secure),
+            RenewingState::Watched(watched) => match &*watched.borrow() {
+                Renewal::Renewed(token) => session::cookie(token, renewing.secure),
+                Renewal::UnderWay | Renewal::Denied => None,
+            },
+        }
+    }
 }
 
 impl Drop for Exchange {
@@ -134,7 +181,21 @@ struct Passing {
 enum Verdict {
     Pass(Passing),
     Me(Arc<VerifiedToken>),
-    Refuse { reason: Reason, served: Option<Arc<Served>>, site_key: Option<String> },
+    Own(Own, Visit, Arc<Holding>),
+    /// A browser has come back from signing in, and a form waits to be sent.
+    Form(Flow, Visit),
+    /// Somebody at a browser may mend it by signing in.
+    SignIn {
+        reason: ChallengeReason,
+        path: String,
+        served: Option<Arc<Served>>,
+        visit: Visit,
+    },
+    Refuse {
+        reason: Reason,
+        served: Option<Arc<Served>>,
+        site_key: Option<String>,
+    },
 }
 
 impl Edge {
@@ -161,19 +222,68 @@ impl Edge {
         };
 
         let now = (self.clock)();
+        let site = parsed.host.as_deref().and_then(|host| holding.view.site_by_host(host));
+        if let Some(site) = site
+            && parsed.navigation
+            && request.method == Method::GET
+            && parsed.path.is_ok()
+            && let Some(flow) = ready_form(request, site, now)
+        {
+            let host = parsed.host.as_deref().unwrap_or_default().to_owned();
+            let visit = Visit { site: site.clone(), host, peer: caller.address };
+            return Ok(Verdict::Form(flow, visit));
+        }
+        let shown = site.and_then(|site| self.session(holding, site, request, exchange, now));
         let facts = Facts {
             host: parsed.host.as_deref(),
             method: request.method.as_str(),
             path: parsed.path.as_deref().map_err(|malformed| *malformed),
             peer: caller.address,
             presented: self.presented(holding, parsed.credential, now),
+            session: shown,
+            // It was posted by a page of the site, and only then kept.
+            sender: if exchange.posting.is_some() { Sender::Own } else { parsed.sender },
+            upgrade: parsed.upgrade,
             navigation: parsed.navigation,
             view_confirmed_at: self.held.confirmed_at(),
         };
+        let visit = |site: &Arc<Site>| Visit {
+            site: site.clone(),
+            host: parsed.host.as_deref().unwrap_or_default().to_owned(),
+            peer: caller.address,
+        };
+        if let Some(own) = parsed.path.as_deref().ok().and_then(Own::at) {
+            return match reached(&holding.view, &facts, now) {
+                Ok(site) if own.takes(&request.method) => {
+                    Ok(Verdict::Own(own, visit(&site), holding.clone()))
+                }
+                Ok(site) => Ok(Verdict::Refuse {
+                    reason: Reason::ReadOnly,
+                    served: holding.site(&site.site_key).cloned(),
+                    site_key: Some(site.site_key.clone()),
+                }),
+                Err(refusal) => Ok(Verdict::Refuse {
+                    reason: Reason::Refusal(refusal.reason),
+                    served: refusal
+                        .site
+                        .as_ref()
+                        .and_then(|it| holding.site(&it.site_key).cloned()),
+                    site_key: refusal.site.map(|site| site.site_key.clone()),
+                }),
+            };
+        }
         let decision = decide(&holding.view, &facts, now);
         let named = |site: &Site| holding.site(&site.site_key).cloned();
         let permit = match decision {
             Decision::Allow(permit) => permit,
+            Decision::Challenge(Challenge { site, reason, sign_in: true }) => {
+                return Ok(Verdict::SignIn {
+                    reason,
+                    path: parsed.path.as_deref().unwrap_or("/").to_owned(),
+                    served: named(&site),
+                    visit: visit(&site),
+                });
+            }
             Decision::Challenge(challenge) => {
                 return Ok(Verdict::Refuse {
                     reason: Reason::Challenge(challenge.reason),
@@ -262,24 +372,279 @@ impl Edge {
         }
     }
 
+    /// The session that a browser shows at `site`, as it was found.
+    fn session(
+        &self,
+        holding: &Holding,
+        site: &Site,
+        request: &RequestHeader,
+        exchange: &mut Exchange,
+        now: jwks::Time,
+    ) -> Option<Result<Arc<VerifiedToken>, TokenError>> {
+        let secure = session::is_secure(site);
+        let shown = cookies::session(&request.headers, secure)?;
+        let renewed = match &exchange.renewing {
+            Some(Renewing { state: RenewingState::Renewed(token), .. }) => Some(token.clone()),
+            _ => None,
+        };
+        let text = renewed.as_deref().unwrap_or(shown);
+        let view = &holding.view;
+        let token = self.cache.get_or_verify(&view.keys, &view.issuer, text, now);
+        let state = match &token {
+            _ if renewed.is_some() => return Some(token),
+            Err(TokenError::Expired) => Some(RenewingState::Over(text.to_owned())),
+            Ok(token)
+                if site_session::is_of_session(token)
+                    && renewal::is_due(token, &site.policy, now) =>
+            {
+                self.sessions.renewals.of(text).map(RenewingState::Watched)
+            }
+            _ => None,
+        };
+        exchange.renewing = state.map(|state| Renewing { secure, state });
+        Some(token)
+    }
+
+    /// Judges anew where the token of a session is over, and a new one is to be had: a page whose
+    /// script calls after a long rest is not to hear of it.
+    async fn revive(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<Option<Verdict>> {
+        let Some(Renewing { secure, state: RenewingState::Over(token) }) = &exchange.renewing
+        else {
+            return Ok(None);
+        };
+        let secure = *secure;
+        let renewed = self.sessions.renewals.now(token).await;
+        let state = renewed.map(RenewingState::Renewed);
+        exchange.renewing = state.map(|state| Renewing { secure, state });
+        match exchange.renewing {
+            Some(_) => self.judge_safely(session, exchange).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A fault in the judging of one request is the end of that request, and no permit.
+    fn judge_safely(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<Verdict> {
+        let judging = panic::catch_unwind(AssertUnwindSafe(|| self.judge(session, exchange)));
+        judging.unwrap_or_else(|_| {
+            Error::e_explain(ErrorType::InternalError, "the judging of a request panicked")
+        })
+    }
+
+    /// Answers somebody who may mend it by signing in: a browser that fetches a page goes there, and
+    /// everybody else hears where that is.
+    async fn send_to_sign_in(
+        &self,
+        session: &mut Session,
+        exchange: &Exchange,
+        reason: ChallengeReason,
+        path: &str,
+        served: Option<&Served>,
+        visit: &Visit,
+    ) -> pingora::Result<()> {
+        let request = session.req_header();
+        let asked = Asked::by(reason, request.method.as_str(), path);
+        let posts = request.method == Method::POST
+            && facts::looks_for_page(request)
+            && exchange.posting.is_none();
+        if posts {
+            return self.keep_form(session, reason, served, visit, &asked).await;
+        }
+        if !exchange.navigation {
+            let address = session::sign_in_address(&visit.site, &visit.host, &asked);
+            let site_key = Some(visit.site.site_key.as_str());
+            let reason = Reason::Challenge(reason);
+            return self.refuse(session, reason, served, site_key, Some(&address), false).await;
+        }
+        let issuer = self.held.load().as_ref().map(|holding| holding.view.issuer.clone());
+        let target = session::target_of(request);
+        let departure = Flow::begin(Phase::Visit, target, (self.clock)()).and_then(|flow| {
+            session::depart(issuer.as_deref()?, visit, &request.headers, &flow, &asked)
+        });
+        let Some(Departure { location, cookies }) = departure else {
+            return self.replies.fail(session, StatusCode::INTERNAL_SERVER_ERROR, true).await;
+        };
+        let decision = ids::decision_id();
+        self.note_refusal(&decision, Reason::Challenge(reason), served, &visit.site.site_key, 302);
+        reply::redirect(session, StatusCode::FOUND, &location, &cookies, Some(&decision)).await
+    }
+
+    /// Answers somebody who posted a form and has to sign in first: it is kept, and they go there. A
+    /// form of another site's page is nothing that this one's people have sent.
+    async fn keep_form(
+        &self,
+        session: &mut Session,
+        reason: ChallengeReason,
+        served: Option<&Served>,
+        visit: &Visit,
+        asked: &Asked,
+    ) -> pingora::Result<()> {
+        let holding = self.held.load_full();
+        let fields = &session.req_header().headers;
+        let is_own = facts::names_sender(fields)
+            && holding.as_ref().is_some_and(|holding| {
+                session::is_own_sender(holding, visit, facts::sender(fields))
+            });
+        let Some(holding) = holding.filter(|_| is_own) else {
+            let (site_key, reason) = (visit.site.site_key.as_str(), Reason::Challenge(reason));
+            return self.refuse(session, reason, served, Some(site_key), None, true).await;
+        };
+        let target = session::target_of(session.req_header());
+        let is_whole = facts::origin_form(session.req_header().raw_path()) == target.as_bytes();
+        let kept = match Form::read(session).await {
+            Ok(form) if is_whole => self.seal_and_keep(&form, target, visit).await,
+            Ok(_) | Err(NoForm::TooLarge) => Err((StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE)),
+            Err(NoForm::Broken) => Err((StatusCode::BAD_REQUEST, BROKEN)),
+        };
+        let departure = kept.and_then(|flow| {
+            let fields = &session.req_header().headers;
+            session::depart(&holding.view.issuer, visit, fields, &flow, asked)
+                .ok_or((StatusCode::INTERNAL_SERVER_ERROR, BROKEN))
+        });
+        let decision = ids::decision_id();
+        let (noted, site_key) = (Reason::Challenge(reason), visit.site.site_key.as_str());
+        match departure {
+            Ok(Departure { location, cookies }) => {
+                // Not by a redirect: browsers hold one that answers a form against the `form-action`
+                // of the app's own page.
+                let status = StatusCode::UNAUTHORIZED;
+                self.note_refusal(&decision, noted, served, site_key, status.as_u16());
+                let realm = served.map_or("", |served| served.realm.as_str());
+                let page = Page {
+                    title: "Please sign in",
+                    message: KEPT.to_owned(),
+                    decision: Some(&decision),
+                    actions: continue_link(&location),
+                    refresh: Some(&location),
+                    challenge: noted.challenge(realm),
+                    ..Page::new(status)
+                };
+                self.replies.page(session, &page, &cookies).await
+            }
+            Err((status, message)) => {
+                self.note_refusal(&decision, noted, served, site_key, status.as_u16());
+                let sign_in = session::sign_in_address(&visit.site, &visit.host, asked);
+                let page = Page {
+                    title: "Please sign in and send it again",
+                    message: message.to_owned(),
+                    decision: Some(&decision),
+                    actions: continue_link(&sign_in),
+                    ..Page::new(status)
+                };
+                self.replies.page(session, &page, &[]).await
+            }
+        }
+    }
+
+    async fn seal_and_keep(
+        &self,
+        form: &Form,
+        target: String,
+        visit: &Visit,
+    ) -> Result<Flow, (StatusCode, &'static str)> {
+        let broken = (StatusCode::INTERNAL_SERVER_ERROR, BROKEN);
+        let flow = Flow::begin(Phase::Kept, target, (self.clock)()).ok_or(broken)?;
+        let sealed = form.seal(&flow, &visit.site.site_key);
+        let sealed = sealed.ok_or((StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE))?;
+        let kept = self.sessions.backchannel.keep(&flow.kept_name(), visit.peer, sealed).await;
+        kept.map_err(|denied| {
+            tracing::warn!(%denied, site = visit.site.site_key, "a form was not kept");
+            (StatusCode::SERVICE_UNAVAILABLE, NOT_KEPT)
+        })?;
+        Ok(flow)
+    }
+
+    /// Sends the form that waits for a browser that has come back: it is judged as it was posted,
+    /// taken, and only then sent; so it reaches the app once, and never before the proof. `None`: the
+    /// browser was answered.
+    async fn post_form(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+        flow: Flow,
+        visit: Visit,
+    ) -> pingora::Result<Option<Verdict>> {
+        let secure = visit.secure();
+        let cookie = flow.cookie_removed(secure);
+        exchange.posting = Some(Posting { form: None, cookie: cookie.clone() });
+        session.req_header_mut().set_method(Method::POST);
+        let mut verdict = self.judge_safely(session, exchange)?;
+        if exchange.renewing.is_some()
+            && let Some(anew) = self.revive(session, exchange).await?
+        {
+            verdict = anew;
+        }
+        // Whatever comes of it, somebody looks at it.
+        exchange.navigation = true;
+        let mut cookies: Vec<HeaderValue> = cookie.into_iter().collect();
+        if let Verdict::Pass(_) = verdict {
+            match self.sessions.backchannel.take(&flow.kept_name()).await {
+                Ok(Some(sealed)) => {
+                    let form = Form::open(sealed, &flow, &visit.site.site_key);
+                    if let Some(form) = form {
+                        if let Some(posting) = &mut exchange.posting {
+                            posting.form = Some(form);
+                        }
+                        return Ok(Some(verdict));
+                    }
+                }
+                Ok(None) => {}
+                Err(denied) => {
+                    tracing::warn!(%denied, site = visit.site.site_key, "a form was not taken");
+                    let page = Page {
+                        title: "Not sent yet",
+                        message: NOT_TAKEN.to_owned(),
+                        ..Page::new(StatusCode::SERVICE_UNAVAILABLE)
+                    };
+                    self.replies.page(session, &page, &[]).await?;
+                    return Ok(None);
+                }
+            }
+        }
+        // It was sent before, or may not be sent any more: what is there is to be seen.
+        let location = visit.at(&flow.target);
+        cookies.extend(exchange.renewed());
+        reply::redirect(session, StatusCode::SEE_OTHER, &location, &cookies, None).await?;
+        Ok(None)
+    }
+
+    fn note_refusal(
+        &self,
+        decision: &str,
+        reason: Reason,
+        served: Option<&Served>,
+        site_key: &str,
+        status: u16,
+    ) {
+        match (reason, served) {
+            (Reason::Challenge(ChallengeReason::NotSignedIn), Some(served)) => {
+                served.figures.not_signed_in.increment(1);
+            }
+            _ => metrics::count((!site_key.is_empty()).then_some(site_key), reason.as_str()),
+        }
+        tracing::info!(decision, site = site_key, status, reason = reason.as_str(), "refused");
+    }
+
     async fn refuse(
         &self,
         session: &mut Session,
         reason: Reason,
         served: Option<&Served>,
         site_key: Option<&str>,
+        sign_in: Option<&str>,
         page: bool,
     ) -> pingora::Result<()> {
-        match (reason, served) {
-            (Reason::Challenge(ChallengeReason::NotSignedIn), Some(served)) => {
-                served.figures.not_signed_in.increment(1);
-            }
-            _ => metrics::count(site_key, reason.as_str()),
-        }
         let realm = served.map_or("", |served| served.realm.as_str());
-        let decision = self.replies.refuse(session, reason, realm, page).await?;
+        let decision = self.replies.refuse(session, reason, realm, sign_in, page).await?;
         let status = session.response_written().map_or(0, |head| head.status.as_u16());
-        tracing::info!(decision, site = site_key, status, reason = reason.as_str(), "refused");
+        self.note_refusal(&decision, reason, served, site_key.unwrap_or_default(), status);
         Ok(())
     }
 }
@@ -297,6 +662,8 @@ impl ProxyHttp for Edge {
             door: Door::Tls,
             course: Course { begun: Instant::now(), judged: None, answered: None, received: 0 },
             navigation: false,
+            renewing: None,
+            posting: None,
         }
     }
 
@@ -324,12 +691,21 @@ impl ProxyHttp for Edge {
         if exchange.door == Door::Redirect {
             return self.send_to_https(session).await;
         }
-        // A fault in the judging of one request is the end of that request, and no permit.
-        let judging = panic::catch_unwind(AssertUnwindSafe(|| self.judge(session, exchange)));
-        let verdict = judging.unwrap_or_else(|_| {
-            Error::e_explain(ErrorType::InternalError, "the judging of a request panicked")
-        })?;
+        let mut verdict = self.judge_safely(session, exchange)?;
+        if exchange.renewing.is_some()
+            && let Some(anew) = self.revive(session, exchange).await?
+        {
+            verdict = anew;
+        }
+        if let Verdict::Form(flow, visit) = verdict {
+            match self.post_form(session, exchange, flow, visit).await? {
+                Some(pass) => verdict = pass,
+                None => return Ok(true),
+            }
+        }
         match verdict {
+            // There is one of it for each request, and it was dealt with.
+            Verdict::Form(..) => Ok(true),
             Verdict::Pass(passing) => {
                 passing.served.figures.allowed.increment(1);
                 if upstream::is_upgrade(session.req_header()) {
@@ -341,12 +717,23 @@ impl ProxyHttp for Edge {
                 Ok(false)
             }
             Verdict::Me(token) => {
-                reply::json(session, &me(&token)).await?;
+                let cookies: Vec<HeaderValue> = exchange.renewed().into_iter().collect();
+                reply::json(session, &me(&token), &cookies).await?;
+                Ok(true)
+            }
+            Verdict::Own(own, visit, holding) => {
+                self.sessions.answer(self, &holding, session, own, &visit).await?;
+                Ok(true)
+            }
+            Verdict::SignIn { reason, path, served, visit } => {
+                let served = served.as_deref();
+                self.send_to_sign_in(session, exchange, reason, &path, served, &visit).await?;
                 Ok(true)
             }
             Verdict::Refuse { reason, served, site_key } => {
                 let page = exchange.navigation;
-                self.refuse(session, reason, served.as_deref(), site_key.as_deref(), page).await?;
+                let (served, site_key) = (served.as_deref(), site_key.as_deref());
+                self.refuse(session, reason, served, site_key, None, page).await?;
                 Ok(true)
             }
         }
@@ -357,11 +744,19 @@ impl ProxyHttp for Edge {
         session: &mut Session,
         exchange: &mut Exchange,
     ) -> pingora::Result<Box<HttpPeer>> {
-        let Exchange { passing: Some(passing), route, course, .. } = exchange else {
+        let Exchange { passing: Some(passing), route, course, posting, .. } = exchange else {
             return without_permit();
         };
         course.judged.get_or_insert_with(Instant::now);
-        route.next(&passing.served.pool, Need::of(session.req_header())).await
+        let mut peer = route.next(&passing.served.pool, Need::of(session.req_header())).await?;
+        if posting.is_some() {
+            // A connection of its own: one that was used before may be closing, and nothing is sent
+            // twice.
+            peer.group_key = ids::next();
+            // Over HTTP/2 pingora ends the request with its head, since none came with a body.
+            peer.options.set_http_version(1, 1);
+        }
+        Ok(peer)
     }
 
     fn fail_to_connect(
@@ -401,14 +796,22 @@ impl ProxyHttp for Edge {
             return without_permit();
         };
         let token = passing.permit.token();
+        let by_session = passing.permit.by_session();
         let origin = Origin {
             client: passing.caller.address,
             secure: passing.caller.secure,
             request_id: passing.request_id.clone(),
             token: token.map(AsRef::as_ref),
-            take_authorization: token.is_some() && !passing.permit.site().forward_credentials,
+            method: if by_session { "session" } else { "bearer" },
+            take_authorization: token.is_some()
+                && !by_session
+                && !passing.permit.site().forward_credentials,
         };
-        headers::prepare(request, &origin)
+        headers::prepare(request, &origin)?;
+        match exchange.posting.as_ref().and_then(|posting| posting.form.as_ref()) {
+            Some(form) => form.dress(request),
+            None => Ok(()),
+        }
     }
 
     /// An HTTP/2 body may end in an empty DATA frame, which pingora turns into a second end of a
@@ -437,6 +840,11 @@ impl ProxyHttp for Edge {
                 return ended_by_caller(StatusCode::REQUEST_TIMEOUT, "the body comes too slowly");
             }
         }
+        if let Some(form) = exchange.posting.as_ref().and_then(|posting| posting.form.as_ref()) {
+            // The browser came back with a request that has no body: this is its only end.
+            *body = (!form.body.is_empty()).then(|| form.body.clone());
+            return Ok(());
+        }
         if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
             *body = None;
         }
@@ -453,6 +861,19 @@ impl ProxyHttp for Edge {
         self.replies.secure(session, response)?;
         // Only the edge refuses under this name.
         response.remove_header(&headers::DECISION);
+        if let Some(cookie) = exchange.posting.as_mut().and_then(|posting| posting.cookie.take()) {
+            response.append_header(header::SET_COOKIE, cookie)?;
+        }
+        let is_last = !response.status.is_informational()
+            || response.status == StatusCode::SWITCHING_PROTOCOLS;
+        if is_last
+            && exchange.renewing.is_some()
+            && let Some(cookie) = exchange.renewed()
+        {
+            response.append_header(header::SET_COOKIE, cookie)?;
+            // No cache on the way may give it to anybody else.
+            response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
+        }
         Ok(())
     }
 
@@ -515,6 +936,29 @@ impl ProxyHttp for Edge {
     }
 }
 
+const KEPT: &str =
+    "What you sent is kept for ten minutes, and is sent as soon as you have signed in.";
+const TOO_LARGE: &str =
+    "What you sent is too large to be kept while you sign in. Sign in first, then send it again.";
+const BROKEN: &str = "What you sent did not arrive whole. Sign in first, then send it again.";
+const NOT_KEPT: &str =
+    "What you sent could not be kept while you sign in. Sign in first, then send it again.";
+const NOT_TAKEN: &str =
+    "What you sent is kept, and could not be fetched at the moment. Reload this page to send it.";
+
+fn continue_link(address: &str) -> String {
+    format!("<p><a href=\"{}\">Sign in</a></p>", reply::escaped(address))
+}
+
+/// The form that waits for whoever sends this request, if there is one.
+fn ready_form(request: &RequestHeader, site: &Site, now: jwks::Time) -> Option<Flow> {
+    if !request.headers.contains_key(header::COOKIE) {
+        return None;
+    }
+    let target = facts::origin_form(request.raw_path());
+    Flow::ready_for(cookies::all(&request.headers), target, session::is_secure(site), now)
+}
+
 impl Edge {
     /// Sends a caller who came without TLS to the same address with it. Only hosts of sites are
     /// named in the answer.
@@ -527,7 +971,7 @@ impl Edge {
         };
         match target {
             Ok(location) => self.replies.redirect(session, &location).await?,
-            Err(reason) => self.refuse(session, reason, None, None, page).await?,
+            Err(reason) => self.refuse(session, reason, None, None, None, page).await?,
         }
         Ok(true)
     }

@@ -23,7 +23,7 @@ const RETRY_AFTER: u32 = 5;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto 0;\
 padding:0 1.5rem;color:#1c2430;background:#fff}h1{font-size:1.5rem;margin:0 0 .5rem}\
-p{margin:.5rem 0}code{font-size:.9em;color:#5a6472}\
+p{margin:.5rem 0}form{margin:.75rem 0}button{font:inherit;padding:.4rem 1rem}a{color:inherit}code{font-size:.9em;color:#5a6472}\
 @media(prefers-color-scheme:dark){body{color:#e6e9ee;background:#14181f}code{color:#98a2b0}}";
 
 /// Why the edge answers in a request's stead.
@@ -168,7 +168,8 @@ impl Reason {
 
     /// `WWW-Authenticate` (RFC 6750 section 3, RFC 9470 section 3); `None` unless the status
     /// is 401, or 403 for want of a scope.
-    fn challenge(self, realm: &str) -> Option<String> {
+    #[must_use]
+    pub fn challenge(self, realm: &str) -> Option<String> {
         let mut value = format!("Bearer realm=\"{realm}\"");
         let invalid = |value: &mut String, why: &dyn std::fmt::Display| {
             let _ = write!(value, ", error=\"invalid_token\", error_description=\"{why}\"");
@@ -256,7 +257,8 @@ impl Replies {
     }
 
     /// Refuses a request under a fresh decision id, which it gives back. `realm` names the site;
-    /// `page`: a person looks at the answer.
+    /// `sign_in` is where signing in begins, where that would help; `page`: a person looks at the
+    /// answer.
     ///
     /// # Errors
     /// The caller is gone.
@@ -265,6 +267,7 @@ impl Replies {
         session: &mut Session,
         reason: Reason,
         realm: &str,
+        sign_in: Option<&str>,
         page: bool,
     ) -> pingora::Result<String> {
         let decision = ids::decision_id();
@@ -286,10 +289,53 @@ impl Replies {
             head.insert_header(header::ALLOW, HeaderValue::from_static("GET, HEAD"))?;
         }
         head.insert_header("X-Signalbox-Decision", decision.as_str())?;
-        let body = self.body(&mut head, status, code, message, Some(&decision), page)?;
+        let refusal = Refused { code, message, decision: Some(&decision), sign_in };
+        let body = self.body(&mut head, status, &refusal, page)?;
         self.secure(session, &mut head)?;
         send(session, head, body).await?;
         Ok(decision)
+    }
+
+    /// Shows a page of the edge's own, with these cookies.
+    ///
+    /// # Errors
+    /// The caller is gone.
+    pub async fn page(
+        &self,
+        session: &mut Session,
+        page: &Page<'_>,
+        cookies: &[HeaderValue],
+    ) -> pingora::Result<()> {
+        let mut head = head(page.status, 10 + cookies.len())?;
+        self.page_fields(&mut head)?;
+        if let Some(issuer) = page.forms_to {
+            // Browsers hold the redirect that answers a form against this too.
+            let policy = self.page_policy.to_str().unwrap_or_default();
+            let forms = format!("form-action 'self' {issuer}");
+            let policy = policy.replace("form-action 'none'", &forms);
+            head.insert_header(header::CONTENT_SECURITY_POLICY, policy)?;
+            head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"))?;
+        }
+        if page.status == StatusCode::SERVICE_UNAVAILABLE {
+            head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
+        }
+        if let Some(address) = page.refresh {
+            head.insert_header("Refresh", format!("0;url={address}"))?;
+        }
+        if let Some(challenge) = &page.challenge {
+            head.insert_header(header::WWW_AUTHENTICATE, challenge.as_str())?;
+        }
+        if let Some(decision) = page.decision {
+            head.insert_header("X-Signalbox-Decision", decision)?;
+        }
+        for cookie in cookies {
+            head.append_header(header::SET_COOKIE, cookie.clone())?;
+        }
+        let body: Bytes =
+            whole(page.title, &page.message, page.decision, &page.actions).into_bytes().into();
+        head.insert_header(header::CONTENT_LENGTH, body.len())?;
+        self.secure(session, &mut head)?;
+        send(session, head, body).await
     }
 
     /// Says that the site behind the edge failed (502, 503, 504), the edge did (500), or the
@@ -324,7 +370,8 @@ impl Replies {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
         }
-        let body = self.body(&mut head, status, code, message, None, page)?;
+        let refusal = Refused { code, message, decision: None, sign_in: None };
+        let body = self.body(&mut head, status, &refusal, page)?;
         self.secure(session, &mut head)?;
         session.set_keepalive(None);
         send(session, head, body).await
@@ -334,39 +381,71 @@ impl Replies {
         &self,
         head: &mut ResponseHeader,
         status: StatusCode,
-        code: &str,
-        message: &str,
-        decision: Option<&str>,
+        refused: &Refused<'_>,
         page: bool,
     ) -> pingora::Result<Bytes> {
         let body = if page {
-            head.insert_header(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("text/html; charset=utf-8"),
-            )?;
-            head.insert_header(header::CONTENT_SECURITY_POLICY, self.page_policy.clone())?;
-            head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))?;
-            head.insert_header(
-                header::X_CONTENT_TYPE_OPTIONS,
-                HeaderValue::from_static("nosniff"),
-            )?;
-            document(status, message, decision)
+            self.page_fields(head)?;
+            document(status, refused.message, refused.decision)
         } else {
             head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
-            json_refusal(code, message, decision)
+            refused.json()
         };
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
         Ok(body.into())
     }
+
+    fn page_fields(&self, head: &mut ResponseHeader) -> pingora::Result<()> {
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        head.insert_header(header::CONTENT_TYPE, html)?;
+        head.insert_header(header::CONTENT_SECURITY_POLICY, self.page_policy.clone())?;
+        head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))?;
+        head.insert_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+    }
 }
 
-/// Sends `value` as it is: 200 and JSON.
+/// Sends a browser elsewhere, with these cookies. `decision`: it is a refusal, under this id.
 ///
 /// # Errors
 /// The caller is gone.
-pub async fn json(session: &mut Session, value: &serde_json::Value) -> pingora::Result<()> {
+pub async fn redirect(
+    session: &mut Session,
+    status: StatusCode,
+    location: &str,
+    cookies: &[HeaderValue],
+    decision: Option<&str>,
+) -> pingora::Result<()> {
+    let mut head = head(status, 6 + cookies.len())?;
+    head.insert_header(header::LOCATION, location)?;
+    // What a browser came with (a code, for example) is nobody's business where it goes.
+    head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))?;
+    for cookie in cookies {
+        head.append_header(header::SET_COOKIE, cookie.clone())?;
+    }
+    let mut body = Bytes::new();
+    if let Some(decision) = decision {
+        head.insert_header("X-Signalbox-Decision", decision)?;
+        head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))?;
+        body = format!("You need to sign in. If you ask for help, name this: {decision}\n").into();
+    }
+    head.insert_header(header::CONTENT_LENGTH, body.len())?;
+    send(session, head, body).await
+}
+
+/// Sends `value` as it is: 200 and JSON, with these cookies.
+///
+/// # Errors
+/// The caller is gone.
+pub async fn json(
+    session: &mut Session,
+    value: &serde_json::Value,
+    cookies: &[HeaderValue],
+) -> pingora::Result<()> {
     let body = Bytes::from(value.to_string());
-    let mut head = head(StatusCode::OK, 4)?;
+    let mut head = head(StatusCode::OK, 4 + cookies.len())?;
+    for cookie in cookies {
+        head.append_header(header::SET_COOKIE, cookie.clone())?;
+    }
     head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
     head.insert_header(header::CONTENT_LENGTH, body.len())?;
     send(session, head, body).await
@@ -382,7 +461,7 @@ pub fn raw_refusal(status: StatusCode) -> (Vec<u8>, String) {
         }
         _ => ("BAD_REQUEST", "The request could not be read."),
     };
-    let body = json_refusal(code, message, Some(&decision));
+    let body = Refused { code, message, decision: Some(&decision), sign_in: None }.json();
     let text = format!(
         "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
          X-Signalbox-Decision: {decision}\r\nConnection: close\r\n\r\n{body}",
@@ -399,12 +478,79 @@ fn head(status: StatusCode, fields: usize) -> pingora::Result<ResponseHeader> {
     Ok(head)
 }
 
-fn json_refusal(code: &str, message: &str, decision: Option<&str>) -> String {
-    let mut value = json!({ "error": { "code": code, "message": message } });
-    if let Some(decision) = decision {
-        value["decision"] = decision.into();
+/// What a refusal says.
+struct Refused<'r> {
+    code: &'r str,
+    message: &'r str,
+    decision: Option<&'r str>,
+    sign_in: Option<&'r str>,
+}
+
+impl Refused<'_> {
+    fn json(&self) -> String {
+        let mut value = json!({ "error": { "code": self.code, "message": self.message } });
+        if let Some(decision) = self.decision {
+            value["decision"] = decision.into();
+        }
+        if let Some(address) = self.sign_in {
+            value["sign_in"] = address.into();
+        }
+        value.to_string()
     }
-    value.to_string()
+}
+
+/// A page of the edge's own.
+pub struct Page<'p> {
+    /// How it is answered.
+    pub status: StatusCode,
+    /// Its heading.
+    pub title: &'p str,
+    /// What it says; nothing that somebody else wrote.
+    pub message: String,
+    /// The id under which a refusal is explained.
+    pub decision: Option<&'p str>,
+    /// What can be done: HTML.
+    pub actions: String,
+    /// The issuer, where its forms are answered by a redirect there.
+    pub forms_to: Option<&'p str>,
+    /// Where browsers go from it by themselves.
+    pub refresh: Option<&'p str>,
+    /// `WWW-Authenticate`.
+    pub challenge: Option<String>,
+}
+
+impl Page<'_> {
+    /// A bare one.
+    #[must_use]
+    pub const fn new(status: StatusCode) -> Self {
+        Self {
+            status,
+            title: "",
+            message: String::new(),
+            decision: None,
+            actions: String::new(),
+            forms_to: None,
+            refresh: None,
+            challenge: None,
+        }
+    }
+}
+
+/// `text` as it can stand in HTML, in an attribute too.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
 }
 
 /// A page that loads nothing. All its words are the edge's own, so nothing needs escaping.
@@ -420,13 +566,17 @@ fn document(status: StatusCode, message: &str, decision: Option<&str>) -> String
         _ if status.is_client_error() => "This request was not accepted",
         _ => "Something went wrong",
     };
+    whole(title, message, decision, "")
+}
+
+fn whole(title: &str, message: &str, decision: Option<&str>, actions: &str) -> String {
     let reference = decision
         .map(|id| format!("<p>If you ask for help, name this reference: <code>{id}</code></p>"))
         .unwrap_or_default();
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
-         <style>{STYLE}</style></head><body><main><h1>{title}</h1><p>{message}</p>{reference}</main></body></html>"
+         <style>{STYLE}</style></head><body><main><h1>{title}</h1><p>{message}</p>{actions}{reference}</main></body></html>"
     )
 }
 

@@ -9,10 +9,11 @@ use crate::{
     Time,
     cutoff::CutOffKind,
     effective::Effective,
-    facts::{Facts, Presented},
+    facts::{Facts, Presented, Sender},
     policy::{Accept, Allow, Level, OnStale, Require},
     site::{Site, SiteStatus},
-    verify::VerifiedToken,
+    site_session,
+    verify::{TokenError, VerifiedToken},
     view::View,
 };
 
@@ -23,6 +24,7 @@ pub use crate::decision::{Challenge, ChallengeReason, Decision, Refusal, Refusal
 pub struct Permit {
     site: Arc<Site>,
     token: Option<Arc<VerifiedToken>>,
+    by_session: bool,
 }
 
 impl Permit {
@@ -37,6 +39,12 @@ impl Permit {
     pub fn token(&self) -> Option<&Arc<VerifiedToken>> {
         self.token.as_ref()
     }
+
+    /// Whether the caller is a browser with a session at the site.
+    #[must_use]
+    pub const fn by_session(&self) -> bool {
+        self.by_session
+    }
 }
 
 /// Judges one request at `now`.
@@ -45,20 +53,49 @@ impl Permit {
 /// 401, `allow` 403, level 401.
 #[must_use]
 pub fn decide(view: &View, facts: &Facts<'_>, now: Time) -> Decision {
-    let site = facts.host.and_then(|host| view.site_by_host(host)).cloned();
-    let deny = |site, reason| Decision::Deny(Refusal { site, reason });
-
-    let path = match facts.path {
-        Ok(path) => path,
-        Err(malformed) => return deny(site, RefusalReason::Malformed(malformed)),
-    };
-    let Some(site) = site else {
-        return deny(None, RefusalReason::UnknownHost);
+    let (site, path) = match named(view, facts) {
+        Ok(named) => named,
+        Err(refusal) => return Decision::Deny(refusal),
     };
     match judge(view, &site, path, facts, now) {
-        Ok(token) => Decision::Allow(Permit { site, token }),
-        Err(Objection::Challenge(reason)) => Decision::Challenge(Challenge { site, reason }),
-        Err(Objection::Refusal(reason)) => deny(Some(site), reason),
+        Ok(who) => {
+            let by_session = matches!(who, Some(Shown::Session(_)));
+            let token = who.map(|who| who.token().clone());
+            Decision::Allow(Permit { site, token, by_session })
+        }
+        Err(Objection::Challenge(reason)) => {
+            let accept = site.policy.effective(facts.method, path).accept;
+            let sign_in = accept.session && beside_session(&facts.presented, accept);
+            Decision::Challenge(Challenge { site, reason, sign_in })
+        }
+        Err(Objection::Refusal(reason)) => Decision::Deny(Refusal { site: Some(site), reason }),
+    }
+}
+
+/// The site that a request reaches at `now`, whoever sends it: what is the edge's own there (signing
+/// in and out) is open to anybody.
+///
+/// # Errors
+/// The refusals of [`decide`] up to staleness.
+pub fn reached(view: &View, facts: &Facts<'_>, now: Time) -> Result<Arc<Site>, Refusal> {
+    let (site, _) = named(view, facts)?;
+    let served = site_is_served(&site)
+        .and_then(|()| view_is_fresh_enough(&site, facts.view_confirmed_at, now));
+    match served {
+        Ok(()) => Ok(site),
+        Err(reason) => Err(Refusal { site: Some(site), reason }),
+    }
+}
+
+/// The site and the path that a request names.
+fn named<'f>(view: &View, facts: &Facts<'f>) -> Result<(Arc<Site>, &'f str), Refusal> {
+    let site = facts.host.and_then(|host| view.site_by_host(host)).cloned();
+    match (facts.path, site) {
+        (Err(malformed), site) => {
+            Err(Refusal { site, reason: RefusalReason::Malformed(malformed) })
+        }
+        (Ok(_), None) => Err(Refusal { site: None, reason: RefusalReason::UnknownHost }),
+        (Ok(path), Some(site)) => Ok((site, path)),
     }
 }
 
@@ -80,32 +117,108 @@ impl From<RefusalReason> for Objection {
     }
 }
 
+/// A credential that counts here, and where it came from.
+#[derive(Clone, Copy)]
+enum Shown<'f> {
+    Bearer(&'f Arc<VerifiedToken>),
+    Session(&'f Arc<VerifiedToken>),
+}
+
+impl<'f> Shown<'f> {
+    const fn token(self) -> &'f Arc<VerifiedToken> {
+        match self {
+            Self::Bearer(token) | Self::Session(token) => token,
+        }
+    }
+}
+
 /// Who may pass: the caller of the token, or (`None`) anybody.
-fn judge(
+fn judge<'f>(
     view: &View,
     site: &Site,
     path: &str,
-    facts: &Facts<'_>,
+    facts: &'f Facts<'_>,
     now: Time,
-) -> Result<Option<Arc<VerifiedToken>>, Objection> {
+) -> Result<Option<Shown<'f>>, Objection> {
     site_is_served(site)?;
     view_is_fresh_enough(site, facts.view_confirmed_at, now)?;
 
     let asked = site.policy.effective(facts.method, path);
-    let Some(token) = credential(&facts.presented, asked.accept)? else {
+    if let Some(token) = credential(facts, asked.accept)? {
+        let shown = Shown::Bearer(token);
+        token_counts(view, site, shown, now)?;
+        return person_or_client_may_enter(&asked, shown, facts.peer, now);
+    }
+    let Some(session) = session(view, site, facts, asked.accept) else {
         anybody_may_enter(&asked, facts.peer)?;
         return Ok(None);
     };
-    token.check_times(now).map_err(ChallengeReason::InvalidToken)?;
-    token_is_not_ended(view, token)?;
-    token_is_for(site, &view.issuer, token)?;
-    if token.is_client() {
-        client_may_enter(&asked, token, facts.peer)?;
-    } else {
-        caller_may_enter(asked.allow, token, facts.peer)?;
-        proof_is_strong_enough(&asked, token, now)?;
+    let counts = session.map_err(ChallengeReason::InvalidToken).and_then(|token| {
+        let shown = Shown::Session(token);
+        token_counts(view, site, shown, now).map(|()| shown)
+    });
+    match counts {
+        Ok(shown) => person_or_client_may_enter(&asked, shown, facts.peer, now),
+        // A browser cannot put down a cookie whose session is over: its owner is nobody, as before
+        // they signed in. Where that is not enough they hear why.
+        Err(reason) => match anybody_may_enter(&asked, facts.peer) {
+            Ok(()) => Ok(None),
+            Err(Objection::Challenge(_)) => Err(reason.into()),
+            Err(refusal) => Err(refusal),
+        },
     }
-    Ok(Some(token.clone()))
+}
+
+/// Whether a token is one that counts here, whatever it opens.
+fn token_counts(
+    view: &View,
+    site: &Site,
+    shown: Shown<'_>,
+    now: Time,
+) -> Result<(), ChallengeReason> {
+    let token = shown.token();
+    token.check_times(now).map_err(ChallengeReason::InvalidToken)?;
+    // What is made for the cookie counts nowhere else, and nothing else counts there.
+    let in_its_place = match shown {
+        Shown::Bearer(_) => !site_session::is_of_session(token),
+        Shown::Session(_) => site_session::is_of_session(token) && !token.is_client(),
+    };
+    if !in_its_place {
+        return Err(ChallengeReason::InvalidToken(TokenError::WrongType));
+    }
+    if let Shown::Session(token) = shown {
+        session_goes_on(site, token, now)?;
+    }
+    token_is_not_ended(view, token)?;
+    token_is_for(site, &view.issuer, token)
+}
+
+/// How long a session may rest and last is judged by the policy that is in force now; its token was
+/// given by one that may have allowed more.
+fn session_goes_on(site: &Site, token: &VerifiedToken, now: Time) -> Result<(), ChallengeReason> {
+    let is_within = |most: Option<u64>, since: Option<Time>| {
+        let most = most.map(Duration::from_secs);
+        most.is_none_or(|most| since.is_some_and(|since| now.since(since) <= most))
+    };
+    let goes_on = is_within(site.policy.session_idle, Some(token.issued_at()))
+        && is_within(site.policy.session_absolute, token.auth_time());
+    if goes_on { Ok(()) } else { Err(ChallengeReason::InvalidToken(TokenError::Expired)) }
+}
+
+fn person_or_client_may_enter<'f>(
+    asked: &Effective<'_>,
+    shown: Shown<'f>,
+    peer: IpAddr,
+    now: Time,
+) -> Result<Option<Shown<'f>>, Objection> {
+    let token = shown.token();
+    if token.is_client() {
+        client_may_enter(asked, token, peer)?;
+    } else {
+        caller_may_enter(asked.allow, token, peer)?;
+        proof_is_strong_enough(asked, token, now)?;
+    }
+    Ok(Some(shown))
 }
 
 fn site_is_served(site: &Site) -> Result<(), RefusalReason> {
@@ -123,12 +236,16 @@ fn view_is_fresh_enough(site: &Site, confirmed_at: Time, now: Time) -> Result<()
     }
 }
 
-/// The token that counts here; `None` when there is none. Where bearers are not accepted,
-/// `Authorization` belongs to the application.
+/// The token of a header that counts here; `None` when there is none. Where bearers are not
+/// accepted, `Authorization` belongs to the application.
 fn credential<'f>(
-    presented: &'f Presented,
+    facts: &'f Facts<'_>,
     accept: &Accept,
 ) -> Result<Option<&'f Arc<VerifiedToken>>, Objection> {
+    let presented = &facts.presented;
+    if accept.session && facts.session.is_some() && !beside_session(presented, accept) {
+        return Err(RefusalReason::ConflictingCredentials.into());
+    }
     match presented {
         Presented::Nothing => Ok(None),
         Presented::Conflicting => Err(RefusalReason::ConflictingCredentials.into()),
@@ -140,6 +257,36 @@ fn credential<'f>(
         Presented::Bearer(Err(why)) => Err(ChallengeReason::InvalidToken(*why).into()),
         Presented::Bearer(Ok(token)) => Ok(Some(token)),
     }
+}
+
+/// Whether what the header fields hold is no credential here, and may stand beside a session.
+const fn beside_session(presented: &Presented, accept: &Accept) -> bool {
+    match presented {
+        Presented::Nothing => true,
+        Presented::Bearer(_) => !accept.bearer,
+        Presented::Unsupported | Presented::Conflicting => false,
+    }
+}
+
+/// The session of the browser, where it counts: not where the site takes none, and not for what a
+/// page of another site sends to change something, or to talk at length. Browsers of today leave the
+/// cookie out of most of that; sites that share a registrable domain are one to them, and to us not.
+fn session<'f>(
+    view: &View,
+    site: &Site,
+    facts: &'f Facts<'_>,
+    accept: &Accept,
+) -> Option<Result<&'f Arc<VerifiedToken>, TokenError>> {
+    let session = facts.session.as_ref().filter(|_| accept.session)?;
+    let is_foreign = match facts.sender {
+        Sender::Own => false,
+        Sender::Host(host) => {
+            view.site_by_host(host).is_none_or(|sender| sender.site_key != site.site_key)
+        }
+        Sender::Foreign => true,
+    };
+    let only_reads = !facts.upgrade && ["GET", "HEAD", "OPTIONS"].contains(&facts.method);
+    (only_reads || !is_foreign).then(|| session.as_ref().map_err(|why| *why))
 }
 
 /// Without a credential nobody is anybody: a public place that still names people or roles asks

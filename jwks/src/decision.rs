@@ -54,6 +54,9 @@ pub struct Challenge {
     pub site: Arc<Site>,
     /// Why what was brought is not enough.
     pub reason: ChallengeReason,
+    /// Whether somebody at a browser would mend it by signing in there: sessions count, and nothing
+    /// else was brought.
+    pub sign_in: bool,
 }
 
 impl Challenge {

@@ -22,6 +22,10 @@ pub struct Effective<'p> {
     pub webauthn: &'p WebAuthn,
     /// How old the proof may be, seconds.
     pub max_auth_age: Option<u64>,
+    /// How long a session may rest, seconds. Rules do not change this.
+    pub session_idle: Option<u64>,
+    /// How old the proof may be that a session rests on, seconds. Rules do not change this.
+    pub session_absolute: Option<u64>,
     /// Who may enter.
     pub allow: &'p Allow,
     /// With what.
@@ -112,6 +116,8 @@ impl Policy {
             trusted_device: self.trusted_device,
             webauthn: &self.webauthn,
             max_auth_age: rule.and_then(|rule| rule.max_auth_age).or(self.max_auth_age),
+            session_idle: self.session_idle,
+            session_absolute: self.session_absolute,
             allow: rule.and_then(|rule| rule.allow.as_ref()).unwrap_or(&self.allow),
             accept: rule.and_then(|rule| rule.accept.as_ref()).unwrap_or(&self.accept),
         }

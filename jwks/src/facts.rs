@@ -21,6 +21,12 @@ pub struct Facts<'r> {
     pub peer: IpAddr,
     /// Who the caller claims to be.
     pub presented: Presented,
+    /// What the site's own cookie holds, if it came: a session of a browser.
+    pub session: Option<Result<Arc<VerifiedToken>, TokenError>>,
+    /// What the browser says of the page that sends it.
+    pub sender: Sender<'r>,
+    /// Whether it asks for another protocol, as WebSockets do.
+    pub upgrade: bool,
     /// Whether a person looks at the answer: GET or HEAD, and `Accept` names text/html.
     pub navigation: bool,
     /// When the edge last heard that its view is current.
@@ -38,6 +44,18 @@ pub enum Presented {
     Unsupported,
     /// Two different credentials: refused.
     Conflicting,
+}
+
+/// Which page sends a request, as far as browsers say (`Sec-Fetch-Site`, `Origin`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sender<'r> {
+    /// One of the very origin that it goes to, or the person themselves; or nobody says.
+    #[default]
+    Own,
+    /// One of this host.
+    Host(&'r str),
+    /// Another one.
+    Foreign,
 }
 
 /// Why a request is refused before anybody asks who sent it.

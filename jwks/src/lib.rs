@@ -22,6 +22,7 @@ pub mod key_set;
 pub mod policy;
 pub mod signing_key;
 pub mod site;
+pub mod site_session;
 pub mod time;
 mod validate;
 pub mod verdict_cache;

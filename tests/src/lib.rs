@@ -37,9 +37,11 @@ pub mod relying_party;
 pub mod siege;
 pub mod smtp;
 pub mod stores;
+pub mod visitor;
 pub mod world;
 
 pub use answer::Answer;
 pub use browser::Browser;
 pub use person::{Person, Session};
+pub use visitor::Visitor;
 pub use world::World;

@@ -22,6 +22,8 @@ const NOW: Time = Time::from_secs(IAT + 100);
 struct Request {
     site: Value,
     claims: Option<Value>,
+    /// Whether the token is shown in the site's cookie.
+    by_session: bool,
     facts: Facts<'static>,
     cut_offs: Vec<CutOff>,
     now: Time,
@@ -41,12 +43,16 @@ impl Request {
                 "amr": ["pwd", "otp"], "auth_time": IAT - 200, "sid": "s1",
                 "roles": ["reader"], "tenant_id": "t1", "grant_id": "g1",
             })),
+            by_session: false,
             facts: Facts {
                 host: Some("wiki.example"),
                 method: "GET",
                 path: Ok("/page"),
                 peer: IpAddr::from([10, 0, 0, 7]),
                 presented: Presented::Nothing,
+                session: None,
+                sender: Sender::Own,
+                upgrade: false,
                 navigation: false,
                 view_confirmed_at: NOW,
             },
@@ -63,6 +69,13 @@ impl Request {
             "iss": ISSUER, "sub": "c1", "aud": SITE, "exp": IAT + 3600, "iat": IAT, "jti": "j1",
             "client_id": "c1", "scope": "write read",
         }));
+        request
+    }
+
+    /// A person whose browser has a session at the site.
+    fn of_browser() -> Self {
+        let mut request = Self::good().claim("client_id", site_session::CLIENT_ID);
+        request.by_session = true;
         request
     }
 
@@ -117,7 +130,9 @@ impl Request {
 
     fn decide(&self) -> Decision {
         let mut facts = self.facts.clone();
-        if let (Presented::Nothing, Some(token)) = (&facts.presented, self.token()) {
+        if self.by_session {
+            facts.session = self.token().map(Ok);
+        } else if let (Presented::Nothing, Some(token)) = (&facts.presented, self.token()) {
             facts.presented = Presented::Bearer(Ok(token));
         }
         decide(&self.view(), &facts, self.now)
@@ -649,6 +664,124 @@ fn a_passkey_counts_by_its_model_where_a_site_lists_models_whatever_rule_asks() 
 }
 
 /// Any policy over any caller, from small sets of words so that they often meet.
+#[test]
+fn a_browser_passes_with_a_session_of_the_site() {
+    let browser = Request::of_browser();
+    assert_eq!(browser.answer(), "200 allow");
+    assert!(matches!(browser.decide(), Decision::Allow(permit) if permit.by_session()));
+    assert!(matches!(Request::good().decide(), Decision::Allow(permit) if !permit.by_session()));
+    for (field, answer) in [("aud", json!("https://else.example")), ("aud", json!(ISSUER))]
+        .map(|(field, value)| (field, browser.clone().claim(field, value).answer()))
+    {
+        assert_eq!(answer, "401 wrong_audience", "{field}");
+    }
+    let first_party = browser.clone().policy("first_party", true).claim("aud", ISSUER);
+    assert_eq!(first_party.answer(), "401 wrong_audience");
+    let weak = browser.clone().claim("acr", "urn:signalbox:1fa").claim("amr", json!(["pwd"]));
+    assert_eq!(weak.answer(), "401 insufficient");
+    assert_eq!(browser.cut(CutOffKind::Session, "s1", IAT).answer(), "401 ended");
+}
+
+#[test]
+fn what_is_made_for_the_cookie_counts_there_alone_and_nothing_else_does() {
+    let elsewhere = Request { by_session: false, ..Request::of_browser() };
+    assert_eq!(elsewhere.answer(), "401 token_wrong_type");
+    let foreign = Request { by_session: true, ..Request::good() };
+    assert_eq!(foreign.answer(), "401 token_wrong_type");
+    let client = Request { by_session: true, ..Request::of_client() };
+    assert_eq!(client.answer(), "401 token_wrong_type");
+}
+
+#[test]
+fn a_session_counts_where_sessions_are_accepted_and_beside_nothing_else_that_is() {
+    let accept = |session, bearer| json!({ "session": session, "bearer": bearer });
+    let browser = Request::of_browser();
+    assert_eq!(browser.clone().policy("accept", accept(false, true)).answer(), "401 not_signed_in");
+    let with = |presented: fn() -> Presented, session, bearer| {
+        let request = browser.clone().policy("accept", accept(session, bearer));
+        request.facts(|facts| facts.presented = presented()).answer()
+    };
+    let bearer = || Presented::Bearer(Err(TokenError::Malformed));
+    assert_eq!(with(bearer, true, true), "400 conflicting_credentials");
+    assert_eq!(with(|| Presented::Unsupported, true, true), "400 conflicting_credentials");
+    assert_eq!(with(bearer, true, false), "200 allow");
+    assert_eq!(with(bearer, false, true), "401 token_malformed");
+}
+
+#[test]
+fn whoever_could_sign_in_at_a_browser_is_told_so_and_nobody_else() {
+    let sign_in = |request: Request| match request.decide() {
+        Decision::Challenge(challenge) => challenge.sign_in,
+        other => panic!("{other:?}"),
+    };
+    assert!(sign_in(Request::anonymous()));
+    let expired = Request::of_browser().claim("exp", IAT);
+    assert!(sign_in(expired));
+    assert!(sign_in(Request::of_browser().policy("require", "phishing_resistant")));
+    assert!(!sign_in(Request::good().policy("require", "phishing_resistant")));
+    let accept = json!({ "session": false });
+    assert!(!sign_in(Request::anonymous().policy("accept", accept)));
+    let own = json!({ "session": true, "bearer": false });
+    assert!(sign_in(Request::good().policy("accept", own)));
+}
+
+#[test]
+fn a_page_of_another_site_changes_nothing_by_a_session() {
+    let from = |sender, method, upgrade| {
+        Request::of_browser()
+            .facts(|facts| {
+                facts.sender = sender;
+                facts.method = method;
+                facts.upgrade = upgrade;
+            })
+            .answer()
+    };
+    for sender in [Sender::Foreign, Sender::Host("evil.example")] {
+        for method in ["POST", "PUT", "DELETE", "get", "ODD"] {
+            assert_eq!(from(sender, method, false), "401 not_signed_in", "{method}");
+        }
+        assert_eq!(from(sender, "GET", true), "401 not_signed_in");
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            assert_eq!(from(sender, method, false), "200 allow", "{method}");
+        }
+    }
+    for sender in [Sender::Own, Sender::Host("wiki.example")] {
+        assert_eq!(from(sender, "POST", false), "200 allow");
+        assert_eq!(from(sender, "GET", true), "200 allow");
+    }
+}
+
+#[test]
+fn a_session_that_is_over_is_nobodys() {
+    for over in [
+        Request::of_browser().claim("exp", IAT),
+        Request::of_browser().cut(CutOffKind::User, "u1", IAT),
+        Request::of_browser().claim("aud", "https://else.example"),
+        Request { by_session: true, ..Request::good() },
+    ] {
+        assert!(over.answer().starts_with("401 "), "{over:?}");
+        assert_eq!(over.clone().policy("require", "public").answer(), "200 anonymous");
+        let named = over.policy("require", "public").policy("allow", json!({ "users": ["u1"] }));
+        assert!(named.answer().starts_with("401 "), "{named:?}");
+    }
+    let live = Request::of_browser().policy("require", "public");
+    assert_eq!(live.answer(), "200 allow");
+}
+
+#[test]
+fn a_session_rests_and_lasts_as_the_policy_of_now_allows() {
+    // Its token is 100 seconds old, its proof 300.
+    for (field, most, answer) in [
+        ("session_idle", 100, "200 allow"),
+        ("session_idle", 99, "401 token_expired"),
+        ("session_absolute", 300, "200 allow"),
+        ("session_absolute", 299, "401 token_expired"),
+    ] {
+        assert_eq!(Request::of_browser().policy(field, most).answer(), answer, "{field} {most}");
+        assert_eq!(Request::good().policy(field, most).answer(), "200 allow", "{field} {most}");
+    }
+}
+
 fn requests() -> impl Strategy<Value = Request> {
     let require = prop::sample::select(vec!["public", "signed_in", "2fa", "phishing_resistant"]);
     let words = |words: &'static [&'static str]| {
@@ -661,10 +794,11 @@ fn requests() -> impl Strategy<Value = Request> {
         .prop_map(|(roles, users, tenants, networks)| {
             json!({ "roles": roles, "users": users, "tenants": tenants, "networks": networks })
         });
-    let accept = (prop::bool::weighted(0.8), prop::bool::weighted(0.1), any::<bool>()).prop_map(
-        |(bearer, dpop_only, client)| {
+    let mostly = || prop::bool::weighted(0.8);
+    let accept = (mostly(), mostly(), prop::bool::weighted(0.1), any::<bool>()).prop_map(
+        |(session, bearer, dpop_only, client)| {
             let client = client.then(|| json!({ "scopes": ["read"] }));
-            json!({ "bearer": bearer, "dpop_only": dpop_only, "client": client })
+            json!({ "session": session, "bearer": bearer, "dpop_only": dpop_only, "client": client })
         },
     );
     let age = proptest::option::of(100..500_u64);
@@ -714,10 +848,14 @@ fn requests() -> impl Strategy<Value = Request> {
                 .fold(Request::good(), |request, (name, value)| request.claim(&name, value))
                 .claims
         });
-    (policy, claims).prop_map(|(policy, claims)| {
+    let spans = (proptest::option::of(50..4000_u64), proptest::option::of(150..4000_u64));
+    (policy, claims, any::<bool>(), spans).prop_map(|(policy, claims, by_session, spans)| {
         let mut request = Request::good();
         request.site["policy"] = policy;
-        Request { claims, ..request }
+        request.site["policy"]["session_idle"] = json!(spans.0);
+        request.site["policy"]["session_absolute"] = json!(spans.1);
+        let request = Request { claims, by_session, ..request };
+        if by_session { request.claim("client_id", site_session::CLIENT_ID) } else { request }
     })
 }
 
@@ -752,6 +890,30 @@ proptest! {
                 prop_assert!(is_open_to_anybody(&request));
             }
             other => prop_assert!(!widens(&request.decide(), &other)),
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_site_never_widens(request in requests(), method in "GET|POST", upgrade in any::<bool>()) {
+        let own = request.facts(|facts| {
+            facts.method = if method == "GET" { "GET" } else { "POST" };
+            facts.upgrade = upgrade;
+        });
+        for sender in [Sender::Foreign, Sender::Host("elsewhere.example")] {
+            let foreign = own.clone().facts(|facts| facts.sender = sender);
+            prop_assert!(!widens(&own.decide(), &foreign.decide()));
+            if let (Decision::Allow(permit), true) = (foreign.decide(), method == "POST" || upgrade) {
+                prop_assert!(!permit.by_session());
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_counts_in_one_place(request in requests()) {
+        let mut elsewhere = request.clone();
+        elsewhere.by_session = !request.by_session;
+        if let Decision::Allow(permit) = elsewhere.decide() {
+            prop_assert!(permit.token().is_none());
         }
     }
 

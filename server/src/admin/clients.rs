@@ -23,7 +23,8 @@ use crate::{
 };
 
 /// What tokens of other surfaces have in the place of a client.
-const RESERVED: [&str; 7] = ["rail", "rual", "auth2", "cli", "oauth", "pages", "console"];
+const RESERVED: [&str; 8] =
+    ["rail", "rual", "auth2", "cli", "oauth", "pages", "console", jwks::site_session::CLIENT_ID];
 /// The longest secret that can be chosen.
 const SECRET_LIMIT: usize = 256;
 /// How many clients are read at once.

@@ -46,6 +46,11 @@ const CLIENT_CHANGES: u32 = 60;
 const CHANGES_WINDOW: Duration = Duration::from_secs(60 * 60);
 /// The span that requests and revocations are counted in, of which there are many.
 const MINUTE: Duration = Duration::from_secs(60);
+/// Forms that wait while somebody signs in, of one network and of all, within [`FORMS_WINDOW`]: each
+/// may be a mebibyte, and is kept for as long.
+const FORMS_PER_NETWORK: u32 = 20;
+const FORMS_TOGETHER: u32 = 200;
+const FORMS_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// A counted try, which can be given back.
 pub struct Counted {
@@ -165,6 +170,16 @@ pub async fn count_request(app: &App, origin: &Origin, now: Time) -> AuthResult<
 /// When the store fails.
 pub async fn forgive_request(app: &App, origin: &Origin, at: Time) -> AuthResult<()> {
     Counted { key: requests_key(origin), at }.forgive(app).await
+}
+
+/// Counts one form that is kept while somebody of this network signs in at a site.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when the budget is used up, of the network or of all together.
+pub async fn count_kept_form(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
+    let of_network = format!("form-net:{}", origin.network());
+    count(app, of_network, FORMS_PER_NETWORK, FORMS_WINDOW, now).await?;
+    count(app, "forms".to_owned(), FORMS_TOGETHER, FORMS_WINDOW, now).await.map(drop)
 }
 
 /// Counts one request that `client` pushes, which is kept until it is used: of a public client, as

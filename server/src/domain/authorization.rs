@@ -114,6 +114,9 @@ pub struct AuthorizationRequest {
     pub ui_locales: Vec<String>,
     /// Where the access token is to be good (RFC 8707): as it says, or by default.
     pub resource: Vec<String>,
+    /// The request at a site that leads a browser here, as its method and path: of an edge alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_of: Option<String>,
     /// The request that was pushed and led here: spent when a code is issued.
     pub pushed: Option<SecretHash>,
     /// The session of the browser that goes on: the one that was chosen, or signed in to, last.

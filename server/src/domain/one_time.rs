@@ -28,11 +28,13 @@ pub enum Purpose {
     Recovery,
     /// Prove a passkey, or set one up: the challenge that it answers.
     PasskeyChallenge,
+    /// Send a form that somebody posted before they had to sign in: `bound_to` is the form, sealed.
+    KeptForm,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::Invitation,
@@ -42,6 +44,7 @@ impl Purpose {
         Self::NewPhone,
         Self::Recovery,
         Self::PasskeyChallenge,
+        Self::KeptForm,
     ];
 
     /// As it is stored.
@@ -57,6 +60,7 @@ impl Purpose {
             Self::NewPhone => "new_phone",
             Self::Recovery => "recovery",
             Self::PasskeyChallenge => "passkey_challenge",
+            Self::KeptForm => "kept_form",
         }
     }
 
@@ -75,7 +79,8 @@ pub struct OneTime {
     pub purpose: Purpose,
     /// The person; nil for [`Purpose::FirstAdmin`]; a name made of tenant and address for
     /// [`Purpose::Invitation`], of factor and challenge for [`Purpose::SentCode`], of who was
-    /// asked and what for with [`Purpose::PasskeyChallenge`].
+    /// asked and what for with [`Purpose::PasskeyChallenge`], of the token with
+    /// [`Purpose::KeptForm`].
     pub owner: Uuid,
     /// Hash of the token.
     pub hash: SecretHash,

@@ -95,7 +95,11 @@ async fn acknowledge(State(app): State<Arc<App>>, headers: HeaderMap, body: Body
     StatusCode::NO_CONTENT
 }
 
-async fn authenticate(app: &App, headers: &HeaderMap) -> StoreResult<Option<EdgeRow>> {
+/// The edge whose credential a request shows; `None`: it shows none.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> StoreResult<Option<EdgeRow>> {
     let field = headers.get(header::AUTHORIZATION).and_then(|field| field.to_str().ok());
     let token = field
         .and_then(|field| field.strip_prefix("Bearer "))

@@ -10,6 +10,7 @@ pub mod account;
 pub mod cookies;
 pub mod feed;
 pub mod health;
+pub mod kept_form;
 pub mod listener;
 mod members;
 pub mod oauth;
@@ -47,6 +48,7 @@ pub fn surfaces() -> Vec<route::Surface> {
         openapi::surface(),
         pages::surface(),
         feed::surface(),
+        kept_form::surface(),
         outbox::surface(),
     ]
 }

@@ -12,9 +12,11 @@ use std::{
 use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
+    site_session::CLIENT_ID,
 };
 use tokio::sync::watch;
 
+use super::site_client;
 use crate::{app::App, domain::client::Client, store::StoreResult};
 
 /// How long a client is believed to be as it was read, should nobody say otherwise.
@@ -111,7 +113,11 @@ pub async fn find(app: &App, client_id: &str) -> StoreResult<Option<Arc<Client>>
     if let Some(client) = app.clients.get(client_id, moment, now) {
         return Ok(Some(client));
     }
-    let Some(client) = app.identity.find_client(client_id).await?.map(Arc::new) else {
+    let found = match client_id {
+        CLIENT_ID => Some(site_client::read(app).await?),
+        _ => app.identity.find_client(client_id).await?,
+    };
+    let Some(client) = found.map(Arc::new) else {
         return Ok(None);
     };
     app.clients.keep(&client, moment, now);

@@ -18,6 +18,7 @@ pub mod grant_end;
 pub mod grants;
 pub mod id_token_hint;
 pub mod introspection;
+pub mod kept_form;
 pub mod liveness;
 pub mod logos;
 pub mod logout;
@@ -29,6 +30,7 @@ pub mod registration;
 pub mod revocation;
 pub mod scope;
 pub mod session_state;
+pub mod site_client;
 pub mod userinfo;
 
 #[cfg(test)]

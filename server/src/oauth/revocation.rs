@@ -5,10 +5,12 @@ use std::time::Duration;
 use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
+    site_session,
+    verify::{VerifiedToken, read_access_token},
 };
 use serde_json::json;
 
-use super::{OAuthError, OAuthResult, client_auth, grant_end, params::Params};
+use super::{OAuthError, OAuthResult, client_auth, grant_end, params::Params, site_client};
 use crate::{
     app::App,
     auth::{
@@ -69,9 +71,28 @@ async fn refresh_token(
     Ok(grant_end::end(app, user_id, sid, family_id, &event, now).await?)
 }
 
+/// Ends a browser's session at a site, of which this is one token: every other one, and every renewal.
+async fn session_at_site(app: &App, origin: &Origin, token: &VerifiedToken) -> OAuthResult<()> {
+    let now = app.clock.now();
+    let named =
+        (token.sub().parse(), token.sid().map(str::parse), token.grant_id().map(str::parse));
+    let (Ok(user_id), Some(Ok(sid)), Some(Ok(grant_id))) = named else { return Ok(()) };
+    let details = json!({ "grant_id": grant_id, "kind": "site_session" });
+    let act = SecretHash::of(&format!("revoked\n{grant_id}")).to_id();
+    let event = origin.event_of(act, Action::TokenRevoked, Some(user_id), now, details);
+    Ok(grant_end::end(app, user_id, sid, grant_id, &event, now).await?)
+}
+
 async fn access_token(app: &App, origin: &Origin, client: &Client, token: &str) -> OAuthResult<()> {
     let now = app.clock.now();
     let keys = app.keys.published();
+    if site_client::is(client) {
+        let read = read_access_token(&keys, &app.issuer, token).ok();
+        return match read.filter(site_session::is_of_session) {
+            Some(token) => session_at_site(app, origin, &token).await,
+            None => Ok(()),
+        };
+    }
     let Ok(token) = app.verdicts.get_or_verify(&keys, &app.issuer, token, now) else {
         return Ok(());
     };

@@ -27,7 +27,7 @@ use crate::{
         consent::Consent,
         secret::{OpaqueToken, TokenKind},
     },
-    oauth::{OAuthError, OAuthResult, clients, engine, par, params::Params},
+    oauth::{OAuthError, OAuthResult, clients, engine, par, params::Params, site_client},
 };
 
 /// How long somebody may take to sign in. A pushed request is not kept longer than it would be.
@@ -118,7 +118,9 @@ pub async fn resume(app: &App, name: &str) -> OAuthResult<Option<Flow>> {
     // What a client registered may have changed meanwhile: its answers go nowhere else.
     let still =
         |client: &Arc<Client>| engine::authorization::is_registered(client, &request.redirect_uri);
-    Ok(client.filter(still).map(|client| Flow { token, request, client }))
+    let Some(client) = client.filter(still) else { return Ok(None) };
+    let client = site_client::called(app, client, &request.resource).await?;
+    Ok(Some(Flow { token, request, client }))
 }
 
 impl Flow {

@@ -1,7 +1,12 @@
 //! Gathers what decides about the next step, and asks for it.
 
 use futures_util::future::try_join_all;
-use jwks::{Time, effective::Effective, policy::Method, site::Site};
+use jwks::{
+    Time,
+    effective::Effective,
+    policy::{Method, Policy},
+    site::Site,
+};
 
 use uuid::Uuid;
 
@@ -50,7 +55,7 @@ pub async fn judge(
         consents(app, client, &browser.sessions),
     )?;
     let policies: Vec<Effective<'_>> =
-        places.policies.iter().map(|policy| policy.without_rules()).collect();
+        places.policies.iter().map(|policy| asked_by(policy, request)).collect();
     let hinted = request.login_hint.as_deref().map(login_key);
     let mut situation = Situation {
         request,
@@ -83,6 +88,15 @@ pub async fn judge(
     let about = step.session().and_then(|sid| candidates.iter().find(|one| one.session.sid == sid));
     let methods = about.map(|candidate| candidate.methods.clone()).unwrap_or_default();
     Ok(judgement(step, methods, &policies, places.site, now))
+}
+
+/// What a policy asks for this: of the request that an edge names, and else of the site as a whole.
+fn asked_by<'p>(policy: &'p Policy, request: &AuthorizationRequest) -> Effective<'p> {
+    let asked_of = request.asked_of.as_deref().and_then(|asked_of| asked_of.split_once(' '));
+    match asked_of {
+        Some((method, path)) => policy.effective(method, path),
+        None => policy.without_rules(),
+    }
 }
 
 /// Judges what is missing before the owner of `held` can let a device in to these `resources`.

@@ -1,16 +1,19 @@
 //! How long what is kept of a request may be: it is kept for whoever asks, before anybody signs in.
 
+use jwks::site_session::ASKED_OF;
+
 use crate::oauth::{OAuthError, OAuthResult, params::Params};
 
 /// The longest value of each parameter that is kept as it came, bytes. The others are judged by what
 /// is registered.
-const LONGEST: [(&str, usize); 6] = [
+const LONGEST: [(&str, usize); 7] = [
     ("state", 2048),
     ("nonce", 1024),
     ("login_hint", 1024),
     ("claims", 4096),
     ("acr_values", 1024),
     ("ui_locales", 1024),
+    (ASKED_OF, 2048),
 ];
 
 /// PURE: whether everything is of a length that is kept.

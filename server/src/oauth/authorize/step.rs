@@ -181,7 +181,9 @@ impl Situation<'_> {
             levels.any(|level| !has_reached(self.policies, proof, level))
         };
         let asks_for_age = || {
-            let policies = self.policies.iter().any(|policy| policy.max_auth_age.is_some());
+            let policies = self.policies.iter().any(|policy| {
+                policy.max_auth_age.or(policy.session_idle).or(policy.session_absolute).is_some()
+            });
             policies || self.request.max_age.is_some()
         };
         asks_for_level()
@@ -299,9 +301,13 @@ impl Situation<'_> {
             0 => !self.signed_in(candidate),
             seconds => age > Duration::from_secs(seconds),
         };
-        let policies = self.policies.iter().filter_map(|policy| policy.max_auth_age);
-        let mut limits = policies.chain(self.request.max_age);
-        limits.any(is_too_old).then(|| prove_again(candidate))
+        let policies = self.policies.iter();
+        let policies = policies.flat_map(|policy| [policy.max_auth_age, policy.session_absolute]);
+        let mut limits = policies.flatten().chain(self.request.max_age);
+        let rests = self.now.since(candidate.session.last_active_at).min(age);
+        let mut idle = self.policies.iter().filter_map(|policy| policy.session_idle);
+        let has_rested = idle.any(|most| rests > Duration::from_secs(most));
+        (has_rested || limits.any(is_too_old)).then(|| prove_again(candidate))
     }
 
     /// What the person has not allowed yet. What the operator's own clients ask needs nobody's

@@ -70,6 +70,7 @@ impl Case {
             subject_hint: None,
             ui_locales: Vec::new(),
             resource: Vec::new(),
+            asked_of: None,
             pushed: None,
             chosen: None,
             signed_in: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jwks::Time;
+use jwks::{Time, site_session::ASKED_OF};
 use serde_json::{Map, Value};
 use url::Url;
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use crate::{
         id_token_hint,
         params::Params,
         scope::OPENID,
+        site_client,
     },
 };
 
@@ -141,6 +142,11 @@ async fn rest(
         None => None,
     };
     let resource = read_resource(app, params, &client, &negotiated.scope).await?;
+    let mut asked_of = None;
+    if site_client::is(&client) {
+        site_client::judge(app, &redirect_uri, &resource).await?;
+        asked_of = params.get(ASKED_OF).map(ToOwned::to_owned);
+    }
     Ok(AuthorizationRequest {
         client_id: client.client_id.clone(),
         redirect_uri,
@@ -164,6 +170,7 @@ async fn rest(
             .take(LOCALES)
             .collect(),
         resource,
+        asked_of,
         pushed: None,
         chosen: None,
         signed_in: None,

@@ -14,7 +14,7 @@ use crate::{
         authorization::{Code, Redeemed},
         secret::{OpaqueToken, SecretHash, TokenKind},
     },
-    oauth::{OAuthError, OAuthResult, engine, grant_end, scope},
+    oauth::{OAuthError, OAuthResult, engine, grant_end, scope, site_client},
     tokens,
 };
 
@@ -49,6 +49,8 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
         tracing::warn!(issued_to, by, %refused, "a code was spent without what goes with it");
         return Err(refused);
     }
+    let at_site = at_site(request, &code).await?;
+    let request = at_site.as_ref().unwrap_or(request);
     let opening = Opening {
         user_id: code.user_id,
         sid: code.sid,
@@ -58,6 +60,24 @@ pub async fn issue(request: &TokenRequest<'_>) -> OAuthResult<Issued> {
         issued_at: code.issued_at,
     };
     opening::open(request, opening).await
+}
+
+/// The same request where it is for the session of a browser at a site, which goes on for no longer
+/// than that allows; `None`: it is for anything else.
+async fn at_site<'r>(
+    request: &TokenRequest<'r>,
+    code: &Code,
+) -> OAuthResult<Option<TokenRequest<'r>>> {
+    let TokenRequest { app, origin, client, params, now } = request;
+    if !site_client::is(client) {
+        return Ok(None);
+    }
+    let place = |place: &str| code.granted.resource.iter().any(|one| one == place);
+    let site = site_client::site_of(app, place).await?;
+    let own = site
+        .and_then(|site| site_client::for_session(client, &site.policy, &code.granted.proof, *now));
+    let client = own.ok_or_else(|| OAuthError::grant("the session at the site is over"))?;
+    Ok(Some(TokenRequest { app, origin: origin.clone(), client, params, now: *now }))
 }
 
 /// Ends what came of a code that was presented again.

@@ -6,6 +6,7 @@ pub mod device_code;
 pub mod opening;
 pub mod refresh_token;
 mod remaining;
+mod site_session;
 
 use std::sync::Arc;
 
@@ -51,11 +52,13 @@ const GRANTS: &[(&str, Grant)] = &[
     (refresh_token::TYPE, |request| Box::pin(refresh_token::issue(request))),
     (client_credentials::TYPE, |request| Box::pin(client_credentials::issue(request))),
     (device_code::TYPE, |request| Box::pin(device_code::issue(request))),
+    (site_session::TYPE, |request| Box::pin(site_session::issue(request))),
 ];
 
-/// The names of the grants there are, as `grant_type` says them.
+/// The names of the grants that clients may register for, as `grant_type` says them: all but the
+/// edge's own.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    GRANTS.iter().map(|(name, _)| *name)
+    GRANTS.iter().map(|(name, _)| *name).filter(|name| *name != site_session::TYPE)
 }
 
 /// Answers a token request. `authorization`: the value of the `Authorization` header; `endpoint`: the

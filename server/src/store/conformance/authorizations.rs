@@ -44,6 +44,7 @@ pub(super) async fn an_authorization_request_comes_back_whole(pair: &Pair) {
         subject_hint: None,
         ui_locales: Vec::new(),
         resource: Vec::new(),
+        asked_of: None,
         pushed: None,
         chosen: None,
         signed_in: None,

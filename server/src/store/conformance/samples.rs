@@ -556,6 +556,7 @@ pub(crate) fn authorization() -> AuthorizationRequest {
         subject_hint: Some(Uuid::from_u128(9)),
         ui_locales: vec!["de-AT".to_owned(), "ar".to_owned()],
         resource: granted().resource,
+        asked_of: Some("POST /ä".to_owned()),
         pushed: Some(hash("pushed")),
         chosen: Some(Uuid::from_u128(10)),
         signed_in: Some(Uuid::from_u128(11)),

@@ -2,8 +2,10 @@
 
 mod admission;
 mod headers;
+mod in_chromium;
 mod outage;
 mod requests;
+mod session;
 mod sites;
 mod streams;
 mod tls;

@@ -1,0 +1,150 @@
+//! The edge's own cookies: of one host each, never sent on, and never by plain http but on this
+//! machine.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header};
+use pingora::http::RequestHeader;
+
+/// A session at a site: an access token.
+pub const SESSION: &str = "sb_site";
+/// How the names of sign-ins that are under way begin; a part of their `state` follows.
+pub const FLOW: &str = "sb_flow_";
+
+/// What the server and its pages give browsers. By plain http, on one machine, all ports are one
+/// host to a browser, and sites would be shown them.
+const OF_THE_SERVER: [&str; 4] = ["sb_session", "sb_browser_state", "sb_device", "sb_known"];
+/// Browsers take the prefix from the very host alone, over https alone.
+const PREFIX: &str = "__Host-";
+
+/// Name and value of every cookie of a request, as far as they are text.
+pub fn all(fields: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    fields
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|field| std::str::from_utf8(field.as_bytes()).ok())
+        .flat_map(|field| field.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+}
+
+/// The value of the session's cookie, of a site that is reached over https or not.
+#[must_use]
+pub fn session(fields: &HeaderMap, secure: bool) -> Option<&str> {
+    if !fields.contains_key(header::COOKIE) {
+        return None;
+    }
+    all(fields).find_map(|(name, value)| {
+        (own_name(name, secure) == Some(SESSION) && !value.is_empty()).then_some(value)
+    })
+}
+
+/// Its name without the prefix, where it is one that counts at such a site.
+#[must_use]
+pub fn own_name(name: &str, secure: bool) -> Option<&str> {
+    match (name.strip_prefix(PREFIX), secure) {
+        (Some(name), true) => Some(name),
+        (None, false) => Some(name),
+        _ => None,
+    }
+}
+
+/// `Set-Cookie` (RFC 6265 section 4.1): kept for `life`; without one, for as long as the browser
+/// runs; removed where that is no time at all. `None` for a value that no header field can hold.
+#[must_use]
+pub fn set(name: &str, value: &str, life: Option<Duration>, secure: bool) -> Option<HeaderValue> {
+    let (prefix, only) = if secure { (PREFIX, "; Secure") } else { ("", "") };
+    let life = life.map_or_else(String::new, |life| format!("; Max-Age={}", life.as_secs()));
+    let field = format!("{prefix}{name}={value}{life}; Path=/; HttpOnly; SameSite=Lax{only}");
+    HeaderValue::try_from(field).ok()
+}
+
+/// Takes them out of a request that is sent on, and those of the server.
+///
+/// # Errors
+/// Only where pingora cannot take what is left, which was there before.
+pub fn strip(request: &mut RequestHeader) -> pingora::Result<()> {
+    let fields = request.headers.get_all(header::COOKIE);
+    if !fields.iter().any(|field| names_ours(field.as_bytes())) {
+        return Ok(());
+    }
+    let left: Vec<Vec<u8>> = fields.iter().map(|field| without_ours(field.as_bytes())).collect();
+    request.remove_header(&header::COOKIE);
+    for field in left.into_iter().filter(|field| !field.is_empty()) {
+        request.append_header(header::COOKIE, field)?;
+    }
+    Ok(())
+}
+
+/// Whether any may be in it: most requests carry none.
+fn names_ours(field: &[u8]) -> bool {
+    field.windows(3).any(|part| part == b"sb_")
+}
+
+fn without_ours(field: &[u8]) -> Vec<u8> {
+    let pairs = field.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let kept: Vec<&[u8]> = pairs.filter(|pair| !is_ours(pair)).collect();
+    kept.join(&b"; "[..])
+}
+
+fn is_ours(pair: &[u8]) -> bool {
+    let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+    let name = name.strip_prefix(PREFIX.as_bytes()).unwrap_or(name);
+    name == SESSION.as_bytes()
+        || name.starts_with(FLOW.as_bytes())
+        || OF_THE_SERVER.iter().any(|theirs| name == theirs.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(fields: &[&'static str]) -> RequestHeader {
+        let mut request = RequestHeader::build("GET", b"/", None).unwrap();
+        for field in fields {
+            request.append_header("Cookie", *field).unwrap();
+        }
+        request
+    }
+
+    #[test]
+    fn a_cookie_is_of_one_host_and_never_sent_in_the_clear_but_on_this_machine() {
+        let ten = Some(Duration::from_secs(600));
+        assert_eq!(
+            set(SESSION, "v", None, true).unwrap(),
+            "__Host-sb_site=v; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
+        assert_eq!(
+            set("sb_flow_x", "v", ten, false).unwrap(),
+            "sb_flow_x=v; Max-Age=600; Path=/; HttpOnly; SameSite=Lax"
+        );
+        assert!(set(SESSION, "a\r\nb", None, true).is_none());
+    }
+
+    #[test]
+    fn a_session_counts_under_the_name_of_its_scheme_alone() {
+        let request = request(&["a=1; sb_site=plain", "__Host-sb_site=prefixed; b=2"]);
+        assert_eq!(session(&request.headers, true), Some("prefixed"));
+        assert_eq!(session(&request.headers, false), Some("plain"));
+        let other = super::tests::request(&["sb_sites=1; __Host-sb_site=", "xsb_site=2"]);
+        assert_eq!(session(&other.headers, true), None);
+        assert_eq!(session(&other.headers, false), None);
+    }
+
+    #[test]
+    fn an_app_sees_its_own_cookies_and_none_of_ours() {
+        for (before, after) in [
+            (vec!["a=1; b=sb_site"], vec!["a=1; b=sb_site"]),
+            (vec!["a=1; sb_site=x; b=2"], vec!["a=1; b=2"]),
+            (vec!["__Host-sb_site=x"], vec![]),
+            (vec!["__Host-sb_flow_abc=x;sb_flow_=y", "c=3"], vec!["c=3"]),
+            (vec!["sb_session=s; sb_device=d;sb_known=k ; sb_browser_state=b; d"], vec!["d"]),
+            (vec!["sb_sitemap=1; sb_other=2"], vec!["sb_sitemap=1; sb_other=2"]),
+            (vec!["sb_site =x; e=5"], vec!["e=5"]),
+        ] {
+            let mut request = request(&before);
+            strip(&mut request).unwrap();
+            let left: Vec<_> = request.headers.get_all("cookie").iter().collect();
+            assert_eq!(left, after, "{before:?}");
+        }
+    }
+}
