@@ -20,6 +20,8 @@
   var RENEW = 240000;
   var waiting = null;
   var offers = false;
+  // The button was pressed, and its answer is not there yet: one thing is asked at a time.
+  var isAsking = false;
 
   function bytes(text) {
     var plain = window.atob(text.replace(/-/g, "+").replace(/_/g, "/"));
@@ -80,6 +82,7 @@
   }
 
   function failed() {
+    isAsking = false;
     button.disabled = false;
     told.hidden = false;
     if (offers) {
@@ -121,6 +124,9 @@
   // Offers passkeys where the name is typed, for as long as the page is open.
   function offer() {
     ask(function (options) {
+      if (isAsking) {
+        return;
+      }
       waiting = new AbortController();
       var mine = waiting;
       var renewed = window.setTimeout(function () {
@@ -139,6 +145,7 @@
   }
 
   button.onclick = function () {
+    isAsking = true;
     button.disabled = true;
     told.hidden = true;
     if (waiting) {

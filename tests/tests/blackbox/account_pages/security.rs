@@ -95,6 +95,23 @@ fn codes(browser: &Browser) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_cookie_that_was_copied_shows_no_backup_codes_later() {
+    let file = "/account/security/backup-codes/file";
+    let mut world = World::start().await;
+    let (_, mut browser) = enrolled(&mut world).await;
+    browser.get("/account/security").await;
+    browser.submit(&[("act", "renew")]).await;
+    let (new, copy) = (codes(&browser), browser.cookie("sb_codes").unwrap().value.clone());
+    browser.submit(&[("act", "kept")]).await;
+    browser.set_cookie("sb_codes", &copy);
+    assert!(browser.get(file).await.answer.text.contains(&new[0]), "the copy is none");
+    world.advance(minutes(5));
+    browser.set_cookie("sb_codes", &copy);
+    browser.get(file).await;
+    assert!(new.iter().all(|code| !browser.answer().text.contains(code)));
+}
+
+#[tokio::test]
 async fn new_backup_codes_are_shown_to_their_owner_alone() {
     let mut world = World::start().await;
     let (person, mut browser) = enrolled(&mut world).await;

@@ -116,7 +116,7 @@ async fn what_an_account_shows_once_or_asks_to_be_proved_is_for_everybody() {
     look_at(&mut tab).await;
     tab.fill("#password", "wrong horse battery").await;
     tab.press("Enter").await;
-    tab.see("[role=alert]").await;
+    tab.see("[role=alert]:not([hidden])").await;
     look_at(&mut tab).await;
     tab.fill("#password", &person.password).await;
     tab.press("Enter").await;

@@ -46,7 +46,7 @@ async fn a_person_signs_in_with_two_factors_allows_and_arrives_at_the_client() {
     tab.fill("#username", &person.email).await;
     tab.fill("#password", "wrong").await;
     tab.press("Enter").await;
-    tab.see("[role=alert]").await;
+    tab.see("[role=alert]:not([hidden])").await;
     assert_eq!(tab.evaluate("document.querySelector('#username').value").await, person.email);
     look_at(&mut tab).await;
     tab.fill("#password", &person.password).await;

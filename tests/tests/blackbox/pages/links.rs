@@ -40,7 +40,7 @@ async fn a_weak_password_is_explained_in_german_and_a_strong_one_taken() {
     assert_eq!(tab.attribute("html", "lang").await, "de");
     tab.fill("#password", "password1").await;
     tab.press("Enter").await;
-    tab.see("[role=alert]").await;
+    tab.see("[role=alert]:not([hidden])").await;
     let said = tab.text("#password-hint").await;
     assert!(said.starts_with("Dieses Passwort wird als eines der ersten ausprobiert"), "{said}");
     look_at(&mut tab).await;
@@ -148,7 +148,7 @@ async fn a_lost_factor_is_replaced_by_the_keyboard_alone() {
     look_at(&mut tab).await;
     tab.fill("#password", "wrong guess").await;
     tab.press("Enter").await;
-    tab.see("[role=alert]").await;
+    tab.see("[role=alert]:not([hidden])").await;
     look_at(&mut tab).await;
     tab.fill("#password", &person.password).await;
     tab.press("Enter").await;

@@ -67,13 +67,34 @@ async fn make(tab: &mut Tab, name: &str) {
     tab.click(CREATE).await;
 }
 
-/// Leaves the browser as nobody: its sessions are gone, its passkeys are not. Nobody touches those from
-/// then on: a sign-in page asks for them by itself, and Chromium picks one in the place of a person.
-async fn forget(tab: &mut Tab, world: &World, passkey: &str) {
+/// Leaves the browser as nobody, on an empty page: its sessions are gone, its passkeys are not. Nobody
+/// touches those from then on: a sign-in page asks for them by itself, and Chromium picks one in the
+/// place of a person.
+async fn forget(tab: &mut Tab, passkey: &str) {
     tab.touched(passkey, false).await;
-    tab.open(&format!("{}/login", world.issuer())).await;
-    tab.see("#username").await;
+    tab.open("about:blank").await;
     tab.clear_cookies().await;
+}
+
+/// Presses the button and touches the passkey. Not before the browser is asked on behalf of the button:
+/// a passkey that is touched already answers what the page asks by itself.
+async fn press(tab: &mut Tab, passkey: &str) {
+    tab.evaluate(
+        "(function () {
+           var get = navigator.credentials.get.bind(navigator.credentials);
+           navigator.credentials.get = function (options) {
+             if (options.mediation) { return get(options); }
+             return new Promise(function (resolve) { window.touch = resolve; }).then(function () {
+               return get(options);
+             });
+           };
+         })()",
+    )
+    .await;
+    tab.click(SIGN_IN).await;
+    tab.holds("!!window.touch").await;
+    tab.touched(passkey, true).await;
+    tab.evaluate("window.touch()").await;
 }
 
 #[tokio::test]
@@ -101,12 +122,11 @@ async fn a_passkey_is_made_on_the_way_and_signs_in_by_the_button_from_then_on() 
     assert_eq!(first["amr"], json!(["pwd", "hwk", "user", "mfa"]));
     assert_eq!(tab.keys_in(&passkey).await, 1);
 
-    forget(&mut tab, &world, &passkey).await;
+    forget(&mut tab, &passkey).await;
     tab.open(&client.authorize_url("openid")).await;
     tab.see(&format!("{SIGN_IN}:not([hidden])")).await;
     look_at(&mut tab).await;
-    tab.touched(&passkey, true).await;
-    tab.click(SIGN_IN).await;
+    press(&mut tab, &passkey).await;
     let alone = arrived_after(&mut tab, &client, &landing, 1).await;
     assert_eq!((&alone["sub"], &alone["acr"]), (&first["sub"], &json!("urn:signalbox:phr")));
     assert_eq!(alone["amr"], json!(["hwk", "user", "mfa"]));
@@ -114,7 +134,7 @@ async fn a_passkey_is_made_on_the_way_and_signs_in_by_the_button_from_then_on() 
 
     // Where the name is typed the browser offers it; with an authenticator in software that shows no
     // dialog, Chromium picks it at once in the place of the person.
-    forget(&mut tab, &world, &passkey).await;
+    forget(&mut tab, &passkey).await;
     tab.touched(&passkey, true).await;
     tab.open(&client.authorize_url("openid")).await;
     let offered = arrived_after(&mut tab, &client, &landing, 2).await;
@@ -188,7 +208,7 @@ async fn a_passkey_is_the_second_factor_with_its_owner_verified() {
     tab.click("button[type=submit]").await;
     arrived(&mut tab, &client, &landing).await;
 
-    forget(&mut tab, &world, &passkey).await;
+    forget(&mut tab, &passkey).await;
     tab.open(&client.authorize_url("openid")).await;
     tab.sign_in(&person).await;
     tab.see(&format!("{PROVE}:not([hidden])")).await;
@@ -217,7 +237,7 @@ async fn a_security_key_is_the_second_factor_without_verifying_its_owner() {
     tab.click("button[type=submit]").await;
     arrived(&mut tab, &client, &landing).await;
 
-    forget(&mut tab, &world, &key).await;
+    forget(&mut tab, &key).await;
     tab.open(&client.authorize_url("openid")).await;
     tab.sign_in(&person).await;
     tab.see(PROVE).await;
@@ -247,7 +267,7 @@ async fn a_site_that_asks_for_a_verified_owner_refuses_a_passkey_that_verified_n
     arrived(&mut tab, &client, &landing).await;
 
     // The browser refuses where its owner does not show who they are.
-    forget(&mut tab, &world, &passkey).await;
+    forget(&mut tab, &passkey).await;
     tab.open(&client.authorize_url("openid")).await;
     tab.sign_in(&person).await;
     tab.see(PROVE).await;
@@ -264,7 +284,7 @@ async fn a_site_that_asks_for_a_verified_owner_refuses_a_passkey_that_verified_n
     assert_eq!(proved["amr"], json!(["pwd", "hwk", "user", "mfa"]));
 
     // And one that asks for less than it was told to is refused by the server.
-    forget(&mut tab, &world, &passkey).await;
+    forget(&mut tab, &passkey).await;
     tab.before_each_page(
         "var get = navigator.credentials.get.bind(navigator.credentials);
          navigator.credentials.get = function (options) {
@@ -308,11 +328,10 @@ async fn a_passkey_is_made_on_the_pages_of_an_account() {
     assert!(tab.text("main").await.contains("Work laptop"));
     assert_eq!(tab.keys_in(&passkey).await, 1);
 
-    forget(&mut tab, &world, &passkey).await;
+    forget(&mut tab, &passkey).await;
     tab.open(&format!("{}/account/security", world.issuer())).await;
     tab.see(&format!("{SIGN_IN}:not([hidden])")).await;
-    tab.touched(&passkey, true).await;
-    tab.click(SIGN_IN).await;
+    press(&mut tab, &passkey).await;
     tab.see(".rows a[href*='/factors/']").await;
     assert_eq!(tab.complaints().await, [""; 0]);
 }
@@ -337,7 +356,7 @@ async fn who_lost_their_passkey_goes_on_with_a_backup_code() {
     tab.click("button[type=submit]").await;
     arrived(&mut tab, &client, &landing).await;
 
-    forget(&mut tab, &world, &passkey).await;
+    forget(&mut tab, &passkey).await;
     tab.unplug(&passkey).await;
     // Another one, which is nobody's: the browser has something to ask, and it does not answer.
     tab.plug_in(Plugged::SECURITY_KEY).await;
@@ -379,7 +398,7 @@ async fn a_passkey_steps_a_session_up() {
     let made = arrived_after(&mut tab, &vault, &landing, 1).await;
     assert_eq!((&made["sid"], &made["acr"]), (&before["sid"], &json!("urn:signalbox:phr")));
 
-    forget(&mut tab, &world, &passkey).await;
+    forget(&mut tab, &passkey).await;
     tab.open(&modest.authorize_url("openid")).await;
     tab.sign_in(&person).await;
     tab.see("#code").await;
