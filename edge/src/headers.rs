@@ -24,6 +24,8 @@ const FORWARDED_FOR_CASED: &str = "X-Forwarded-For";
 const FORWARDED_PROTO_CASED: &str = "X-Forwarded-Proto";
 const FORWARDED_HOST_CASED: &str = "X-Forwarded-Host";
 const REQUEST_ID_CASED: &str = "X-Request-ID";
+/// `X-Auth-Assertion`: the caller, signed by the edge.
+pub const ASSERTION_CASED: &str = "X-Auth-Assertion";
 
 /// `encodeURIComponent`'s unreserved characters stay, everything else is encoded.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -41,6 +43,8 @@ pub struct Origin<'r> {
     pub request_id: HeaderValue,
     /// The caller; `None`: nobody signed in.
     pub token: Option<&'r VerifiedToken>,
+    /// The same, signed by the edge for this site.
+    pub assertion: Option<HeaderValue>,
     /// Whether the caller's `Authorization` was its credential here and stays here.
     pub take_authorization: bool,
 }
@@ -103,16 +107,30 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     let Some(token) = origin.token else {
         return Ok(());
     };
-    insert(request, "X-Auth-User", plain(token.sub()))?;
-    insert(request, "X-Auth-Email", token.email().and_then(plain))?;
-    insert(request, "X-Auth-Name", token.name().and_then(name))?;
-    insert(request, "X-Auth-Roles", list(token.roles()))?;
-    insert(request, "X-Auth-Tenant", token.tenant_id().and_then(plain))?;
-    insert(request, "X-Auth-Session", token.sid().and_then(plain))?;
-    let acr = token.level().map(|level| HeaderValue::from_static(level.acr()));
-    insert(request, "X-Auth-Acr", acr)?;
-    insert(request, "X-Auth-Amr", list(token.amr()))?;
-    insert(request, "X-Auth-Method", Some(HeaderValue::from_static("bearer")))
+    for (name, value) in identity(token, "bearer") {
+        insert(request, name, value)?;
+    }
+    insert(request, ASSERTION_CASED, origin.assertion.clone())
+}
+
+/// What is said of a caller: each field, and its value where there is one. `method`: how the caller
+/// showed who it is.
+#[must_use]
+pub fn identity(
+    token: &VerifiedToken,
+    method: &'static str,
+) -> [(&'static str, Option<HeaderValue>); 9] {
+    [
+        ("X-Auth-User", plain(token.sub())),
+        ("X-Auth-Email", token.email().and_then(plain)),
+        ("X-Auth-Name", token.name().and_then(name)),
+        ("X-Auth-Roles", list(token.roles())),
+        ("X-Auth-Tenant", token.tenant_id().and_then(plain)),
+        ("X-Auth-Session", token.sid().and_then(plain)),
+        ("X-Auth-Acr", token.level().map(|level| HeaderValue::from_static(level.acr()))),
+        ("X-Auth-Amr", list(token.amr())),
+        ("X-Auth-Method", Some(HeaderValue::from_static(method))),
+    ]
 }
 
 fn insert(
@@ -161,6 +179,7 @@ mod tests {
             secure: false,
             request_id: HeaderValue::from_static("id-1"),
             token,
+            assertion: None,
             take_authorization: true,
         }
     }

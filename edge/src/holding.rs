@@ -18,7 +18,7 @@ use jwks::{
 };
 use tokio::sync::watch;
 
-use crate::{metrics::SiteFigures, upstream::Upstream};
+use crate::{brand::Brand, metrics::SiteFigures, upstream::Upstream};
 
 /// A view and what was made of its sites. Immutable, swapped whole.
 pub struct Holding {
@@ -36,6 +36,8 @@ pub struct Served {
     pub figures: SiteFigures,
     /// Its name in `WWW-Authenticate`, fit for a quoted string.
     pub realm: String,
+    /// How its pages look.
+    pub brand: Brand,
 }
 
 impl Holding {
@@ -76,6 +78,12 @@ impl Holding {
 }
 
 impl Served {
+    /// The version of the site.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.site.version
+    }
+
     fn new(site: &Arc<Site>) -> Self {
         let upstream = site.upstreams.iter().find_map(|upstream| Upstream::parse(upstream));
         if upstream.is_none() {
@@ -86,7 +94,13 @@ impl Served {
             .chars()
             .filter(|char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\'))
             .collect();
-        Self { site: site.clone(), upstream, figures: SiteFigures::register(&site.site_key), realm }
+        Self {
+            site: site.clone(),
+            upstream,
+            figures: SiteFigures::register(&site.site_key),
+            realm,
+            brand: Brand::of(site),
+        }
     }
 }
 

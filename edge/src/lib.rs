@@ -6,10 +6,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod admin;
+mod assertion;
+mod brand;
 mod config;
 mod connection;
 mod facts;
 mod feed;
+mod forward_auth;
 mod headers;
 mod holding;
 mod ids;
@@ -18,8 +21,10 @@ mod listener;
 mod metrics;
 mod path;
 mod proxy;
+mod refusals;
 mod reply;
 mod snapshot;
+mod teller;
 mod upstream;
 
 use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
@@ -38,12 +43,15 @@ pub use config::{Clock, EdgeConfig, Figures};
 
 use crate::{
     admin::Admin,
+    assertion::Assertions,
     connection::Connections,
     feed::Follower,
     holding::Held,
     listener::Bound,
     proxy::{Edge, UnderWay},
+    refusals::Refusals,
     reply::Replies,
+    teller::Teller,
 };
 
 /// How long [`EdgeHandle::shutdown`] waits for requests under way.
@@ -82,6 +90,14 @@ pub enum EdgeError {
     #[error("the edge's data folder {path} cannot be used: {source}")]
     DataDir {
         /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The key that the edge signs with cannot be read, made or kept.
+    #[error("the edge's key in {path} cannot be used: {source}")]
+    Key {
+        /// The data folder.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -172,6 +188,10 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     fs::create_dir_all(&config.data_dir)
         .map_err(|source| EdgeError::DataDir { path: config.data_dir.clone(), source })?;
 
+    let assertions = Assertions::open(&config.data_dir)
+        .map_err(|source| EdgeError::Key { path: config.data_dir.clone(), source })?;
+    let assertions = Arc::new(assertions);
+    let refusals = Arc::new(Refusals::default());
     let held = Arc::new(Held::default());
     let figures = Arc::new(metrics::Figures::register());
     let under_way = Arc::new(UnderWay::default());
@@ -189,6 +209,8 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         access_log: config.access_log,
         replies: Replies::default(),
         under_way: under_way.clone(),
+        assertions: assertions.clone(),
+        refusals: refusals.clone(),
     };
     let connections = Connections::new(http_proxy(&conf, edge));
     let requests = Service::new("edge".to_owned(), connections);
@@ -214,6 +236,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         server.add_service(admin);
     }
 
+    let teller = Teller::new(&config, assertions, refusals)?;
     let follower = Follower::new(&config, held.clone(), figures)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -221,7 +244,10 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         .map_err(EdgeError::Thread)?;
     let follow = stopped.clone();
     spawn("edge-feed", move || {
-        runtime.block_on(follower.run(follow));
+        runtime.block_on(async {
+            tokio::spawn(teller.run());
+            follower.run(follow).await;
+        });
         saving.send_replace(true);
     })?;
     spawn("edge", move || {

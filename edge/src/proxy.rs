@@ -17,6 +17,7 @@ use ipnet::IpNet;
 use jwks::{
     decide::{ChallengeReason, Decision, Permit, decide},
     facts::{Facts, Presented},
+    record::{RecordedFacts, Refused},
     verdict_cache::VerdictCache,
     verify::{TokenError, VerifiedToken},
 };
@@ -31,12 +32,15 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::{
+    assertion::{self, Assertions},
     config::Clock,
     connection::HeadRead,
     facts::{self, Caller, Credential},
+    forward_auth::{self, Original},
     headers::{self, Origin},
     holding::{Held, Holding, Served},
     ids, metrics,
+    refusals::Refusals,
     reply::{self, Reason, Replies},
 };
 
@@ -60,6 +64,10 @@ pub struct Edge {
     pub replies: Replies,
     /// Requests being served.
     pub under_way: Arc<UnderWay>,
+    /// What is said of callers to apps that do not trust the network.
+    pub assertions: Arc<Assertions>,
+    /// What was refused.
+    pub refusals: Arc<Refusals>,
 }
 
 /// How many requests are being served.
@@ -87,6 +95,10 @@ pub struct Exchange {
     under_way: Arc<UnderWay>,
     passing: Option<Passing>,
     navigation: bool,
+    /// A proxy asks about a request that it holds.
+    asked: Option<forward_auth::Asked>,
+    /// What a refusal was judged by.
+    recorded: Option<RecordedFacts>,
 }
 
 impl Drop for Exchange {
@@ -103,12 +115,15 @@ struct Passing {
     served: Arc<Served>,
     caller: Caller,
     request_id: HeaderValue,
+    assertion: Option<HeaderValue>,
 }
 
 /// How a request was judged, with all that answering it needs.
 enum Verdict {
     Pass(Passing),
     Me(Arc<VerifiedToken>),
+    Keys,
+    Vouch(Permit, Option<HeaderValue>),
     Refuse { reason: Reason, served: Option<Arc<Served>>, site_key: Option<String> },
 }
 
@@ -127,6 +142,13 @@ impl Edge {
         };
         exchange.navigation = parsed.navigation;
         let caller = facts::caller(peer, secure, &request.headers, &self.trusted_proxies);
+        let path = parsed.path.as_deref().map_err(|malformed| *malformed);
+        exchange.asked = forward_auth::Asked::by(request, path);
+        let is_asked = exchange.asked.is_some();
+        let original = match is_asked.then(|| self.original(request, peer)).transpose() {
+            Ok(original) => original,
+            Err(reason) => return refuse(reason),
+        };
         let holding = self.held.load();
         let Some(holding) = holding.as_ref() else {
             return refuse(match parsed.path {
@@ -137,21 +159,47 @@ impl Edge {
             });
         };
 
+        let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        let is_of_site = |host| holding.view.site_by_host(host).is_some();
+        if parsed.path.as_deref() == Ok(assertion::KEYS_PATH)
+            && is_read
+            && parsed.host.as_deref().is_some_and(is_of_site)
+        {
+            return Ok(Verdict::Keys);
+        }
+        let (host, method, path) = match &original {
+            Some(original) => (original.host.as_deref(), original.method, &original.path),
+            None => (parsed.host.as_deref(), request.method.as_str(), &parsed.path),
+        };
+        if let Some(original) = &original {
+            exchange.navigation &= original.is_read();
+            if !forward_auth::agree(&holding.view, parsed.host.as_deref(), host) {
+                return refuse(Reason::NoOriginal);
+            }
+        }
         let now = (self.clock)();
         let facts = Facts {
-            host: parsed.host.as_deref(),
-            method: request.method.as_str(),
-            path: parsed.path.as_deref().map_err(|malformed| *malformed),
+            host,
+            method,
+            path: path.as_deref().map_err(|malformed| *malformed),
             peer: caller.address,
             presented: self.presented(holding, parsed.credential, now),
-            navigation: parsed.navigation,
+            navigation: exchange.navigation,
             view_confirmed_at: self.held.confirmed_at(),
         };
         let decision = decide(&holding.view, &facts, now);
+        if !matches!(decision, Decision::Allow(_)) {
+            exchange.recorded = Some(RecordedFacts::of(&facts, &holding.view.issuer));
+        }
         let named = |site: &jwks::site::Site| holding.site(&site.site_key).cloned();
         let permit = match decision {
             Decision::Allow(permit) => permit,
             Decision::Challenge(challenge) => {
+                if let (Some(asked), Some(original)) = (&mut exchange.asked, &original) {
+                    let reason = Reason::Challenge(challenge.reason);
+                    asked.sign_in =
+                        forward_auth::sign_in_address(&challenge.site, original, reason);
+                }
                 return Ok(Verdict::Refuse {
                     reason: Reason::Challenge(challenge.reason),
                     served: named(&challenge.site),
@@ -174,6 +222,12 @@ impl Edge {
         let Ok(path) = &parsed.path else {
             return refuse(Reason::NoView);
         };
+        let assertion = permit.token().and_then(|token| {
+            self.assertions.of(&holding.view.issuer, permit.site(), token, "bearer", now)
+        });
+        if is_asked {
+            return Ok(Verdict::Vouch(permit, assertion));
+        }
 
         if path.starts_with(RESERVED) || **path == RESERVED[..RESERVED.len() - 1] {
             let reason = match (&**path, &request.method, permit.token()) {
@@ -193,7 +247,22 @@ impl Edge {
         if let Some(target) = rewritten(request.raw_path(), path) {
             session.req_header_mut().set_raw_path(&target)?;
         }
-        Ok(Verdict::Pass(Passing { permit, served, caller, request_id }))
+        Ok(Verdict::Pass(Passing { permit, served, caller, request_id, assertion }))
+    }
+
+    /// The request that whoever sends `request` asks about.
+    fn original<'r>(
+        &self,
+        request: &'r RequestHeader,
+        peer: IpAddr,
+    ) -> Result<Original<'r>, Reason> {
+        if !facts::is_trusted(peer, &self.trusted_proxies) {
+            return Err(Reason::NotTrusted);
+        }
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            return Err(Reason::ReadOnly);
+        }
+        Original::read(&request.headers)
     }
 
     fn presented(
@@ -217,10 +286,10 @@ impl Edge {
     async fn refuse(
         &self,
         session: &mut Session,
+        exchange: &mut Exchange,
         reason: Reason,
         served: Option<&Served>,
         site_key: Option<&str>,
-        page: bool,
     ) -> pingora::Result<()> {
         match (reason, served) {
             (Reason::Challenge(ChallengeReason::NotSignedIn), Some(served)) => {
@@ -228,9 +297,18 @@ impl Edge {
             }
             _ => metrics::count(site_key, reason.as_str()),
         }
-        let realm = served.map_or("", |served| served.realm.as_str());
-        let decision = self.replies.refuse(session, reason, realm, page).await?;
+        let (asked, page) = (exchange.asked.take(), exchange.navigation);
+        let decision = self.replies.refuse(session, reason, served, asked.as_ref(), page).await?;
         let status = session.response_written().map_or(0, |head| head.status.as_u16());
+        self.refusals.note(Refused {
+            id: decision.clone(),
+            at: (self.clock)(),
+            site_key: site_key.map(str::to_owned),
+            site_version: served.map(Served::version),
+            status,
+            reason: reason.as_str().to_owned(),
+            facts: exchange.recorded.take(),
+        });
         tracing::info!(decision, site = site_key, status, reason = reason.as_str(), "refused");
         Ok(())
     }
@@ -242,7 +320,13 @@ impl ProxyHttp for Edge {
 
     fn new_ctx(&self) -> Exchange {
         self.under_way.count.fetch_add(1, Ordering::AcqRel);
-        Exchange { under_way: self.under_way.clone(), passing: None, navigation: false }
+        Exchange {
+            under_way: self.under_way.clone(),
+            passing: None,
+            navigation: false,
+            asked: None,
+            recorded: None,
+        }
     }
 
     /// pingora's one module compresses answers; ours pass as they come.
@@ -284,9 +368,18 @@ impl ProxyHttp for Edge {
                 reply::json(session, &me(&token)).await?;
                 Ok(true)
             }
+            Verdict::Keys => {
+                reply::json_text(session, self.assertions.published()).await?;
+                Ok(true)
+            }
+            Verdict::Vouch(permit, assertion) => {
+                let token = permit.token().map(AsRef::as_ref);
+                forward_auth::vouch(session, token, assertion).await?;
+                Ok(true)
+            }
             Verdict::Refuse { reason, served, site_key } => {
-                let page = exchange.navigation;
-                self.refuse(session, reason, served.as_deref(), site_key.as_deref(), page).await?;
+                let (served, site_key) = (served.as_deref(), site_key.as_deref());
+                self.refuse(session, exchange, reason, served, site_key).await?;
                 Ok(true)
             }
         }
@@ -321,6 +414,7 @@ impl ProxyHttp for Edge {
             secure: passing.caller.secure,
             request_id: passing.request_id.clone(),
             token: token.map(AsRef::as_ref),
+            assertion: passing.assertion.clone(),
             take_authorization: token.is_some() && !passing.permit.site().forward_credentials,
         };
         headers::prepare(request, &origin)

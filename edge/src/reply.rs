@@ -13,7 +13,7 @@ use jwks::{
 use pingora::{http::ResponseHeader, proxy::Session};
 use serde_json::json;
 
-use crate::{facts::TooLarge, ids};
+use crate::{facts::TooLarge, forward_auth, holding::Served, ids};
 
 /// How long the rest of a refused request is read, so that the answer arrives before the
 /// connection closes.
@@ -21,7 +21,8 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// When to come back after a 503, seconds.
 const RETRY_AFTER: u32 = 5;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto 0;\
+/// The look of every page of the edge.
+pub const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto 0;\
 padding:0 1.5rem;color:#1c2430;background:#fff}h1{font-size:1.5rem;margin:0 0 .5rem}\
 p{margin:.5rem 0}code{font-size:.9em;color:#5a6472}\
 @media(prefers-color-scheme:dark){body{color:#e6e9ee;background:#14181f}code{color:#98a2b0}}";
@@ -41,6 +42,10 @@ pub enum Reason {
     NoSuchPage,
     /// 405: what is there is only for reading.
     ReadOnly,
+    /// 403: only a proxy that is trusted may ask that.
+    NotTrusted,
+    /// 400: a proxy does not say which request it asks about.
+    NoOriginal,
 }
 
 impl Reason {
@@ -55,6 +60,8 @@ impl Reason {
             Self::Challenge(reason) => reason.as_str(),
             Self::NoSuchPage => "no_such_page",
             Self::ReadOnly => "read_only",
+            Self::NotTrusted => "proxy_not_trusted",
+            Self::NoOriginal => "no_original_request",
         }
     }
 
@@ -66,6 +73,8 @@ impl Reason {
             Self::Challenge(_) => StatusCode::UNAUTHORIZED,
             Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotTrusted => StatusCode::FORBIDDEN,
+            Self::NoOriginal => StatusCode::BAD_REQUEST,
             Self::Refusal(reason) => match reason {
                 RefusalReason::Malformed(_) | RefusalReason::ConflictingCredentials => {
                     StatusCode::BAD_REQUEST
@@ -99,6 +108,13 @@ impl Reason {
             Self::NoView => ("NOT_READY", "This service is starting. Please try again shortly."),
             Self::NoSuchPage => ("NOT_FOUND", "There is nothing at this address."),
             Self::ReadOnly => ("METHOD_NOT_ALLOWED", "This address can only be read."),
+            Self::NotTrusted => {
+                ("PROXY_NOT_TRUSTED", "Only a proxy of edge.trusted_proxies may ask here.")
+            }
+            Self::NoOriginal => (
+                "NO_ORIGINAL_REQUEST",
+                "The proxy must name method, host and address of the request, each once.",
+            ),
             Self::Refusal(reason) => match reason {
                 RefusalReason::Malformed(Malformed::Path) => (
                     "BAD_PATH",
@@ -187,6 +203,8 @@ impl Reason {
             | Self::NoView
             | Self::NoSuchPage
             | Self::ReadOnly
+            | Self::NotTrusted
+            | Self::NoOriginal
             | Self::Refusal(_) => {
                 return None;
             }
@@ -214,8 +232,8 @@ impl Default for Replies {
 }
 
 impl Replies {
-    /// Refuses a request under a fresh decision id, which it gives back. `realm` names the site;
-    /// `page`: a person looks at the answer.
+    /// Refuses a request under a fresh decision id, which it gives back. `asked`: it is told to a
+    /// proxy that asks; `page`: a person looks at the answer.
     ///
     /// # Errors
     /// The caller is gone.
@@ -223,11 +241,16 @@ impl Replies {
         &self,
         session: &mut Session,
         reason: Reason,
-        realm: &str,
+        served: Option<&Served>,
+        asked: Option<&forward_auth::Asked>,
         page: bool,
     ) -> pingora::Result<String> {
         let decision = ids::decision_id();
-        let status = reason.status();
+        let realm = served.map_or("", |served| served.realm.as_str());
+        let status = match asked {
+            Some(asked) => asked.status(reason.status(), page),
+            None => reason.status(),
+        };
         let (code, message) = reason.text();
         if reason.ends_connection() {
             session.set_keepalive(None);
@@ -242,8 +265,21 @@ impl Replies {
         if reason == Reason::ReadOnly {
             head.insert_header(header::ALLOW, HeaderValue::from_static("GET, HEAD"))?;
         }
+        if let Some(address) = asked.and_then(|asked| asked.sign_in.as_deref()) {
+            head.insert_header(header::LOCATION, address)?;
+        }
         head.insert_header("X-Signalbox-Decision", decision.as_str())?;
+        let brand = served.map(|served| &served.brand).filter(|_| page);
         let body = self.body(&mut head, status, code, message, Some(&decision), page)?;
+        let body = match brand.filter(|brand| !brand.is_plain()) {
+            Some(brand) => {
+                let page = Bytes::from(brand.page(title(status), message, &decision));
+                head.insert_header(header::CONTENT_SECURITY_POLICY, brand.policy.clone())?;
+                head.insert_header(header::CONTENT_LENGTH, page.len())?;
+                page
+            }
+            None => body,
+        };
         send(session, head, body).await?;
         Ok(decision)
     }
@@ -305,7 +341,14 @@ impl Replies {
 /// # Errors
 /// The caller is gone.
 pub async fn json(session: &mut Session, value: &serde_json::Value) -> pingora::Result<()> {
-    let body = Bytes::from(value.to_string());
+    json_text(session, value.to_string().into()).await
+}
+
+/// Sends JSON that is text already.
+///
+/// # Errors
+/// The caller is gone.
+pub async fn json_text(session: &mut Session, body: Bytes) -> pingora::Result<()> {
     let mut head = head(StatusCode::OK, 4)?;
     head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
     head.insert_header(header::CONTENT_LENGTH, body.len())?;
@@ -333,7 +376,11 @@ pub fn raw_refusal(status: StatusCode) -> (Vec<u8>, String) {
     (text.into_bytes(), decision)
 }
 
-fn head(status: StatusCode, fields: usize) -> pingora::Result<ResponseHeader> {
+/// The head of an answer that nobody keeps.
+///
+/// # Errors
+/// Only where pingora cannot take a status.
+pub fn head(status: StatusCode, fields: usize) -> pingora::Result<ResponseHeader> {
     let mut head = ResponseHeader::build(status, Some(fields))?;
     head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
     Ok(head)
@@ -349,7 +396,22 @@ fn json_refusal(code: &str, message: &str, decision: Option<&str>) -> String {
 
 /// A page that loads nothing. All its words are the edge's own, so nothing needs escaping.
 fn document(status: StatusCode, message: &str, decision: Option<&str>) -> String {
-    let title = match status {
+    let title = title(status);
+    let reference = decision.map(reference).unwrap_or_default();
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
+         <style>{STYLE}</style></head><body><main><h1>{title}</h1><p>{message}</p>{reference}</main></body></html>"
+    )
+}
+
+/// How a person names a refusal.
+pub fn reference(decision: &str) -> String {
+    format!("<p>If you ask for help, name this reference: <code>{decision}</code></p>")
+}
+
+fn title(status: StatusCode) -> &'static str {
+    match status {
         StatusCode::UNAUTHORIZED => "Please sign in",
         StatusCode::FORBIDDEN => "No entry",
         StatusCode::NOT_FOUND => "Not found",
@@ -358,18 +420,14 @@ fn document(status: StatusCode, message: &str, decision: Option<&str>) -> String
         StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => "The site does not answer",
         _ if status.is_client_error() => "This request was not accepted",
         _ => "Something went wrong",
-    };
-    let reference = decision
-        .map(|id| format!("<p>If you ask for help, name this reference: <code>{id}</code></p>"))
-        .unwrap_or_default();
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
-         <style>{STYLE}</style></head><body><main><h1>{title}</h1><p>{message}</p>{reference}</main></body></html>"
-    )
+    }
 }
 
-async fn send(session: &mut Session, head: ResponseHeader, body: Bytes) -> pingora::Result<()> {
+/// Sends an answer.
+///
+/// # Errors
+/// The caller is gone.
+pub async fn send(session: &mut Session, head: ResponseHeader, body: Bytes) -> pingora::Result<()> {
     let has_more = !session.is_body_done();
     if has_more {
         // What follows on this connection is the body of a request that nobody has taken.

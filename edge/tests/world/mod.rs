@@ -47,6 +47,10 @@ impl Clock {
         Time::from_millis(i64::try_from(real).unwrap() + self.0.load(Ordering::SeqCst))
     }
 
+    pub fn go_back(&self, span: Duration) {
+        self.0.fetch_sub(i64::try_from(span.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
     pub fn advance(&self, span: Duration) {
         self.0.fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::SeqCst);
     }
@@ -61,6 +65,9 @@ pub struct Feed {
     /// What edges asked for, newest last.
     pub asked: Mutex<Vec<String>>,
     pub acked: AtomicU64,
+    /// What edges have told of: refusals, oldest first, and keys.
+    pub told: Mutex<Vec<jwks::record::Refused>>,
+    pub keys: Mutex<Vec<serde_json::Value>>,
 }
 
 struct State {
@@ -86,6 +93,8 @@ impl Feed {
             refused: watch::Sender::new(0),
             asked: Mutex::default(),
             acked: AtomicU64::new(0),
+            told: Mutex::default(),
+            keys: Mutex::default(),
         });
         let serving = feed.clone();
         tokio::spawn(async move {
@@ -119,6 +128,23 @@ impl Feed {
                 let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
                 self.acked.store(body["seq"].as_u64().unwrap(), Ordering::SeqCst);
                 let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+                continue;
+            }
+            if head.starts_with("POST /feed/refusals ") {
+                let batch: Vec<jwks::record::Refused> = serde_json::from_slice(&body).unwrap();
+                self.told.lock().unwrap().extend(batch);
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+                continue;
+            }
+            if head.starts_with("POST /feed/keys ") {
+                let keys = {
+                    let mut keys = self.keys.lock().unwrap();
+                    keys.push(serde_json::from_slice(&body).unwrap());
+                    serde_json::json!({ "keys": *keys }).to_string()
+                };
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{keys}", keys.len());
+                let _ = stream.write_all(answer.as_bytes()).await;
                 continue;
             }
             let target = head.split(' ').nth(1).unwrap().to_owned();
@@ -169,6 +195,11 @@ impl Feed {
     pub fn push_at(&self, seq: u64, change: Change) {
         self.state.lock().unwrap().entries.push(Entry { seq, at: Time::from_millis(0), change });
         self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// What edges begin with.
+    pub fn snapshot(&self) -> Snapshot {
+        self.state.lock().unwrap().snapshot.clone()
     }
 
     /// Takes back changes from `seq` on.
@@ -414,6 +445,11 @@ impl World {
     }
 
     pub async fn with_site(change: impl FnOnce(&mut Site)) -> Self {
+        Self::with(change, |_| {}).await
+    }
+
+    /// A world whose site and edge the test has changed.
+    pub async fn with(change: impl FnOnce(&mut Site), set: impl FnOnce(&mut EdgeConfig)) -> Self {
         let clock = Clock::default();
         let upstream = Upstream::start().await;
         let issuer =
@@ -431,7 +467,9 @@ impl World {
         })
         .await;
         let data_dir = std::env::temp_dir().join(format!("edge-test-{}", Uuid::new_v4()));
-        let edge = start_edge(feed.address, &clock, &data_dir);
+        let mut config = config(feed.address, &clock, &data_dir);
+        set(&mut config);
+        let edge = edge::start(config).unwrap();
         tokio::time::timeout(PATIENCE, edge.ready()).await.expect("the view comes");
         Self { edge: Some(edge), feed, upstream, issuer, clock, data_dir }
     }
