@@ -248,7 +248,7 @@ async fn is_kept(world: &World, proxy: &Proxy) {
     let passed = through(proxy, "GET", "/page?x=1", &[&spoofed[..], &[shown]].concat()).await;
     assert_eq!(status(&passed), 200, "{passed}");
     let seen = world.upstream.newest();
-    assert!(seen.starts_with("GET /page?x=1 HTTP/1.1\r\n"), "{seen}");
+    assert!(seen.starts_with("GET /page?x=1 HTTP/1."), "{seen}");
     assert!(!seen.contains("mallory"), "{seen}");
     assert_eq!(values(&seen, "x-auth-user"), ["user-1"], "{seen}");
     assert_eq!(values(&seen, "x-auth-roles"), ["staff,ops"], "{seen}");
