@@ -1,6 +1,6 @@
 //! Forward-auth: the edge behind proxies that ask it, by the files of the guide.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod world;
 

@@ -149,7 +149,9 @@ async fn create(call: Call) -> Response {
 
 async fn try_create(call: &Call) -> Result<Response, RailError> {
     let caller = authenticate(call).await?;
-    let site = read(call, call.body()?.whole()?)?;
+    let given = call.body()?.whole()?;
+    told(problems_of(&given, false))?;
+    let site = read(call, given)?;
     let event = event(call, &caller, &site, &["created"]);
     let site = admin::create_site(&call.app, site, &event).await.map_err(taken)?;
     Ok(shown(call, StatusCode::CREATED, &site))
@@ -183,13 +185,20 @@ async fn try_change(
 ) -> Result<Response, RailError> {
     let caller = authenticate(call).await?;
     let mut given = call.body()?.whole()?;
-    let version = version(call, given.remove(VERSION))?;
-    let version = version.ok_or_else(|| {
-        AuthError::field(VERSION, "is missing: send the one that you read, or If-Match".to_owned())
-    })?;
-    if given.contains_key("siteKey") {
-        return Err(AuthError::field("site_key", "stands in the address".to_owned()).into());
+    let named = given.remove(VERSION);
+    let key = given.remove("siteKey");
+    let mut problems = problems_of(&given, true);
+    let wrong = |field: &str, message: &str| (field.to_owned(), message.to_owned());
+    problems.extend(key.map(|_| wrong("siteKey", "is not known here: it stands in the address")));
+    let version = version(call, named)?.unwrap_or_else(|message| {
+        problems.push(wrong(VERSION, message));
+        None
+    });
+    if version.is_none() && problems.is_empty() {
+        problems.push(wrong(VERSION, "is missing: send the one that you read, or If-Match"));
     }
+    told(problems)?;
+    let version = version.unwrap_or_default();
     let held = found(call, site_key).await?;
     if held.version != version {
         return Err(overtaken());
@@ -222,7 +231,7 @@ async fn remove(path: Path<String>, call: Call) -> Response {
 async fn try_remove(call: &Call, site_key: &str) -> Result<Response, RailError> {
     let caller = authenticate(call).await?;
     let held = found(call, site_key).await?;
-    if version(call, None)?.is_some_and(|version| version != held.version) {
+    if call.version()?.is_some_and(|version| version != held.version) {
         return Err(overtaken());
     }
     let event = event(call, &caller, &held, &["removed"]);
@@ -237,17 +246,23 @@ async fn found(call: &Call, site_key: &str) -> Result<Site, RailError> {
     Ok(found.ok_or(AuthError::NotFound)?)
 }
 
-/// The version that a change is made for, from the header or the body.
-fn version(call: &Call, given: Option<Value>) -> Result<Option<u64>, RailError> {
-    let wrong = || AuthError::field(VERSION, "must be one version, as it was read".to_owned());
-    let named = match given {
+/// The version that a change is made for, from the header or the body; or what is wrong with it.
+fn version(
+    call: &Call,
+    given: Option<Value>,
+) -> Result<Result<Option<u64>, &'static str>, RailError> {
+    let header = call.version()?;
+    let body = match given {
         None | Some(Value::Null) => None,
-        Some(value) => Some(value.as_u64().ok_or_else(wrong)?),
+        Some(value) => match value.as_u64() {
+            Some(version) => Some(version),
+            None => return Ok(Err("must be a version, as it was read")),
+        },
     };
-    match (call.version()?, named) {
-        (Some(one), Some(other)) if one != other => Err(wrong().into()),
+    Ok(match (header, body) {
+        (Some(one), Some(other)) if one != other => Err("must be the one of If-Match"),
         (one, other) => Ok(one.or(other)),
-    }
+    })
 }
 
 fn overtaken() -> RailError {
@@ -287,6 +302,9 @@ fn described(site: &Site) -> Value {
 
 /// The site that these members describe.
 fn read(call: &Call, members: Map<String, Value>) -> Result<Site, RailError> {
+    let missing = ["siteKey", "hosts", "upstreams"].into_iter();
+    let missing = missing.filter(|name| !members.contains_key(*name));
+    told(missing.map(|name| (name.to_owned(), "is missing".to_owned())).collect())?;
     let draft = renamed(Value::Object(members), &own_name);
     let draft: SiteDraft = serde_json::from_value(draft).map_err(|error| {
         BodyProblems(vec![("site".to_owned(), format!("cannot be read: {error}"))])
@@ -299,6 +317,31 @@ fn read(call: &Call, members: Map<String, Value>) -> Result<Site, RailError> {
         Ok(()) => Ok(site),
         Err(errors) => Err(BodyProblems(errors.iter().map(problem).collect()).into()),
     }
+}
+
+/// What is wrong with the members of a body, each by itself. `patch`: null takes away.
+fn problems_of(given: &Map<String, Value>, patch: bool) -> Vec<(String, String)> {
+    let problem = |(name, value): (&String, &Value)| {
+        let is_known = name == "siteKey" || fields().iter().any(|field| field.name == *name);
+        let why = if !is_known {
+            "is not known here".to_owned()
+        } else if patch && value.is_null() {
+            return None;
+        } else {
+            let mut probe = json!({ "site_key": "", "hosts": [], "upstreams": [] });
+            probe[own_name(name)] = renamed(value.clone(), &own_name);
+            match serde_json::from_value::<SiteDraft>(probe) {
+                Ok(_) => return None,
+                Err(error) => format!("cannot be read: {error}"),
+            }
+        };
+        Some((name.clone(), why))
+    };
+    given.iter().filter_map(problem).collect()
+}
+
+fn told(problems: Vec<(String, String)>) -> Result<(), RailError> {
+    if problems.is_empty() { Ok(()) } else { Err(BodyProblems(problems).into()) }
 }
 
 /// `value` with every member named anew.

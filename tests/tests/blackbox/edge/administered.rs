@@ -108,7 +108,7 @@ async fn what_is_no_site_is_named_field_by_field() {
     {
         let mut wrong = good.clone();
         wrong[field] = value;
-        assert_eq!(post(wrong).await.wrong_fields(), ["site"], "{field}");
+        assert_eq!(post(wrong).await.wrong_fields(), [field], "{field}");
     }
     post(good.clone()).await.expect(201);
     post(good).await.refused(409, "CONFLICT");
