@@ -314,7 +314,7 @@ async fn nginx_asks_about_every_request() {
     let world = world().await;
     let args = |dir: &Path| {
         let file = dir.join("nginx.conf").display().to_string();
-        let own = ["daemon off; error_log stderr;".to_owned()];
+        let own = ["daemon off; master_process off; error_log stderr;".to_owned()];
         ["-c".to_owned(), file, "-g".to_owned()].into_iter().chain(own).collect()
     };
     let Some(nginx) = proxy(&world, "nginx", &["nginx.conf"], args).await else { return };
