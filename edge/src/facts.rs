@@ -185,10 +185,14 @@ pub fn authority(request: &RequestHeader) -> Option<&[u8]> {
     }
 }
 
-/// The host, lower case, without port and trailing dot; `None` where there is none or it is not a
-/// host.
 fn host(request: &RequestHeader) -> Option<Cow<'_, str>> {
-    let host = std::str::from_utf8(authority(request)?).ok()?;
+    host_name(std::str::from_utf8(authority(request)?).ok()?)
+}
+
+/// The host that `host` names, lower case, without port and trailing dot; `None` where it is not a
+/// host.
+#[must_use]
+pub fn host_name(host: &str) -> Option<Cow<'_, str>> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
             let end = rest.find(']')?;
@@ -312,12 +316,19 @@ pub struct Caller {
     pub secure: bool,
 }
 
+/// Whether the word of `address` counts.
+#[must_use]
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
+}
+
 /// Finds the caller behind `peer`. Only where `peer` is one of `trusted` are the forwarding fields
 /// looked at: the caller is the last address in the chain that is no trusted proxy.
 #[must_use]
 pub fn caller(peer: IpAddr, secure: bool, fields: &HeaderMap, trusted: &[IpNet]) -> Caller {
     let peer = peer.to_canonical();
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let is_trusted = |address: &IpAddr| is_trusted(*address, trusted);
     if !is_trusted(&peer) {
         return Caller { address: peer, secure };
     }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use http::{HeaderName, HeaderValue, header};
-use jwks::verify::VerifiedToken;
+use jwks::who::Who;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pingora::http::RequestHeader;
 
@@ -26,6 +26,8 @@ const FORWARDED_FOR_CASED: &str = "X-Forwarded-For";
 const FORWARDED_PROTO_CASED: &str = "X-Forwarded-Proto";
 const FORWARDED_HOST_CASED: &str = "X-Forwarded-Host";
 const REQUEST_ID_CASED: &str = "X-Request-ID";
+/// `X-Auth-Assertion`: the caller, signed by the edge.
+pub const ASSERTION_CASED: &str = "X-Auth-Assertion";
 
 /// `encodeURIComponent`'s unreserved characters stay, everything else is encoded.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -42,9 +44,9 @@ pub struct Origin<'r> {
     /// The request's id.
     pub request_id: HeaderValue,
     /// The caller; `None`: nobody signed in.
-    pub token: Option<&'r VerifiedToken>,
-    /// How the caller showed who it is, as apps are told.
-    pub method: &'static str,
+    pub who: Option<&'r Who>,
+    /// The same, signed by the edge for this site.
+    pub assertion: Option<HeaderValue>,
     /// Whether the caller's `Authorization` was its credential here and stays here.
     pub take_authorization: bool,
 }
@@ -105,19 +107,29 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     insert(request, FORWARDED_HOST_CASED, host)?;
     insert(request, REQUEST_ID_CASED, Some(origin.request_id.clone()))?;
 
-    let Some(token) = origin.token else {
+    let Some(who) = origin.who else {
         return Ok(());
     };
-    insert(request, "X-Auth-User", plain(token.sub()))?;
-    insert(request, "X-Auth-Email", token.email().and_then(plain))?;
-    insert(request, "X-Auth-Name", token.name().and_then(name))?;
-    insert(request, "X-Auth-Roles", list(token.roles()))?;
-    insert(request, "X-Auth-Tenant", token.tenant_id().and_then(plain))?;
-    insert(request, "X-Auth-Session", token.sid().and_then(plain))?;
-    let acr = token.level().map(|level| HeaderValue::from_static(level.acr()));
-    insert(request, "X-Auth-Acr", acr)?;
-    insert(request, "X-Auth-Amr", list(token.amr()))?;
-    insert(request, "X-Auth-Method", Some(HeaderValue::from_static(origin.method)))
+    for (name, value) in identity(who) {
+        insert(request, name, value)?;
+    }
+    insert(request, ASSERTION_CASED, origin.assertion.clone())
+}
+
+/// What is said of a caller: each field, and its value where there is one.
+#[must_use]
+pub fn identity(who: &Who) -> [(&'static str, Option<HeaderValue>); 9] {
+    [
+        ("X-Auth-User", plain(&who.sub())),
+        ("X-Auth-Email", who.email().and_then(plain)),
+        ("X-Auth-Name", who.name().and_then(name)),
+        ("X-Auth-Roles", list(who.roles())),
+        ("X-Auth-Tenant", who.tenant_id().and_then(plain)),
+        ("X-Auth-Session", who.sid().and_then(plain)),
+        ("X-Auth-Acr", who.level().map(|level| HeaderValue::from_static(level.acr()))),
+        ("X-Auth-Amr", list(who.amr())),
+        ("X-Auth-Method", Some(HeaderValue::from_static(who.method()))),
+    ]
 }
 
 fn insert(
@@ -160,13 +172,13 @@ fn list<'v>(values: impl Iterator<Item = &'v str>) -> Option<HeaderValue> {
 mod tests {
     use super::*;
 
-    fn origin<'r>(token: Option<&'r VerifiedToken>) -> Origin<'r> {
+    fn nobody() -> Origin<'static> {
         Origin {
             client: IpAddr::from([192, 0, 2, 7]),
             secure: false,
             request_id: HeaderValue::from_static("id-1"),
-            token,
-            method: "bearer",
+            who: None,
+            assertion: None,
             take_authorization: true,
         }
     }
@@ -228,7 +240,7 @@ mod tests {
             ("Authorization", "Bearer x"),
             ("X-Other", "kept"),
         ]);
-        prepare(&mut request, &origin(None)).unwrap();
+        prepare(&mut request, &nobody()).unwrap();
         let mut names: Vec<&str> = request.headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(

@@ -18,7 +18,7 @@ use jwks::{
 };
 use tokio::sync::watch;
 
-use crate::{metrics::SiteFigures, upstream::Pool};
+use crate::{brand::Brand, metrics::SiteFigures, upstream::Pool};
 
 /// A view and what was made of its sites. Immutable, swapped whole.
 pub struct Holding {
@@ -36,6 +36,8 @@ pub struct Served {
     pub figures: SiteFigures,
     /// Its name in `WWW-Authenticate`, fit for a quoted string.
     pub realm: String,
+    /// How its pages look.
+    pub brand: Brand,
 }
 
 impl Holding {
@@ -83,16 +85,39 @@ impl Holding {
 }
 
 impl Served {
-    fn new(site: &Arc<Site>, pool: Option<&Arc<Pool>>) -> Self {
+    /// The site.
+    #[must_use]
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// What people know it by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        name(&self.site)
+    }
+
+    /// Makes `site` ready; `pool`: its upstreams, as far as they are known already.
+    #[must_use]
+    pub fn new(site: &Arc<Site>, pool: Option<&Arc<Pool>>) -> Self {
         let kept = pool.filter(|pool| pool.is_of(site)).cloned();
         let pool = kept.unwrap_or_else(|| Arc::new(Pool::new(site)));
-        let name = if site.name.is_empty() { &site.base_url } else { &site.name };
-        let realm = name
+        let realm = name(site)
             .chars()
             .filter(|char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\'))
             .collect();
-        Self { site: site.clone(), pool, figures: SiteFigures::register(&site.site_key), realm }
+        Self {
+            site: site.clone(),
+            pool,
+            figures: SiteFigures::register(&site.site_key),
+            realm,
+            brand: Brand::of(site),
+        }
     }
+}
+
+fn name(site: &Site) -> &str {
+    if site.name.is_empty() { &site.base_url } else { &site.name }
 }
 
 /// The place where the current [`Holding`] is, shared by all threads.

@@ -6,30 +6,41 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod admin;
+mod assertion;
 mod backchannel;
+mod brand;
 mod config;
 mod connection;
 mod cookies;
+mod exchange;
 mod facts;
 mod feed;
 mod flow;
+mod forward_auth;
 mod frames;
 mod headers;
 mod holding;
 mod ids;
 mod journal;
+mod judge;
 mod kept_form;
 mod limits;
 mod listener;
 mod metrics;
+mod page;
 mod path;
 mod proxy;
 mod rate;
+mod reason;
+mod refusals;
 mod renewal;
 mod reply;
 mod session;
+mod sign_in;
 mod snapshot;
+mod teller;
 mod tls;
+mod to_https;
 mod upstream;
 
 use std::{
@@ -57,17 +68,21 @@ pub use tls::{CertificateError, CertificateFiles};
 
 use crate::{
     admin::Admin,
+    assertion::Assertions,
     backchannel::Backchannel,
     connection::{Connections, Door},
+    exchange::UnderWay,
     feed::Follower,
     holding::Held,
     limits::Visitors,
     listener::Bound,
-    proxy::{Edge, UnderWay},
+    proxy::Edge,
     rate::Rates,
+    refusals::Refusals,
     renewal::Renewals,
     reply::Replies,
     session::Sessions,
+    teller::Teller,
     tls::Certificates,
     upstream::Health,
 };
@@ -125,6 +140,14 @@ pub enum EdgeError {
     #[error("the edge's data folder {path} cannot be used: {source}")]
     DataDir {
         /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The key that the edge signs with cannot be read, made or kept.
+    #[error("the edge's key in {path} cannot be used: {source}")]
+    Key {
+        /// The data folder.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -234,6 +257,10 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     fs::create_dir_all(&config.data_dir)
         .map_err(|source| EdgeError::DataDir { path: config.data_dir.clone(), source })?;
 
+    let assertions = Assertions::open(&config.data_dir)
+        .map_err(|source| EdgeError::Key { path: config.data_dir.clone(), source })?;
+    let assertions = Arc::new(assertions);
+    let refusals = Arc::new(Refusals::default());
     let held = Arc::new(Held::default());
     let figures = Arc::new(metrics::Figures::register());
     let under_way = Arc::new(UnderWay::default());
@@ -256,6 +283,8 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         rates: Rates::default(),
         limits: config.limits.clone(),
         sessions,
+        assertions: assertions.clone(),
+        refusals: refusals.clone(),
     };
     let places: Vec<_> = [
         (&config.listen, "edge.listen", Door::Plain),
@@ -313,6 +342,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         server.add_service(admin);
     }
 
+    let teller = Teller::new(&config, assertions, refusals)?;
     let follower = Follower::new(&config, held.clone(), figures)?;
     let health = Health::new(held.clone(), upstream_ca.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -324,6 +354,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         runtime.block_on(async {
             tokio::spawn(health.run());
             tokio::spawn(certificates.follow());
+            tokio::spawn(teller.run());
             follower.run(follow).await;
         });
         saving.send_replace(true);

@@ -1,19 +1,13 @@
 //! What the edge itself answers: refusals, failures of upstreams, and the few pages of its own.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
-use jwks::{
-    decide::{ChallengeReason, RefusalReason},
-    facts::Malformed,
-};
 use pingora::{http::ResponseHeader, proxy::Session};
 use serde_json::json;
 
-use crate::{facts::TooLarge, ids};
+use crate::{brand::Brand, forward_auth, holding::Served, ids, page::Page, reason::Reason};
 
 /// How long the rest of a refused request is read, so that the answer arrives before the
 /// connection closes.
@@ -21,197 +15,10 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// When to come back after a 503, seconds.
 const RETRY_AFTER: u32 = 5;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto 0;\
-padding:0 1.5rem;color:#1c2430;background:#fff}h1{font-size:1.5rem;margin:0 0 .5rem}\
-p{margin:.5rem 0}form{margin:.75rem 0}button{font:inherit;padding:.4rem 1rem}a{color:inherit}code{font-size:.9em;color:#5a6472}\
-@media(prefers-color-scheme:dark){body{color:#e6e9ee;background:#14181f}code{color:#98a2b0}}";
-
-/// Why the edge answers in a request's stead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The request is too large to be looked at.
-    TooLarge(TooLarge),
-    /// 503: no view has come yet.
-    NoView,
-    /// The decision.
-    Refusal(RefusalReason),
-    /// The decision: something the caller can mend.
-    Challenge(ChallengeReason),
-    /// 404: below `/.signalbox/` there is nothing of that name.
-    NoSuchPage,
-    /// 405: what is there is only for reading.
-    ReadOnly,
-    /// 429: too many requests; one more is welcome in so many seconds.
-    TooMany(u64),
-}
-
-impl Reason {
-    /// A word for logs and figures.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TooLarge(TooLarge::Head) => "head_too_large",
-            Self::TooLarge(TooLarge::Path) => "path_too_long",
-            Self::TooLarge(TooLarge::Body) => "body_too_large",
-            Self::TooMany(_) => "too_many_requests",
-            Self::NoView => "no_view",
-            Self::Refusal(reason) => reason.as_str(),
-            Self::Challenge(reason) => reason.as_str(),
-            Self::NoSuchPage => "no_such_page",
-            Self::ReadOnly => "read_only",
-        }
-    }
-
-    const fn status(self) -> StatusCode {
-        match self {
-            Self::TooLarge(TooLarge::Head) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::TooLarge(TooLarge::Path) => StatusCode::URI_TOO_LONG,
-            Self::TooLarge(TooLarge::Body) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::NoView => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Challenge(_) => StatusCode::UNAUTHORIZED,
-            Self::NoSuchPage => StatusCode::NOT_FOUND,
-            Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Refusal(reason) => match reason {
-                RefusalReason::Malformed(_) | RefusalReason::ConflictingCredentials => {
-                    StatusCode::BAD_REQUEST
-                }
-                RefusalReason::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
-                RefusalReason::Inactive | RefusalReason::Stale => StatusCode::SERVICE_UNAVAILABLE,
-                RefusalReason::CredentialNotAccepted => StatusCode::UNAUTHORIZED,
-                RefusalReason::Network | RefusalReason::NotAllowed | RefusalReason::Scope => {
-                    StatusCode::FORBIDDEN
-                }
-            },
-        }
-    }
-
-    /// Whether nobody can tell where on the connection the next request begins (RFC 9112 section
-    /// 6.3), or whether it is worth waiting for.
-    const fn ends_connection(self) -> bool {
-        matches!(
-            self,
-            Self::TooLarge(_) | Self::Refusal(RefusalReason::Malformed(Malformed::Framing))
-        )
-    }
-
-    /// The code and the words of the answer.
-    const fn text(self) -> (&'static str, &'static str) {
-        match self {
-            Self::TooLarge(TooLarge::Head) => {
-                ("HEADERS_TOO_LARGE", "The request has more header fields than are accepted.")
-            }
-            Self::TooLarge(TooLarge::Path) => ("PATH_TOO_LONG", "The address is too long."),
-            Self::TooLarge(TooLarge::Body) => {
-                ("BODY_TOO_LARGE", "The request is larger than this site accepts.")
-            }
-            Self::TooMany(_) => {
-                ("TOO_MANY_REQUESTS", "Too many requests have come. Please try again later.")
-            }
-            Self::NoView => ("NOT_READY", "This service is starting. Please try again shortly."),
-            Self::NoSuchPage => ("NOT_FOUND", "There is nothing at this address."),
-            Self::ReadOnly => ("METHOD_NOT_ALLOWED", "This address can only be read."),
-            Self::Refusal(reason) => match reason {
-                RefusalReason::Malformed(Malformed::Path) => (
-                    "BAD_PATH",
-                    "The address can be read in more than one way and is not accepted.",
-                ),
-                RefusalReason::Malformed(Malformed::Framing) => (
-                    "BAD_REQUEST",
-                    "The request can be read in more than one way and is not accepted.",
-                ),
-                RefusalReason::UnknownHost => {
-                    ("UNKNOWN_HOST", "No site of this name is served here.")
-                }
-                RefusalReason::Inactive => {
-                    ("SITE_INACTIVE", "This site is switched off at the moment.")
-                }
-                RefusalReason::Stale => (
-                    "TEMPORARILY_UNAVAILABLE",
-                    "Access cannot be checked at the moment. Please try again shortly.",
-                ),
-                RefusalReason::ConflictingCredentials => {
-                    ("CONFLICTING_CREDENTIALS", "The request carries more than one credential.")
-                }
-                RefusalReason::CredentialNotAccepted => {
-                    ("CREDENTIAL_NOT_ACCEPTED", "This site does not take this kind of credential.")
-                }
-                RefusalReason::Network => {
-                    ("FORBIDDEN", "This site cannot be reached from your network.")
-                }
-                RefusalReason::NotAllowed => {
-                    ("FORBIDDEN", "You are signed in, but you may not enter here.")
-                }
-                RefusalReason::Scope => {
-                    ("INSUFFICIENT_SCOPE", "The credential lacks a scope that is needed here.")
-                }
-            },
-            Self::Challenge(reason) => match reason {
-                ChallengeReason::NotSignedIn => {
-                    ("UNAUTHORIZED", "You need to sign in to enter here.")
-                }
-                ChallengeReason::InvalidToken(_) => {
-                    ("INVALID_TOKEN", "The access token is not valid.")
-                }
-                ChallengeReason::Ended => {
-                    ("SESSION_ENDED", "The session has ended. Please sign in again.")
-                }
-                ChallengeReason::WrongAudience => {
-                    ("INVALID_TOKEN", "The access token is for another place.")
-                }
-                ChallengeReason::Insufficient { .. } => {
-                    ("STEP_UP_REQUIRED", "You need a stronger or fresher sign-in to enter here.")
-                }
-            },
-        }
-    }
-
-    /// `WWW-Authenticate` (RFC 6750 section 3, RFC 9470 section 3); `None` unless the status
-    /// is 401, or 403 for want of a scope.
-    #[must_use]
-    pub fn challenge(self, realm: &str) -> Option<String> {
-        let mut value = format!("Bearer realm=\"{realm}\"");
-        let invalid = |value: &mut String, why: &dyn std::fmt::Display| {
-            let _ = write!(value, ", error=\"invalid_token\", error_description=\"{why}\"");
-        };
-        match self {
-            Self::Challenge(ChallengeReason::NotSignedIn)
-            | Self::Refusal(RefusalReason::CredentialNotAccepted) => {}
-            Self::Challenge(ChallengeReason::InvalidToken(why)) => invalid(&mut value, &why),
-            Self::Challenge(ChallengeReason::Ended) => {
-                invalid(&mut value, &"the session has ended")
-            }
-            Self::Challenge(ChallengeReason::WrongAudience) => {
-                invalid(&mut value, &"wrong audience")
-            }
-            Self::Challenge(ChallengeReason::Insufficient { acr, max_age }) => {
-                let _ = write!(
-                    value,
-                    ", error=\"insufficient_user_authentication\", error_description=\"a stronger \
-                     or fresher sign-in is needed\", acr_values=\"{}\"",
-                    acr.acr()
-                );
-                if let Some(max_age) = max_age {
-                    let _ = write!(value, ", max_age={max_age}");
-                }
-            }
-            Self::Refusal(RefusalReason::Scope) => value.push_str(", error=\"insufficient_scope\""),
-            Self::TooLarge(_)
-            | Self::NoView
-            | Self::NoSuchPage
-            | Self::ReadOnly
-            | Self::TooMany(_)
-            | Self::Refusal(_) => {
-                return None;
-            }
-        }
-        Some(value)
-    }
-}
-
 /// Answers in the edge's own name.
 pub struct Replies {
-    page_policy: HeaderValue,
+    /// The look where no site is named.
+    plain: Brand,
     hsts: Option<HeaderValue>,
 }
 
@@ -220,15 +27,8 @@ impl Replies {
     /// (`Strict-Transport-Security`, RFC 6797); 0: they are told nothing.
     #[must_use]
     pub fn new(hsts: u64) -> Self {
-        let hash = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
-        let policy = format!(
-            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'"
-        );
-        let page_policy = HeaderValue::try_from(policy)
-            .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
         let hsts = (hsts > 0).then(|| HeaderValue::try_from(format!("max-age={hsts}")).ok());
-        Self { page_policy, hsts: hsts.flatten() }
+        Self { plain: Brand::plain(), hsts: hsts.flatten() }
     }
 
     /// Says in `head` that browsers are to come by TLS alone, where this one did.
@@ -256,9 +56,9 @@ impl Replies {
         send(session, head, Bytes::new()).await
     }
 
-    /// Refuses a request under a fresh decision id, which it gives back. `realm` names the site;
-    /// `sign_in` is where signing in begins, where that would help; `page`: a person looks at the
-    /// answer.
+    /// Refuses a request under a fresh decision id, which it gives back with the status. `sign_in` is
+    /// where signing in begins, where that would help; `asked`: it is told to a proxy that asks;
+    /// `page`: a person looks at the answer.
     ///
     /// # Errors
     /// The caller is gone.
@@ -266,13 +66,17 @@ impl Replies {
         &self,
         session: &mut Session,
         reason: Reason,
-        realm: &str,
+        served: Option<&Served>,
         sign_in: Option<&str>,
+        asked: Option<&forward_auth::Asked>,
         page: bool,
-    ) -> pingora::Result<String> {
+    ) -> pingora::Result<(String, StatusCode)> {
         let decision = ids::decision_id();
-        let status = reason.status();
-        let (code, message) = reason.text();
+        let realm = served.map_or("", |served| served.realm.as_str());
+        let status = match asked {
+            Some(asked) => asked.status(reason.status(), page),
+            None => reason.status(),
+        };
         if reason.ends_connection() {
             session.set_keepalive(None);
         }
@@ -282,64 +86,46 @@ impl Replies {
         }
         if let Reason::TooMany(wait) = reason {
             head.insert_header(header::RETRY_AFTER, wait.max(1))?;
-        } else if status == StatusCode::SERVICE_UNAVAILABLE {
-            head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
         }
         if reason == Reason::ReadOnly {
             head.insert_header(header::ALLOW, HeaderValue::from_static("GET, HEAD"))?;
         }
-        head.insert_header("X-Signalbox-Decision", decision.as_str())?;
-        let refusal = Refused { code, message, decision: Some(&decision), sign_in };
-        let body = self.body(&mut head, status, &refusal, page)?;
-        self.secure(session, &mut head)?;
-        send(session, head, body).await?;
-        Ok(decision)
+        if let Some(address) = asked.and_then(|asked| asked.sign_in.as_deref()) {
+            head.insert_header(header::LOCATION, address)?;
+        }
+        let (code, message) = reason.text();
+        let refusal = Refusal { code, message, decision: Some(&decision), sign_in };
+        let brand = served.map(|served| &served.brand);
+        self.say(session, head, status, &refusal, brand, page).await?;
+        Ok((decision, status))
     }
 
-    /// Shows a page of the edge's own, with these cookies.
+    /// Shows a page of the edge's own, in this look, with these cookies.
     ///
     /// # Errors
     /// The caller is gone.
     pub async fn page(
         &self,
         session: &mut Session,
+        brand: Option<&Brand>,
         page: &Page<'_>,
         cookies: &[HeaderValue],
     ) -> pingora::Result<()> {
         let mut head = head(page.status, 10 + cookies.len())?;
-        self.page_fields(&mut head)?;
-        if let Some(issuer) = page.forms_to {
-            // Browsers hold the redirect that answers a form against this too.
-            let policy = self.page_policy.to_str().unwrap_or_default();
-            let forms = format!("form-action 'self' {issuer}");
-            let policy = policy.replace("form-action 'none'", &forms);
-            head.insert_header(header::CONTENT_SECURITY_POLICY, policy)?;
-            head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"))?;
-        }
-        if page.status == StatusCode::SERVICE_UNAVAILABLE {
-            head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
-        }
         if let Some(address) = page.refresh {
             head.insert_header("Refresh", format!("0;url={address}"))?;
         }
         if let Some(challenge) = &page.challenge {
             head.insert_header(header::WWW_AUTHENTICATE, challenge.as_str())?;
         }
-        if let Some(decision) = page.decision {
-            head.insert_header("X-Signalbox-Decision", decision)?;
-        }
         for cookie in cookies {
             head.append_header(header::SET_COOKIE, cookie.clone())?;
         }
-        let body: Bytes =
-            whole(page.title, &page.message, page.decision, &page.actions).into_bytes().into();
-        head.insert_header(header::CONTENT_LENGTH, body.len())?;
-        self.secure(session, &mut head)?;
-        send(session, head, body).await
+        self.show(session, head, brand, page).await
     }
 
     /// Says that the site behind the edge failed (502, 503, 504), the edge did (500), or the
-    /// request turned out to be one that is not accepted (4xx).
+    /// request turned out to be one that is not accepted (4xx). `page`: a person looks at the answer.
     ///
     /// # Errors
     /// The caller is gone.
@@ -347,60 +133,90 @@ impl Replies {
         &self,
         session: &mut Session,
         status: StatusCode,
+        brand: Option<&Brand>,
         page: bool,
     ) -> pingora::Result<()> {
-        let (code, message) = match status {
-            StatusCode::BAD_GATEWAY => ("BAD_GATEWAY", "The site did not answer properly."),
-            StatusCode::GATEWAY_TIMEOUT => ("GATEWAY_TIMEOUT", "The site took too long to answer."),
-            StatusCode::SERVICE_UNAVAILABLE => (
-                "SITE_UNAVAILABLE",
-                "The site does not answer at the moment. Please try again shortly.",
-            ),
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                ("BODY_TOO_LARGE", "The request is larger than this site accepts.")
-            }
-            StatusCode::REQUEST_TIMEOUT => ("TOO_SLOW", "The request came too slowly."),
-            StatusCode::NOT_IMPLEMENTED => {
-                ("NO_WEBSOCKETS", "The site cannot be reached by WebSocket.")
-            }
-            StatusCode::BAD_REQUEST => ("BAD_REQUEST", "The request could not be read."),
-            _ => ("INTERNAL_ERROR", "Something went wrong on our side."),
-        };
-        let mut head = head(status, 8)?;
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
-        }
-        let refusal = Refused { code, message, decision: None, sign_in: None };
-        let body = self.body(&mut head, status, &refusal, page)?;
-        self.secure(session, &mut head)?;
+        let (code, message) = failure(status);
+        let refusal = Refusal { code, message, decision: None, sign_in: None };
         session.set_keepalive(None);
+        self.say(session, head(status, 8)?, status, &refusal, brand, page).await
+    }
+
+    /// Sends JSON that is text already: 200, with these cookies.
+    ///
+    /// # Errors
+    /// The caller is gone.
+    pub async fn json(
+        &self,
+        session: &mut Session,
+        body: Bytes,
+        cookies: &[HeaderValue],
+    ) -> pingora::Result<()> {
+        let mut head = head(StatusCode::OK, 5 + cookies.len())?;
+        for cookie in cookies {
+            head.append_header(header::SET_COOKIE, cookie.clone())?;
+        }
+        head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
+        head.insert_header(header::CONTENT_LENGTH, body.len())?;
+        self.secure(session, &mut head)?;
         send(session, head, body).await
     }
 
-    fn body(
+    /// Says no, to a person or to a program.
+    async fn say(
         &self,
-        head: &mut ResponseHeader,
+        session: &mut Session,
+        mut head: ResponseHeader,
         status: StatusCode,
-        refused: &Refused<'_>,
+        refusal: &Refusal<'_>,
+        brand: Option<&Brand>,
         page: bool,
-    ) -> pingora::Result<Bytes> {
-        let body = if page {
-            self.page_fields(head)?;
-            document(status, refused.message, refused.decision)
-        } else {
-            head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
-            refused.json()
-        };
+    ) -> pingora::Result<()> {
+        if page {
+            let page = Page::refusal(status, refusal.message, refusal.decision);
+            return self.show(session, head, brand, &page).await;
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
+        }
+        if let Some(decision) = refusal.decision {
+            head.insert_header("X-Signalbox-Decision", decision)?;
+        }
+        let body = Bytes::from(refusal.json());
+        head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
-        Ok(body.into())
+        self.secure(session, &mut head)?;
+        send(session, head, body).await
     }
 
-    fn page_fields(&self, head: &mut ResponseHeader) -> pingora::Result<()> {
+    async fn show(
+        &self,
+        session: &mut Session,
+        mut head: ResponseHeader,
+        brand: Option<&Brand>,
+        page: &Page<'_>,
+    ) -> pingora::Result<()> {
+        let brand = brand.unwrap_or(&self.plain);
         let html = HeaderValue::from_static("text/html; charset=utf-8");
         head.insert_header(header::CONTENT_TYPE, html)?;
-        head.insert_header(header::CONTENT_SECURITY_POLICY, self.page_policy.clone())?;
-        head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))?;
-        head.insert_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+        head.insert_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))?;
+        let (policy, referrer) = match page.forms_to {
+            // Browsers hold the redirect that answers a form against this too.
+            Some(issuer) => (brand.policy_with_forms_to(issuer), "same-origin"),
+            None => (brand.policy.clone(), "no-referrer"),
+        };
+        head.insert_header(header::CONTENT_SECURITY_POLICY, policy)?;
+        head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static(referrer))?;
+        if page.status == StatusCode::SERVICE_UNAVAILABLE {
+            head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
+        }
+        if let Some(decision) = page.decision {
+            head.insert_header("X-Signalbox-Decision", decision)?;
+        }
+        let body = Bytes::from(brand.page(page));
+        head.insert_header(header::CONTENT_LENGTH, body.len())?;
+        self.secure(session, &mut head)?;
+        send(session, head, body).await
     }
 }
 
@@ -432,25 +248,6 @@ pub async fn redirect(
     send(session, head, body).await
 }
 
-/// Sends `value` as it is: 200 and JSON, with these cookies.
-///
-/// # Errors
-/// The caller is gone.
-pub async fn json(
-    session: &mut Session,
-    value: &serde_json::Value,
-    cookies: &[HeaderValue],
-) -> pingora::Result<()> {
-    let body = Bytes::from(value.to_string());
-    let mut head = head(StatusCode::OK, 4 + cookies.len())?;
-    for cookie in cookies {
-        head.append_header(header::SET_COOKIE, cookie.clone())?;
-    }
-    head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
-    head.insert_header(header::CONTENT_LENGTH, body.len())?;
-    send(session, head, body).await
-}
-
 /// The bytes of a refusal of something that is no request at all, with its decision id.
 #[must_use]
 pub fn raw_refusal(status: StatusCode) -> (Vec<u8>, String) {
@@ -461,7 +258,7 @@ pub fn raw_refusal(status: StatusCode) -> (Vec<u8>, String) {
         }
         _ => ("BAD_REQUEST", "The request could not be read."),
     };
-    let body = Refused { code, message, decision: Some(&decision), sign_in: None }.json();
+    let body = Refusal { code, message, decision: Some(&decision), sign_in: None }.json();
     let text = format!(
         "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
          X-Signalbox-Decision: {decision}\r\nConnection: close\r\n\r\n{body}",
@@ -472,21 +269,25 @@ pub fn raw_refusal(status: StatusCode) -> (Vec<u8>, String) {
     (text.into_bytes(), decision)
 }
 
-fn head(status: StatusCode, fields: usize) -> pingora::Result<ResponseHeader> {
+/// The head of an answer that nobody keeps.
+///
+/// # Errors
+/// Only where pingora cannot take a status.
+pub fn head(status: StatusCode, fields: usize) -> pingora::Result<ResponseHeader> {
     let mut head = ResponseHeader::build(status, Some(fields))?;
     head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
     Ok(head)
 }
 
 /// What a refusal says.
-struct Refused<'r> {
+struct Refusal<'r> {
     code: &'r str,
     message: &'r str,
     decision: Option<&'r str>,
     sign_in: Option<&'r str>,
 }
 
-impl Refused<'_> {
+impl Refusal<'_> {
     fn json(&self) -> String {
         let mut value = json!({ "error": { "code": self.code, "message": self.message } });
         if let Some(decision) = self.decision {
@@ -499,88 +300,28 @@ impl Refused<'_> {
     }
 }
 
-/// A page of the edge's own.
-pub struct Page<'p> {
-    /// How it is answered.
-    pub status: StatusCode,
-    /// Its heading.
-    pub title: &'p str,
-    /// What it says; nothing that somebody else wrote.
-    pub message: String,
-    /// The id under which a refusal is explained.
-    pub decision: Option<&'p str>,
-    /// What can be done: HTML.
-    pub actions: String,
-    /// The issuer, where its forms are answered by a redirect there.
-    pub forms_to: Option<&'p str>,
-    /// Where browsers go from it by themselves.
-    pub refresh: Option<&'p str>,
-    /// `WWW-Authenticate`.
-    pub challenge: Option<String>,
-}
-
-impl Page<'_> {
-    /// A bare one.
-    #[must_use]
-    pub const fn new(status: StatusCode) -> Self {
-        Self {
-            status,
-            title: "",
-            message: String::new(),
-            decision: None,
-            actions: String::new(),
-            forms_to: None,
-            refresh: None,
-            challenge: None,
-        }
+/// The code and the words for something that failed.
+const fn failure(status: StatusCode) -> (&'static str, &'static str) {
+    match status.as_u16() {
+        502 => ("BAD_GATEWAY", "The site did not answer properly."),
+        504 => ("GATEWAY_TIMEOUT", "The site took too long to answer."),
+        503 => (
+            "SITE_UNAVAILABLE",
+            "The site does not answer at the moment. Please try again shortly.",
+        ),
+        413 => ("BODY_TOO_LARGE", "The request is larger than this site accepts."),
+        408 => ("TOO_SLOW", "The request came too slowly."),
+        501 => ("NO_WEBSOCKETS", "The site cannot be reached by WebSocket."),
+        400 => ("BAD_REQUEST", "The request could not be read."),
+        _ => ("INTERNAL_ERROR", "Something went wrong on our side."),
     }
 }
 
-/// `text` as it can stand in HTML, in an attribute too.
-#[must_use]
-pub fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
-/// A page that loads nothing. All its words are the edge's own, so nothing needs escaping.
-fn document(status: StatusCode, message: &str, decision: Option<&str>) -> String {
-    let title = match status {
-        StatusCode::UNAUTHORIZED => "Please sign in",
-        StatusCode::FORBIDDEN => "No entry",
-        StatusCode::NOT_FOUND => "Not found",
-        StatusCode::MISDIRECTED_REQUEST => "No such site",
-        StatusCode::SERVICE_UNAVAILABLE => "Not available",
-        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => "The site does not answer",
-        StatusCode::TOO_MANY_REQUESTS => "Too many requests",
-        _ if status.is_client_error() => "This request was not accepted",
-        _ => "Something went wrong",
-    };
-    whole(title, message, decision, "")
-}
-
-fn whole(title: &str, message: &str, decision: Option<&str>, actions: &str) -> String {
-    let reference = decision
-        .map(|id| format!("<p>If you ask for help, name this reference: <code>{id}</code></p>"))
-        .unwrap_or_default();
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
-         <style>{STYLE}</style></head><body><main><h1>{title}</h1><p>{message}</p>{actions}{reference}</main></body></html>"
-    )
-}
-
-async fn send(session: &mut Session, head: ResponseHeader, body: Bytes) -> pingora::Result<()> {
+/// Sends an answer.
+///
+/// # Errors
+/// The caller is gone.
+pub async fn send(session: &mut Session, head: ResponseHeader, body: Bytes) -> pingora::Result<()> {
     let has_more = !session.is_body_done();
     if has_more {
         // What follows on this connection is the body of a request that nobody has taken.
@@ -597,37 +338,4 @@ async fn send(session: &mut Session, head: ResponseHeader, body: Bytes) -> pingo
         let _ = session.drain_request_body().await;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use jwks::{policy::Level, verify::TokenError};
-
-    use super::*;
-
-    #[test]
-    fn challenges_say_what_is_missing() {
-        let challenge = |reason| Reason::Challenge(reason).challenge("App").unwrap();
-        assert_eq!(challenge(ChallengeReason::NotSignedIn), "Bearer realm=\"App\"");
-        assert_eq!(
-            challenge(ChallengeReason::InvalidToken(TokenError::Expired)),
-            "Bearer realm=\"App\", error=\"invalid_token\", error_description=\"expired\""
-        );
-        let asked =
-            challenge(ChallengeReason::Insufficient { acr: Level::TwoFactor, max_age: Some(300) });
-        assert!(asked.contains("error=\"insufficient_user_authentication\""));
-        assert!(asked.ends_with("acr_values=\"urn:signalbox:2fa\", max_age=300"));
-        assert!(Reason::Refusal(RefusalReason::NotAllowed).challenge("App").is_none());
-    }
-
-    #[test]
-    fn pages_allow_their_own_style_and_nothing_else() {
-        let replies = Replies::new(0);
-        let policy = replies.page_policy.to_str().unwrap();
-        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
-        assert!(!policy.contains("unsafe"));
-        let page = document(StatusCode::FORBIDDEN, "No.", Some("d_x"));
-        assert!(page.contains(&format!("<style>{STYLE}</style>")));
-        assert!(!page.contains("<script") && !page.contains("src=") && !page.contains("href="));
-    }
 }

@@ -20,14 +20,17 @@ use url::form_urlencoded;
 
 use crate::{
     backchannel::{Backchannel, Denied},
+    brand::Brand,
     cookies,
     facts::{self, origin_form},
     flow::{self, Flow, Phase},
-    holding::Holding,
-    ids, path,
+    holding::{Holding, Served},
+    ids,
+    page::{Page, escaped},
+    path,
     proxy::Edge,
     renewal::Renewals,
-    reply::{self, Page},
+    reply,
 };
 
 /// Where somebody who was told to sign in begins: for callers that are not redirected.
@@ -90,7 +93,7 @@ impl Own {
 /// A browser at a site.
 pub struct Visit {
     /// The site.
-    pub site: Arc<Site>,
+    pub served: Arc<Served>,
     /// The host that it is called by.
     pub host: String,
     /// The caller's address.
@@ -101,7 +104,7 @@ impl Visit {
     /// Whether the site is reached over https: cookies say so.
     #[must_use]
     pub fn secure(&self) -> bool {
-        is_secure(&self.site)
+        is_secure(self.site())
     }
 
     /// The address of this path and query there.
@@ -111,11 +114,23 @@ impl Visit {
     }
 
     fn origin(&self) -> String {
-        site_session::origin(&self.site, &self.host)
+        site_session::origin(self.site(), &self.host)
     }
 
     fn name(&self) -> &str {
-        if self.site.name.is_empty() { &self.site.base_url } else { &self.site.name }
+        self.served.name()
+    }
+
+    /// The site.
+    #[must_use]
+    pub fn site(&self) -> &Site {
+        self.served.site()
+    }
+
+    /// How its pages look.
+    #[must_use]
+    pub fn brand(&self) -> Option<&Brand> {
+        Some(&self.served.brand)
     }
 }
 
@@ -189,7 +204,8 @@ pub fn sign_in_address(site: &Site, host: &str, asked: &Asked) -> String {
 }
 
 /// The same address, which leads back to `target`.
-fn with_return(address: &str, target: &str) -> String {
+#[must_use]
+pub fn with_return(address: &str, target: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     let joint = if address.contains('?') { '&' } else { '?' };
     format!("{address}{joint}{}", query.append_pair("return", target).finish())
@@ -218,7 +234,7 @@ pub fn depart(
         .append_pair("response_type", "code")
         .append_pair("client_id", CLIENT_ID)
         .append_pair("redirect_uri", &visit.at(CALLBACK))
-        .append_pair("resource", &visit.site.base_url)
+        .append_pair("resource", &visit.site().base_url)
         .append_pair("scope", SCOPE)
         .append_pair("state", &flow.state())
         .append_pair("nonce", &flow.nonce())
@@ -268,10 +284,11 @@ impl Sessions {
                     }
                     Err(astray) => {
                         let decision = ids::decision_id();
-                        let (site, reason) = (&visit.site.site_key, astray.reason);
+                        let (site, reason) = (&visit.site().site_key, astray.reason);
                         tracing::info!(decision, site, reason, "a sign-in did not come back");
                         let page = astray.page(visit, &decision);
-                        edge.replies.page(session, &page, &astray.cookies).await
+                        edge.keep(&decision, reason, Some(&visit.served), page.status, None);
+                        edge.replies.page(session, visit.brand(), &page, &astray.cookies).await
                     }
                 }
             }
@@ -286,9 +303,9 @@ impl Sessions {
                     forms_to: Some(&holding.view.issuer),
                     ..Page::new(StatusCode::OK)
                 };
-                edge.replies.page(session, &page, &[]).await
+                edge.replies.page(session, visit.brand(), &page, &[]).await
             }
-            Own::SignedOut => edge.replies.page(session, &signed_out(), &[]).await,
+            Own::SignedOut => edge.replies.page(session, visit.brand(), &signed_out(), &[]).await,
         }
     }
 
@@ -310,7 +327,11 @@ impl Sessions {
             Some(Departure { location, cookies }) => {
                 reply::redirect(session, StatusCode::FOUND, &location, &cookies, None).await
             }
-            None => edge.replies.fail(session, StatusCode::INTERNAL_SERVER_ERROR, true).await,
+            None => {
+                edge.replies
+                    .fail(session, StatusCode::INTERNAL_SERVER_ERROR, visit.brand(), true)
+                    .await
+            }
         }
     }
 
@@ -344,10 +365,10 @@ impl Sessions {
         }
         let code = one(query, "code").ok_or_else(|| astray("no_code"))?;
         let redirect_uri = visit.at(CALLBACK);
-        let place = &visit.site.base_url;
+        let place = &visit.site().base_url;
         let redeemed = self.backchannel.redeem(code, &redirect_uri, &flow.verifier(), place).await;
         let tokens = redeemed.map_err(|denied| {
-            tracing::warn!(%denied, site = visit.site.site_key, "a code was not redeemed");
+            tracing::warn!(%denied, site = visit.site().site_key, "a code was not redeemed");
             astray(match denied {
                 Denied::Refused(_) => "code_refused",
                 Denied::Away(_) => "server_away",
@@ -372,7 +393,7 @@ impl Sessions {
             return Err(Astray {
                 cookies,
                 again: again.then(|| {
-                    let address = sign_in_address(&visit.site, &visit.host, &asked);
+                    let address = sign_in_address(visit.site(), &visit.host, &asked);
                     with_return(&address, &flow.target)
                 }),
                 ..Astray::new(reason.as_str(), Some(flow.target.clone()))
@@ -400,14 +421,11 @@ impl Sessions {
         let request = session.req_header();
         let page = facts::looks_for_page(request);
         if !is_own_sender(holding, visit, facts::sender(&request.headers)) {
-            let decision = ids::decision_id();
-            let refused = Page {
-                title: "No entry",
-                message: "Another site cannot sign you out here.".to_owned(),
-                decision: Some(&decision),
-                ..Page::new(StatusCode::FORBIDDEN)
-            };
-            return edge.replies.page(session, &refused, &[]).await;
+            let (decision, status) = (ids::decision_id(), StatusCode::FORBIDDEN);
+            edge.keep(&decision, "foreign_sender", Some(&visit.served), status, None);
+            let message = "Another site cannot sign you out here.";
+            let refused = Page::refusal(status, message, Some(&decision));
+            return edge.replies.page(session, visit.brand(), &refused, &[]).await;
         }
         let secure = visit.secure();
         let token = cookies::session(&request.headers, secure).map(ToOwned::to_owned);
@@ -427,7 +445,7 @@ impl Sessions {
         let removed: Vec<HeaderValue> =
             cookies::set(cookies::SESSION, "", Some(Duration::ZERO), secure).into_iter().collect();
         if let Err(denied) = ended {
-            tracing::warn!(%denied, site = visit.site.site_key, "a session was not ended");
+            tracing::warn!(%denied, site = visit.site().site_key, "a session was not ended");
             let away = Page {
                 title: "Not signed out everywhere",
                 message: "This browser is signed out here, but the sign-in service could not be \
@@ -435,7 +453,7 @@ impl Sessions {
                     .to_owned(),
                 ..Page::new(StatusCode::SERVICE_UNAVAILABLE)
             };
-            return edge.replies.page(session, &away, &removed).await;
+            return edge.replies.page(session, visit.brand(), &away, &removed).await;
         }
         match (page, onward) {
             (true, Some(location)) => {
@@ -450,7 +468,7 @@ impl Sessions {
                 if let Some(onward) = onward {
                     value["continue"] = onward.into();
                 }
-                reply::json(session, &value, &removed).await
+                edge.replies.json(session, value.to_string().into(), &removed).await
             }
         }
     }
@@ -565,7 +583,7 @@ impl Astray {
         let back = self.target.as_deref().unwrap_or("/");
         let mut actions = String::new();
         let onward = self.again.clone().unwrap_or_else(|| visit.at(back));
-        let _ = write!(actions, "<p><a href=\"{}\">Try again</a></p>", reply::escaped(&onward));
+        let _ = write!(actions, "<p><a href=\"{}\">Try again</a></p>", escaped(&onward));
         Page {
             title,
             message: message.to_owned(),
@@ -594,7 +612,7 @@ pub fn is_own_sender(holding: &Holding, visit: &Visit, sender: Sender<'_>) -> bo
         Sender::Host(host) => holding
             .view
             .site_by_host(host)
-            .is_some_and(|sender| sender.site_key == visit.site.site_key),
+            .is_some_and(|sender| sender.site_key == visit.site().site_key),
         Sender::Foreign => false,
     }
 }
@@ -620,7 +638,7 @@ fn signed_out() -> Page<'static> {
 }
 
 fn sign_out_forms(name: &str) -> String {
-    let name = reply::escaped(name);
+    let name = escaped(name);
     format!(
         "<form method=\"post\" action=\"{SIGN_OUT}\"><button name=\"here\" value=\"1\">Sign out of \
          {name}</button></form><form method=\"post\" action=\"{SIGN_OUT}?everywhere=1\"><button \
@@ -652,7 +670,11 @@ mod tests {
             "site_key": "wiki", "base_url": base_url, "hosts": ["wiki.example"], "upstreams": [],
         }))
         .unwrap();
-        Visit { site: site.into(), host: "wiki.example".into(), peer: [192, 0, 2, 7].into() }
+        Visit {
+            served: Arc::new(Served::new(&Arc::new(site), None)),
+            host: "wiki.example".into(),
+            peer: [192, 0, 2, 7].into(),
+        }
     }
 
     #[test]
@@ -700,7 +722,7 @@ mod tests {
         let visit = visit("http://wiki.example:81");
         let said = |reason| {
             let asked = Asked::by(reason, "GET", "/api");
-            sign_in_address(&visit.site, "wiki.example", &asked)
+            sign_in_address(visit.site(), "wiki.example", &asked)
         };
         let plain = "http://wiki.example:81/.signalbox/sign-in";
         assert_eq!(said(ChallengeReason::NotSignedIn), plain);

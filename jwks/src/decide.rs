@@ -15,6 +15,7 @@ use crate::{
     site_session,
     verify::{TokenError, VerifiedToken},
     view::View,
+    who::Who,
 };
 
 pub use crate::decision::{Challenge, ChallengeReason, Decision, Refusal, RefusalReason};
@@ -23,8 +24,7 @@ pub use crate::decision::{Challenge, ChallengeReason, Decision, Refusal, Refusal
 #[derive(Clone, Debug)]
 pub struct Permit {
     site: Arc<Site>,
-    token: Option<Arc<VerifiedToken>>,
-    by_session: bool,
+    who: Option<Who>,
 }
 
 impl Permit {
@@ -36,14 +36,20 @@ impl Permit {
 
     /// Who the caller is; `None` where a public site was asked without a credential.
     #[must_use]
+    pub const fn who(&self) -> Option<&Who> {
+        self.who.as_ref()
+    }
+
+    /// The caller's token, where it showed one.
+    #[must_use]
     pub fn token(&self) -> Option<&Arc<VerifiedToken>> {
-        self.token.as_ref()
+        self.who.as_ref().and_then(Who::token)
     }
 
     /// Whether the caller is a browser with a session at the site.
     #[must_use]
     pub const fn by_session(&self) -> bool {
-        self.by_session
+        matches!(self.who, Some(Who::Session(_)))
     }
 }
 
@@ -58,11 +64,7 @@ pub fn decide(view: &View, facts: &Facts<'_>, now: Time) -> Decision {
         Err(refusal) => return Decision::Deny(refusal),
     };
     match judge(view, &site, path, facts, now) {
-        Ok(who) => {
-            let by_session = matches!(who, Some(Shown::Session(_)));
-            let token = who.map(|who| who.token().clone());
-            Decision::Allow(Permit { site, token, by_session })
-        }
+        Ok(shown) => Decision::Allow(Permit { site, who: shown.map(Shown::who) }),
         Err(Objection::Challenge(reason)) => {
             let accept = site.policy.effective(facts.method, path).accept;
             let sign_in = accept.session && beside_session(&facts.presented, accept);
@@ -128,6 +130,13 @@ impl<'f> Shown<'f> {
     const fn token(self) -> &'f Arc<VerifiedToken> {
         match self {
             Self::Bearer(token) | Self::Session(token) => token,
+        }
+    }
+
+    fn who(self) -> Who {
+        match self {
+            Self::Bearer(token) => Who::Bearer(token.clone()),
+            Self::Session(token) => Who::Session(token.clone()),
         }
     }
 }

@@ -1,7 +1,9 @@
-//! What is known of one request, before anything is judged. Plain values: a recorded `Facts` can
-//! be judged again later, by the server, with the same outcome.
+//! What is known of one request, before anything is judged. Plain values: a recorded `Facts`
+//! ([`crate::record`]) can be judged again later, by the server, with the same outcome.
 
 use std::{net::IpAddr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Time,
@@ -59,7 +61,8 @@ pub enum Sender<'r> {
 }
 
 /// Why a request is refused before anybody asks who sent it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Malformed {
     /// The path is not canonical (encoded slash or backslash, dot segments, `;` parameters,
     /// double encoding, control characters, broken percent-encoding).

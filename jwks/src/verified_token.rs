@@ -111,6 +111,39 @@ impl VerifiedToken {
         })
     }
 
+    /// The claims that it was made of, issued by `issuer`: those that decide anything, so without
+    /// mail address and name.
+    #[must_use]
+    pub fn to_claims(&self, issuer: &str) -> AccessClaims {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let acr = self.level.map(|level| level.acr().to_owned());
+        // A level that nobody knows still tells a person from a client.
+        let acr = acr.or_else(|| (!self.is_client).then(String::new));
+        AccessClaims {
+            iss: issuer.to_owned(),
+            sub: self.sub().to_owned(),
+            aud: Audience::Many(self.audiences().map(str::to_owned).collect()),
+            exp: self.expires_at.secs(),
+            iat: self.issued_at.secs(),
+            nbf: (self.not_before > self.issued_at).then(|| self.not_before.secs()),
+            jti: self.jti().to_owned(),
+            client_id: self.client_id().to_owned(),
+            scope: self.scope().to_owned(),
+            auth_time: self.auth_time.map(NonZeroI64::get),
+            acr,
+            amr: self.amr().map(str::to_owned).collect(),
+            device_time: self.device_time.map(NonZeroI64::get),
+            model: self.model().map(|model| model.to_string()),
+            sid: owned(self.sid()),
+            grant_id: owned(self.grant_id()),
+            tenant_id: owned(self.tenant_id()),
+            roles: self.roles().map(str::to_owned).collect(),
+            email: None,
+            name: None,
+            userinfo_claims: self.single(Text::UserinfoClaims).to_owned(),
+        }
+    }
+
     /// The person, or the client where no person stands behind the token.
     #[must_use]
     pub fn sub(&self) -> &str {
@@ -358,6 +391,28 @@ mod tests {
             + size_of_val(&*token.ends)
             + slot;
         assert!(bytes <= 512, "{bytes}");
+    }
+
+    #[test]
+    fn the_claims_of_a_token_make_the_same_token() {
+        for claims in [
+            json!({ "acr": "urn:signalbox:2fa", "amr": ["pwd", "otp"], "sid": "s",
+                "auth_time": 5, "device_time": 4, "roles": ["a", "b"], "tenant_id": "t",
+                "model": "00000000-0000-0000-0000-000000000001", "grant_id": "g" }),
+            json!({ "nbf": 1_800_000_100 }),
+            json!({ "acr": "of another world", "client_id": "s" }),
+            json!({ "aud": ["one", "two"], "scope": "a b", "client_id": "s" }),
+        ] {
+            let mut whole = json!({ "iss": "i", "sub": "s", "aud": "a", "exp": 1_800_003_600,
+                "iat": 1_800_000_000, "jti": "j", "client_id": "c" });
+            for (name, value) in claims.as_object().unwrap() {
+                whole[name] = value.clone();
+            }
+            let claims: AccessClaims = serde_json::from_value(whole).unwrap();
+            let token = VerifiedToken::from_claims(&claims).unwrap();
+            let again = VerifiedToken::from_claims(&token.to_claims("i")).unwrap();
+            assert!(token == again, "{token:?}");
+        }
     }
 
     #[test]

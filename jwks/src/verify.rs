@@ -6,7 +6,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::DecodingKey;
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
 
@@ -22,7 +22,8 @@ pub use crate::verified_token::{LEEWAY, VerifiedToken};
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// Why a token does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum TokenError {
     /// Not a compact JWS, too long, or claims missing or of the wrong type.
     #[error("malformed")]

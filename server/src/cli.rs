@@ -85,6 +85,17 @@ pub enum Command {
     /// Make accounts, clients, sites and edges; works on a running system too
     #[command(subcommand, after_help = "Example:\n  signalbox admin setup-link")]
     Admin(Admin),
+    /// Put an app behind the edge: makes its site, and prints what to open
+    #[command(
+        after_help = "Example:\n  signalbox protect http://127.0.0.1:3000 --host wiki.localhost --require 2fa"
+    )]
+    Protect(Protect),
+    /// Say why a request was refused, and what would have passed
+    #[command(after_help = "Example:\n  signalbox explain d_abcdefghijkl")]
+    Explain {
+        /// What stood in X-Signalbox-Decision, or on the page
+        id: String,
+    },
     /// Signing keys
     #[command(subcommand, after_help = "Example:\n  signalbox keys list")]
     Keys(Keys),
@@ -401,6 +412,55 @@ pub struct CreateSite {
     forward_credentials: bool,
 }
 
+/// `signalbox protect`
+#[derive(Args)]
+pub struct Protect {
+    /// Where the app answers, http://host:port
+    #[arg(value_name = "URL")]
+    upstream: String,
+    /// The host it is to be reached at
+    #[arg(long)]
+    host: String,
+    /// public, signed_in, 2fa or phishing_resistant
+    #[arg(long, default_value = "2fa")]
+    require: Require,
+    /// Its name for people [default: the host]
+    #[arg(long)]
+    name: Option<String>,
+    /// Its name for programs [default: made of the host]
+    #[arg(long)]
+    site_key: Option<String>,
+    /// Where people reach it [default: https://HOST, or http://HOST:PORT of the edge on loopback]
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+}
+
+impl Protect {
+    /// What it asks for.
+    pub fn into_command(self) -> AdminCommand {
+        let site_key = self.site_key.unwrap_or_else(|| key_of(&self.host));
+        AdminCommand::Protect(Box::new(SiteDraft {
+            site_key,
+            name: self.name.unwrap_or_else(|| self.host.clone()),
+            base_url: self.base_url,
+            hosts: vec![self.host],
+            upstreams: vec![self.upstream.trim_end_matches('/').to_owned()],
+            status: SiteStatus::Active,
+            branding: Branding::default(),
+            policy: Policy { require: self.require, ..Policy::default() },
+            forwarding: Forwarding::default(),
+            forward_credentials: false,
+        }))
+    }
+}
+
+/// A key for the site of a host: `wiki.example.com` is `wiki-example-com`.
+fn key_of(host: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let key: String = host.chars().map(plain).take(64).collect();
+    key.trim_matches('-').to_owned()
+}
+
 /// `signalbox keys …`
 #[derive(Subcommand)]
 pub enum Keys {
@@ -618,6 +678,22 @@ mod tests {
             parse("signalbox admin create-site --site-key a --host a --upstream b --require 3fa")
                 .is_err()
         );
+    }
+
+    #[test]
+    fn an_app_is_protected_by_its_address_and_a_host() {
+        let Ok(Command::Protect(protect)) =
+            parse("signalbox protect http://127.0.0.1:3000/ --host Wiki.example.com")
+        else {
+            panic!("not understood");
+        };
+        let AdminCommand::Protect(draft) = protect.into_command() else {
+            panic!("another command");
+        };
+        assert_eq!(draft.site_key, "wiki-example-com");
+        assert_eq!(draft.upstreams, ["http://127.0.0.1:3000"]);
+        assert_eq!(draft.policy.require, Require::TwoFactor);
+        assert!(parse("signalbox protect http://127.0.0.1:3000").is_err());
     }
 
     #[test]

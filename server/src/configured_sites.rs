@@ -28,7 +28,7 @@ pub async fn store(app: &App) -> StoreResult<()> {
                     "sites.hosts: another stored site answers to one of these hosts; left as it was"
                 );
             }
-            SitePut::Unchanged(_) | SitePut::Exists => {}
+            SitePut::Unchanged(_) | SitePut::Exists | SitePut::Overtaken => {}
         }
     }
     Ok(())

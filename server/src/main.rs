@@ -12,6 +12,7 @@ use std::{
 
 use clap::Parser;
 use server::{
+    admin::AdminCommand,
     config::{
         Config, Problem,
         check::{self, Part},
@@ -102,6 +103,14 @@ fn carry_out(cli: Cli) -> Outcome {
         Command::Admin(admin) => {
             let config = settings(&global, Part::Server, |_| {})?;
             block_on(data::administer(config, &global.data, admin.into_command()?))
+        }
+        Command::Protect(protect) => {
+            let config = settings(&global, Part::Server, |_| {})?;
+            block_on(data::administer(config, &global.data, protect.into_command()))
+        }
+        Command::Explain { id } => {
+            let config = settings(&global, Part::Server, |_| {})?;
+            block_on(data::administer(config, &global.data, AdminCommand::Explain { id }))
         }
         Command::Keys(keys) => {
             let config = settings(&global, Part::Server, |_| {})?;

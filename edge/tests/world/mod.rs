@@ -49,6 +49,10 @@ impl Clock {
         Time::from_millis(i64::try_from(real).unwrap() + self.0.load(Ordering::SeqCst))
     }
 
+    pub fn go_back(&self, span: Duration) {
+        self.0.fetch_sub(i64::try_from(span.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
     pub fn advance(&self, span: Duration) {
         self.0.fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::SeqCst);
     }
@@ -63,6 +67,9 @@ pub struct Feed {
     /// What edges asked for, newest last.
     pub asked: Mutex<Vec<String>>,
     pub acked: AtomicU64,
+    /// What edges have told of: refusals, oldest first, and keys.
+    pub told: Mutex<Vec<jwks::record::Refused>>,
+    pub keys: Mutex<Vec<serde_json::Value>>,
 }
 
 struct State {
@@ -88,6 +95,8 @@ impl Feed {
             refused: watch::Sender::new(0),
             asked: Mutex::default(),
             acked: AtomicU64::new(0),
+            told: Mutex::default(),
+            keys: Mutex::default(),
         });
         let serving = feed.clone();
         tokio::spawn(async move {
@@ -121,6 +130,23 @@ impl Feed {
                 let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
                 self.acked.store(body["seq"].as_u64().unwrap(), Ordering::SeqCst);
                 let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+                continue;
+            }
+            if head.starts_with("POST /feed/refusals ") {
+                let batch: Vec<jwks::record::Refused> = serde_json::from_slice(&body).unwrap();
+                self.told.lock().unwrap().extend(batch);
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+                continue;
+            }
+            if head.starts_with("POST /feed/keys ") {
+                let keys = {
+                    let mut keys = self.keys.lock().unwrap();
+                    keys.push(serde_json::from_slice(&body).unwrap());
+                    serde_json::json!({ "keys": *keys }).to_string()
+                };
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{keys}", keys.len());
+                let _ = stream.write_all(answer.as_bytes()).await;
                 continue;
             }
             let target = head.split(' ').nth(1).unwrap().to_owned();
@@ -171,6 +197,11 @@ impl Feed {
     pub fn push_at(&self, seq: u64, change: Change) {
         self.state.lock().unwrap().entries.push(Entry { seq, at: Time::from_millis(0), change });
         self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// What edges begin with.
+    pub fn snapshot(&self) -> Snapshot {
+        self.state.lock().unwrap().snapshot.clone()
     }
 
     /// Takes back changes from `seq` on.
@@ -420,6 +451,7 @@ impl World {
         Self::with(change, |_| {}).await
     }
 
+    /// A world whose site and edge the test has changed.
     pub async fn with(
         change: impl FnOnce(&mut Site),
         configure: impl FnOnce(&mut EdgeConfig),

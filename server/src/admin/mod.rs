@@ -3,6 +3,7 @@
 
 mod blocked;
 mod clients;
+mod decisions;
 mod devices;
 mod edges;
 mod error;
@@ -20,9 +21,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use clients::{create_client, ignored_members, list_clients, remove_client};
+pub use decisions::explain_decision;
 pub use edges::renew_edge;
 pub use error::{AdminError, AdminResult};
-pub use sites::{SiteDraft, put_demo_site};
+pub use sites::{SiteDraft, change_site, create_site, put_demo_site};
 pub use tenants::NewInvitation;
 pub use users::NewUser;
 
@@ -64,6 +66,13 @@ pub enum AdminCommand {
     },
     /// A new site behind the edge.
     CreateSite(Box<SiteDraft>),
+    /// An app that is put behind the edge.
+    Protect(Box<SiteDraft>),
+    /// Why a request was refused.
+    Explain {
+        /// `X-Signalbox-Decision`.
+        id: String,
+    },
     /// A new edge and its credential.
     CreateEdge {
         /// Its name for people.
@@ -124,6 +133,8 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::Unblock { email } => blocked::unblock(app, &email).await,
         AdminCommand::RevokeDevices { email } => devices::revoke(app, &email).await,
         AdminCommand::CreateSite(draft) => sites::create(app, *draft).await,
+        AdminCommand::Protect(draft) => sites::protect(app, *draft).await,
+        AdminCommand::Explain { id } => decisions::explain(app, &id).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
         AdminCommand::Examine => Ok(json!(doctor::data(&*app.identity, app.clock.now()).await)),
         AdminCommand::CreateTenant { id, name } => tenants::create(app, &id, &name).await,

@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{AdminError, AdminResult, event};
-use crate::{app::App, domain::audit::Action, store::identity::SitePut};
+use crate::{
+    app::App,
+    domain::audit::{Action, Event},
+    store::identity::SitePut,
+};
 
 /// A site as an operator describes it: what is left out gets a default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,25 +82,69 @@ fn default_base_url(host: &str, edge_port: u16) -> String {
 
 /// Stores a new site. Every connected edge serves it at once.
 pub(super) async fn create(app: &Arc<App>, draft: SiteDraft) -> AdminResult<Value> {
-    let mut site = draft.into_site(app.config.edge.listen.port());
+    let site = draft.into_site(app.config.edge.listen.port());
     site.validate().map_err(|errors| {
         let told: Vec<String> =
             errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
         AdminError::invalid("site", told.join("; "))
     })?;
     let now = app.clock.now();
-    let mut event = event(Action::PolicyUpdated, now, json!({ "require": site.policy.require }));
+    let mut event = event(Action::PolicyUpdated, now, details(&site));
     event.site_key = Some(site.site_key.clone());
-    match app.identity.put_site(&site, true, &event).await? {
+    Ok(json!(create_site(app, site, &event).await?))
+}
+
+/// As [`create`], and says what to do next.
+pub(super) async fn protect(app: &Arc<App>, draft: SiteDraft) -> AdminResult<Value> {
+    let site = create(app, draft).await?;
+    Ok(json!({
+        "siteKey": site["site_key"],
+        "open": site["base_url"],
+        "upstream": site["upstreams"][0],
+        "require": site["policy"]["require"],
+    }))
+}
+
+/// Stores a site that was judged and is new.
+///
+/// # Errors
+/// [`AdminError::Taken`] where its key or one of its hosts is in use; or the store fails.
+pub async fn create_site(app: &App, mut site: Site, event: &Event) -> AdminResult<Site> {
+    match app.identity.put_site(&site, true, event).await? {
         SitePut::Stored(version) | SitePut::Unchanged(version) => site.version = version,
-        SitePut::Exists => {
+        SitePut::Exists | SitePut::Overtaken => {
             return Err(AdminError::Taken { argument: "--site-key", name: site.site_key });
         }
         SitePut::HostTaken => {
             return Err(AdminError::Taken { argument: "--host", name: site.hosts.join(", ") });
         }
     }
-    Ok(json!(site))
+    Ok(site)
+}
+
+/// Stores a site that was judged, in the place of this version. `None`: it is another one by now.
+///
+/// # Errors
+/// [`AdminError::Taken`] where another site has one of its hosts; or the store fails.
+pub async fn change_site(
+    app: &App,
+    mut site: Site,
+    version: u64,
+    event: &Event,
+) -> AdminResult<Option<Site>> {
+    match app.identity.replace_site(&site, version, event).await? {
+        SitePut::Stored(version) | SitePut::Unchanged(version) => site.version = version,
+        SitePut::Exists | SitePut::Overtaken => return Ok(None),
+        SitePut::HostTaken => {
+            return Err(AdminError::Taken { argument: "--host", name: site.hosts.join(", ") });
+        }
+    }
+    Ok(Some(site))
+}
+
+/// What the audit log says of a change.
+fn details(site: &Site) -> Value {
+    json!({ "require": site.policy.require })
 }
 
 /// Stores the demo site, which `upstream` (`http://host:port`) answers. Its audience is the
@@ -125,7 +173,9 @@ pub async fn put_demo_site(app: &Arc<App>, upstream: &str) -> AdminResult<Site> 
         SitePut::HostTaken => {
             Err(AdminError::Taken { argument: "demo site", name: site.hosts.join(", ") })
         }
-        SitePut::Stored(_) | SitePut::Unchanged(_) | SitePut::Exists => Ok(site),
+        SitePut::Stored(_) | SitePut::Unchanged(_) | SitePut::Exists | SitePut::Overtaken => {
+            Ok(site)
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub mod repeats;
 pub mod sent_code;
 pub mod sessions;
 pub mod setup;
+pub mod sites;
 pub mod tenants;
 pub mod throttle;
 pub mod warnings;

@@ -1,6 +1,6 @@
 //! Edges: who may read the feed.
 
-use jwks::Time;
+use jwks::{Time, key_set::Jwk, record::Refused};
 use uuid::Uuid;
 
 use super::secret::SecretHash;
@@ -16,4 +16,26 @@ pub struct EdgeRow {
     pub hash: SecretHash,
     /// When it was made.
     pub created_at: Time,
+}
+
+/// The public half of a key with which an edge signs assertions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeKey {
+    /// Whose it is.
+    pub edge_id: Uuid,
+    /// Its name (`kid`).
+    pub kid: String,
+    /// The key.
+    pub jwk: Jwk,
+    /// When the edge last told of it.
+    pub told_at: Time,
+}
+
+/// What an edge refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeRefusal {
+    /// The edge's name for people.
+    pub edge: String,
+    /// What it was.
+    pub refused: Refused,
 }

@@ -1,5 +1,8 @@
 //! The feed: one stream for each edge, read from the ordered sequence of the identity store.
 
+pub mod edge_keys;
+pub mod refusals;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},

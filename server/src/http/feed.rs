@@ -10,21 +10,30 @@ use axum::{
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream;
 use http::{HeaderMap, StatusCode, header};
-use jwks::feed::Message;
-use serde::Deserialize;
+use jwks::{feed::Message, key_set::Jwk, record::Refused};
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::time::timeout;
 
-use super::route::{Credential, Surface, get, post};
+use super::{
+    BODY_TIME,
+    route::{Credential, Surface, get, post},
+};
 use crate::{
     app::App,
     domain::{
         edge::EdgeRow,
         secret::{OpaqueToken, TokenKind},
     },
+    feed::{edge_keys, refusals},
     store::StoreResult,
 };
 
 /// Largest acknowledgement, bytes.
 const ACKNOWLEDGEMENT_LIMIT: usize = 1024;
+/// Largest key, bytes.
+const KEY_LIMIT: usize = 2048;
+/// Largest batch of refusals, bytes.
+const REFUSALS_LIMIT: usize = 4 * 1024 * 1024;
 
 /// The feed.
 pub fn surface() -> Surface {
@@ -33,6 +42,8 @@ pub fn surface() -> Surface {
         vec![
             get("/feed", Credential::Edge, stream),
             post("/feed/ack", Credential::Edge, acknowledge),
+            post("/feed/keys", Credential::Edge, exchange_keys),
+            post("/feed/refusals", Credential::Edge, take_refusals),
         ],
     )
 }
@@ -93,6 +104,53 @@ async fn acknowledge(State(app): State<Arc<App>>, headers: HeaderMap, body: Body
     };
     app.feed.acknowledge(edge.id, seq);
     StatusCode::NO_CONTENT
+}
+
+/// POST /feed/keys: takes the public key that an edge signs assertions with, and gives those of all.
+async fn exchange_keys(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+    let told: Result<(EdgeRow, Jwk), StatusCode> = told(&app, &headers, body, KEY_LIMIT).await;
+    let (edge, jwk) = match told {
+        Ok(told) => told,
+        Err(status) => return status.into_response(),
+    };
+    match edge_keys::take(&app, &edge, jwk).await {
+        Ok(Some(keys)) => axum::Json(keys).into_response(),
+        Ok(None) => StatusCode::UNPROCESSABLE_ENTITY.into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// POST /feed/refusals: keeps what an edge refused, so that it can be explained.
+async fn take_refusals(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> StatusCode {
+    let told: Result<(EdgeRow, Vec<Refused>), StatusCode> =
+        told(&app, &headers, body, REFUSALS_LIMIT).await;
+    let (edge, refused) = match told {
+        Ok(told) => told,
+        Err(status) => return status,
+    };
+    match refusals::keep(&app, &edge, &refused).await {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// What an edge tells, as JSON.
+async fn told<T: DeserializeOwned>(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+) -> Result<(EdgeRow, T), StatusCode> {
+    let edge = match authenticate(app, headers).await {
+        Ok(Some(edge)) => edge,
+        Ok(None) => return Err(StatusCode::UNAUTHORIZED),
+        Err(_) => return Err(StatusCode::SERVICE_UNAVAILABLE),
+    };
+    let body = timeout(BODY_TIME, to_bytes(body, limit)).await;
+    let body = body.map_err(|_| StatusCode::REQUEST_TIMEOUT)?;
+    let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    let told = serde_json::from_slice(&body).map_err(|_| StatusCode::UNPROCESSABLE_ENTITY)?;
+    Ok((edge, told))
 }
 
 /// The edge whose credential a request shows; `None`: it shows none.

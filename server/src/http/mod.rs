@@ -7,6 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::domain::client::Client;
 
 pub mod account;
+mod admin;
 pub mod cookies;
 pub mod feed;
 pub mod health;
@@ -42,6 +43,7 @@ pub fn surfaces() -> Vec<route::Surface> {
         rail::surface(),
         rail::clients(),
         account::surface(),
+        admin::surface(),
         oauth::surface(),
         well_known::surface(),
         health::surface(),

@@ -9,6 +9,7 @@ use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
     feed::{Entry, Snapshot},
+    record::Refused,
     site::Site,
 };
 use tokio::sync::watch;
@@ -21,7 +22,7 @@ use crate::domain::{
     client::{Client, InitialAccess},
     consent::Consent,
     device::TrustedDevice,
-    edge::EdgeRow,
+    edge::{EdgeKey, EdgeRefusal, EdgeRow},
     errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
@@ -36,7 +37,7 @@ use crate::domain::{
 pub use acts::{
     AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created,
     Denied, FactorChange, FactorEdit, Guess, Invited, Joined, KeyAdded, NewAddress, NewPassword,
-    NewPhone, ProfileChanged, Registered, SitePut, Subject,
+    NewPhone, ProfileChanged, Registered, SitePut, SiteWanted, Subject,
 };
 
 /// How much longer an ending is kept than the access tokens it can kill live: as long as any
@@ -48,6 +49,10 @@ pub const ENDINGS_KEPT: Duration = Duration::from_secs(367 * 24 * 60 * 60);
 pub const FEED_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long an API key that expired is kept, so that its owner sees what became of it.
 pub const EXPIRED_KEYS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How many keys of one edge are kept.
+pub const EDGE_KEYS_KEPT: u32 = 8;
+/// How many refusals of one edge are kept.
+pub const REFUSALS_KEPT: u32 = 5000;
 /// The most rows of a kind that one sweep takes.
 pub const SWEPT_AT_ONCE: u32 = 1000;
 
@@ -474,6 +479,9 @@ pub trait IdentityStore: Send + Sync {
     /// not looked at), its feed entry and the event. `only_new`: only if the key is free.
     async fn put_site(&self, site: &Site, only_new: bool, event: &Event) -> StoreResult<SitePut>;
 
+    /// Stores a site in the place of the one of its key, if that has this version.
+    async fn replace_site(&self, site: &Site, version: u64, event: &Event) -> StoreResult<SitePut>;
+
     /// Removes a site, with its feed entry and the event. `false`: no such site.
     async fn remove_site(&self, site_key: &str, event: &Event) -> StoreResult<bool>;
 
@@ -547,6 +555,26 @@ pub trait IdentityStore: Send + Sync {
 
     /// The edge whose credential hashes to `hash`.
     async fn find_edge(&self, hash: &SecretHash) -> StoreResult<Option<EdgeRow>>;
+
+    /// Keeps a key of an edge, or notes that the edge still has it. Of the keys of one edge the
+    /// [`EDGE_KEYS_KEPT`] told of last are kept.
+    async fn put_edge_key(&self, key: &EdgeKey) -> StoreResult<()>;
+
+    /// The keys of all edges that were told of after `since`, by edge and name.
+    async fn list_edge_keys(&self, since: Time) -> StoreResult<Vec<EdgeKey>>;
+
+    /// Keeps what an edge refused, each under its id; one that is there already stays. Forgets what the
+    /// edge refused at or before `since`, and beyond [`REFUSALS_KEPT`] the oldest, anonymous ones
+    /// first.
+    async fn keep_refusals(
+        &self,
+        edge_id: Uuid,
+        refused: &[Refused],
+        since: Time,
+    ) -> StoreResult<()>;
+
+    /// What was refused under this id after `since`.
+    async fn find_refusal(&self, id: &str, since: Time) -> StoreResult<Option<EdgeRefusal>>;
 
     /// Everything an edge must know, as of one sequence number: keys not expired at `now`, sites,
     /// endings whose `until` lies after `now`, or no further back than

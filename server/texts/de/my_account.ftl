@@ -4,6 +4,7 @@ account-skip = Zum Inhalt springen
 account-menu = Menü
 account-nav = Ihr Konto
 account-overview = Übersicht
+account-sites = Seiten
 account-profile = Profil
 account-security = Sicherheit
 account-devices = Geräte
@@ -238,6 +239,12 @@ profile-country = Land
 profile-phone = Telefonnummer
 
 notice-app-ended = Die App ist getrennt. Was sie bekommen hatte, gilt nicht mehr.
+
+sites-why = Seiten, die Sie mit diesem Konto öffnen dürfen.
+sites-none = Keine Seite steht Ihnen offen
+sites-none-why = Sobald eine Seite Sie einlässt, steht sie hier.
+site-asks-more = verlangt einen stärkeren Nachweis
+
 apps-why = Apps, die Ihr Konto verwenden dürfen, und was jede darf.
 apps-none = Keine App ist verbunden
 apps-none-why = Möchte eine App Ihr Konto verwenden und Sie erlauben es, steht sie hier.

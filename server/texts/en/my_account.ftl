@@ -4,6 +4,7 @@ account-skip = Skip to content
 account-menu = Menu
 account-nav = Your account
 account-overview = Overview
+account-sites = Sites
 account-profile = Profile
 account-security = Security
 account-devices = Devices
@@ -238,6 +239,12 @@ profile-country = Country
 profile-phone = Telephone number
 
 notice-app-ended = The app is disconnected. What it was given counts no more.
+
+sites-why = Sites that you may open with this account.
+sites-none = No site is open to you
+sites-none-why = When a site lets you in, it is listed here.
+site-asks-more = asks for a stronger proof
+
 apps-why = Apps that you let use your account, and what each may do.
 apps-none = No app is connected
 apps-none-why = When an app asks to use your account and you allow it, it is listed here.

@@ -50,6 +50,17 @@ impl Body {
         }
     }
 
+    /// Everything in it, to be judged as one.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn whole(self) -> Result<serde_json::Map<String, Value>, BodyProblems> {
+        match self.problems.is_empty() {
+            true => Ok(self.fields.into_iter().collect()),
+            false => Err(BodyProblems(self.problems)),
+        }
+    }
+
     /// A string that must be there.
     pub fn string(&mut self, name: &str) -> String {
         self.optional_string(name).unwrap_or_else(|| {

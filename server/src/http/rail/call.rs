@@ -163,6 +163,19 @@ impl Call {
         }
     }
 
+    /// The version of something that the call is about (`If-Match`, RFC 9110 section 13.1.1), if it says.
+    ///
+    /// # Errors
+    /// When it is no such thing, or given twice.
+    pub fn version(&self) -> Result<Option<u64>, RailError> {
+        fn number(tag: &str) -> Option<u64> {
+            tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+        }
+        let is_good = |tag: &str| number(tag).is_some();
+        let tag = self.one_field("If-Match", is_good, "must be an ETag of this API")?;
+        Ok(tag.and_then(number))
+    }
+
     /// The body. Ask for it after the credential.
     ///
     /// # Errors

@@ -152,7 +152,10 @@ impl From<AdminError> for RailError {
 }
 
 /// An admin who has shown a second factor (rule 30).
-async fn admin(call: &Call) -> Result<Caller, RailError> {
+///
+/// # Errors
+/// Whoever is none, or has not.
+pub async fn admin(call: &Call) -> Result<Caller, RailError> {
     let caller = call.caller(Place::Issuer).await?;
     let user = &caller.user;
     let is_admin = user.tenant_id == DEFAULT_TENANT && user.roles.iter().any(|r| r == ADMIN_ROLE);

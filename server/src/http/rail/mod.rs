@@ -21,7 +21,7 @@ use std::sync::Arc;
 use axum::Router;
 
 pub use crate::domain::instant::rfc3339;
-pub use clients::surface as clients;
+pub use clients::{admin, surface as clients};
 pub use routes::with_what_follows;
 
 use super::route::Surface;

@@ -397,7 +397,10 @@ pub fn with_what_follows(route: Route) -> Route {
         ),
         (token_in_body, &[INVALID_TOKEN]),
         (route.fresh, &[STEP_UP_REQUIRED]),
-        ([http::Method::POST, http::Method::PATCH].contains(&route.method), body),
+        (
+            [http::Method::POST, http::Method::PUT, http::Method::PATCH].contains(&route.method),
+            body,
+        ),
         (route.list, &[VALIDATION_ERROR]),
         (route.limited, &[RATE_LIMITED]),
         (true, &[INTERNAL_ERROR, UNAVAILABLE]),

@@ -237,6 +237,7 @@ macro_rules! instantiate {
                 a_changed_site_takes_the_next_version_and_an_unchanged_one_keeps_it,
                 a_new_site_is_refused_where_its_key_is_in_use,
                 a_host_belongs_to_one_site_at_a_time,
+                a_site_is_replaced_only_in_the_version_that_was_read,
                 a_removed_site_is_gone_with_its_hosts,
                 sites_are_listed_by_key_byte_for_byte,
             ],
@@ -251,6 +252,9 @@ macro_rules! instantiate {
                 an_edge_is_found_by_its_credential_alone,
                 a_name_belongs_to_one_edge,
                 a_renewed_credential_takes_the_place_of_the_old_one,
+                the_keys_of_edges_are_those_told_of_lately,
+                what_edges_refused_is_found_by_its_id_for_a_while,
+                of_too_many_refusals_those_of_nobody_go_first,
             ],
             errands: [
                 an_errand_comes_back_whole,

@@ -90,6 +90,29 @@ pub(super) async fn a_new_site_is_refused_where_its_key_is_in_use(pair: &Pair) {
     assert_eq!(found.hosts, ["shop.example"]);
 }
 
+pub(super) async fn a_site_is_replaced_only_in_the_version_that_was_read(pair: &Pair) {
+    let store = &*pair.identity;
+    let mut shop = site("shop", &["shop.example"]);
+    put(store, &shop).await;
+    put(store, &site("desk", &["desk.example"])).await;
+    let replace = async |site: &Site, version| {
+        store.replace_site(site, version, &event(Action::PolicyUpdated)).await.unwrap()
+    };
+    shop.name = "Another name".to_owned();
+    let before = written(store).await;
+    for version in [0, 2] {
+        assert_eq!(replace(&shop, version).await, SitePut::Overtaken);
+    }
+    assert_eq!(replace(&site("new", &["new.example"]), 0).await, SitePut::Overtaken);
+    let greedy = site("shop", &["desk.example"]);
+    assert_eq!(replace(&greedy, 1).await, SitePut::HostTaken);
+    assert_eq!(written(store).await, before);
+    assert_eq!(replace(&shop, 1).await, SitePut::Stored(2));
+    assert_eq!(replace(&shop, 1).await, SitePut::Overtaken);
+    assert_eq!(replace(&shop, 2).await, SitePut::Unchanged(2));
+    assert_eq!(store.find_site("shop").await.unwrap(), Some(Site { version: 2, ..shop }));
+}
+
 pub(super) async fn a_host_belongs_to_one_site_at_a_time(pair: &Pair) {
     let store = &*pair.identity;
     put(store, &site("shop", &["shop.example", "www.shop.example"])).await;

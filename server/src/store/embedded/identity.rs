@@ -5,6 +5,7 @@ use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
     feed::{Entry, Snapshot},
+    record::Refused,
     site::Site,
 };
 use tokio::sync::watch;
@@ -21,7 +22,7 @@ use crate::{
         client::{Client, InitialAccess},
         consent::Consent,
         device::TrustedDevice,
-        edge::EdgeRow,
+        edge::{EdgeKey, EdgeRefusal, EdgeRow},
         errand::ErrandRow,
         factor::{BackupCode, Factor},
         key::KeyRow,
@@ -37,7 +38,8 @@ use crate::{
         identity::{
             AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed,
             Created, Denied, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded,
-            NewAddress, NewPassword, NewPhone, ProfileChanged, Registered, SitePut, Subject,
+            NewAddress, NewPassword, NewPhone, ProfileChanged, Registered, SitePut, SiteWanted,
+            Subject,
         },
     },
 };
@@ -484,8 +486,15 @@ impl IdentityStore for Embedded {
     }
 
     async fn put_site(&self, site: &Site, only_new: bool, event: &Event) -> StoreResult<SitePut> {
+        let wanted = if only_new { SiteWanted::New } else { SiteWanted::Any };
         let (site, event) = (site.clone(), event.clone());
-        self.change(move |tx| sites::put(tx, &site, only_new, &event)).await
+        self.change(move |tx| sites::put(tx, &site, wanted, &event)).await
+    }
+
+    async fn replace_site(&self, site: &Site, version: u64, event: &Event) -> StoreResult<SitePut> {
+        let wanted = SiteWanted::InPlaceOf(version);
+        let (site, event) = (site.clone(), event.clone());
+        self.change(move |tx| sites::put(tx, &site, wanted, &event)).await
     }
 
     async fn remove_site(&self, site_key: &str, event: &Event) -> StoreResult<bool> {
@@ -571,6 +580,29 @@ impl IdentityStore for Embedded {
 
     async fn find_edge(&self, hash: &SecretHash) -> StoreResult<Option<EdgeRow>> {
         self.find(IDENTITY, |connection| edges::find(connection, hash))
+    }
+
+    async fn put_edge_key(&self, key: &EdgeKey) -> StoreResult<()> {
+        let key = key.clone();
+        self.change(move |tx| edges::put_key(tx, &key)).await
+    }
+
+    async fn list_edge_keys(&self, since: Time) -> StoreResult<Vec<EdgeKey>> {
+        self.find(IDENTITY, |connection| edges::list_keys(connection, since))
+    }
+
+    async fn keep_refusals(
+        &self,
+        edge_id: Uuid,
+        refused: &[Refused],
+        since: Time,
+    ) -> StoreResult<()> {
+        let refused = refused.to_vec();
+        self.change(move |tx| edges::keep_refusals(tx, edge_id, &refused, since)).await
+    }
+
+    async fn find_refusal(&self, id: &str, since: Time) -> StoreResult<Option<EdgeRefusal>> {
+        self.find(IDENTITY, |connection| edges::find_refusal(connection, id, since))
     }
 
     async fn snapshot(&self, issuer: &str, now: Time) -> StoreResult<Snapshot> {

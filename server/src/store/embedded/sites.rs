@@ -10,19 +10,27 @@ use super::{
     feed,
     writer::Tx,
 };
-use crate::{domain::audit::Event, store::identity::SitePut};
+use crate::{
+    domain::audit::Event,
+    store::identity::{SitePut, SiteWanted},
+};
 
 /// Stores a site with the version after the stored one.
 pub(super) fn put(
     tx: &Tx<'_>,
     site: &Site,
-    only_new: bool,
+    wanted: SiteWanted,
     event: &Event,
 ) -> Result<SitePut, Fault> {
     let held = find(tx, &site.site_key)?;
     let mut site = site.clone();
+    if let SiteWanted::InPlaceOf(version) = wanted
+        && held.as_ref().is_none_or(|held| held.version != version)
+    {
+        return Ok(SitePut::Overtaken);
+    }
     if let Some(held) = held {
-        if only_new {
+        if wanted == SiteWanted::New {
             return Ok(SitePut::Exists);
         }
         site.version = held.version;

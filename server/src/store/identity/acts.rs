@@ -121,6 +121,19 @@ pub enum SitePut {
     Exists,
     /// Another site answers to this host.
     HostTaken,
+    /// There is no site of this key, or none of the version that was to be replaced.
+    Overtaken,
+}
+
+/// Which site may be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SiteWanted {
+    /// One whose key is free.
+    New,
+    /// Any.
+    Any,
+    /// One in the place of this version.
+    InPlaceOf(u64),
 }
 
 /// How adding a signing key went.

@@ -1,9 +1,19 @@
 //! Edges.
 
+use jwks::{Time, record::Refused};
+use uuid::Uuid;
+
 use super::{Postgres, broken, cells::Cells};
 use crate::{
-    domain::{audit::Event, edge::EdgeRow, secret::SecretHash},
-    store::StoreResult,
+    domain::{
+        audit::Event,
+        edge::{EdgeKey, EdgeRefusal, EdgeRow},
+        secret::SecretHash,
+    },
+    store::{
+        StoreResult,
+        identity::{EDGE_KEYS_KEPT, REFUSALS_KEPT},
+    },
 };
 
 pub(super) async fn create(store: &Postgres, edge: &EdgeRow, event: &Event) -> StoreResult<bool> {
@@ -52,4 +62,94 @@ pub(super) async fn find(store: &Postgres, hash: &SecretHash) -> StoreResult<Opt
             .ok_or_else(|| broken("an edge's hash is not a SHA-256"))?,
         created_at: cells.time("created_at")?,
     }))
+}
+
+pub(super) async fn put_key(store: &Postgres, key: &EdgeKey) -> StoreResult<()> {
+    let jwk = serde_json::to_string(&key.jwk).map_err(broken)?;
+    let mut act = store.transaction().await?;
+    act.change(
+        "INSERT INTO edge_keys (edge_id, kid, jwk, told_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (edge_id, kid) DO UPDATE
+             SET told_at = greatest(edge_keys.told_at, excluded.told_at)",
+        &[&key.edge_id, &key.kid, &jwk, &key.told_at.millis()],
+    )
+    .await?;
+    act.change(
+        "DELETE FROM edge_keys WHERE edge_id = $1 AND kid IN
+             (SELECT kid FROM edge_keys WHERE edge_id = $1 ORDER BY told_at DESC, kid OFFSET $2)",
+        &[&key.edge_id, &i64::from(EDGE_KEYS_KEPT)],
+    )
+    .await?;
+    act.commit().await
+}
+
+pub(super) async fn list_keys(store: &Postgres, since: Time) -> StoreResult<Vec<EdgeKey>> {
+    let rows = store
+        .act()
+        .await?
+        .rows(
+            "SELECT edge_id, kid, jwk, told_at FROM edge_keys WHERE told_at > $1
+             ORDER BY edge_id, kid",
+            &[&since.millis()],
+        )
+        .await?;
+    let read = |cells: &Cells<'_>| {
+        Ok(EdgeKey {
+            edge_id: cells.get("edge_id")?,
+            kid: cells.get("kid")?,
+            jwk: cells.json("jwk")?,
+            told_at: cells.time("told_at")?,
+        })
+    };
+    rows.iter().map(|row| read(&Cells(row))).collect()
+}
+
+pub(super) async fn keep_refusals(
+    store: &Postgres,
+    edge_id: Uuid,
+    refused: &[Refused],
+    since: Time,
+) -> StoreResult<()> {
+    let mut act = store.transaction().await?;
+    for one in refused {
+        let body = serde_json::to_string(one).map_err(broken)?;
+        act.change(
+            "INSERT INTO refusals (id, edge_id, at, anonymous, body) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (id) DO NOTHING",
+            &[&one.id, &edge_id, &one.at.millis(), &one.is_anonymous(), &body],
+        )
+        .await?;
+    }
+    act.change(
+        "DELETE FROM refusals WHERE edge_id = $1 AND at <= $2",
+        &[&edge_id, &since.millis()],
+    )
+    .await?;
+    act.change(
+        "DELETE FROM refusals WHERE id IN
+             (SELECT id FROM refusals WHERE edge_id = $1 ORDER BY anonymous, at DESC OFFSET $2)",
+        &[&edge_id, &i64::from(REFUSALS_KEPT)],
+    )
+    .await?;
+    act.commit().await
+}
+
+pub(super) async fn find_refusal(
+    store: &Postgres,
+    id: &str,
+    since: Time,
+) -> StoreResult<Option<EdgeRefusal>> {
+    let row = store
+        .act()
+        .await?
+        .row(
+            "SELECT edges.name, refusals.body FROM refusals
+             JOIN edges ON edges.id = refusals.edge_id
+             WHERE refusals.id = $1 AND refusals.at > $2",
+            &[&id, &since.millis()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let cells = Cells(&row);
+    Ok(Some(EdgeRefusal { edge: cells.get("name")?, refused: cells.json("body")? }))
 }

@@ -36,6 +36,7 @@ use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
     feed::{Entry, Snapshot},
+    record::Refused,
     site::Site,
 };
 use refinery::Target;
@@ -49,7 +50,8 @@ use super::{
     identity::{
         AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed,
         Created, Denied, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded,
-        NewAddress, NewPassword, NewPhone, ProfileChanged, Registered, SitePut, Subject,
+        NewAddress, NewPassword, NewPhone, ProfileChanged, Registered, SitePut, SiteWanted,
+        Subject,
     },
 };
 use crate::domain::{
@@ -58,7 +60,7 @@ use crate::domain::{
     client::{Client, InitialAccess},
     consent::Consent,
     device::TrustedDevice,
-    edge::EdgeRow,
+    edge::{EdgeKey, EdgeRefusal, EdgeRow},
     errand::ErrandRow,
     factor::{BackupCode, Factor},
     key::KeyRow,
@@ -611,7 +613,12 @@ impl IdentityStore for Postgres {
     }
 
     async fn put_site(&self, site: &Site, only_new: bool, event: &Event) -> StoreResult<SitePut> {
-        sites::put(self, site, only_new, event).await
+        let wanted = if only_new { SiteWanted::New } else { SiteWanted::Any };
+        sites::put(self, site, wanted, event).await
+    }
+
+    async fn replace_site(&self, site: &Site, version: u64, event: &Event) -> StoreResult<SitePut> {
+        sites::put(self, site, SiteWanted::InPlaceOf(version), event).await
     }
 
     async fn remove_site(&self, site_key: &str, event: &Event) -> StoreResult<bool> {
@@ -685,6 +692,27 @@ impl IdentityStore for Postgres {
 
     async fn find_edge(&self, hash: &SecretHash) -> StoreResult<Option<EdgeRow>> {
         edges::find(self, hash).await
+    }
+
+    async fn put_edge_key(&self, key: &EdgeKey) -> StoreResult<()> {
+        edges::put_key(self, key).await
+    }
+
+    async fn list_edge_keys(&self, since: Time) -> StoreResult<Vec<EdgeKey>> {
+        edges::list_keys(self, since).await
+    }
+
+    async fn keep_refusals(
+        &self,
+        edge_id: Uuid,
+        refused: &[Refused],
+        since: Time,
+    ) -> StoreResult<()> {
+        edges::keep_refusals(self, edge_id, refused, since).await
+    }
+
+    async fn find_refusal(&self, id: &str, since: Time) -> StoreResult<Option<EdgeRefusal>> {
+        edges::find_refusal(self, id, since).await
     }
 
     async fn snapshot(&self, issuer: &str, now: Time) -> StoreResult<Snapshot> {

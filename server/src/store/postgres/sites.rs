@@ -10,20 +10,29 @@ use super::{
 };
 use crate::{
     domain::audit::Event,
-    store::{StoreResult, identity::SitePut},
+    store::{
+        StoreResult,
+        identity::{SitePut, SiteWanted},
+    },
 };
 
 pub(super) async fn put(
     store: &Postgres,
     site: &Site,
-    only_new: bool,
+    wanted: SiteWanted,
     event: &Event,
 ) -> StoreResult<SitePut> {
     let mut act = changing(store).await?;
     let old = one(&mut act, &site.site_key).await?;
-    if only_new && old.is_some() {
+    if wanted == SiteWanted::New && old.is_some() {
         act.roll_back().await?;
         return Ok(SitePut::Exists);
+    }
+    if let SiteWanted::InPlaceOf(version) = wanted
+        && old.as_ref().is_none_or(|old| old.version != version)
+    {
+        act.roll_back().await?;
+        return Ok(SitePut::Overtaken);
     }
     let version = old.as_ref().map_or(0, |old| old.version);
     if old.is_some_and(|old| old == Site { version, ..site.clone() }) {

@@ -8,12 +8,13 @@ mod apps;
 mod profile;
 mod security;
 mod sessions;
+mod sites;
 
 use tests::{Person, World, browser::Browser};
 
 /// Every page that has an address of its own. One that shows a secret once leads on to another where
 /// there is none to show.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "/account",
     "/account/profile",
     "/account/profile/edit",
@@ -23,6 +24,7 @@ const PAGES: [&str; 17] = [
     "/account/devices",
     "/account/sessions",
     "/account/apps",
+    "/account/sites",
     "/account/api-keys",
     "/account/api-keys/new",
     "/account/api-keys/made",

@@ -1,6 +1,8 @@
 //! What the edge lets through, and what it says otherwise.
 
+mod administered;
 mod admission;
+mod explained;
 mod headers;
 mod in_chromium;
 mod outage;

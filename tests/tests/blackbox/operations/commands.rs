@@ -40,6 +40,8 @@ async fn every_command_explains_itself_with_an_example() {
         &["admin", "list-clients"],
         &["admin", "remove-client"],
         &["admin", "create-initial-access-token"],
+        &["protect"],
+        &["explain"],
         &["keys"],
         &["keys", "list"],
         &["keys", "rotate"],

@@ -19,6 +19,7 @@ mod password;
 mod profile;
 mod security;
 mod sessions;
+mod sites;
 
 use crate::http::route::Route;
 
@@ -26,6 +27,7 @@ use crate::http::route::Route;
 pub fn routes() -> Vec<Route> {
     [
         overview::routes(),
+        sites::routes(),
         profile::routes(),
         address::routes(),
         password::routes(),

@@ -10,6 +10,7 @@ mod profile;
 mod security;
 mod sessions;
 mod shell;
+mod sites;
 
 pub use self::{
     activity::{ActivityPage, EventRow},
@@ -22,5 +23,6 @@ pub use self::{
     security::{FactorPage, FactorRow, NewCodes, NewPassword, Security},
     sessions::{Opener, SessionRow, Sessions},
     shell::{Notice, Section, Shell},
+    sites::{SiteRow, Sites},
 };
 pub use super::when::When;

@@ -35,6 +35,8 @@ impl Shell<'_> {
 pub enum Section {
     /// How things stand.
     Overview,
+    /// Where they may go.
+    Sites,
     /// What is told of the person.
     Profile,
     /// Password, factors, backup codes.
@@ -55,6 +57,7 @@ impl Section {
     /// All that there are, in the order in which they are shown.
     pub const ALL: &'static [Self] = &[
         Self::Overview,
+        Self::Sites,
         Self::Profile,
         Self::Security,
         Self::Devices,
@@ -69,6 +72,7 @@ impl Section {
     pub const fn path(self) -> &'static str {
         match self {
             Self::Overview => "/account",
+            Self::Sites => "/account/sites",
             Self::Profile => "/account/profile",
             Self::Security => "/account/security",
             Self::Devices => "/account/devices",
@@ -84,6 +88,7 @@ impl Section {
     pub fn name(self, look: &Look) -> String {
         match self {
             Self::Overview => look.text("account-overview"),
+            Self::Sites => look.text("account-sites"),
             Self::Profile => look.text("account-profile"),
             Self::Security => look.text("account-security"),
             Self::Devices => look.text("account-devices"),
@@ -99,6 +104,7 @@ impl Section {
     pub const fn picture(self) -> &'static str {
         match self {
             Self::Overview => "M4 11.5 12 5l8 6.5M6 10v9h4.5v-5h3v5H18v-9",
+            Self::Sites => "M3.5 5h17v14h-17zM3.5 9.5h17M6.5 7.25h1M9.5 7.25h1",
             Self::Profile => {
                 "M12 12a3.75 3.75 0 1 0 0-7.5 3.75 3.75 0 0 0 0 7.5M4.5 20c.6-3.7 3.6-5.5 7.5-5.5s6.9 1.8 7.5 5.5"
             }

@@ -1,0 +1,525 @@
+//! How a request is judged: what it says is read, `jwks::decide` decides, and what answering it
+//! needs is put together.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+};
+
+use http::{HeaderValue, Method, header};
+use jwks::{
+    Time,
+    decide::{Challenge, ChallengeReason, Decision, Permit, RefusalReason, decide, reached},
+    facts::{Facts, Malformed, Presented, Sender},
+    record::RecordedFacts,
+    site::Site,
+    site_session::{self, RESERVED},
+    verify::{TokenError, VerifiedToken},
+    who::Who,
+};
+use pingora::{Error, ErrorType, http::RequestHeader, proxy::Session};
+use serde_json::{Value, json};
+
+use crate::{
+    assertion, cookies,
+    exchange::{Exchange, Passing, Renewing, RenewingState},
+    facts::{self, Caller, Credential, Parsed, TooLarge},
+    flow::Flow,
+    forward_auth::{self, Original},
+    headers,
+    holding::{Holding, Served},
+    ids,
+    proxy::Edge,
+    rate::Asker,
+    reason::Reason,
+    renewal,
+    session::{self, Own, Visit},
+};
+
+const ME: &str = "/.signalbox/me";
+
+/// How a request was judged, with all that answering it needs.
+pub enum Verdict {
+    /// It goes to the site.
+    Pass(Passing),
+    /// What an app is told of the caller.
+    Me(Value),
+    /// What is the edge's own.
+    Own(Own, Visit, Arc<Holding>),
+    /// The keys that assertions are signed with.
+    Keys,
+    /// Yes, to a proxy that asks.
+    Vouch(Permit, Option<HeaderValue>),
+    /// A browser has come back from signing in, and a form waits to be sent.
+    Form(Flow, Visit),
+    /// Somebody at a browser may mend it by signing in.
+    SignIn {
+        /// What is missing.
+        reason: ChallengeReason,
+        /// The canonical path.
+        path: String,
+        /// Who, and where.
+        visit: Visit,
+    },
+    /// No.
+    Refuse {
+        /// Why.
+        reason: Reason,
+        /// The site, where one is named.
+        served: Option<Arc<Served>>,
+    },
+}
+
+impl Verdict {
+    const fn refuse(reason: Reason) -> Self {
+        Self::Refuse { reason, served: None }
+    }
+
+    const fn refuse_at(served: Option<Arc<Served>>, reason: Reason) -> Self {
+        Self::Refuse { reason, served }
+    }
+}
+
+impl Edge {
+    /// Judges the request of `session`. A path or target that had to be put into its canonical
+    /// form is rewritten, so that what was judged is what is sent. A fault in the judging of one
+    /// request is the end of that request, and no permit.
+    ///
+    /// # Errors
+    /// A fault.
+    pub fn judge(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<Verdict> {
+        let judging = panic::catch_unwind(AssertUnwindSafe(|| self.read(session, exchange)));
+        judging.unwrap_or_else(|_| {
+            Error::e_explain(ErrorType::InternalError, "the judging of a request panicked")
+        })
+    }
+
+    fn read(&self, session: &mut Session, exchange: &mut Exchange) -> pingora::Result<Verdict> {
+        let head = session.to_h1_raw();
+        let peer = peer(session);
+        let secure = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+        let request = session.req_header();
+        let parsed = match facts::parse(request, &head) {
+            Ok(parsed) => parsed,
+            Err(too_large) => return Ok(Verdict::refuse(Reason::TooLarge(too_large))),
+        };
+        exchange.navigation = parsed.navigation;
+        let caller = facts::caller(peer, secure, &request.headers, &self.trusted_proxies);
+        let path = parsed.path.as_deref().map_err(|malformed| *malformed);
+        exchange.asked = forward_auth::Asked::by(request, path);
+        let holding = self.held.load();
+        let Some(holding) = holding.as_ref() else {
+            return Ok(Verdict::refuse(path.err().map_or(Reason::NoView, malformed)));
+        };
+        if exchange.asked.is_some() {
+            let asked = self.original(request, peer);
+            let asked = asked.map(|original| {
+                self.judge_original(holding, request, &parsed, &original, caller, exchange)
+            });
+            return Ok(asked.unwrap_or_else(Verdict::refuse));
+        }
+        let (verdict, target) =
+            self.judge_own(holding, request, head.len() as u64, &parsed, caller, exchange);
+        if let Some((target, host)) = target {
+            let request = session.req_header_mut();
+            request.set_raw_path(&target)?;
+            if let Some(host) = host {
+                request.insert_header(header::HOST, host)?;
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// Judges the request that a proxy holds.
+    fn judge_original(
+        &self,
+        holding: &Arc<Holding>,
+        request: &RequestHeader,
+        parsed: &Parsed<'_>,
+        original: &Original<'_>,
+        caller: Caller,
+        exchange: &mut Exchange,
+    ) -> Verdict {
+        exchange.navigation &= original.is_read();
+        let host = original.host.as_deref();
+        if !forward_auth::agree(&holding.view, parsed.host.as_deref(), host) {
+            return Verdict::refuse(Reason::NoOriginal);
+        }
+        let now = (self.clock)();
+        let site = host.and_then(|host| holding.view.site_by_host(host));
+        let facts = Facts {
+            host,
+            method: original.method,
+            path: original.path.as_deref().map_err(|malformed| *malformed),
+            peer: caller.address,
+            presented: self.presented(holding, parsed.credential, now),
+            session: site.and_then(|site| self.session(holding, site, request, exchange, now)),
+            sender: parsed.sender,
+            upgrade: forward_auth::is_upgrade(request),
+            navigation: exchange.navigation,
+            view_confirmed_at: self.held.confirmed_at(),
+        };
+        match self.decided(holding, &facts, exchange, now) {
+            Ok((permit, _)) => {
+                let assertion = self.assertions.of(&holding.view.issuer, &permit, now);
+                Verdict::Vouch(permit, assertion)
+            }
+            Err(Objection { served, reason, sign_in }) => {
+                if let (Some(asked), Some(served), true, Reason::Challenge(why)) =
+                    (&mut exchange.asked, &served, sign_in, reason)
+                {
+                    asked.sign_in = original.sign_in_address(served.site(), why);
+                }
+                Verdict::Refuse { reason, served }
+            }
+        }
+    }
+
+    /// Judges a request that came to the edge itself. With it comes the target to send, where that is
+    /// not the one that came, and the host that would be lost with it.
+    fn judge_own(
+        &self,
+        holding: &Arc<Holding>,
+        request: &RequestHeader,
+        head: u64,
+        parsed: &Parsed<'_>,
+        caller: Caller,
+        exchange: &mut Exchange,
+    ) -> (Verdict, Option<(Vec<u8>, Option<HeaderValue>)>) {
+        let host = parsed.host.as_deref();
+        let site = host.and_then(|host| holding.view.site_by_host(host));
+        let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        if site.is_some() && is_read && parsed.path.as_deref() == Ok(assertion::KEYS_PATH) {
+            return (Verdict::Keys, None);
+        }
+        let now = (self.clock)();
+        let visit = |served: Arc<Served>| Visit {
+            served,
+            host: host.unwrap_or_default().to_owned(),
+            peer: caller.address,
+        };
+        if let Some(site) = site
+            && parsed.navigation
+            && request.method == Method::GET
+            && parsed.path.is_ok()
+            && let Some(flow) = ready_form(request, site, now)
+            && let Some(served) = holding.site(&site.site_key)
+        {
+            return (Verdict::Form(flow, visit(served.clone())), None);
+        }
+        let facts = Facts {
+            host,
+            method: request.method.as_str(),
+            path: parsed.path.as_deref().map_err(|malformed| *malformed),
+            peer: caller.address,
+            presented: self.presented(holding, parsed.credential, now),
+            session: site.and_then(|site| self.session(holding, site, request, exchange, now)),
+            // It was posted by a page of the site, and only then kept.
+            sender: if exchange.posting.is_some() { Sender::Own } else { parsed.sender },
+            upgrade: parsed.upgrade,
+            navigation: exchange.navigation,
+            view_confirmed_at: self.held.confirmed_at(),
+        };
+        if let Some(own) = facts.path.ok().and_then(Own::at) {
+            let verdict = match reached(&holding.view, &facts, now) {
+                Ok(site) => match holding.site(&site.site_key).cloned() {
+                    Some(served) if own.takes(&request.method) => {
+                        Verdict::Own(own, visit(served), holding.clone())
+                    }
+                    served => Verdict::refuse_at(served, Reason::ReadOnly),
+                },
+                Err(refusal) => Verdict::refuse_at(
+                    refusal.site.and_then(|site| holding.site(&site.site_key).cloned()),
+                    Reason::Refusal(refusal.reason),
+                ),
+            };
+            return (verdict, None);
+        }
+        let (permit, served) = match self.decided(holding, &facts, exchange, now) {
+            Ok(permitted) => permitted,
+            Err(Objection {
+                served: Some(served),
+                reason: Reason::Challenge(reason),
+                sign_in: true,
+            }) => {
+                let path = facts.path.unwrap_or("/").to_owned();
+                return (Verdict::SignIn { reason, path, visit: visit(served) }, None);
+            }
+            Err(Objection { served, reason, .. }) => {
+                return (Verdict::refuse_at(served, reason), None);
+            }
+        };
+        let path = facts.path.unwrap_or("/");
+        if path.starts_with(RESERVED) || *path == RESERVED[..RESERVED.len() - 1] {
+            return (reserved(path, &request.method, &permit, served), None);
+        }
+        if let Some(reason) = self.excess(request, head, &permit, &served, caller.address, now) {
+            return (Verdict::refuse_at(Some(served), reason), None);
+        }
+        let request_id = request_id(request);
+        let assertion = self.assertions.of(&holding.view.issuer, &permit, now);
+        let target = rewritten(request.raw_path(), path).map(|target| {
+            // The authority of HTTP/2 is a part of the target and would be lost with it.
+            let host = facts::authority(request).map(HeaderValue::from_bytes);
+            (target, host.and_then(Result::ok))
+        });
+        (Verdict::Pass(Passing { permit, served, caller, request_id, assertion }), target)
+    }
+
+    /// Whether a request of these facts may pass, and at which site.
+    fn decided(
+        &self,
+        holding: &Holding,
+        facts: &Facts<'_>,
+        exchange: &mut Exchange,
+        now: Time,
+    ) -> Result<(Permit, Arc<Served>), Objection> {
+        let named = |site: &Site| holding.site(&site.site_key).cloned();
+        let decision = decide(&holding.view, facts, now);
+        if !matches!(decision, Decision::Allow(_)) {
+            exchange.recorded = Some(RecordedFacts::of(facts, &holding.view.issuer));
+        }
+        match decision {
+            Decision::Allow(permit) => match named(permit.site()) {
+                Some(served) => Ok((permit, served)),
+                // A view and its sites are one value, so whatever the view names is there.
+                None => Err(Objection { served: None, reason: Reason::NoView, sign_in: false }),
+            },
+            Decision::Challenge(Challenge { site, reason, sign_in }) => {
+                Err(Objection { served: named(&site), reason: Reason::Challenge(reason), sign_in })
+            }
+            Decision::Deny(refusal) => Err(Objection {
+                served: refusal.site.as_deref().and_then(named),
+                reason: Reason::Refusal(refusal.reason),
+                sign_in: false,
+            }),
+        }
+    }
+
+    /// What a request that may pass has too much of, for its site.
+    fn excess(
+        &self,
+        request: &RequestHeader,
+        head: u64,
+        permit: &Permit,
+        served: &Served,
+        address: IpAddr,
+        now: Time,
+    ) -> Option<Reason> {
+        let forwarding = &served.pool.forwarding;
+        if head > forwarding.max_head {
+            return Some(Reason::TooLarge(TooLarge::Head));
+        }
+        if forwarding.max_body.is_some_and(|most| announced_length(request) > most) {
+            return Some(Reason::TooLarge(TooLarge::Body));
+        }
+        let site = permit.site();
+        let asker = Asker {
+            site_key: &site.site_key,
+            limits: site.policy.limits,
+            token: permit.token().map(AsRef::as_ref),
+            address,
+        };
+        self.rates.take(&asker, now).err().map(Reason::TooMany)
+    }
+
+    /// The request that whoever sends `request` asks about.
+    fn original<'r>(
+        &self,
+        request: &'r RequestHeader,
+        peer: IpAddr,
+    ) -> Result<Original<'r>, Reason> {
+        if !facts::is_trusted(peer, &self.trusted_proxies) {
+            return Err(Reason::NotTrusted);
+        }
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            return Err(Reason::ReadOnly);
+        }
+        Original::read(&request.headers)
+    }
+
+    fn presented(&self, holding: &Holding, credential: Credential<'_>, now: Time) -> Presented {
+        match credential {
+            Credential::Nothing => Presented::Nothing,
+            Credential::Bearer(token) => {
+                let view = &holding.view;
+                Presented::Bearer(self.cache.get_or_verify(&view.keys, &view.issuer, token, now))
+            }
+            Credential::NoToken => Presented::Bearer(Err(TokenError::Malformed)),
+            Credential::Unsupported => Presented::Unsupported,
+            Credential::Conflicting => Presented::Conflicting,
+        }
+    }
+
+    /// The session that a browser shows at `site`, as it was found.
+    fn session(
+        &self,
+        holding: &Holding,
+        site: &Site,
+        request: &RequestHeader,
+        exchange: &mut Exchange,
+        now: Time,
+    ) -> Option<Result<Arc<VerifiedToken>, TokenError>> {
+        let secure = session::is_secure(site);
+        let shown = cookies::session(&request.headers, secure)?;
+        let renewed = match &exchange.renewing {
+            Some(Renewing { state: RenewingState::Renewed(token), .. }) => Some(token.clone()),
+            _ => None,
+        };
+        let text = renewed.as_deref().unwrap_or(shown);
+        let view = &holding.view;
+        let token = self.cache.get_or_verify(&view.keys, &view.issuer, text, now);
+        let state = match &token {
+            _ if renewed.is_some() => return Some(token),
+            Err(TokenError::Expired) => Some(RenewingState::Over(text.to_owned())),
+            Ok(token)
+                if site_session::is_of_session(token)
+                    && renewal::is_due(token, &site.policy, now) =>
+            {
+                self.sessions.renewals.of(text).map(RenewingState::Watched)
+            }
+            _ => None,
+        };
+        exchange.renewing = state.map(|state| Renewing { secure, state });
+        Some(token)
+    }
+
+    /// Judges anew where the token of a session is over, and a new one is to be had: a page whose
+    /// script calls after a long rest is not to hear of it.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn revive(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<Option<Verdict>> {
+        let Some(Renewing { secure, state: RenewingState::Over(token) }) = &exchange.renewing
+        else {
+            return Ok(None);
+        };
+        let secure = *secure;
+        let renewed = self.sessions.renewals.now(token).await;
+        let state = renewed.map(RenewingState::Renewed);
+        exchange.renewing = state.map(|state| Renewing { secure, state });
+        match exchange.renewing {
+            Some(_) => self.judge(session, exchange).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Why a request may not pass.
+struct Objection {
+    served: Option<Arc<Served>>,
+    reason: Reason,
+    /// Whether somebody at a browser may mend it by signing in.
+    sign_in: bool,
+}
+
+const fn malformed(malformed: Malformed) -> Reason {
+    Reason::Refusal(RefusalReason::Malformed(malformed))
+}
+
+/// What is below `/.signalbox/` for who may enter.
+fn reserved(path: &str, method: &Method, permit: &Permit, served: Arc<Served>) -> Verdict {
+    let reason = match (path, method, permit.who()) {
+        (ME, &(Method::GET | Method::HEAD), Some(who)) => return Verdict::Me(me(who)),
+        (ME, &(Method::GET | Method::HEAD), None) => {
+            Reason::Challenge(ChallengeReason::NotSignedIn)
+        }
+        (ME, ..) => Reason::ReadOnly,
+        _ => Reason::NoSuchPage,
+    };
+    Verdict::refuse_at(Some(served), reason)
+}
+
+/// The form that waits for whoever sends this request, if there is one.
+fn ready_form(request: &RequestHeader, site: &Site, now: Time) -> Option<Flow> {
+    if !request.headers.contains_key(header::COOKIE) {
+        return None;
+    }
+    let target = facts::origin_form(request.raw_path());
+    Flow::ready_for(cookies::all(&request.headers), target, session::is_secure(site), now)
+}
+/// What `Content-Length` says; 0 where it says nothing.
+fn announced_length(request: &RequestHeader) -> u64 {
+    let length = request.headers.get(header::CONTENT_LENGTH);
+    length.map_or(0, |length| {
+        // What is no number in so many bits is more than anything.
+        length.to_str().ok().and_then(|digits| digits.parse().ok()).unwrap_or(u64::MAX)
+    })
+}
+
+fn peer(session: &Session) -> IpAddr {
+    session
+        .client_addr()
+        .and_then(|address| address.as_inet())
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), std::net::SocketAddr::ip)
+}
+
+/// The target to send where it is not the one that came: absolute form becomes origin form, a
+/// path gets its canonical spelling.
+fn rewritten(target: &[u8], canonical: &str) -> Option<Vec<u8>> {
+    let origin_form = facts::origin_form(target);
+    let path_end = origin_form.iter().position(|byte| *byte == b'?').unwrap_or(origin_form.len());
+    let (path, query) = origin_form.split_at(path_end);
+    if path == canonical.as_bytes() && origin_form.len() == target.len() {
+        return None;
+    }
+    Some([canonical.as_bytes(), query].concat())
+}
+
+/// The caller's id for the request, where it has the form of one; else a new one.
+fn request_id(request: &RequestHeader) -> HeaderValue {
+    let mut given = request.headers.get_all(&headers::REQUEST_ID).iter();
+    match (given.next(), given.next()) {
+        (Some(id), None) if is_request_id(id.as_bytes()) => id.clone(),
+        _ => ids::request_id(),
+    }
+}
+
+fn is_request_id(id: &[u8]) -> bool {
+    (1..=128).contains(&id.len())
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
+}
+
+/// `/.signalbox/me`: what an app behind the edge is told of the caller.
+fn me(who: &Who) -> Value {
+    json!({
+        "sub": who.sub(),
+        "email": who.email(),
+        "name": who.name(),
+        "roles": who.roles().collect::<Vec<_>>(),
+        "tenant": who.tenant_id(),
+        "acr": who.level().map(jwks::policy::Level::acr),
+        "amr": who.amr().collect::<Vec<_>>(),
+        "sid": who.sid(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_rewritten_only_where_it_must_be() {
+        assert_eq!(rewritten(b"/a?b=%61", "/a"), None);
+        assert_eq!(rewritten(b"/%61?b=%61", "/a"), Some(b"/a?b=%61".to_vec()));
+        assert_eq!(rewritten(b"http://app.test/a?b", "/a"), Some(b"/a?b".to_vec()));
+        assert_eq!(rewritten(b"http://app.test", "/"), Some(b"/".to_vec()));
+    }
+
+    #[test]
+    fn a_request_id_is_short_and_harmless() {
+        assert!(is_request_id(b"0-a_B.9"));
+        for id in [&b""[..], b"a b", b"a\"", b"<x>", &[b'a'; 129]] {
+            assert!(!is_request_id(id));
+        }
+    }
+}
