@@ -36,7 +36,7 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use crate::{metrics, proxy::Edge, reply};
+use crate::{metrics, open::Cuttable, proxy::Edge, reply};
 
 /// From the first byte of a head (of a connection's first head: from its beginning) to the last.
 const HEAD: Duration = Duration::from_secs(10);
@@ -45,14 +45,14 @@ const IDLE: u64 = 60;
 
 /// The edge's way of serving a connection.
 pub struct Connections {
-    proxy: Arc<HttpProxy<Edge>>,
+    proxy: Arc<Cuttable>,
 }
 
 impl Connections {
     /// Connections whose requests `proxy` serves.
     #[must_use]
     pub fn new(proxy: HttpProxy<Edge>) -> Self {
-        Self { proxy: Arc::new(proxy) }
+        Self { proxy: Arc::new(Cuttable::new(proxy)) }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use http::{HeaderName, HeaderValue, header};
-use jwks::verify::VerifiedToken;
+use jwks::{api_key::HeldKey, verify::VerifiedToken};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pingora::http::RequestHeader;
 
@@ -41,6 +41,8 @@ pub struct Origin<'r> {
     pub request_id: HeaderValue,
     /// The caller; `None`: nobody signed in.
     pub token: Option<&'r VerifiedToken>,
+    /// The API key, where the caller showed one.
+    pub api_key: Option<&'r HeldKey>,
     /// Whether the caller's `Authorization` was its credential here and stays here.
     pub take_authorization: bool,
 }
@@ -100,6 +102,9 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     insert(request, FORWARDED_HOST_CASED, host)?;
     insert(request, REQUEST_ID_CASED, Some(origin.request_id.clone()))?;
 
+    if let Some(key) = origin.api_key {
+        return say_holder(request, key);
+    }
     let Some(token) = origin.token else {
         return Ok(());
     };
@@ -113,6 +118,25 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     insert(request, "X-Auth-Acr", acr)?;
     insert(request, "X-Auth-Amr", list(token.amr()))?;
     insert(request, "X-Auth-Method", Some(HeaderValue::from_static("bearer")))
+}
+
+/// Says whose API key it is. One knows no session and proves no level.
+fn say_holder(request: &mut RequestHeader, key: &HeldKey) -> pingora::Result<()> {
+    let holder = key.holder();
+    insert(request, "X-Auth-User", plain(&holder.user_id.to_string()))?;
+    insert(request, "X-Auth-Email", plain(&holder.email))?;
+    insert(request, "X-Auth-Name", name(&holder.name))?;
+    insert(request, "X-Auth-Roles", list(holder.roles.iter().map(String::as_str)))?;
+    insert(request, "X-Auth-Tenant", plain(&holder.tenant_id))?;
+    insert(request, "X-Auth-Method", Some(HeaderValue::from_static("api_key")))
+}
+
+/// Takes the caller's API key away, wherever it stood.
+pub fn take_api_key(request: &mut RequestHeader) {
+    // Where the key stood here, `Authorization` is the app's.
+    if request.remove_header(&API_KEY).is_none() {
+        request.remove_header(&header::AUTHORIZATION);
+    }
 }
 
 fn insert(
@@ -161,6 +185,7 @@ mod tests {
             secure: false,
             request_id: HeaderValue::from_static("id-1"),
             token,
+            api_key: None,
             take_authorization: true,
         }
     }

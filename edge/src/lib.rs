@@ -14,8 +14,10 @@ mod headers;
 mod holding;
 mod ids;
 mod journal;
+mod key_uses;
 mod listener;
 mod metrics;
+mod open;
 mod path;
 mod proxy;
 mod reply;
@@ -41,7 +43,9 @@ use crate::{
     connection::Connections,
     feed::Follower,
     holding::Held,
+    key_uses::KeyUses,
     listener::Bound,
+    open::OpenExchanges,
     proxy::{Edge, UnderWay},
     reply::Replies,
 };
@@ -176,6 +180,8 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     let figures = Arc::new(metrics::Figures::register());
     let under_way = Arc::new(UnderWay::default());
     let cache = Arc::new(VerdictCache::new(config.token_cache));
+    let open = OpenExchanges::new(held.clone(), config.clock.clone());
+    let key_uses = Arc::new(KeyUses::default());
     let (stop, stopped) = watch::channel(false);
     let (closing, closed) = watch::channel(0);
     let (saving, saved) = watch::channel(false);
@@ -189,6 +195,8 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         access_log: config.access_log,
         replies: Replies::default(),
         under_way: under_way.clone(),
+        open: open.clone(),
+        key_uses: key_uses.clone(),
     };
     let connections = Connections::new(http_proxy(&conf, edge));
     let requests = Service::new("edge".to_owned(), connections);
@@ -214,11 +222,12 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         server.add_service(admin);
     }
 
-    let follower = Follower::new(&config, held.clone(), figures)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(EdgeError::Thread)?;
+    let follower = Follower::new(&config, held.clone(), figures, key_uses)?;
+    let runtime = own_runtime()?;
+    let watching = own_runtime()?;
+    let watch = stopped.clone();
+    // What is open is closed at once, whatever keeps the feed's thread busy.
+    spawn("edge-endings", move || watching.block_on(open.watch(watch)))?;
     let follow = stopped.clone();
     spawn("edge-feed", move || {
         runtime.block_on(follower.run(follow));
@@ -228,6 +237,10 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         server.run(RunArgs { shutdown_signal: Box::new(Stop(stopped)) });
     })?;
     Ok(EdgeHandle { listeners: 1, listen, admin_listen, held, under_way, stop, closed, saved })
+}
+
+fn own_runtime() -> Result<tokio::runtime::Runtime, EdgeError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(EdgeError::Thread)
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), EdgeError> {

@@ -6,6 +6,7 @@ use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
 const REQUESTS: &str = "signalbox_edge_requests_total";
 const VIEW_AGE: &str = "signalbox_edge_view_age_seconds";
+const CLOSED: &str = "signalbox_edge_closed_total";
 const FEED_SEQ: &str = "signalbox_edge_feed_seq";
 const CACHE_HITS: &str = "signalbox_edge_token_cache_hits_total";
 const CACHE_MISSES: &str = "signalbox_edge_token_cache_misses_total";
@@ -23,6 +24,7 @@ impl Figures {
     #[must_use]
     pub fn register() -> Self {
         describe_counter!(REQUESTS, "Requests by site and decision");
+        describe_counter!(CLOSED, "Answers under way that were closed, by reason");
         describe_gauge!(VIEW_AGE, "Seconds since the view was last known to be current");
         describe_gauge!(FEED_SEQ, "The last change that the edge knows");
         describe_counter!(CACHE_HITS, "Tokens whose signature had been verified before");
@@ -72,6 +74,11 @@ impl SiteFigures {
 /// Counts one request; for the outcomes that are rare.
 pub fn count(site_key: Option<&str>, decision: &'static str) {
     requests(site_key.unwrap_or("-"), decision).increment(1);
+}
+
+/// Counts an answer under way whose caller may not have it any more.
+pub fn count_closed(reason: &'static str) {
+    counter!(CLOSED, "reason" => reason).increment(1);
 }
 
 fn requests(site_key: &str, decision: &'static str) -> Counter {

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use ipnet::IpNet;
 use jwks::{
+    api_key::{HeldKey, Shown},
     decide::{ChallengeReason, Decision, Permit, decide},
     facts::{Facts, Presented},
     verdict_cache::VerdictCache,
@@ -36,7 +37,10 @@ use crate::{
     facts::{self, Caller, Credential},
     headers::{self, Origin},
     holding::{Held, Holding, Served},
-    ids, metrics,
+    ids,
+    key_uses::KeyUses,
+    metrics,
+    open::{Kept, OpenExchanges, Span},
     reply::{self, Reason, Replies},
 };
 
@@ -60,6 +64,10 @@ pub struct Edge {
     pub replies: Replies,
     /// Requests being served.
     pub under_way: Arc<UnderWay>,
+    /// Answers that take long.
+    pub open: Arc<OpenExchanges>,
+    /// When API keys were last used.
+    pub key_uses: Arc<KeyUses>,
 }
 
 /// How many requests are being served.
@@ -100,6 +108,7 @@ impl Drop for Exchange {
 /// A request that may pass.
 struct Passing {
     permit: Permit,
+    presented: Presented,
     served: Arc<Served>,
     caller: Caller,
     request_id: HeaderValue,
@@ -108,7 +117,7 @@ struct Passing {
 /// How a request was judged, with all that answering it needs.
 enum Verdict {
     Pass(Passing),
-    Me(Arc<VerifiedToken>),
+    Me(serde_json::Value),
     Refuse { reason: Reason, served: Option<Arc<Served>>, site_key: Option<String> },
 }
 
@@ -148,6 +157,7 @@ impl Edge {
             view_confirmed_at: self.held.confirmed_at(),
         };
         let decision = decide(&holding.view, &facts, now);
+        let presented = facts.presented;
         let named = |site: &jwks::site::Site| holding.site(&site.site_key).cloned();
         let permit = match decision {
             Decision::Allow(permit) => permit,
@@ -176,9 +186,11 @@ impl Edge {
         };
 
         if path.starts_with(RESERVED) || **path == RESERVED[..RESERVED.len() - 1] {
-            let reason = match (&**path, &request.method, permit.token()) {
-                (ME, &(Method::GET | Method::HEAD), Some(token)) => {
-                    return Ok(Verdict::Me(token.clone()));
+            let caller = permit.token().map(|token| me(token));
+            let caller = caller.or_else(|| permit.api_key().map(me_by_key));
+            let reason = match (&**path, &request.method, caller) {
+                (ME, &(Method::GET | Method::HEAD), Some(caller)) => {
+                    return Ok(Verdict::Me(caller));
                 }
                 (ME, &(Method::GET | Method::HEAD), None) => {
                     Reason::Challenge(ChallengeReason::NotSignedIn)
@@ -193,7 +205,10 @@ impl Edge {
         if let Some(target) = rewritten(request.raw_path(), path) {
             session.req_header_mut().set_raw_path(&target)?;
         }
-        Ok(Verdict::Pass(Passing { permit, served, caller, request_id }))
+        if let Some(key) = permit.api_key() {
+            self.key_uses.note(key.record().id, now);
+        }
+        Ok(Verdict::Pass(Passing { permit, presented, served, caller, request_id }))
     }
 
     fn presented(
@@ -208,6 +223,7 @@ impl Edge {
                 let view = &holding.view;
                 Presented::Bearer(self.cache.get_or_verify(&view.keys, &view.issuer, token, now))
             }
+            Credential::ApiKey(key) => Presented::ApiKey(Shown::parse(key)),
             Credential::NoToken => Presented::Bearer(Err(TokenError::Malformed)),
             Credential::Unsupported => Presented::Unsupported,
             Credential::Conflicting => Presented::Conflicting,
@@ -280,8 +296,8 @@ impl ProxyHttp for Edge {
                 exchange.passing = Some(passing);
                 Ok(false)
             }
-            Verdict::Me(token) => {
-                reply::json(session, &me(&token)).await?;
+            Verdict::Me(caller) => {
+                reply::json(session, &caller).await?;
                 Ok(true)
             }
             Verdict::Refuse { reason, served, site_key } => {
@@ -321,9 +337,14 @@ impl ProxyHttp for Edge {
             secure: passing.caller.secure,
             request_id: passing.request_id.clone(),
             token: token.map(AsRef::as_ref),
+            api_key: passing.permit.api_key(),
             take_authorization: token.is_some() && !passing.permit.site().forward_credentials,
         };
-        headers::prepare(request, &origin)
+        headers::prepare(request, &origin)?;
+        if origin.api_key.is_some() && !passing.permit.site().forward_credentials {
+            headers::take_api_key(request);
+        }
+        Ok(())
     }
 
     /// An HTTP/2 body may end in an empty DATA frame, which pingora turns into a second end of a
@@ -344,12 +365,21 @@ impl ProxyHttp for Edge {
 
     async fn response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
-        _exchange: &mut Exchange,
+        exchange: &mut Exchange,
     ) -> pingora::Result<()> {
         // Only the edge refuses under this name.
         response.remove_header(&headers::DECISION);
+        let span = Span::of(response);
+        if span != Span::Short
+            && let Some(Passing { presented, caller, .. }) = &exchange.passing
+        {
+            let (request, head) = (session.req_header(), session.to_h1_raw());
+            let kept = Kept::of(request, &head, caller.address, presented);
+            let kept = kept.ok_or_else(|| Error::new(ErrorType::InternalError))?;
+            self.open.tie(kept, span);
+        }
         Ok(())
     }
 
@@ -393,6 +423,7 @@ impl ProxyHttp for Edge {
             client = %passing.caller.address,
             request_id = passing.request_id.to_str().unwrap_or_default(),
             sub = passing.permit.token().map(|token| token.sub()),
+            key = passing.permit.api_key().map(|key| tracing::field::display(key.record().id)),
             "passed"
         );
     }
@@ -479,6 +510,21 @@ fn me(token: &VerifiedToken) -> serde_json::Value {
         "acr": token.level().map(jwks::policy::Level::acr),
         "amr": token.amr().collect::<Vec<_>>(),
         "sid": token.sid(),
+    })
+}
+
+/// The same of whoever shows an API key.
+fn me_by_key(key: &HeldKey) -> serde_json::Value {
+    let holder = key.holder();
+    json!({
+        "sub": holder.user_id,
+        "email": holder.email,
+        "name": holder.name,
+        "roles": holder.roles,
+        "tenant": holder.tenant_id,
+        "acr": null,
+        "amr": [],
+        "sid": null,
     })
 }
 

@@ -7,6 +7,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
     Time,
+    api_key::HeldKey,
     cutoff::CutOffKind,
     effective::Effective,
     facts::{Facts, Presented},
@@ -23,6 +24,7 @@ pub use crate::decision::{Challenge, ChallengeReason, Decision, Refusal, Refusal
 pub struct Permit {
     site: Arc<Site>,
     token: Option<Arc<VerifiedToken>>,
+    api_key: Option<HeldKey>,
 }
 
 impl Permit {
@@ -36,6 +38,12 @@ impl Permit {
     #[must_use]
     pub fn token(&self) -> Option<&Arc<VerifiedToken>> {
         self.token.as_ref()
+    }
+
+    /// The API key it was asked for with.
+    #[must_use]
+    pub const fn api_key(&self) -> Option<&HeldKey> {
+        self.api_key.as_ref()
     }
 }
 
@@ -55,8 +63,13 @@ pub fn decide(view: &View, facts: &Facts<'_>, now: Time) -> Decision {
     let Some(site) = site else {
         return deny(None, RefusalReason::UnknownHost);
     };
-    match judge(view, &site, path, facts, now) {
-        Ok(token) => Decision::Allow(Permit { site, token }),
+    let judged = match &facts.presented {
+        Presented::ApiKey(shown) => key::judge(view, &site, path, facts, shown.as_ref(), now)
+            .map(|api_key| (None, Some(api_key))),
+        _ => judge(view, &site, path, facts, now).map(|token| (token, None)),
+    };
+    match judged {
+        Ok((token, api_key)) => Decision::Allow(Permit { site, token, api_key }),
         Err(Objection::Challenge(reason)) => Decision::Challenge(Challenge { site, reason }),
         Err(Objection::Refusal(reason)) => deny(Some(site), reason),
     }
@@ -132,7 +145,10 @@ fn credential<'f>(
     match presented {
         Presented::Nothing => Ok(None),
         Presented::Conflicting => Err(RefusalReason::ConflictingCredentials.into()),
-        Presented::Unsupported => Err(RefusalReason::CredentialNotAccepted.into()),
+        // Keys are judged by themselves, and count as no token.
+        Presented::Unsupported | Presented::ApiKey(_) => {
+            Err(RefusalReason::CredentialNotAccepted.into())
+        }
         Presented::Bearer(_) if !accept.bearer => Ok(None),
         Presented::Bearer(_) if accept.dpop_only => {
             Err(RefusalReason::CredentialNotAccepted.into())
@@ -258,6 +274,9 @@ fn is_young_enough(asked: &Effective<'_>, token: &VerifiedToken, now: Time) -> b
     };
     token.auth_time().is_some_and(|proved_at| now.since(proved_at) <= max_age)
 }
+
+mod key;
+pub mod lapse;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod algorithm;
+pub mod api_key;
 pub mod claims;
 pub mod cutoff;
 pub mod decide;
@@ -16,6 +17,7 @@ pub mod facts;
 pub mod feed;
 pub mod foreign;
 pub mod grant;
+mod key_holders;
 mod key_pair;
 pub mod key_set;
 pub mod policy;

@@ -61,6 +61,8 @@ pub struct Feed {
     /// What edges asked for, newest last.
     pub asked: Mutex<Vec<String>>,
     pub acked: AtomicU64,
+    /// What edges said of API keys, newest last.
+    pub uses: Mutex<Vec<serde_json::Value>>,
 }
 
 struct State {
@@ -86,6 +88,7 @@ impl Feed {
             refused: watch::Sender::new(0),
             asked: Mutex::default(),
             acked: AtomicU64::new(0),
+            uses: Mutex::default(),
         });
         let serving = feed.clone();
         tokio::spawn(async move {
@@ -118,6 +121,11 @@ impl Feed {
             if head.starts_with("POST /feed/ack ") {
                 let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
                 self.acked.store(body["seq"].as_u64().unwrap(), Ordering::SeqCst);
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+                continue;
+            }
+            if head.starts_with("POST /feed/key-uses ") {
+                self.uses.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
                 let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
                 continue;
             }
@@ -284,6 +292,20 @@ impl Upstream {
                     let _ = stream.write_all(b"data: two\n\n").await;
                     return;
                 }
+                "/drip" => {
+                    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+                    let _ = stream.write_all(head).await;
+                    while stream.write_all(b"4\r\ndrop\r\n").await.is_ok() {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                    return;
+                }
+                "/hang" => {
+                    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegun";
+                    let _ = stream.write_all(head).await;
+                    self.go_on.notified().await;
+                    return;
+                }
                 "/slow" => {
                     self.go_on.notified().await;
                     b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow"
@@ -428,6 +450,7 @@ impl World {
             keys: serde_json::from_value(keys).unwrap(),
             sites: vec![site],
             cut_offs: vec![],
+            key_holders: vec![],
         })
         .await;
         let data_dir = std::env::temp_dir().join(format!("edge-test-{}", Uuid::new_v4()));

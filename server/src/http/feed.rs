@@ -1,4 +1,4 @@
-//! `/feed` and `/feed/ack`: for edges alone.
+//! `/feed` and what edges say back: for edges alone.
 
 use std::sync::Arc;
 
@@ -10,8 +10,9 @@ use axum::{
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream;
 use http::{HeaderMap, StatusCode, header};
-use jwks::feed::Message;
+use jwks::{Time, feed::Message};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::route::{Credential, Surface, get, post};
 use crate::{
@@ -25,6 +26,8 @@ use crate::{
 
 /// Largest acknowledgement, bytes.
 const ACKNOWLEDGEMENT_LIMIT: usize = 1024;
+/// Largest report of keys that were used, bytes.
+const USES_LIMIT: usize = 1024 * 1024;
 
 /// The feed.
 pub fn surface() -> Surface {
@@ -33,6 +36,7 @@ pub fn surface() -> Surface {
         vec![
             get("/feed", Credential::Edge, stream),
             post("/feed/ack", Credential::Edge, acknowledge),
+            post("/feed/key-uses", Credential::Edge, note_key_uses),
         ],
     )
 }
@@ -50,6 +54,12 @@ struct Position {
 #[derive(Deserialize)]
 struct Acknowledged {
     seq: u64,
+}
+
+/// When API keys were last used at an edge.
+#[derive(Deserialize)]
+struct Uses {
+    uses: Vec<(Uuid, Time)>,
 }
 
 /// GET /feed: one JSON message a line, without end.
@@ -93,6 +103,30 @@ async fn acknowledge(State(app): State<Arc<App>>, headers: HeaderMap, body: Body
     };
     app.feed.acknowledge(edge.id, seq);
     StatusCode::NO_CONTENT
+}
+
+/// POST /feed/key-uses
+async fn note_key_uses(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> StatusCode {
+    match authenticate(&app, &headers).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return StatusCode::UNAUTHORIZED,
+        Err(_) => return StatusCode::SERVICE_UNAVAILABLE,
+    }
+    let Ok(body) = to_bytes(body, USES_LIMIT).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE;
+    };
+    let Ok(Uses { mut uses }) = serde_json::from_slice(&body) else {
+        return StatusCode::UNPROCESSABLE_ENTITY;
+    };
+    let now = app.clock.now();
+    for (_, at) in &mut uses {
+        // Of an edge whose clock is ahead, nobody is to read of a use that is yet to come.
+        *at = now.min(*at);
+    }
+    match app.identity.note_key_uses(&uses).await {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }
 
 async fn authenticate(app: &App, headers: &HeaderMap) -> StoreResult<Option<EdgeRow>> {

@@ -48,6 +48,8 @@ pub const ENDINGS_KEPT: Duration = Duration::from_secs(367 * 24 * 60 * 60);
 pub const FEED_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long an API key that expired is kept, so that its owner sees what became of it.
 pub const EXPIRED_KEYS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How many API keys a snapshot of the feed holds at most.
+pub const KEYS_TOLD: u32 = 100_000;
 /// The most rows of a kind that one sweep takes.
 pub const SWEPT_AT_ONCE: u32 = 1000;
 
@@ -424,7 +426,7 @@ pub trait IdentityStore: Send + Sync {
     async fn list_api_keys(&self, user_id: Uuid) -> StoreResult<Vec<ApiKey>>;
 
     /// Removes the key of this id if it is the person's, and writes the endings, as
-    /// [`Self::cut_off`]. `false`: it is none of theirs; nothing changed.
+    /// [`Self::cut_off`]. The feed then says what keys the person has left. `false`: it is none of theirs; nothing changed.
     async fn revoke_api_key(
         &self,
         user_id: Uuid,
