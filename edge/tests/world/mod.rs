@@ -301,8 +301,10 @@ impl Upstream {
                     return;
                 }
                 "/hang" => {
-                    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegun";
+                    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
                     let _ = stream.write_all(head).await;
+                    // Nobody on the way holds so much back.
+                    let _ = stream.write_all(&[b'x'; 200_000]).await;
                     self.go_on.notified().await;
                     return;
                 }

@@ -85,7 +85,7 @@ mod tests {
 
     const NOW: Time = Time::from_secs(1_800_000_100);
     const MADE: Time = Time::from_secs(1_800_000_000);
-    const OVER: Time = Time::from_secs(1_800_000_500);
+    const OVER: Time = Time::from_secs(1_800_000_300);
     const KEY: Uuid = Uuid::from_u128(11);
     const ADA: Uuid = Uuid::from_u128(1);
 
@@ -147,21 +147,21 @@ mod tests {
     #[test]
     fn a_key_opens_the_sites_that_take_it_whatever_level_they_ask_for() {
         let facts = facts("the key");
-        let policy = json!({ "require": "phishing_resistant", "accept": taking()["accept"] });
-        let Decision::Allow(permit) = decide(&view(&policy, holder()), &facts, NOW) else {
-            panic!("the key was refused")
+        let lapse = |policy: &serde_json::Value| {
+            let Decision::Allow(permit) = decide(&view(policy, holder()), &facts, NOW) else {
+                panic!("the key was refused")
+            };
+            assert_eq!(permit.api_key().unwrap().holder().user_id, ADA);
+            assert!(permit.token().is_none());
+            lapses_at(&permit, &facts, NOW)
         };
-        assert_eq!(permit.api_key().unwrap().holder().user_id, ADA);
-        assert!(permit.token().is_none());
-        assert_eq!(
-            lapses_at(&permit, &facts, NOW),
-            Some(NOW.plus(Duration::from_secs(300)).plus(Duration::from_millis(1)))
-        );
-        let patient = json!({ "accept": taking()["accept"], "on_stale": "allow" });
-        let Decision::Allow(permit) = decide(&view(&patient, holder()), &facts, NOW) else {
-            panic!("the key was refused")
-        };
-        assert_eq!(lapses_at(&permit, &facts, NOW), Some(OVER));
+        let mut policy = json!({ "require": "phishing_resistant", "accept": taking()["accept"] });
+        assert_eq!(lapse(&policy), Some(OVER));
+        policy["max_staleness"] = 100.into();
+        let stale = NOW.plus(Duration::from_millis(100_001));
+        assert_eq!(lapse(&policy), Some(stale));
+        policy["on_stale"] = "allow".into();
+        assert_eq!(lapse(&policy), Some(OVER));
         assert_eq!(said(&view(&json!({}), holder()), &facts, NOW), "credential_not_accepted");
         let public = json!({ "require": "public" });
         assert_eq!(said(&view(&public, holder()), &facts, NOW), "credential_not_accepted");

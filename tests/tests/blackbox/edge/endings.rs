@@ -138,8 +138,7 @@ async fn a_download_ends_with_its_session() {
 #[tokio::test]
 async fn who_waits_for_the_edges_is_told_which_are_behind() {
     let world = World::start().await;
-    let person = world.enrolled().await;
-    let session = world.sign_in(&person).await;
+    let session = world.sign_in(&world.enrolled().await).await;
     let asked = Instant::now();
     let answer = world.rail().post_as(&session.access, "/logout?wait=edges", json!({})).await;
     answer.expect(200);
@@ -153,13 +152,13 @@ async fn who_waits_for_the_edges_is_told_which_are_behind() {
     let feed = format!("{}/feed", world.rail().address());
     let following = reqwest::Client::new().get(feed).bearer_auth(credential).send().await.unwrap();
     assert_eq!(following.status(), 200);
-    let session = world.sign_in_with_backup_code(&person).await;
+    let session = world.sign_in(&world.enrolled().await).await;
     let answer = world.rail().post_as(&session.access, "/logout?wait=edges", json!({})).await;
     let data = answer.data(202);
     assert_eq!((&data["loggedOut"], &data["edgesBehind"]), (&json!(true), &json!(["mute"])));
     world.edge().demo(&session.access).await.expect(401);
     // What ends nothing does not wait.
-    let session = world.sign_in_with_backup_code(&person).await;
+    let session = world.sign_in(&world.enrolled().await).await;
     let me = world.rail().call_as(&session.access, "GET", "/me?wait=edges").await;
     me.expect(200);
     drop(following);
