@@ -174,6 +174,7 @@ impl Assertions {
 fn address(who: &Who) -> usize {
     match who {
         Who::Bearer(token) | Who::Session(token) => Arc::as_ptr(token).addr(),
+        Who::ApiKey(key) => Arc::as_ptr(key.holder()).addr(),
     }
 }
 

@@ -45,6 +45,7 @@ use crate::{
     frames::Frames,
     limits::{Limits, Visitors},
     metrics,
+    open::Cuttable,
     proxy::Edge,
     reply,
 };
@@ -62,7 +63,7 @@ pub enum Door {
 
 /// The edge's way of serving a connection.
 pub struct Connections {
-    proxy: Arc<HttpProxy<Edge>>,
+    proxy: Arc<Cuttable>,
     /// What each port is for; [`Door::Plain`] where nothing is said.
     doors: HashMap<u16, Door>,
     tls: Option<Acceptor>,
@@ -82,7 +83,7 @@ impl Connections {
     ) -> Self {
         proxy.h2_options = Some(limits.h2());
         proxy.server_options = Some(limits.server());
-        Self { proxy: Arc::new(proxy), doors, tls, limits, visitors }
+        Self { proxy: Arc::new(Cuttable::new(proxy)), doors, tls, limits, visitors }
     }
 
     /// What the port is for that `stream` came in by.

@@ -17,7 +17,7 @@ pub const MAX_HEAD: usize = 16 * 1024;
 pub const MAX_TOKEN: usize = 8 * 1024;
 
 /// How API keys begin, wherever they are presented.
-const API_KEY_PREFIX: &str = "sbk_";
+const API_KEY_PREFIX: &str = jwks::api_key::PREFIX;
 
 /// A request too large to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub enum Credential<'r> {
     Bearer(&'r str),
     /// Something behind `Authorization: Bearer` that no token can be.
     NoToken,
+    /// What is to be an API key, in `X-API-Key` or behind `Authorization: Bearer`.
+    ApiKey(&'r str),
     /// A kind that is not judged here yet.
     Unsupported,
     /// More than one.
@@ -221,7 +223,7 @@ pub fn host_name(host: &str) -> Option<Cow<'_, str>> {
 
 fn credential(fields: &HeaderMap) -> Credential<'_> {
     let mut keys = fields.get_all(&headers::API_KEY).iter();
-    let api_key = keys.next().is_some();
+    let api_key = keys.next();
     let mut authorizations = fields.get_all(header::AUTHORIZATION).iter();
     let authorization = authorizations.next();
     if authorizations.next().is_some() || keys.next().is_some() {
@@ -230,9 +232,10 @@ fn credential(fields: &HeaderMap) -> Credential<'_> {
     let shown =
         authorization.map_or(Credential::Nothing, |value| authorization_of(value.as_bytes()));
     match (shown, api_key) {
-        (shown, false) => shown,
-        (Credential::Nothing, true) => Credential::Unsupported,
-        (_, true) => Credential::Conflicting,
+        (shown, None) => shown,
+        // What is no text is no key.
+        (Credential::Nothing, Some(key)) => Credential::ApiKey(key.to_str().unwrap_or_default()),
+        (_, Some(_)) => Credential::Conflicting,
     }
 }
 
@@ -251,7 +254,7 @@ fn authorization_of(value: &[u8]) -> Credential<'_> {
         return Credential::Nothing;
     }
     match std::str::from_utf8(rest) {
-        Ok(token) if token.starts_with(API_KEY_PREFIX) => Credential::Unsupported,
+        Ok(token) if token.starts_with(API_KEY_PREFIX) => Credential::ApiKey(token),
         Ok(token) if !token.is_empty() && token.len() <= MAX_TOKEN => Credential::Bearer(token),
         _ => Credential::NoToken,
     }
@@ -405,11 +408,13 @@ mod tests {
         assert_eq!(shown(&[("Authorization", "bearer   a.b.c ")]), "Bearer(\"a.b.c\")");
         assert_eq!(shown(&[("Authorization", "Basic dTpw")]), "Nothing");
         assert_eq!(shown(&[("Authorization", "Bearer")]), "NoToken");
-        assert_eq!(shown(&[("Authorization", "Bearer sbk_1")]), "Unsupported");
+        assert_eq!(shown(&[("Authorization", "Bearer sbk_1")]), "ApiKey(\"sbk_1\")");
         assert_eq!(shown(&[("Authorization", "DPoP a.b.c")]), "Unsupported");
-        assert_eq!(shown(&[("X-API-Key", "sbk_1")]), "Unsupported");
+        assert_eq!(shown(&[("X-API-Key", "sbk_1")]), "ApiKey(\"sbk_1\")");
         assert_eq!(shown(&[("X-API-Key", "1"), ("Authorization", "Bearer a")]), "Conflicting");
-        assert_eq!(shown(&[("X-API-Key", "1"), ("Authorization", "Basic a")]), "Unsupported");
+        let beside_basic = shown(&[("X-API-Key", "1"), ("Authorization", "Basic a")]);
+        assert_eq!(beside_basic, "ApiKey(\"1\")");
+        assert_eq!(shown(&[("X-API-Key", "1"), ("X-API-Key", "1")]), "Conflicting");
         assert_eq!(
             shown(&[("Authorization", "Bearer a"), ("Authorization", "Bearer a")]),
             "Conflicting"

@@ -26,6 +26,7 @@ use crate::{
     config::{Clock, EdgeConfig},
     holding::Held,
     journal::{self, Journal, Kept},
+    key_uses::KeyUses,
     metrics::Figures,
     snapshot::{self, Saved},
 };
@@ -41,6 +42,12 @@ const MAX_LINE: usize = 64 * 1024 * 1024;
 const MAX_BATCH: usize = 4 * 1024 * 1024;
 /// Changes reach the disk within this time.
 const SAVE_AFTER_CHANGE: Duration = Duration::from_millis(500);
+/// The use of API keys is told together, as often.
+const TELL_USES: Duration = Duration::from_secs(2);
+/// How long an edge that stops waits for the server to take the rest of it.
+const LAST_USES: Duration = Duration::from_millis(500);
+/// How many keys one such message names at most.
+const MOST_USES: usize = 5000;
 /// A view that does not change is saved anew as often, for the instant it was confirmed at.
 const SAVE_UNCHANGED: Duration = Duration::from_secs(15);
 
@@ -75,6 +82,9 @@ pub struct Follower {
     clock: Clock,
     held: Arc<Held>,
     figures: Arc<Figures>,
+    uses_url: String,
+    key_uses: Arc<KeyUses>,
+    telling: Telling,
     /// What is being applied; a clone of what is held, or ahead of it within a batch.
     view: Option<View>,
     journal: Journal,
@@ -91,6 +101,12 @@ struct Saving {
     running: Option<tokio::task::JoinHandle<bool>>,
 }
 
+/// What is known of telling the server of API keys.
+struct Telling {
+    last: Instant,
+    running: Option<tokio::task::JoinHandle<()>>,
+}
+
 impl Follower {
     /// A follower that fills `held`, beginning with what is on disk.
     ///
@@ -100,6 +116,7 @@ impl Follower {
         config: &EdgeConfig,
         held: Arc<Held>,
         figures: Arc<Figures>,
+        key_uses: Arc<KeyUses>,
     ) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .connect_timeout(CONNECT)
@@ -113,6 +130,9 @@ impl Follower {
             client,
             feed_url: format!("{server}/feed"),
             ack_url: format!("{server}/feed/ack"),
+            uses_url: format!("{server}/feed/key-uses"),
+            key_uses,
+            telling: Telling { last: Instant::now(), running: None },
             credential: config.credential.clone(),
             data_dir: config.data_dir.clone(),
             clock: config.clock.clone(),
@@ -156,6 +176,7 @@ impl Follower {
             _ = stop.wait_for(|stop| *stop) => {}
         }
         self.save_now().await;
+        self.tell_last_uses().await;
     }
 
     fn begin_from_disk(&mut self) {
@@ -218,6 +239,7 @@ impl Follower {
             }
             self.note_age();
             self.save_if_due();
+            self.tell_uses_if_due();
         }
     }
 
@@ -345,6 +367,51 @@ impl Follower {
                     tracing::debug!(%error, seq, "the acknowledgement did not arrive");
                     None
                 }
+            }
+        })
+    }
+
+    /// Called with every message of a link that is up, and so at least once a second.
+    fn tell_uses_if_due(&mut self) {
+        self.telling.running.take_if(|task| task.is_finished());
+        if self.telling.running.is_none() && self.telling.last.elapsed() >= TELL_USES {
+            self.telling.last = Instant::now();
+            self.telling.running = self.tell_uses().map(tokio::spawn);
+        }
+    }
+
+    /// What was noted since, where the server can be reached in time.
+    async fn tell_last_uses(&mut self) {
+        let running = self.telling.running.take();
+        let last = async {
+            if let Some(running) = running {
+                let _ = running.await;
+            }
+            if let Some(telling) = self.tell_uses() {
+                telling.await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_USES, last).await;
+    }
+
+    /// Tells the server what was noted, or notes it again; `None`: there is nothing.
+    fn tell_uses(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let uses = self.key_uses.take(MOST_USES);
+        if uses.is_empty() {
+            return None;
+        }
+        let sending = self
+            .client
+            .post(&self.uses_url)
+            .bearer_auth(&self.credential)
+            .timeout(SILENCE)
+            .json(&serde_json::json!({ "uses": uses }))
+            .send();
+        let noted = self.key_uses.clone();
+        Some(async move {
+            if let Err(error) = sending.await.and_then(Response::error_for_status) {
+                tracing::debug!(%error, "the use of API keys could not be told");
+                noted.put_back(&uses);
             }
         })
     }
@@ -512,7 +579,15 @@ mod tests {
     fn snapshot(seq: u64) -> Snapshot {
         let keys = serde_json::from_str(r#"{"keys":[]}"#).unwrap();
         let (epoch, issuer) = ("e".to_owned(), "https://id.example".to_owned());
-        Snapshot { seq, epoch, issuer, keys, sites: Vec::new(), cut_offs: Vec::new() }
+        Snapshot {
+            seq,
+            epoch,
+            issuer,
+            keys,
+            sites: Vec::new(),
+            cut_offs: Vec::new(),
+            key_holders: Vec::new(),
+        }
     }
 
     #[test]

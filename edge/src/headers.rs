@@ -132,6 +132,14 @@ pub fn identity(who: &Who) -> [(&'static str, Option<HeaderValue>); 9] {
     ]
 }
 
+/// Takes the caller's API key away, wherever it stood.
+pub fn take_api_key(request: &mut RequestHeader) {
+    // Where the key stood here, `Authorization` is the app's.
+    if request.remove_header(&API_KEY).is_none() {
+        request.remove_header(&header::AUTHORIZATION);
+    }
+}
+
 fn insert(
     request: &mut RequestHeader,
     name: &'static str,

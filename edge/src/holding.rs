@@ -172,6 +172,12 @@ impl Held {
         Time::from_millis(self.confirmed_at.load(Ordering::Acquire))
     }
 
+    /// Changes with every view that is swapped in.
+    #[must_use]
+    pub fn swaps(&self) -> watch::Receiver<bool> {
+        self.arrived.subscribe()
+    }
+
     /// Notes that the server has spoken: what is held is no longer a memory from disk.
     pub fn note_heard(&self) {
         self.heard.send_if_modified(|heard| !std::mem::replace(heard, true));

@@ -10,6 +10,7 @@ use std::{
 use http::{HeaderValue, Method, header};
 use jwks::{
     Time,
+    api_key::Shown,
     decide::{Challenge, ChallengeReason, Decision, Permit, RefusalReason, decide, reached},
     facts::{Facts, Malformed, Presented, Sender},
     record::RecordedFacts,
@@ -166,6 +167,9 @@ impl Edge {
         };
         match self.decided(holding, &facts, exchange, now) {
             Ok((permit, _)) => {
+                if let Some(key) = permit.api_key() {
+                    self.key_uses.note(key.record().id, now);
+                }
                 let assertion = self.assertions.of(&holding.view.issuer, &permit, now);
                 Verdict::Vouch(permit, assertion)
             }
@@ -261,6 +265,9 @@ impl Edge {
         if let Some(reason) = self.excess(request, head, &permit, &served, caller.address, now) {
             return (Verdict::refuse_at(Some(served), reason), None);
         }
+        if let Some(key) = permit.api_key() {
+            self.key_uses.note(key.record().id, now);
+        }
         let request_id = request_id(request);
         let assertion = self.assertions.of(&holding.view.issuer, &permit, now);
         let target = rewritten(request.raw_path(), path).map(|target| {
@@ -322,7 +329,7 @@ impl Edge {
         let asker = Asker {
             site_key: &site.site_key,
             limits: site.policy.limits,
-            token: permit.token().map(AsRef::as_ref),
+            who: permit.who(),
             address,
         };
         self.rates.take(&asker, now).err().map(Reason::TooMany)
@@ -350,6 +357,7 @@ impl Edge {
                 let view = &holding.view;
                 Presented::Bearer(self.cache.get_or_verify(&view.keys, &view.issuer, token, now))
             }
+            Credential::ApiKey(key) => Presented::ApiKey(Shown::parse(key)),
             Credential::NoToken => Presented::Bearer(Err(TokenError::Malformed)),
             Credential::Unsupported => Presented::Unsupported,
             Credential::Conflicting => Presented::Conflicting,

@@ -24,9 +24,11 @@ mod ids;
 mod journal;
 mod judge;
 mod kept_form;
+mod key_uses;
 mod limits;
 mod listener;
 mod metrics;
+mod open;
 mod page;
 mod path;
 mod proxy;
@@ -74,8 +76,10 @@ use crate::{
     exchange::UnderWay,
     feed::Follower,
     holding::Held,
+    key_uses::KeyUses,
     limits::Visitors,
     listener::Bound,
+    open::OpenExchanges,
     proxy::Edge,
     rate::Rates,
     refusals::Refusals,
@@ -265,6 +269,8 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     let figures = Arc::new(metrics::Figures::register());
     let under_way = Arc::new(UnderWay::default());
     let cache = Arc::new(VerdictCache::new(config.token_cache));
+    let open = OpenExchanges::new(held.clone(), config.clock.clone());
+    let key_uses = Arc::new(KeyUses::default());
     let (stop, stopped) = watch::channel(false);
     let (closing, closed) = watch::channel(0);
     let (saving, saved) = watch::channel(false);
@@ -285,6 +291,8 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         sessions,
         assertions: assertions.clone(),
         refusals: refusals.clone(),
+        open: open.clone(),
+        key_uses: key_uses.clone(),
     };
     let places: Vec<_> = [
         (&config.listen, "edge.listen", Door::Plain),
@@ -343,12 +351,13 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     }
 
     let teller = Teller::new(&config, assertions, refusals)?;
-    let follower = Follower::new(&config, held.clone(), figures)?;
+    let follower = Follower::new(&config, held.clone(), figures, key_uses)?;
     let health = Health::new(held.clone(), upstream_ca.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(EdgeError::Thread)?;
+    let runtime = own_runtime()?;
+    let watching = own_runtime()?;
+    let watch = stopped.clone();
+    // What is open is closed at once, whatever keeps the feed's thread busy.
+    spawn("edge-endings", move || watching.block_on(open.watch(watch)))?;
     let follow = stopped.clone();
     spawn("edge-feed", move || {
         runtime.block_on(async {
@@ -374,6 +383,10 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         closed,
         saved,
     })
+}
+
+fn own_runtime() -> Result<tokio::runtime::Runtime, EdgeError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(EdgeError::Thread)
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), EdgeError> {

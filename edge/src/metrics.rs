@@ -8,6 +8,7 @@ use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 const REQUESTS: &str = "signalbox_edge_requests_total";
 const FAILED: &str = "signalbox_edge_failed_total";
 const VIEW_AGE: &str = "signalbox_edge_view_age_seconds";
+const CLOSED: &str = "signalbox_edge_closed_total";
 const FEED_SEQ: &str = "signalbox_edge_feed_seq";
 const UPSTREAM_UP: &str = "signalbox_edge_upstream_up";
 const CACHE_HITS: &str = "signalbox_edge_token_cache_hits_total";
@@ -30,6 +31,7 @@ impl Figures {
             FAILED,
             "Requests that were let through and then failed, by site and status"
         );
+        describe_counter!(CLOSED, "Answers under way that were closed, by reason");
         describe_gauge!(VIEW_AGE, "Seconds since the view was last known to be current");
         describe_gauge!(FEED_SEQ, "The last change that the edge knows");
         describe_gauge!(UPSTREAM_UP, "Whether an upstream is well: 1, or 0 while it is left out");
@@ -91,6 +93,11 @@ pub fn upstream_alive(site_key: &str, upstream: &str) -> Gauge {
 /// Counts one request; for the outcomes that are rare.
 pub fn count(site_key: Option<&str>, decision: &'static str) {
     requests(site_key.unwrap_or("-"), decision).increment(1);
+}
+
+/// Counts an answer under way whose caller may not have it any more.
+pub fn count_closed(reason: &'static str) {
+    counter!(CLOSED, "reason" => reason).increment(1);
 }
 
 fn requests(site_key: &str, decision: &'static str) -> Counter {

@@ -34,8 +34,10 @@ use crate::{
     holding::{Held, Served},
     ids,
     judge::Verdict,
+    key_uses::KeyUses,
     limits::Limits,
     metrics,
+    open::{Kept, OpenExchanges, Span},
     rate::Rates,
     reason::Reason,
     refusals::Refusals,
@@ -70,6 +72,10 @@ pub struct Edge {
     pub assertions: Arc<Assertions>,
     /// What was refused.
     pub refusals: Arc<Refusals>,
+    /// Answers that take long.
+    pub open: Arc<OpenExchanges>,
+    /// When API keys were last used.
+    pub key_uses: Arc<KeyUses>,
 }
 
 impl Edge {
@@ -288,6 +294,9 @@ impl ProxyHttp for Edge {
                 && !passing.permit.site().forward_credentials,
         };
         headers::prepare(request, &origin)?;
+        if passing.permit.api_key().is_some() && !passing.permit.site().forward_credentials {
+            headers::take_api_key(request);
+        }
         match exchange.posting.as_ref().and_then(|posting| posting.form.as_ref()) {
             Some(form) => form.dress(request),
             None => Ok(()),
@@ -338,6 +347,15 @@ impl ProxyHttp for Edge {
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
         exchange.course.answered.get_or_insert_with(Instant::now);
+        let span = Span::of(response);
+        if span != Span::Short
+            && let Some(passing) = &exchange.passing
+        {
+            let (request, head) = (session.req_header(), session.to_h1_raw());
+            let kept = Kept::of(request, &head, passing.caller.address, &passing.permit);
+            let kept = kept.ok_or_else(|| Error::new(ErrorType::InternalError))?;
+            self.open.tie(kept, span);
+        }
         self.replies.secure(session, response)?;
         // Only the edge refuses under this name.
         response.remove_header(&headers::DECISION);
@@ -411,6 +429,7 @@ impl ProxyHttp for Edge {
             status = session.response_written().map_or(0, |head| head.status.as_u16()),
             client = %passing.caller.address,
             request_id = passing.request_id.to_str().unwrap_or_default(),
+            key = passing.permit.api_key().map(|key| tracing::field::display(key.record().id)),
             sub = passing.permit.who().map(|who| who.sub().into_owned()),
             "passed"
         );

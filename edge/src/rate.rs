@@ -11,7 +11,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use jwks::{Time, policy::Limits, verify::VerifiedToken};
+use jwks::{Time, policy::Limits, who::Who};
 
 use crate::limits::network;
 
@@ -42,8 +42,8 @@ pub struct Asker<'r> {
     pub site_key: &'r str,
     /// What it allows.
     pub limits: Limits,
-    /// The caller's token, where it has shown one.
-    pub token: Option<&'r VerifiedToken>,
+    /// The caller, where it has said who it is.
+    pub who: Option<&'r Who>,
     /// The caller's address.
     pub address: IpAddr,
 }
@@ -65,14 +65,16 @@ impl Rates {
         if !asker.limits.are_set() {
             return Ok(());
         }
-        let is_client = asker.token.is_some_and(VerifiedToken::is_client);
-        if let Some(token) = asker.token {
-            let (kind, limit, id) = if is_client {
-                ("key", key, token.client_id())
-            } else {
-                ("person", person, token.sub())
-            };
-            self.one(limit, (asker.site_key, kind, id), now)?;
+        match asker.who {
+            Some(who @ Who::ApiKey(held)) => {
+                self.one(key, (asker.site_key, "key", held.record().id), now)?;
+                self.one(person, (asker.site_key, "person", who.sub()), now)?;
+            }
+            Some(Who::Bearer(token)) if token.is_client() => {
+                self.one(key, (asker.site_key, "client", token.client_id()), now)?;
+            }
+            Some(who) => self.one(person, (asker.site_key, "person", who.sub()), now)?,
+            None => {}
         }
         self.one(from, (asker.site_key, network(asker.address)), now)?;
         self.one(site, asker.site_key, now)
@@ -118,7 +120,7 @@ mod tests {
 
     fn taken(rates: &Rates, limits: Limits, address: &str, now: Time) -> Result<(), u64> {
         let address = address.parse().unwrap();
-        rates.take(&Asker { site_key: "app", limits, token: None, address }, now)
+        rates.take(&Asker { site_key: "app", limits, who: None, address }, now)
     }
 
     #[test]

@@ -156,6 +156,7 @@ impl Reason {
                 ChallengeReason::InvalidToken(_) => {
                     ("INVALID_TOKEN", "The access token is not valid.")
                 }
+                ChallengeReason::ApiKey(_) => ("INVALID_API_KEY", "The API key is not valid here."),
                 ChallengeReason::Ended => {
                     ("SESSION_ENDED", "The session has ended. Please sign in again.")
                 }
@@ -181,6 +182,9 @@ impl Reason {
             Self::Challenge(ChallengeReason::NotSignedIn)
             | Self::Refusal(RefusalReason::CredentialNotAccepted) => {}
             Self::Challenge(ChallengeReason::InvalidToken(why)) => invalid(&mut value, &why),
+            Self::Challenge(ChallengeReason::ApiKey(_)) => {
+                invalid(&mut value, &"the API key is not valid here")
+            }
             Self::Challenge(ChallengeReason::Ended) => {
                 invalid(&mut value, &"the session has ended")
             }

@@ -103,7 +103,7 @@ mod tests {
         let claims = json!({ "iss": "i", "sub": "s", "aud": "a", "exp": 1, "iat": 1, "jti": "j",
             "client_id": "c" });
         let presented = match is_known {
-            true => json!({ "kind": "bearer", "of": claims }),
+            true => json!({ "kind": "bearer", "of": { "token": "good", "is": claims } }),
             false => json!({ "kind": "nothing" }),
         };
         let facts = json!({

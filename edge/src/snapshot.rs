@@ -77,6 +77,7 @@ mod tests {
             keys: serde_json::from_str(r#"{"keys":[]}"#).unwrap(),
             sites: vec![],
             cut_offs: vec![],
+            key_holders: vec![],
         };
         for seq in [7, 8] {
             let snapshot = Snapshot { seq, ..snapshot.clone() };

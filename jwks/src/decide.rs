@@ -7,6 +7,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
     Time,
+    api_key::HeldKey,
     cutoff::CutOffKind,
     effective::Effective,
     facts::{Facts, Presented, Sender},
@@ -51,6 +52,15 @@ impl Permit {
     pub const fn by_session(&self) -> bool {
         matches!(self.who, Some(Who::Session(_)))
     }
+
+    /// The API key it was asked for with.
+    #[must_use]
+    pub const fn api_key(&self) -> Option<&HeldKey> {
+        match &self.who {
+            Some(Who::ApiKey(key)) => Some(key),
+            _ => None,
+        }
+    }
 }
 
 /// Judges one request at `now`.
@@ -63,8 +73,13 @@ pub fn decide(view: &View, facts: &Facts<'_>, now: Time) -> Decision {
         Ok(named) => named,
         Err(refusal) => return Decision::Deny(refusal),
     };
-    match judge(view, &site, path, facts, now) {
-        Ok(shown) => Decision::Allow(Permit { site, who: shown.map(Shown::who) }),
+    let judged = match &facts.presented {
+        Presented::ApiKey(shown) => key::judge(view, &site, path, facts, shown.as_ref(), now)
+            .map(|key| Some(Who::ApiKey(key))),
+        _ => judge(view, &site, path, facts, now).map(|shown| shown.map(Shown::who)),
+    };
+    match judged {
+        Ok(who) => Decision::Allow(Permit { site, who }),
         Err(Objection::Challenge(reason)) => {
             let accept = site.policy.effective(facts.method, path).accept;
             let sign_in = accept.session && beside_session(&facts.presented, accept);
@@ -258,7 +273,10 @@ fn credential<'f>(
     match presented {
         Presented::Nothing => Ok(None),
         Presented::Conflicting => Err(RefusalReason::ConflictingCredentials.into()),
-        Presented::Unsupported => Err(RefusalReason::CredentialNotAccepted.into()),
+        // Keys are judged by themselves, and count as no token.
+        Presented::Unsupported | Presented::ApiKey(_) => {
+            Err(RefusalReason::CredentialNotAccepted.into())
+        }
         Presented::Bearer(_) if !accept.bearer => Ok(None),
         Presented::Bearer(_) if accept.dpop_only => {
             Err(RefusalReason::CredentialNotAccepted.into())
@@ -273,7 +291,7 @@ const fn beside_session(presented: &Presented, accept: &Accept) -> bool {
     match presented {
         Presented::Nothing => true,
         Presented::Bearer(_) => !accept.bearer,
-        Presented::Unsupported | Presented::Conflicting => false,
+        Presented::Unsupported | Presented::Conflicting | Presented::ApiKey(_) => false,
     }
 }
 
@@ -414,6 +432,9 @@ fn is_young_enough(asked: &Effective<'_>, token: &VerifiedToken, now: Time) -> b
     };
     token.auth_time().is_some_and(|proved_at| now.since(proved_at) <= max_age)
 }
+
+mod key;
+pub mod lapse;
 
 #[cfg(test)]
 mod tests;

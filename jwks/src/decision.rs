@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{decide::Permit, facts::Malformed, policy::Level, site::Site, verify::TokenError};
+use crate::{
+    api_key::Verdict, decide::Permit, facts::Malformed, policy::Level, site::Site,
+    verify::TokenError,
+};
 
 /// What is to be done with a request.
 #[derive(Clone, Debug)]
@@ -74,6 +77,8 @@ pub enum ChallengeReason {
     NotSignedIn,
     /// A token that does not count (RFC 6750 `invalid_token`).
     InvalidToken(TokenError),
+    /// An API key that is not good here.
+    ApiKey(Verdict),
     /// The session, person or client was ended after the token was issued.
     Ended,
     /// The token is for another place.
@@ -94,6 +99,7 @@ impl ChallengeReason {
         match self {
             Self::NotSignedIn => "not_signed_in",
             Self::InvalidToken(why) => why.as_str(),
+            Self::ApiKey(why) => why.as_str(),
             Self::Ended => "ended",
             Self::WrongAudience => "wrong_audience",
             Self::Insufficient { .. } => "insufficient",

@@ -91,6 +91,11 @@ pub enum Remedy {
     },
     /// A request that a page of the site itself sends, and not one of another site.
     OwnPage,
+    /// An API key that is good at this site.
+    ApiKey {
+        /// The site.
+        site_key: String,
+    },
     /// A credential of a kind that is taken here: a person's.
     OtherCredential,
     /// One credential, not two.
@@ -174,6 +179,8 @@ fn mend(view: &View, decision: &Decision, facts: &mut RecordedFacts, now: Time) 
                     facts.sender = RecordedSender::Own;
                     Remedy::OwnPage
                 }
+                // Whether another key would do, nobody knows who has not seen it.
+                ChallengeReason::ApiKey(_) => Remedy::ApiKey { site_key: site.site_key.clone() },
                 ChallengeReason::NotSignedIn
                 | ChallengeReason::InvalidToken(_)
                 | ChallengeReason::Ended
@@ -246,6 +253,10 @@ fn mend(view: &View, decision: &Decision, facts: &mut RecordedFacts, now: Time) 
                     let path = facts.path.clone().unwrap_or_default();
                     let site = site?;
                     let accept = site.policy.effective(&facts.method, &path).accept;
+                    if let RecordedCredential::ApiKey(_) = facts.presented {
+                        let scopes = accept.api_key.as_ref()?.scopes.clone();
+                        return Some(Remedy::Scopes { scopes });
+                    }
                     let scopes = accept.client.as_ref()?.scopes.clone();
                     change(facts, view, site, now, |claims| claims.scope = scopes.join(" "));
                     Some(Remedy::Scopes { scopes })

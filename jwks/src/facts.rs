@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Time,
+    api_key::Shown,
     verify::{TokenError, VerifiedToken},
 };
 
@@ -42,6 +43,8 @@ pub enum Presented {
     Nothing,
     /// `Authorization: Bearer` with something that is meant to be an access token.
     Bearer(Result<Arc<VerifiedToken>, TokenError>),
+    /// `X-API-Key`, or `Authorization: Bearer` with what begins as an API key; `None`: it can be none.
+    ApiKey(Option<Shown>),
     /// A credential of a kind this edge cannot judge (yet): refused, never passed over.
     Unsupported,
     /// Two different credentials: refused.

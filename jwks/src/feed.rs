@@ -7,7 +7,7 @@
 use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Serialize};
 
-use crate::{Time, cutoff::CutOff, site::Site};
+use crate::{Time, api_key::KeyHolder, cutoff::CutOff, site::Site};
 
 /// One thing that changed. Each carries the whole new state of what it names, so that applying
 /// it twice does no harm.
@@ -22,6 +22,8 @@ pub enum Change {
     SiteRemoved(String),
     /// Something ended.
     CutOff(CutOff),
+    /// A person with all of their API keys, new or changed.
+    KeyHolder(Box<KeyHolder>),
 }
 
 /// A change and its place in the sequence.
@@ -52,6 +54,9 @@ pub struct Snapshot {
     pub sites: Vec<Site>,
     /// Every ending that can still matter.
     pub cut_offs: Vec<CutOff>,
+    /// Everybody who has API keys, with those that are good.
+    #[serde(default)]
+    pub key_holders: Vec<KeyHolder>,
 }
 
 /// One line of the stream.

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod algorithm;
+pub mod api_key;
 pub mod claims;
 pub mod cutoff;
 pub mod decide;
@@ -18,6 +19,7 @@ pub mod feed;
 pub mod foreign;
 pub mod forwarding;
 pub mod grant;
+mod key_holders;
 mod key_pair;
 pub mod key_set;
 pub mod policy;

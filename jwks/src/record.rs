@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Time,
+    api_key::{Shown, Verdict},
     claims::AccessClaims,
     decide::{Decision, decide},
     facts::{Facts, Malformed, Presented, Sender},
@@ -43,7 +44,9 @@ impl Refused {
         !self.facts.as_ref().is_some_and(|facts| {
             let bearer =
                 matches!(facts.presented, RecordedCredential::Bearer(RecordedToken::Good(_)));
-            bearer || matches!(facts.session, Some(RecordedToken::Good(_)))
+            let key = matches!(facts.presented, RecordedCredential::ApiKey(_))
+                && self.reason != Verdict::Unknown.as_str();
+            bearer || key || matches!(facts.session, Some(RecordedToken::Good(_)))
         })
     }
 }
@@ -84,6 +87,8 @@ pub enum RecordedCredential {
     Nothing,
     /// A token.
     Bearer(RecordedToken),
+    /// An API key, by its id and its digest; `None`: it is none, cut short or mistyped.
+    ApiKey(Option<Shown>),
     /// A kind that is not judged.
     Unsupported,
     /// Two.
@@ -95,7 +100,7 @@ impl RecordedCredential {
     pub(crate) fn take_token(&mut self) -> Option<RecordedToken> {
         match std::mem::replace(self, Self::Nothing) {
             Self::Bearer(token) => Some(token),
-            Self::Nothing | Self::Unsupported | Self::Conflicting => None,
+            Self::Nothing | Self::ApiKey(_) | Self::Unsupported | Self::Conflicting => None,
         }
     }
 }
@@ -139,6 +144,28 @@ pub enum RecordedSender {
     Foreign,
 }
 
+impl RecordedSender {
+    /// What was kept.
+    #[must_use]
+    pub fn sender(&self) -> Sender<'_> {
+        match self {
+            Self::Own => Sender::Own,
+            Self::Host(host) => Sender::Host(host),
+            Self::Foreign => Sender::Foreign,
+        }
+    }
+}
+
+impl From<Sender<'_>> for RecordedSender {
+    fn from(sender: Sender<'_>) -> Self {
+        match sender {
+            Sender::Own => Self::Own,
+            Sender::Host(host) => Self::Host(host.to_owned()),
+            Sender::Foreign => Self::Foreign,
+        }
+    }
+}
+
 impl RecordedFacts {
     /// Writes `facts` down, judged in a view of `issuer`.
     #[must_use]
@@ -148,6 +175,7 @@ impl RecordedFacts {
             Presented::Bearer(shown) => {
                 RecordedCredential::Bearer(RecordedToken::of(shown, issuer))
             }
+            Presented::ApiKey(shown) => RecordedCredential::ApiKey(*shown),
             Presented::Unsupported => RecordedCredential::Unsupported,
             Presented::Conflicting => RecordedCredential::Conflicting,
         };
@@ -159,11 +187,7 @@ impl RecordedFacts {
             peer: facts.peer,
             presented,
             session: facts.session.as_ref().map(|shown| RecordedToken::of(shown, issuer)),
-            sender: match facts.sender {
-                Sender::Own => RecordedSender::Own,
-                Sender::Host(host) => RecordedSender::Host(host.to_owned()),
-                Sender::Foreign => RecordedSender::Foreign,
-            },
+            sender: facts.sender.into(),
             upgrade: facts.upgrade,
             navigation: facts.navigation,
             view_confirmed_at: facts.view_confirmed_at,
@@ -176,6 +200,7 @@ impl RecordedFacts {
         let presented = match &self.presented {
             RecordedCredential::Nothing => Presented::Nothing,
             RecordedCredential::Bearer(token) => Presented::Bearer(token.shown()),
+            RecordedCredential::ApiKey(shown) => Presented::ApiKey(*shown),
             RecordedCredential::Unsupported => Presented::Unsupported,
             RecordedCredential::Conflicting => Presented::Conflicting,
         };
@@ -186,11 +211,7 @@ impl RecordedFacts {
             peer: self.peer,
             presented,
             session: self.session.as_ref().map(RecordedToken::shown),
-            sender: match &self.sender {
-                RecordedSender::Own => Sender::Own,
-                RecordedSender::Host(host) => Sender::Host(host),
-                RecordedSender::Foreign => Sender::Foreign,
-            },
+            sender: self.sender.sender(),
             upgrade: self.upgrade,
             navigation: self.navigation,
             view_confirmed_at: self.view_confirmed_at,

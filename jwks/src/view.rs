@@ -2,10 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use uuid::Uuid;
+
 use crate::{
     Time,
+    api_key::HeldKey,
     cutoff::{CutOff, CutOffKind, CutOffs},
     feed::{Change, Entry, Snapshot},
+    key_holders::KeyHolders,
     key_set::KeySet,
     site::Site,
 };
@@ -24,6 +28,7 @@ pub struct View {
     sites: Arc<HashMap<Box<str>, Arc<Site>>>,
     hosts: Arc<HashMap<Box<str>, Arc<Site>>>,
     cut_offs: CutOffs,
+    key_holders: KeyHolders,
 }
 
 impl View {
@@ -38,6 +43,7 @@ impl View {
             sites: Arc::default(),
             hosts: Arc::default(),
             cut_offs: snapshot.cut_offs.iter().collect(),
+            key_holders: snapshot.key_holders.iter().collect(),
         };
         view.set_sites(
             snapshot
@@ -61,6 +67,7 @@ impl View {
             keys: self.keys.to_jwks(),
             sites,
             cut_offs: self.cut_offs.to_vec(),
+            key_holders: self.key_holders.to_vec(),
         }
     }
 
@@ -99,7 +106,11 @@ impl View {
                 sites.remove(key.as_str());
                 self.set_sites(sites);
             }
-            Change::CutOff(cut) => self.cut_offs.insert(cut),
+            Change::CutOff(cut) => {
+                self.key_holders.end(cut);
+                self.cut_offs.insert(cut);
+            }
+            Change::KeyHolder(holder) => self.key_holders.put((**holder).clone()),
         }
     }
 
@@ -118,6 +129,12 @@ impl View {
     #[must_use]
     pub fn is_cut_off(&self, kind: CutOffKind, id: &str, issued_at: Time) -> bool {
         self.cut_offs.kills(kind, id, issued_at)
+    }
+
+    /// The API key of this id, and whose it is.
+    #[must_use]
+    pub fn api_key(&self, id: Uuid) -> Option<&HeldKey> {
+        self.key_holders.find(id)
     }
 
     fn set_sites(&mut self, sites: HashMap<Box<str>, Arc<Site>>) {
@@ -140,7 +157,11 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Algorithm, signing_key::SigningKey};
+    use crate::{
+        Algorithm,
+        api_key::{Digest, KeyHolder, KeyRecord},
+        signing_key::SigningKey,
+    };
     use jsonwebtoken::jwk::JwkSet;
 
     const NOW: Time = Time::from_secs(1_800_000_000);
@@ -177,6 +198,27 @@ mod tests {
             keys: jwks(),
             sites: vec![site("a", &["a.example"]), site("b", &["b.example", "bb.example"])],
             cut_offs: vec![cut(CutOffKind::Session, "s1", 100), cut(CutOffKind::User, "u1", 200)],
+            key_holders: vec![holder()],
+        }
+    }
+
+    fn holder() -> KeyHolder {
+        let key = KeyRecord {
+            id: Uuid::from_u128(11),
+            digest: Digest::of("key"),
+            scopes: vec!["read".into()],
+            sites: vec!["a".into()],
+            created_at: NOW,
+            expires_at: NOW.plus(std::time::Duration::from_secs(3600)),
+        };
+        KeyHolder {
+            user_id: Uuid::from_u128(1),
+            email: "ada@example.test".into(),
+            name: "Ada".into(),
+            roles: vec!["ops".into()],
+            tenant_id: "default".into(),
+            active: true,
+            keys: vec![key],
         }
     }
 
@@ -205,6 +247,7 @@ mod tests {
             Change::Site(Box::new(site("a", &["a.example"]))),
             Change::SiteRemoved("a".into()),
             Change::CutOff(cut(CutOffKind::ApiKey, "k", 1)),
+            Change::KeyHolder(Box::new(holder())),
         ] {
             let message = crate::feed::Message::Entry(entry(8, change));
             let line = serde_json::to_string(&message).unwrap();
@@ -307,6 +350,22 @@ mod tests {
         assert!(view.is_cut_off(CutOffKind::User, "u1", issued_at));
         view.apply(&[more(9)], over);
         assert!(!view.is_cut_off(CutOffKind::User, "u1", issued_at));
+    }
+
+    #[test]
+    fn an_ended_api_key_stays_dead_when_its_ending_is_forgotten() {
+        let id = Uuid::from_u128(11);
+        let mut view = View::from_snapshot(&snapshot());
+        assert_eq!(**view.api_key(id).unwrap().holder(), holder());
+        let everything = cut(CutOffKind::User, &Uuid::from_u128(1).to_string(), NOW.secs());
+        view.apply(&[entry(8, Change::CutOff(everything))], NOW);
+        assert!(view.api_key(id).is_none());
+        view.apply(&[entry(9, Change::KeyHolder(Box::new(holder())))], NOW);
+        assert!(view.api_key(id).is_some());
+        let gone = Change::KeyHolder(Box::new(KeyHolder { keys: vec![], ..holder() }));
+        view.apply(&[entry(10, gone)], NOW);
+        assert!(view.api_key(id).is_none());
+        assert!(view.to_snapshot().key_holders.is_empty());
     }
 
     #[test]

@@ -2,7 +2,12 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use crate::{Time, policy::Level, verify::VerifiedToken};
+use crate::{
+    Time,
+    api_key::{HeldKey, KeyHolder},
+    policy::Level,
+    verify::VerifiedToken,
+};
 
 /// A caller whose credential counts.
 #[derive(Clone, Debug)]
@@ -11,6 +16,8 @@ pub enum Who {
     Bearer(Arc<VerifiedToken>),
     /// It is a browser with a session at the site.
     Session(Arc<VerifiedToken>),
+    /// It showed an API key, which knows no session and proves no level.
+    ApiKey(HeldKey),
 }
 
 impl Who {
@@ -19,6 +26,14 @@ impl Who {
     pub const fn token(&self) -> Option<&Arc<VerifiedToken>> {
         match self {
             Self::Bearer(token) | Self::Session(token) => Some(token),
+            Self::ApiKey(_) => None,
+        }
+    }
+
+    fn holder(&self) -> Option<&KeyHolder> {
+        match self {
+            Self::ApiKey(key) => Some(key.holder()),
+            Self::Bearer(_) | Self::Session(_) => None,
         }
     }
 
@@ -28,6 +43,7 @@ impl Who {
         match self {
             Self::Bearer(_) => "bearer",
             Self::Session(_) => "session",
+            Self::ApiKey(_) => "api_key",
         }
     }
 
@@ -36,30 +52,36 @@ impl Who {
     pub fn sub(&self) -> Cow<'_, str> {
         match self {
             Self::Bearer(token) | Self::Session(token) => Cow::Borrowed(token.sub()),
+            Self::ApiKey(key) => Cow::Owned(key.holder().user_id.to_string()),
         }
     }
 
     /// Its mail address.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
-        self.token().and_then(|token| token.email())
+        let of_token = self.token().and_then(|token| token.email());
+        of_token.or_else(|| self.holder().map(|holder| holder.email.as_str()))
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.token().and_then(|token| token.name())
+        let of_token = self.token().and_then(|token| token.name());
+        of_token.or_else(|| self.holder().map(|holder| holder.name.as_str()))
     }
 
     /// Its roles.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.token().into_iter().flat_map(|token| token.roles())
+        let of_token = self.token().into_iter().flat_map(|token| token.roles());
+        let of_holder = self.holder().into_iter().flat_map(|holder| &holder.roles);
+        of_token.chain(of_holder.map(String::as_str))
     }
 
     /// The tenant it acts in.
     #[must_use]
     pub fn tenant_id(&self) -> Option<&str> {
-        self.token().and_then(|token| token.tenant_id())
+        let of_token = self.token().and_then(|token| token.tenant_id());
+        of_token.or_else(|| self.holder().map(|holder| holder.tenant_id.as_str()))
     }
 
     /// Its session at the server.

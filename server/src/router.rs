@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, middleware};
 
 use crate::{
     app::App,
     http::{
         observe,
         route::{Route, Surface},
-        surfaces,
+        surfaces, wait,
     },
 };
 
@@ -27,5 +27,9 @@ pub fn table() -> Vec<(&'static str, String, Route)> {
 pub fn router(app: Arc<App>) -> Router {
     let router =
         surfaces().into_iter().fold(Router::new(), |all, surface| all.merge(surface.router()));
-    observe::observed(router.with_state(app))
+    let calls = table().into_iter().filter(|(_, _, route)| route.ends);
+    let calls = calls.map(|(_, path, route)| (route.method, path));
+    let waiting = wait::Waiting::new(app.clone(), calls);
+    let waiting = middleware::from_fn_with_state(waiting, wait::for_edges);
+    observe::observed(router.with_state(app).layer(waiting))
 }

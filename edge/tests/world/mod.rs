@@ -70,6 +70,8 @@ pub struct Feed {
     /// What edges have told of: refusals, oldest first, and keys.
     pub told: Mutex<Vec<jwks::record::Refused>>,
     pub keys: Mutex<Vec<serde_json::Value>>,
+    /// What edges said of API keys, newest last.
+    pub uses: Mutex<Vec<serde_json::Value>>,
 }
 
 struct State {
@@ -97,6 +99,7 @@ impl Feed {
             acked: AtomicU64::new(0),
             told: Mutex::default(),
             keys: Mutex::default(),
+            uses: Mutex::default(),
         });
         let serving = feed.clone();
         tokio::spawn(async move {
@@ -147,6 +150,11 @@ impl Feed {
                 let answer =
                     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{keys}", keys.len());
                 let _ = stream.write_all(answer.as_bytes()).await;
+                continue;
+            }
+            if head.starts_with("POST /feed/key-uses ") {
+                self.uses.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
                 continue;
             }
             let target = head.split(' ').nth(1).unwrap().to_owned();
@@ -317,6 +325,22 @@ impl Upstream {
                     let _ = stream.write_all(b"data: two\n\n").await;
                     return;
                 }
+                "/drip" => {
+                    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+                    let _ = stream.write_all(head).await;
+                    while stream.write_all(b"4\r\ndrop\r\n").await.is_ok() {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                    return;
+                }
+                "/hang" => {
+                    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
+                    let _ = stream.write_all(head).await;
+                    // Nobody on the way holds so much back.
+                    let _ = stream.write_all(&[b'x'; 200_000]).await;
+                    self.go_on.notified().await;
+                    return;
+                }
                 "/slow" => {
                     self.go_on.notified().await;
                     b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow"
@@ -470,6 +494,7 @@ impl World {
             keys: serde_json::from_value(keys).unwrap(),
             sites: vec![site],
             cut_offs: vec![],
+            key_holders: vec![],
         })
         .await;
         let data_dir = std::env::temp_dir().join(format!("edge-test-{}", Uuid::new_v4()));

@@ -120,6 +120,7 @@ impl Request {
             keys: serde_json::from_value(json!({ "keys": [] })).unwrap(),
             sites: vec![serde_json::from_value(self.site.clone()).unwrap()],
             cut_offs: self.cut_offs.clone(),
+            key_holders: Vec::new(),
         })
     }
 

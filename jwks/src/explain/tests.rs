@@ -30,6 +30,7 @@ fn view(policy: Value, ends: &[&str]) -> View {
         keys: crate::key_set::JwkSet { keys: vec![] },
         sites: vec![serde_json::from_value(site).unwrap()],
         cut_offs: ends.iter().map(end).collect(),
+        key_holders: vec![],
     })
 }
 

@@ -96,6 +96,9 @@ fn caller(facts: &RecordedFacts) -> Value {
     match (&facts.presented, &facts.session) {
         (RecordedCredential::Nothing, None) => json!({ "credential": "none" }),
         (RecordedCredential::Nothing, Some(session)) => token("session", session),
+        (RecordedCredential::ApiKey(shown), _) => {
+            json!({ "credential": "api_key", "keyId": shown.map(|shown| shown.id) })
+        }
         (RecordedCredential::Unsupported, _) => json!({ "credential": "unsupported" }),
         (RecordedCredential::Conflicting, _) => json!({ "credential": "conflicting" }),
         (RecordedCredential::Bearer(bearer), _) => token("bearer", bearer),
@@ -169,6 +172,7 @@ fn sentence(remedy: &Remedy) -> String {
         }
         Remedy::Scopes { scopes } => format!("the scopes {}", scopes.join(" ")),
         Remedy::OtherCredential => "a credential of a kind that the site accepts".to_owned(),
+        Remedy::ApiKey { site_key } => format!("an API key that is good at {site_key}"),
         Remedy::OwnPage => "a request that a page of the site itself sends".to_owned(),
         Remedy::OneCredential => "one credential instead of two".to_owned(),
         Remedy::PlainRequest => "an address that can be read in one way only".to_owned(),

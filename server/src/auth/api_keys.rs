@@ -86,6 +86,9 @@ pub async fn create(
     let longest = now.plus(Duration::from_secs(app.config.tokens.api_key_ttl));
     let wanted = judge_wanted(wanted, &sites, longest, now).map_err(AuthError::Invalid)?;
     throttle::count_api_key(app, user_id, now).await?;
+    let dead = owner.user_cut_off.as_ref().map(dead_until);
+    // An ending of everything ends what was made in the second it falls in; this was made after it.
+    let made_at = dead.map_or(now, |dead| now.max(dead.plus(Duration::from_millis(1))));
     let id = new_id(now);
     let presented = PresentedKey::new(id, random());
     let key = ApiKey {
@@ -95,7 +98,7 @@ pub async fn create(
         name: wanted.name,
         scopes: wanted.scopes,
         sites: wanted.sites,
-        created_at: now,
+        created_at: made_at,
         expires_at: wanted.expires_at.unwrap_or(longest),
         last_used_at: None,
     };
@@ -104,7 +107,6 @@ pub async fn create(
         "expires_at": key.expires_at,
     });
     let event = origin.event_of(id, Action::ApiKeyCreated, Some(user_id), now, details);
-    let dead = owner.user_cut_off.as_ref().map(dead_until);
     let most = app.config.limits.api_keys_per_person;
     let epoch = caller.user.factor_epoch;
     match app.identity.create_api_key(&key, epoch, dead, most, &event).await? {

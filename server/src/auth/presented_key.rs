@@ -1,7 +1,12 @@
 //! An API key that somebody presents (rule 29), and what it is good for.
 
-use jwks::Time;
+use jwks::{
+    Time,
+    api_key::{self, Digest, Known},
+};
 use uuid::Uuid;
+
+pub use jwks::api_key::{Asked, Verdict};
 
 use super::error::AuthResult;
 use crate::{
@@ -13,34 +18,6 @@ use crate::{
     },
     store::identity::Subject,
 };
-
-/// What a key is presented for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Asked<'a> {
-    /// At which site; `None`: nobody asks for one.
-    pub site_key: Option<&'a str>,
-    /// All of these scopes.
-    pub scopes: &'a [String],
-}
-
-/// What a presented key is good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// What it is presented for.
-    Good,
-    /// It is none, or none any more.
-    Unknown,
-    /// Its time is over.
-    Expired,
-    /// Everything of its owner was ended after it was made.
-    Ended,
-    /// Its owner may not do anything at the moment.
-    OwnerInactive,
-    /// It is not for this site.
-    OtherSite,
-    /// It lacks a scope.
-    Scope,
-}
 
 /// Judges a key that somebody presents. A slip of the hand is told without a look-up.
 ///
@@ -71,24 +48,17 @@ pub fn judge(
     asked: Asked<'_>,
     now: Time,
 ) -> Verdict {
-    // Whoever does not hold the key learns nothing of it.
+    let digest = Digest::from_bytes(*key.hash.as_bytes());
     let owner = owner.filter(|owner| owner.user.id == key.user_id);
-    let (true, Some(owner)) = (key.hash == *presented, owner) else { return Verdict::Unknown };
-    let ended = owner.user_cut_off.as_ref().is_some_and(|cut_off| key.is_ended_by(cut_off));
-    let has = |list: &[String], wanted: &str| list.iter().any(|listed| listed == wanted);
-    if key.is_expired(now) {
-        Verdict::Expired
-    } else if ended {
-        Verdict::Ended
-    } else if owner.user.status != UserStatus::Active {
-        Verdict::OwnerInactive
-    } else if !asked.site_key.is_none_or(|site_key| has(&key.sites, site_key)) {
-        Verdict::OtherSite
-    } else if !asked.scopes.iter().all(|scope| has(&key.scopes, scope)) {
-        Verdict::Scope
-    } else {
-        Verdict::Good
-    }
+    let known = owner.map(|owner| Known {
+        digest: &digest,
+        scopes: &key.scopes,
+        sites: &key.sites,
+        expires_at: key.expires_at,
+        is_ended: owner.user_cut_off.as_ref().is_some_and(|cut_off| key.is_ended_by(cut_off)),
+        is_owner_active: owner.user.status == UserStatus::Active,
+    });
+    api_key::judge(known, &Digest::from_bytes(*presented.as_bytes()), asked, now)
 }
 
 #[cfg(test)]

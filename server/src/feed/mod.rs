@@ -13,7 +13,10 @@ use jwks::{
     Time,
     feed::{Entry, Message},
 };
-use tokio::sync::watch;
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, timeout_at},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -28,8 +31,9 @@ pub const HEARTBEAT: Duration = Duration::from_secs(1);
 const BATCH: u32 = 500;
 
 /// What is known of a connected edge.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Connected {
+    name: String,
     streams: u32,
     acknowledged: u64,
 }
@@ -38,13 +42,15 @@ struct Connected {
 pub struct Hub {
     store: Arc<dyn IdentityStore>,
     edges: Mutex<HashMap<Uuid, Connected>>,
+    /// An edge has acknowledged something, or is gone.
+    advanced: Notify,
 }
 
 impl Hub {
     /// Over the store that keeps the sequence.
     #[must_use]
     pub fn new(store: Arc<dyn IdentityStore>) -> Self {
-        Self { store, edges: Mutex::default() }
+        Self { store, edges: Mutex::default(), advanced: Notify::new() }
     }
 
     /// Opens the stream of an edge that holds everything up to `after` of `epoch`.
@@ -72,7 +78,7 @@ impl Hub {
             credential: edge.hash,
             seq: after,
             first: Vec::new(),
-            _connection: Connection::new(self.clone(), edge.id),
+            _connection: Connection::new(self.clone(), edge),
         };
         if !continues {
             stream.first = stream.begin_anew().await?;
@@ -85,6 +91,7 @@ impl Hub {
         if let Some(connected) = self.edges().get_mut(&edge) {
             connected.acknowledged = connected.acknowledged.max(seq);
         }
+        self.advanced.notify_waiters();
     }
 
     /// How many edges follow the feed, and the lowest number all of them have acknowledged.
@@ -92,6 +99,25 @@ impl Hub {
     pub fn followers(&self) -> (usize, Option<u64>) {
         let edges = self.edges();
         (edges.len(), edges.values().map(|edge| edge.acknowledged).min())
+    }
+
+    /// Waits until every edge that follows the feed has acknowledged everything up to `seq`, for at most
+    /// `limit`. The names of those that have not, in order.
+    pub async fn behind(&self, seq: u64, limit: Duration) -> Vec<String> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let advanced = self.advanced.notified();
+            let mut behind: Vec<String> = self
+                .edges()
+                .values()
+                .filter(|edge| edge.acknowledged < seq)
+                .map(|edge| edge.name.clone())
+                .collect();
+            if behind.is_empty() || timeout_at(deadline, advanced).await.is_err() {
+                behind.sort_unstable();
+                return behind;
+            }
+        }
     }
 
     fn edges(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Connected>> {
@@ -106,11 +132,10 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(hub: Arc<Hub>, edge: Uuid) -> Self {
-        let mut edges = hub.edges();
-        edges.entry(edge).or_insert(Connected { streams: 0, acknowledged: 0 }).streams += 1;
-        drop(edges);
-        Self { hub, edge }
+    fn new(hub: Arc<Hub>, edge: &EdgeRow) -> Self {
+        let unknown = || Connected { name: edge.name.clone(), streams: 0, acknowledged: 0 };
+        hub.edges().entry(edge.id).or_insert_with(unknown).streams += 1;
+        Self { hub, edge: edge.id }
     }
 }
 
@@ -123,6 +148,8 @@ impl Drop for Connection {
                 edges.remove(&self.edge);
             }
         }
+        drop(edges);
+        self.hub.advanced.notify_waiters();
     }
 }
 

@@ -1,4 +1,4 @@
-//! `/feed` and `/feed/ack`: for edges alone.
+//! `/feed` and what edges say back: for edges alone.
 
 use std::sync::Arc;
 
@@ -10,9 +10,10 @@ use axum::{
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream;
 use http::{HeaderMap, StatusCode, header};
-use jwks::{feed::Message, key_set::Jwk, record::Refused};
+use jwks::{Time, feed::Message, key_set::Jwk, record::Refused};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::{
     BODY_TIME,
@@ -34,6 +35,8 @@ const ACKNOWLEDGEMENT_LIMIT: usize = 1024;
 const KEY_LIMIT: usize = 2048;
 /// Largest batch of refusals, bytes.
 const REFUSALS_LIMIT: usize = 4 * 1024 * 1024;
+/// Largest report of keys that were used, bytes.
+const USES_LIMIT: usize = 1024 * 1024;
 
 /// The feed.
 pub fn surface() -> Surface {
@@ -44,6 +47,7 @@ pub fn surface() -> Surface {
             post("/feed/ack", Credential::Edge, acknowledge),
             post("/feed/keys", Credential::Edge, exchange_keys),
             post("/feed/refusals", Credential::Edge, take_refusals),
+            post("/feed/key-uses", Credential::Edge, note_key_uses),
         ],
     )
 }
@@ -61,6 +65,12 @@ struct Position {
 #[derive(Deserialize)]
 struct Acknowledged {
     seq: u64,
+}
+
+/// When API keys were last used at an edge.
+#[derive(Deserialize)]
+struct Uses {
+    uses: Vec<(Uuid, Time)>,
 }
 
 /// GET /feed: one JSON message a line, without end.
@@ -129,6 +139,24 @@ async fn take_refusals(State(app): State<Arc<App>>, headers: HeaderMap, body: Bo
         Err(status) => return status,
     };
     match refusals::keep(&app, &edge, &refused).await {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// POST /feed/key-uses: when API keys were last used.
+async fn note_key_uses(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> StatusCode {
+    let told: Result<(EdgeRow, Uses), StatusCode> = told(&app, &headers, body, USES_LIMIT).await;
+    let mut uses = match told {
+        Ok((_, Uses { uses })) => uses,
+        Err(status) => return status,
+    };
+    let now = app.clock.now();
+    for (_, at) in &mut uses {
+        // Of an edge whose clock is ahead, nobody is to read of a use that is yet to come.
+        *at = now.min(*at);
+    }
+    match app.identity.note_key_uses(&uses).await {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
     }

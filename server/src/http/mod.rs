@@ -22,6 +22,7 @@ pub mod outbox;
 pub mod pages;
 pub mod rail;
 pub mod route;
+pub mod wait;
 pub mod well_known;
 
 /// Largest body, bytes (rule 34).

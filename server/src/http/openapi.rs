@@ -209,6 +209,13 @@ fn parameters(route: &Route) -> Vec<Value> {
             "schema": schema,
         })
     });
+    let wait = json!({
+        "name": "wait",
+        "in": "query",
+        "description": "Answers when every edge knows what was ended, after 2 s at the latest.",
+        "schema": { "type": "string", "enum": ["edges"] },
+    });
+    let query = query.chain(route.ends.then_some(wait));
     path.chain(query).chain(pages.into_iter().filter(|_| route.list)).chain(headers).collect()
 }
 

@@ -129,6 +129,8 @@ pub struct Route {
     pub limited: bool,
     /// Whether it answers pages of a list.
     pub list: bool,
+    /// Whether a call may wait until every edge knows what it ended (`?wait=edges`).
+    pub ends: bool,
     /// Whether its body may be a form as well as JSON.
     pub form: bool,
     /// Whether what is not known in its body is ignored.
@@ -171,6 +173,7 @@ impl Route {
             fresh: false,
             limited: false,
             list: false,
+            ends: false,
             form: false,
             open: false,
             summary: "",
@@ -237,6 +240,25 @@ impl Route {
     #[must_use]
     pub fn answers(mut self, status: u16, shape: Shape) -> Self {
         self.answers.push((status, shape));
+        self
+    }
+
+    /// Ends something, as said so far: a call may wait until every edge knows of it.
+    #[must_use]
+    pub fn ends(mut self) -> Self {
+        self.ends = true;
+        let known: Vec<&Shape> = self
+            .answers
+            .iter()
+            .filter(|(status, _)| *status == 200)
+            .map(|(_, shape)| shape)
+            .collect();
+        let about = "Edges that have not said so within 2 s; null: that is not known.";
+        let behind = list("edgesBehind", text("", "").like("north"), about).nullable();
+        let behind =
+            |shape: &Shape| (202, object(shape.fields.iter().cloned().chain([behind.clone()])));
+        let waited: Vec<(u16, Shape)> = known.into_iter().map(behind).collect();
+        self.answers.extend(waited);
         self
     }
 

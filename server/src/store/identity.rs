@@ -53,6 +53,8 @@ pub const EXPIRED_KEYS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const EDGE_KEYS_KEPT: u32 = 8;
 /// How many refusals of one edge are kept.
 pub const REFUSALS_KEPT: u32 = 5000;
+/// How many API keys a snapshot of the feed holds at most.
+pub const KEYS_TOLD: u32 = 100_000;
 /// The most rows of a kind that one sweep takes.
 pub const SWEPT_AT_ONCE: u32 = 1000;
 
@@ -428,7 +430,7 @@ pub trait IdentityStore: Send + Sync {
     async fn list_api_keys(&self, user_id: Uuid) -> StoreResult<Vec<ApiKey>>;
 
     /// Removes the key of this id if it is the person's, and writes the endings, as
-    /// [`Self::cut_off`]. `false`: it is none of theirs; nothing changed.
+    /// [`Self::cut_off`]. The feed then says what keys the person has left. `false`: it is none of theirs; nothing changed.
     async fn revoke_api_key(
         &self,
         user_id: Uuid,

@@ -65,6 +65,7 @@ pub fn routes() -> Vec<Route> {
                 200,
                 object([id("id", "The key."), always("revoked", true, "It is gone.")]),
             )
+            .ends()
             .refuses([NOT_FOUND]),
     ]
 }

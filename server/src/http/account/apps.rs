@@ -55,6 +55,7 @@ pub fn routes() -> Vec<Route> {
                     always("revoked", true, "It is let in no more."),
                 ]),
             )
+            .ends()
             .refuses([NOT_FOUND]),
     ]
 }

@@ -76,6 +76,7 @@ pub fn surface() -> Surface {
                     always("removed", true, "It is gone."),
                 ]),
             )
+            .ends()
             .refuses([STEP_UP_REQUIRED, NOT_FOUND]),
     ];
     Surface {

@@ -92,7 +92,8 @@ pub fn routes() -> Vec<Route> {
                 sign-in.",
             )
             .takes([])
-            .answers(200, done("loggedOut")),
+            .answers(200, done("loggedOut"))
+            .ends(),
         post("/reauthenticate", Bearer, sign_in::reauthenticate)
             .does(
                 "Prove the password again",
@@ -181,6 +182,7 @@ pub fn routes() -> Vec<Route> {
                 text("newPassword", "The new one.").like("velvet harbour quince"),
             ])
             .answers(200, done("passwordChanged"))
+            .ends()
             .refuses([INVALID_CREDENTIALS, STEP_UP_REQUIRED, FORBIDDEN, CONFLICT])
             .limited(),
         post("/mfa/setup", ENROL, mfa::set_up)
@@ -333,6 +335,7 @@ pub fn routes() -> Vec<Route> {
                 200,
                 object([id("id", "The factor."), always("removed", true, "It counts no more.")]),
             )
+            .ends()
             .refuses([NOT_FOUND, CONFLICT])
             .fresh(),
         post("/mfa/backup-codes", Bearer, mfa::renew_backup_codes)
@@ -351,7 +354,8 @@ pub fn routes() -> Vec<Route> {
             .lists(shapes::device()),
         delete("/devices", Bearer, devices::revoke_all)
             .does("Trust no device", "Ends the sessions that rest on one, too.")
-            .answers(200, object([number("revoked", "How many are trusted no more.")])),
+            .answers(200, object([number("revoked", "How many are trusted no more.")]))
+            .ends(),
         delete("/devices/{deviceId}", Bearer, devices::revoke)
             .does(
                 "Trust a device no more",
@@ -364,19 +368,22 @@ pub fn routes() -> Vec<Route> {
                     always("revoked", true, "It is trusted no more."),
                 ]),
             )
+            .ends()
             .refuses([NOT_FOUND]),
         get("/sessions", Bearer, session::list)
             .does("List sessions", "The caller's own, newest first.")
             .lists(shapes::session()),
         delete("/sessions", Bearer, session::revoke_others)
             .does("End all other sessions", "All of the caller's but the one that asks.")
-            .answers(200, object([number("revoked", "How many ended.")])),
+            .answers(200, object([number("revoked", "How many ended.")]))
+            .ends(),
         delete("/sessions/{sessionId}", Bearer, session::revoke)
             .does("End a session", "One of the caller's, with every token of it, everywhere.")
             .answers(
                 200,
                 object([id("id", "The session."), always("revoked", true, "It has ended.")]),
             )
+            .ends()
             .refuses([NOT_FOUND]),
         get("/me", Bearer, session::me)
             .does("Who is asking", "The person behind the token, as they are now.")

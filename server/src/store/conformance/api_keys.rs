@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jwks::{
+    api_key::KeyHolder,
     cutoff::CutOffKind,
     feed::{Change, Entry},
 };
@@ -10,17 +11,17 @@ use uuid::Uuid;
 
 use super::{
     Pair,
-    samples::{api_key, at, create, cut_off, event, hash, user, whole_log, written},
+    samples::{api_key, at, create, cut_off, event, hash, secs, user, whole_log, written},
 };
 use crate::{
     domain::{
-        api_key::ApiKey,
+        api_key::{ApiKey, without_keys},
         audit::{Action, Event},
         user::{User, UserStatus},
     },
     store::{
         IdentityStore,
-        identity::{ApiKeyMade, EXPIRED_KEYS_KEPT},
+        identity::{ApiKeyMade, EXPIRED_KEYS_KEPT, ProfileChanged},
     },
 };
 
@@ -38,6 +39,21 @@ async fn make(store: &dyn IdentityStore, owner: &User, key: &ApiKey, most: u32) 
     store.create_api_key(key, owner.factor_epoch, None, most, &act).await.unwrap()
 }
 
+/// What edges are told of a person and these keys of theirs, in the order of their ids.
+fn holder(owner: &User, keys: &[&ApiKey]) -> KeyHolder {
+    let mut keys: Vec<_> = keys.iter().map(|key| key.record()).collect();
+    keys.sort_by_key(|key| key.id);
+    KeyHolder {
+        user_id: owner.id,
+        email: owner.email.clone(),
+        name: owner.name.clone(),
+        roles: owner.roles.clone(),
+        tenant_id: owner.tenant_id.clone(),
+        active: owner.status == UserStatus::Active,
+        keys,
+    }
+}
+
 fn ids(keys: &[ApiKey]) -> Vec<Uuid> {
     keys.iter().map(|key| key.id).collect()
 }
@@ -46,12 +62,14 @@ pub(super) async fn an_api_key_comes_back_whole_and_only_to_its_owner(pair: &Pai
     let store = &*pair.identity;
     let (ada, bob) = (person(store, "ada").await, person(store, "bob").await);
     let key = api_key(ada.id);
-    let feed = store.feed_head().await.unwrap();
+    let (_, before) = store.feed_head().await.unwrap();
     let act = event(Action::ApiKeyCreated);
     let made = store.create_api_key(&key, ada.factor_epoch, None, 1, &act).await.unwrap();
     assert_eq!(made, ApiKeyMade::Made);
     assert_eq!(whole_log(store).await.pop().unwrap().event, act);
-    assert_eq!(store.feed_head().await.unwrap(), feed);
+    let told = Change::KeyHolder(Box::new(holder(&ada, &[&key])));
+    let told = Entry { seq: before + 1, at: act.at, change: told };
+    assert_eq!(store.list_feed(before, 10).await.unwrap(), [told]);
     assert_eq!(store.find_api_key(key.id).await.unwrap().as_ref(), Some(&key));
     assert_eq!(store.list_api_keys(ada.id).await.unwrap(), [key]);
     assert_eq!(store.list_api_keys(bob.id).await.unwrap(), []);
@@ -144,14 +162,65 @@ pub(super) async fn a_revoked_api_key_is_gone_and_the_feed_says_so(pair: &Pair) 
     assert_eq!(written(store).await, before);
     assert!(revoke(ada.id, key.id).await);
     assert_eq!(store.find_api_key(key.id).await.unwrap(), None);
-    assert_eq!(store.list_api_keys(ada.id).await.unwrap(), [other]);
+    assert_eq!(store.list_api_keys(ada.id).await.unwrap(), std::slice::from_ref(&other));
     assert_eq!(whole_log(store).await.pop().unwrap().event, act);
     let feed = store.list_feed(before.1, 10).await.unwrap();
-    let told = Entry { seq: before.1 + 1, at: at(55), change: Change::CutOff(end.clone()) };
-    assert_eq!(feed, [told]);
+    let told = |place, change| Entry { seq: before.1 + place, at: at(55), change };
+    let left = Change::KeyHolder(Box::new(holder(&ada, &[&other])));
+    assert_eq!(feed, [told(1, Change::CutOff(end.clone())), told(2, left)]);
     let written_since = written(store).await;
     assert!(!revoke(ada.id, key.id).await);
     assert_eq!(written(store).await, written_since);
+}
+
+pub(super) async fn what_becomes_of_the_owner_of_api_keys_is_told(pair: &Pair) {
+    let store = &*pair.identity;
+    let (ada, bob) = (person(store, "ada").await, person(store, "bob").await);
+    let key = api_key(ada.id);
+    let over = ApiKey { expires_at: at(1), ..api_key(ada.id) };
+    for key in [&key, &over] {
+        assert_eq!(make(store, &ada, key, MANY).await, ApiKeyMade::Made);
+    }
+    let rename = async |person: &User| {
+        let before = store.feed_head().await.unwrap().1;
+        let renamed = User { name: "Countess".to_owned(), ..person.clone() };
+        let act = event(Action::ProfileUpdated);
+        let changed = store.change_profile(&renamed, person.updated_at, at(60), &act).await;
+        assert_eq!(changed.unwrap(), ProfileChanged::Changed);
+        let told = store.list_feed(before, 10).await.unwrap();
+        (renamed, told.into_iter().map(|entry| entry.change).collect::<Vec<_>>())
+    };
+    // Nobody needs to know of those who have no keys, nor of keys that are over.
+    assert_eq!(rename(&bob).await.1, []);
+    let (ada, told) = rename(&ada).await;
+    let now = holder(&ada, &[&key]);
+    assert_eq!(told, [Change::KeyHolder(Box::new(now.clone()))]);
+    let snapshot = async || store.snapshot("https://issuer.example", at(7)).await.unwrap();
+    assert_eq!(snapshot().await.key_holders, [now]);
+    let (old, again) = (
+        ApiKey { created_at: at(1), ..api_key(bob.id) },
+        ApiKey { created_at: at(5001), ..api_key(bob.id) },
+    );
+    for key in [&old, &again] {
+        assert_eq!(make(store, &bob, key, MANY).await, ApiKeyMade::Made);
+    }
+    let bob = store.find_user(bob.id).await.unwrap().unwrap();
+    assert_eq!(snapshot().await.key_holders.len(), 2);
+    // What everything's end leaves dead is gone for good, and what was made later is not.
+    let end = cut_off(CutOffKind::User, &bob.id.to_string(), at(4000), at(9000));
+    store.cut_off(&[end], &event(Action::SessionRevoked)).await.unwrap();
+    assert_eq!(ids(&store.list_api_keys(bob.id).await.unwrap()), [again.id]);
+    let held = snapshot().await.key_holders;
+    assert!(held.contains(&holder(&bob, &[&again])), "{held:?}");
+    // The last one that is taken away leaves nothing to tell.
+    let end = cut_off(CutOffKind::ApiKey, &again.id.to_string(), at(9000), at(9000));
+    let before = store.feed_head().await.unwrap().1;
+    let act = event(Action::ApiKeyRevoked);
+    assert!(store.revoke_api_key(bob.id, again.id, &[end], &act).await.unwrap());
+    let told = store.list_feed(before, 10).await.unwrap().pop().unwrap().change;
+    assert_eq!(told, Change::KeyHolder(Box::new(without_keys(bob.id))));
+    let later = store.snapshot("https://issuer.example", key.expires_at.plus(secs(1))).await;
+    assert_eq!(later.unwrap().key_holders, []);
 }
 
 pub(super) async fn the_use_of_api_keys_is_noted_together_and_never_goes_back(pair: &Pair) {
@@ -191,6 +260,8 @@ pub(super) async fn an_api_key_that_expired_is_kept_for_a_while(pair: &Pair) {
         assert_eq!(make(store, &ada, key, MANY).await, ApiKeyMade::Made);
     }
     let over = at(100).plus(EXPIRED_KEYS_KEPT);
+    // What the feed said of them is over by then; its newest entry stays.
+    assert_eq!(store.sweep(over.minus(secs(1))).await.unwrap(), 1);
     for (now, gone) in [(over.minus(Duration::from_millis(1)), 0), (over, 1), (over, 0)] {
         assert_eq!(store.sweep(now).await.unwrap(), gone);
     }

@@ -215,6 +215,7 @@ macro_rules! instantiate {
                 an_api_key_is_made_only_for_whom_it_was_judged_for,
                 nobody_has_more_api_keys_than_may_be,
                 a_revoked_api_key_is_gone_and_the_feed_says_so,
+                what_becomes_of_the_owner_of_api_keys_is_told,
                 the_use_of_api_keys_is_noted_together_and_never_goes_back,
                 an_api_key_that_expired_is_kept_for_a_while,
             ],

@@ -1,6 +1,6 @@
 //! Personal API keys.
 
-use jwks::{Time, cutoff::CutOff};
+use jwks::{Time, api_key::KeyHolder, cutoff::CutOff, feed::Change};
 use rusqlite::{Connection, Row, named_params, params};
 use uuid::Uuid;
 
@@ -9,17 +9,30 @@ use super::{
     cached::{Cached, hash, json, stored, time, time_opt},
     cut_offs,
     fault::Fault,
+    feed,
     writer::Tx,
 };
 use crate::{
-    domain::{api_key::ApiKey, audit::Event},
-    store::identity::ApiKeyMade,
+    domain::{
+        api_key::{ApiKey, by_person, without_keys},
+        audit::Event,
+    },
+    store::identity::{ApiKeyMade, KEYS_TOLD},
 };
 
 /// The columns of a key, in the order [`read`] takes them.
 macro_rules! columns {
     () => {
         "id, user_id, hash, name, scopes, sites, created_at, expires_at, last_used_at"
+    };
+}
+
+/// Keys with their owners, in the order [`read_holder`] takes them.
+macro_rules! holders {
+    () => {
+        "SELECT k.id, k.user_id, k.hash, k.name, k.scopes, k.sites, k.created_at, k.expires_at,
+             k.last_used_at, u.email, u.name, u.roles, u.tenant_id, u.status = 'active'
+         FROM api_keys k JOIN users u ON u.id = k.user_id"
     };
 }
 
@@ -66,6 +79,7 @@ pub(super) fn create(
             ":last_used_at": key.last_used_at.map(Time::millis),
         },
     )?;
+    tell(tx, key.user_id, event.at)?;
     audit::append(tx, event)?;
     Ok(ApiKeyMade::Made)
 }
@@ -98,7 +112,49 @@ pub(super) fn revoke(
         return Ok(false);
     }
     cut_offs::put(tx, cut_offs, event)?;
+    tell(tx, user_id, event.at)?;
     Ok(true)
+}
+
+/// Everybody with keys that are good at `now`, by person.
+pub(super) fn holders(connection: &Connection, now: Time) -> Result<Vec<KeyHolder>, Fault> {
+    let sql = concat!(holders!(), " WHERE k.expires_at > ?1 ORDER BY k.user_id, k.id LIMIT ?2");
+    Ok(by_person(connection.all(sql, params![now.millis(), KEYS_TOLD], read_holder)?))
+}
+
+/// Tells the edges what is so now of a person and their keys.
+fn tell(tx: &Tx<'_>, user_id: Uuid, at: Time) -> Result<(), Fault> {
+    let holder = holder(tx, user_id, at)?.unwrap_or_else(|| without_keys(user_id));
+    feed::append(tx, at, &Change::KeyHolder(Box::new(holder)))
+}
+
+/// Tells the edges what is so now of a person who has keys. What an edge is told of others would tell
+/// it nothing.
+pub(super) fn tell_if_any(tx: &Tx<'_>, user_id: Uuid, at: Time) -> Result<(), Fault> {
+    match holder(tx, user_id, at)? {
+        Some(holder) => feed::append(tx, at, &Change::KeyHolder(Box::new(holder))),
+        None => Ok(()),
+    }
+}
+
+/// A person with the keys that are good at `now`, if there are any.
+pub(super) fn holder(
+    connection: &Connection,
+    user_id: Uuid,
+    now: Time,
+) -> Result<Option<KeyHolder>, Fault> {
+    let sql = concat!(holders!(), " WHERE k.user_id = ?1 AND k.expires_at > ?2 ORDER BY k.id");
+    let rows = connection.all(sql, params![user_id, now.millis()], read_holder)?;
+    Ok(by_person(rows).pop())
+}
+
+/// Removes what an ending, at `ended_at`, of everything of a person leaves dead: it would come to life
+/// again when the ending is forgotten.
+pub(super) fn remove_dead(tx: &Tx<'_>, user_id: Uuid, ended_at: Time) -> Result<(), Fault> {
+    let dead = jwks::api_key::dead_until(ended_at).millis();
+    let sql = "DELETE FROM api_keys WHERE user_id = ?1 AND created_at <= ?2";
+    tx.run(sql, params![user_id, dead])?;
+    Ok(())
 }
 
 /// Notes when keys were used.
@@ -109,6 +165,20 @@ pub(super) fn note_uses(tx: &Tx<'_>, uses: &[(Uuid, Time)]) -> Result<(), Fault>
         tx.run(sql, params![id, at.millis()])?;
     }
     Ok(())
+}
+
+/// A row's person, with its key and no other.
+fn read_holder(row: &Row<'_>) -> rusqlite::Result<KeyHolder> {
+    let key = read(row)?;
+    Ok(KeyHolder {
+        user_id: key.user_id,
+        email: row.get(9)?,
+        name: row.get(10)?,
+        roles: json(row, 11)?,
+        tenant_id: row.get(12)?,
+        active: row.get(13)?,
+        keys: vec![key.record()],
+    })
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<ApiKey> {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::{
-    audit,
+    api_keys, audit,
     cached::{Cached, named, time},
     errands,
     fault::Fault,
@@ -36,6 +36,11 @@ pub(super) fn put(tx: &Tx<'_>, cut_offs: &[CutOff], event: &Event) -> Result<(),
             errands::release(tx, sid, event.at)?;
         }
         let (at, until) = held.unwrap_or((cut.at, cut.until));
+        if cut.kind == CutOffKind::User
+            && let Ok(user_id) = Uuid::parse_str(&cut.id)
+        {
+            api_keys::remove_dead(tx, user_id, at)?;
+        }
         feed::append(tx, event.at, &Change::CutOff(CutOff { at, until, ..cut.clone() }))?;
     }
     audit::append(tx, event)

@@ -7,6 +7,7 @@ use jwks::{
 use rusqlite::{Connection, params};
 
 use super::{
+    api_keys,
     cached::{Cached, json, number, stored, time},
     cut_offs,
     fault::Fault,
@@ -60,5 +61,6 @@ pub(super) fn snapshot(
         keys: serde_json::from_str(&keys::public_set(&moment, now)?)?,
         sites: sites::list(&moment)?,
         cut_offs: cut_offs::list(&moment, now)?,
+        key_holders: api_keys::holders(&moment, now)?,
     })
 }

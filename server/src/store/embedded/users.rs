@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, named_params, params, types::ValueRef};
 use uuid::Uuid;
 
 use super::{
-    audit,
+    api_keys, audit,
     cached::{Cached, json, named, number, stored, time, time_opt},
     cut_offs, factors,
     fault::Fault,
@@ -213,6 +213,7 @@ pub(super) fn change_password(
         return Ok(false);
     }
     cut_offs::put(tx, cut_offs, event)?;
+    api_keys::tell_if_any(tx, password.user_id, event.at)?;
     Ok(true)
 }
 
@@ -249,6 +250,7 @@ pub(super) fn change_profile(
             now.millis(),
         ],
     )?;
+    api_keys::tell_if_any(tx, user.id, event.at)?;
     audit::append(tx, event)?;
     Ok(ProfileChanged::Changed)
 }
@@ -286,6 +288,7 @@ pub(super) fn change_address(
         params![user_id, address.display, address.key, now.millis()],
     )?;
     cut_offs::put(tx, cut_offs, event)?;
+    api_keys::tell_if_any(tx, *user_id, event.at)?;
     Ok(AddressChanged::Changed)
 }
 
@@ -333,6 +336,7 @@ pub(super) fn unblock(tx: &Tx<'_>, id: Uuid, now: Time, event: &Event) -> Result
     if tx.run(sql, params![id, now.millis()])? == 0 {
         return Ok(false);
     }
+    api_keys::tell_if_any(tx, id, event.at)?;
     audit::append(tx, event)?;
     Ok(true)
 }

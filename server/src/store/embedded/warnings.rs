@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::{
+    api_keys,
     cached::{Cached, hash, stored, time, time_opt},
     cut_offs,
     fault::Fault,
@@ -125,6 +126,7 @@ pub(super) fn deny(
     tx.run("DELETE FROM places WHERE user_id = ?1", [user_id])?;
     tx.run("UPDATE warnings SET used_at = ?2 WHERE id = ?1", params![warning_id, now.millis()])?;
     cut_offs::put(tx, cut_offs, event)?;
+    api_keys::tell_if_any(tx, *user_id, event.at)?;
     Ok(Denied::Denied)
 }
 

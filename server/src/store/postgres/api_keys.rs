@@ -1,23 +1,43 @@
 //! Personal API keys.
 
-use jwks::{Time, cutoff::CutOff};
+use jwks::{Time, api_key::KeyHolder, cutoff::CutOff, feed::Change};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Postgres, broken,
+    Postgres,
+    act::Act,
+    broken,
     cells::{Cells, millis, stored},
     feed,
+    users::lock_person,
 };
 use crate::{
-    domain::{api_key::ApiKey, audit::Event, secret::SecretHash},
-    store::{StoreResult, identity::ApiKeyMade},
+    domain::{
+        api_key::{ApiKey, by_person, without_keys},
+        audit::Event,
+        secret::SecretHash,
+        user::UserStatus,
+    },
+    store::{
+        StoreResult,
+        identity::{ApiKeyMade, KEYS_TOLD},
+    },
 };
 
 /// The columns of a key.
 macro_rules! columns {
     () => {
         "id, user_id, hash, name, scopes, sites, created_at, expires_at, last_used_at"
+    };
+}
+
+/// Keys with their owners.
+macro_rules! holders {
+    () => {
+        "SELECT k.id, k.user_id, k.hash, k.name, k.scopes, k.sites, k.created_at, k.expires_at,
+             k.last_used_at, u.email, u.name AS person, u.roles, u.tenant_id, u.status
+         FROM api_keys k JOIN users u ON u.id = k.user_id"
     };
 }
 
@@ -70,7 +90,8 @@ pub(super) async fn create(
         act.roll_back().await?;
         return Ok(ApiKeyMade::TooMany);
     }
-    store.commit_with(act, &[], event).await?;
+    let told = told(&mut act, key.user_id, event.at).await?;
+    store.commit_with(act, &[told], event).await?;
     Ok(ApiKeyMade::Made)
 }
 
@@ -98,14 +119,58 @@ pub(super) async fn revoke(
     event: &Event,
 ) -> StoreResult<bool> {
     let mut act = store.transaction().await?;
+    lock_person(&mut act, user_id).await?;
     let sql = "DELETE FROM api_keys WHERE id = $1 AND user_id = $2";
     if act.change(sql, &[&id, &user_id]).await? == 0 {
         act.roll_back().await?;
         return Ok(false);
     }
-    let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+    let mut changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+    changes.push(told(&mut act, user_id, event.at).await?);
     store.commit_with(act, &changes, event).await?;
     Ok(true)
+}
+
+/// Everybody with keys that are good at `now`, by person.
+pub(super) async fn holders(act: &mut Act, now: Time) -> StoreResult<Vec<KeyHolder>> {
+    let sql = concat!(holders!(), " WHERE k.expires_at > $1 ORDER BY k.user_id, k.id LIMIT $2");
+    let rows = act.rows(sql, &[&now.millis(), &i64::from(KEYS_TOLD)]).await?;
+    Ok(by_person(rows.iter().map(read_holder).collect::<StoreResult<_>>()?))
+}
+
+/// What edges are to be told now of a person and their keys, whose row the act holds.
+async fn told(act: &mut Act, user_id: Uuid, at: Time) -> StoreResult<Change> {
+    let holder = holder(act, user_id, at).await?.unwrap_or_else(|| without_keys(user_id));
+    Ok(Change::KeyHolder(Box::new(holder)))
+}
+
+/// The same of a person who has keys. What an edge is told of others would tell it nothing.
+pub(super) async fn told_if_any(
+    act: &mut Act,
+    user_id: Uuid,
+    at: Time,
+) -> StoreResult<Option<Change>> {
+    let holder = holder(act, user_id, at).await?;
+    Ok(holder.map(|holder| Change::KeyHolder(Box::new(holder))))
+}
+
+/// A person with the keys that are good at `now`, if there are any.
+pub(super) async fn holder(
+    act: &mut Act,
+    user_id: Uuid,
+    now: Time,
+) -> StoreResult<Option<KeyHolder>> {
+    let sql = concat!(holders!(), " WHERE k.user_id = $1 AND k.expires_at > $2 ORDER BY k.id");
+    let rows = act.rows(sql, &[&user_id, &now.millis()]).await?;
+    Ok(by_person(rows.iter().map(read_holder).collect::<StoreResult<_>>()?).pop())
+}
+
+/// Removes what an ending, at `ended_at`, of everything of a person leaves dead: it would come to life
+/// again when the ending is forgotten. The act holds the person's row.
+pub(super) async fn remove_dead(act: &mut Act, user_id: Uuid, ended_at: Time) -> StoreResult<()> {
+    let dead = jwks::api_key::dead_until(ended_at).millis();
+    let sql = "DELETE FROM api_keys WHERE user_id = $1 AND created_at <= $2";
+    act.change(sql, &[&user_id, &dead]).await.map(drop)
 }
 
 /// In the order of their ids, so that no two batches wait for one another.
@@ -122,6 +187,20 @@ pub(super) async fn note_uses(store: &Postgres, uses: &[(Uuid, Time)]) -> StoreR
          UPDATE api_keys SET last_used_at = greatest(last_used_at, used.at)
          FROM used WHERE api_keys.id = used.id";
     store.act().await?.change(sql, &[&ids, &times]).await.map(drop)
+}
+
+/// A row's person, with its key and no other.
+fn read_holder(row: &Row) -> StoreResult<KeyHolder> {
+    let (key, cells) = (read(row)?, Cells(row));
+    Ok(KeyHolder {
+        user_id: key.user_id,
+        email: cells.get("email")?,
+        name: cells.get("person")?,
+        roles: cells.get("roles")?,
+        tenant_id: cells.get("tenant_id")?,
+        active: cells.named("status", UserStatus::parse)? == UserStatus::Active,
+        keys: vec![key.record()],
+    })
 }
 
 fn read(row: &Row) -> StoreResult<ApiKey> {

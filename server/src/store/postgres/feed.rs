@@ -11,9 +11,10 @@ use uuid::Uuid;
 use super::{
     Postgres,
     act::Act,
-    broken,
+    api_keys, broken,
     cells::{Cells, stored},
     errands, keys, sites,
+    users::lock_person,
 };
 use crate::{domain::audit::Event, store::StoreResult};
 
@@ -34,9 +35,13 @@ pub(super) async fn write_cut_offs(
     cut_offs: &[CutOff],
     event: &Event,
 ) -> StoreResult<Vec<Change>> {
-    let of_sessions = cut_offs.iter().filter(|cut_off| cut_off.kind == CutOffKind::Session);
-    let mut ended: Vec<Uuid> =
-        of_sessions.filter_map(|cut_off| Uuid::parse_str(&cut_off.id).ok()).collect();
+    // Nobody makes an API key meanwhile of a person who is ended.
+    let mut people = of_kind(cut_offs, CutOffKind::User);
+    people.sort_unstable();
+    for person in people {
+        lock_person(act, person).await?;
+    }
+    let mut ended = of_kind(cut_offs, CutOffKind::Session);
     ended.sort_unstable();
     errands::hold(act, &ended).await?;
     let mut changes = Vec::with_capacity(cut_offs.len());
@@ -57,10 +62,21 @@ pub(super) async fn write_cut_offs(
             )
             .await?
             .ok_or_else(|| broken("an ending was not written"))?;
-        changes.push(Change::CutOff(read_cut_off(&Cells(&row))?));
+        let held = read_cut_off(&Cells(&row))?;
+        if held.kind == CutOffKind::User
+            && let Ok(user_id) = Uuid::parse_str(&held.id)
+        {
+            api_keys::remove_dead(act, user_id, held.at).await?;
+        }
+        changes.push(Change::CutOff(held));
     }
     errands::release(act, &ended, event.at).await?;
     Ok(changes)
+}
+
+fn of_kind(cut_offs: &[CutOff], kind: CutOffKind) -> Vec<Uuid> {
+    let named = cut_offs.iter().filter(|cut_off| cut_off.kind == kind);
+    named.filter_map(|cut_off| Uuid::parse_str(&cut_off.id).ok()).collect()
 }
 
 pub(super) async fn find_cut_offs(
@@ -132,8 +148,9 @@ pub(super) async fn snapshot(store: &Postgres, issuer: &str, now: Time) -> Store
         .iter()
         .map(|row| read_cut_off(&Cells(row)))
         .collect::<StoreResult<_>>()?;
+    let key_holders = api_keys::holders(&mut act, now).await?;
     act.commit().await?;
-    Ok(Snapshot { seq, epoch, issuer: issuer.to_owned(), keys, sites, cut_offs })
+    Ok(Snapshot { seq, epoch, issuer: issuer.to_owned(), keys, sites, cut_offs, key_holders })
 }
 
 pub(super) async fn list(store: &Postgres, after: u64, limit: u32) -> StoreResult<Vec<Entry>> {

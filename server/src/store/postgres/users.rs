@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     Postgres,
     act::Act,
+    api_keys,
     cells::{Cells, millis, stored},
     factors, feed, unavailable,
 };
@@ -320,7 +321,8 @@ pub(super) async fn change_password(
         act.roll_back().await?;
         return Ok(false);
     }
-    let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+    let mut changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+    changes.extend(api_keys::told_if_any(&mut act, password.user_id, event.at).await?);
     store.commit_with(act, &changes, event).await?;
     Ok(true)
 }
@@ -361,7 +363,8 @@ pub(super) async fn change_profile(
         act.roll_back().await?;
         return Ok(refused);
     }
-    store.commit_with(act, &[], event).await?;
+    let told = api_keys::told_if_any(&mut act, user.id, event.at).await?;
+    store.commit_with(act, told.as_slice(), event).await?;
     Ok(ProfileChanged::Changed)
 }
 
@@ -401,7 +404,8 @@ pub(super) async fn change_address(
         None => AddressChanged::Taken,
         Some(0) => AddressChanged::Overtaken,
         Some(_) => {
-            let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+            let mut changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+            changes.extend(api_keys::told_if_any(&mut act, new.user_id, event.at).await?);
             store.commit_with(act, &changes, event).await?;
             return Ok(AddressChanged::Changed);
         }
@@ -491,7 +495,8 @@ pub(super) async fn unblock(
         act.roll_back().await?;
         return Ok(false);
     }
-    store.commit_with(act, &[], event).await?;
+    let told = api_keys::told_if_any(&mut act, id, event.at).await?;
+    store.commit_with(act, told.as_slice(), event).await?;
     Ok(true)
 }
 

@@ -4,7 +4,7 @@ use jwks::{Time, cutoff::CutOff};
 use uuid::Uuid;
 
 use super::{
-    Postgres, broken,
+    Postgres, api_keys, broken,
     cells::{Cells, millis, stored},
     feed,
     users::lock_person,
@@ -158,7 +158,8 @@ pub(super) async fn deny(
         .await?;
     act.change("DELETE FROM trusted_devices WHERE user_id = $1", &[user_id]).await?;
     act.change("DELETE FROM places WHERE user_id = $1", &[user_id]).await?;
-    let changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+    let mut changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+    changes.extend(api_keys::told_if_any(&mut act, *user_id, event.at).await?);
     store.commit_with(act, &changes, event).await?;
     Ok(Denied::Denied)
 }

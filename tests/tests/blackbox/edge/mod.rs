@@ -2,6 +2,8 @@
 
 mod administered;
 mod admission;
+mod api_keys;
+mod endings;
 mod explained;
 mod headers;
 mod in_chromium;

@@ -1,0 +1,240 @@
+//! API keys: judged by what the site takes, their scopes and whom it lets in. They prove no level.
+
+use super::{Objection, network_is_allowed, site_is_served, view_is_fresh_enough};
+use crate::{
+    Time,
+    api_key::{self, Asked, HeldKey, Known, Shown, Verdict},
+    cutoff::CutOffKind,
+    decision::{ChallengeReason, RefusalReason},
+    facts::Facts,
+    site::Site,
+    view::View,
+};
+
+/// The key that may pass.
+pub(super) fn judge(
+    view: &View,
+    site: &Site,
+    path: &str,
+    facts: &Facts<'_>,
+    shown: Option<&Shown>,
+    now: Time,
+) -> Result<HeldKey, Objection> {
+    site_is_served(site)?;
+    view_is_fresh_enough(site, facts.view_confirmed_at, now)?;
+
+    let asked = site.policy.effective(facts.method, path);
+    if asked.accept.session && facts.session.is_some() {
+        return Err(RefusalReason::ConflictingCredentials.into());
+    }
+    let needed = asked.accept.api_key.as_ref().ok_or(RefusalReason::CredentialNotAccepted)?;
+    let unknown = ChallengeReason::ApiKey(Verdict::Unknown);
+    let shown = shown.ok_or(unknown)?;
+    let held = view.api_key(shown.id).ok_or(unknown)?;
+    let wanted = Asked { site_key: Some(&site.site_key), scopes: &needed.scopes };
+    let (holder, record) = (held.holder(), held.record());
+    let known = Known {
+        digest: &record.digest,
+        scopes: &record.scopes,
+        sites: &record.sites,
+        expires_at: record.expires_at,
+        is_ended: is_ended(view, held),
+        is_owner_active: holder.active,
+    };
+    match api_key::judge(Some(known), &shown.digest, wanted, now) {
+        Verdict::Good => {}
+        Verdict::Scope => return Err(RefusalReason::Scope.into()),
+        why => return Err(ChallengeReason::ApiKey(why).into()),
+    }
+    network_is_allowed(asked.allow, facts.peer)?;
+    let roles = holder.roles.iter().map(String::as_str);
+    let mut buffer = uuid::Uuid::encode_buffer();
+    let sub = holder.user_id.hyphenated().encode_lower(&mut buffer);
+    if !asked.allow.names(sub, roles, Some(&holder.tenant_id)) {
+        return Err(RefusalReason::NotAllowed.into());
+    }
+    Ok(held.clone())
+}
+
+/// A view forgets a key with its ending; this holds where the two come in another order.
+fn is_ended(view: &View, held: &HeldKey) -> bool {
+    let mut buffer = uuid::Uuid::encode_buffer();
+    let created_at = held.record().created_at;
+    let key = held.record().id.hyphenated().encode_lower(&mut buffer);
+    if view.is_cut_off(CutOffKind::ApiKey, key, created_at) {
+        return true;
+    }
+    let owner = held.holder().user_id.hyphenated().encode_lower(&mut buffer);
+    // Dead until a second after the ending.
+    let spared = api_key::dead_until(Time::default()).since(Time::default());
+    view.is_cut_off(CutOffKind::User, owner, created_at.minus(spared))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::IpAddr, time::Duration};
+
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        api_key::{Digest, KeyHolder, KeyRecord},
+        cutoff::CutOff,
+        decide::{Decision, decide, lapse::lapses_at},
+        facts::Presented,
+        feed::{Change, Entry, Snapshot},
+    };
+
+    const NOW: Time = Time::from_secs(1_800_000_100);
+    const MADE: Time = Time::from_secs(1_800_000_000);
+    const OVER: Time = Time::from_secs(1_800_000_300);
+    const KEY: Uuid = Uuid::from_u128(11);
+    const ADA: Uuid = Uuid::from_u128(1);
+
+    fn holder() -> KeyHolder {
+        KeyHolder {
+            user_id: ADA,
+            email: "ada@example.test".into(),
+            name: "Ada".into(),
+            roles: vec!["clerk".into()],
+            tenant_id: "acme".into(),
+            active: true,
+            keys: vec![KeyRecord {
+                id: KEY,
+                digest: Digest::of("the key"),
+                scopes: vec!["read".into()],
+                sites: vec!["wiki".into()],
+                created_at: MADE,
+                expires_at: OVER,
+            }],
+        }
+    }
+
+    fn view(policy: &serde_json::Value, holder: KeyHolder) -> View {
+        let site = json!({
+            "site_key": "wiki", "base_url": "https://wiki.example", "hosts": ["wiki.example"],
+            "upstreams": ["http://127.0.0.1:9000"], "policy": policy,
+        });
+        View::from_snapshot(&Snapshot {
+            seq: 1,
+            epoch: "e".into(),
+            issuer: "https://id.example".into(),
+            keys: serde_json::from_value(json!({ "keys": [] })).unwrap(),
+            sites: vec![serde_json::from_value(site).unwrap()],
+            cut_offs: vec![],
+            key_holders: vec![holder],
+        })
+    }
+
+    fn facts(key: &str) -> Facts<'static> {
+        Facts {
+            host: Some("wiki.example"),
+            method: "GET",
+            path: Ok("/page"),
+            peer: IpAddr::from([10, 0, 0, 7]),
+            presented: Presented::ApiKey(Some(Shown { id: KEY, digest: Digest::of(key) })),
+            session: None,
+            sender: crate::facts::Sender::Own,
+            upgrade: false,
+            navigation: false,
+            view_confirmed_at: NOW,
+        }
+    }
+
+    fn taking() -> serde_json::Value {
+        json!({ "accept": { "api_key": { "scopes": ["read"] } } })
+    }
+
+    fn said(view: &View, facts: &Facts<'_>, now: Time) -> &'static str {
+        decide(view, facts, now).as_str()
+    }
+
+    #[test]
+    fn a_key_opens_the_sites_that_take_it_whatever_level_they_ask_for() {
+        let facts = facts("the key");
+        let lapse = |policy: &serde_json::Value| {
+            let Decision::Allow(permit) = decide(&view(policy, holder()), &facts, NOW) else {
+                panic!("the key was refused")
+            };
+            assert_eq!(permit.api_key().unwrap().holder().user_id, ADA);
+            assert!(permit.token().is_none());
+            lapses_at(&permit, &facts, NOW)
+        };
+        let mut policy = json!({ "require": "phishing_resistant", "accept": taking()["accept"] });
+        assert_eq!(lapse(&policy), Some(OVER));
+        policy["max_staleness"] = 100.into();
+        let stale = NOW.plus(Duration::from_millis(100_001));
+        assert_eq!(lapse(&policy), Some(stale));
+        policy["on_stale"] = "allow".into();
+        assert_eq!(lapse(&policy), Some(OVER));
+        assert_eq!(said(&view(&json!({}), holder()), &facts, NOW), "credential_not_accepted");
+        let public = json!({ "require": "public" });
+        assert_eq!(said(&view(&public, holder()), &facts, NOW), "credential_not_accepted");
+    }
+
+    #[test]
+    fn a_key_is_refused_for_what_is_wrong_with_it() {
+        let (good, facts) = (view(&taking(), holder()), facts("the key"));
+        assert_eq!(said(&good, &facts, NOW), "allow");
+        assert_eq!(said(&good, &facts, OVER), "key_expired");
+        let shown = |presented| Facts { presented, ..facts.clone() };
+        assert_eq!(said(&good, &shown(Presented::ApiKey(None)), NOW), "key_unknown");
+        let digest = Digest::of("another");
+        let wrong = Presented::ApiKey(Some(Shown { id: KEY, digest }));
+        assert_eq!(said(&good, &shown(wrong), NOW), "key_unknown");
+        let beside =
+            Facts { session: Some(Err(crate::verify::TokenError::Expired)), ..facts.clone() };
+        assert_eq!(said(&good, &beside, NOW), "conflicting_credentials");
+        let nobodys = Presented::ApiKey(Some(Shown { id: ADA, digest: Digest::of("the key") }));
+        assert_eq!(said(&good, &shown(nobodys), NOW), "key_unknown");
+        let inactive = KeyHolder { active: false, ..holder() };
+        assert_eq!(said(&view(&taking(), inactive), &facts, NOW), "key_owner_inactive");
+        let mut elsewhere = holder();
+        elsewhere.keys[0].sites = vec!["shop".into()];
+        assert_eq!(said(&view(&taking(), elsewhere), &facts, NOW), "key_other_site");
+        let more = json!({ "accept": { "api_key": { "scopes": ["read", "write"] } } });
+        assert_eq!(said(&view(&more, holder()), &facts, NOW), "scope");
+    }
+
+    #[test]
+    fn a_key_enters_where_its_owner_may() {
+        let facts = facts("the key");
+        for (allow, expected) in [
+            (json!({ "roles": ["clerk"], "tenants": ["acme"] }), "allow"),
+            (json!({ "users": [ADA] }), "allow"),
+            (json!({ "users": ["somebody"] }), "not_allowed"),
+            (json!({ "roles": ["admin"] }), "not_allowed"),
+            (json!({ "networks": ["10.0.0.0/8"] }), "allow"),
+            (json!({ "networks": ["192.0.2.0/24"] }), "network"),
+        ] {
+            let policy = json!({ "accept": taking()["accept"], "allow": allow });
+            assert_eq!(said(&view(&policy, holder()), &facts, NOW), expected, "{allow}");
+        }
+    }
+
+    #[test]
+    fn endings_reach_a_key_in_whichever_order_they_are_told() {
+        let cut = |kind, id: Uuid, at: Time| CutOff { kind, id: id.to_string(), at, until: OVER };
+        let just_dead = MADE.minus(Duration::from_secs(1));
+        for (end, dead) in [
+            (cut(CutOffKind::User, ADA, just_dead), true),
+            (cut(CutOffKind::User, ADA, just_dead.minus(Duration::from_millis(1))), false),
+            (cut(CutOffKind::ApiKey, KEY, OVER), true),
+            (cut(CutOffKind::ApiKey, ADA, OVER), false),
+        ] {
+            let told = Change::CutOff(end);
+            let known = Change::KeyHolder(Box::new(holder()));
+            for changes in [[told.clone(), known.clone()], [known, told]] {
+                let mut view = view(&taking(), holder());
+                let entries: Vec<Entry> = (2..)
+                    .zip(changes)
+                    .map(|(seq, change)| Entry { seq, at: NOW, change })
+                    .collect();
+                view.apply(&entries, NOW);
+                let allowed = said(&view, &facts("the key"), NOW) == "allow";
+                assert_eq!(allowed, !dead, "{entries:?}");
+            }
+        }
+    }
+}
