@@ -83,10 +83,26 @@ async fn a_proxy_is_told_who_the_caller_is_or_why_not() {
     let weak = asked(&world, "POST", "/pay", &shown).await;
     assert_eq!(status(&weak), 401);
     assert!(values(&weak, "www-authenticate")[0].contains("urn:signalbox:phr"), "{weak}");
+    assert_eq!(values(&weak, "location"), [""; 0], "a program signs in otherwise");
+    // A browser shows its session instead, and is told where to go on.
+    let mut claims = world.issuer.claims();
+    claims.client_id = jwks::site_session::CLIENT_ID.into();
+    let cookie = format!("a=1; __Host-sb_site={}", world.issuer.token(&claims));
+    let session = [("Cookie", cookie.as_str()), ("Sec-Fetch-Site", "same-origin")];
+    let yes = asked(&world, "GET", "/page", &session).await;
+    assert_eq!(values(&yes, "x-auth-method"), ["session"], "{yes}");
+    let weak = asked(&world, "POST", "/pay", &session).await;
+    assert_eq!(status(&weak), 401);
     assert!(values(&weak, "location")[0].contains("acr_values=urn%3Asignalbox%3Aphr&max_age=300"));
+    // What another site's page sends is not the person's doing, a WebSocket included.
+    let foreign = [("Cookie", cookie.as_str()), ("Sec-Fetch-Site", "cross-site")];
+    assert_eq!(status(&asked(&world, "GET", "/page", &foreign).await), 200);
+    assert_eq!(status(&asked(&world, "POST", "/page", &foreign).await), 401);
+    let socket = [&foreign[..], &[("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]].concat();
+    assert_eq!(status(&asked(&world, "GET", "/page", &socket).await), 401);
     let nobody = asked(&world, "GET", "/page?x=1", &[]).await;
     assert_eq!(status(&nobody), 401);
-    let sign_in = "https://app.test/.signalbox/sign-in?return_to=%2Fpage%3Fx%3D1";
+    let sign_in = "https://app.test/.signalbox/sign-in?return=%2Fpage%3Fx%3D1";
     assert_eq!(values(&nobody, "location"), [sign_in]);
     assert_eq!(values(&nobody, "x-signalbox-decision").len(), 1);
     // Nobody is somebody where nobody need be.
@@ -286,7 +302,7 @@ async fn is_kept(world: &World, proxy: &Proxy) {
     assert!(values(&told, "www-authenticate")[0].starts_with("Bearer"), "{told}");
     let sent = through(proxy, "GET", "/page", &[("Accept", "text/html")]).await;
     assert_eq!(status(&sent), 302, "{sent}");
-    let sign_in = "https://app.test/.signalbox/sign-in?return_to=%2Fpage";
+    let sign_in = "https://app.test/.signalbox/sign-in?return=%2Fpage";
     assert_eq!(values(&sent, "location"), [sign_in], "{sent}");
     // A stronger proof is asked for where the held request needs one.
     let weak = through(proxy, "POST", "/pay", &[shown]).await;

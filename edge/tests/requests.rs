@@ -184,7 +184,7 @@ async fn every_refusal_has_its_status_and_one_decision_id_in_head_and_body() {
 
 #[tokio::test]
 async fn people_get_pages_and_head_gets_no_body() {
-    let world = World::start().await;
+    let world = World::with_site(|site| site.policy.accept.session = false).await;
     let page = world.get("/", &[("Accept", "text/html,*/*;q=0.8")]).await;
     assert_eq!(status(&page), 401);
     assert_eq!(values(&page, "content-type"), ["text/html; charset=utf-8"]);
@@ -398,7 +398,7 @@ async fn what_is_reserved_is_answered_by_the_edge_alone() {
     for path in [
         "/.signalbox/",
         "/.signalbox",
-        "/.signalbox/callback",
+        "/.signalbox/callbacks",
         "/.signalbox/x/y",
         "/%2esignalbox/x",
     ] {

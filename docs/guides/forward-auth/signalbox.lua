@@ -44,6 +44,7 @@ core.register_action("signalbox", { "http-req" }, function(txn)
     end
     txn:set_var("txn.signalbox_decision", said("x-signalbox-decision") or "")
     txn:set_var("txn.signalbox_challenge", said("www-authenticate") or "")
+    if said("set-cookie") then txn:set_var("txn.signalbox_session", said("set-cookie")) end
     if said("location") then txn:set_var("txn.signalbox_sign_in", said("location")) end
     if answer.status ~= 200 then return end
     for name in pairs(answer.headers) do
