@@ -1,12 +1,17 @@
 //! What an edge asks of the server directly, as the client that every edge is: for the sessions of
-//! browsers alone. No request that carries a session waits for it, but one whose token is over.
+//! browsers, and for API keys that the view has no room for. No request that carries a session waits
+//! for it, but one whose token is over.
 
 use std::{net::IpAddr, time::Duration};
 
-use jwks::site_session::{CLIENT_ID, GRANT_TYPE};
+use jwks::{
+    api_key::KeyHolder,
+    site_session::{CLIENT_ID, GRANT_TYPE},
+};
 use reqwest::{Client, Response, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use url::form_urlencoded;
+use uuid::Uuid;
 
 use crate::config::EdgeConfig;
 
@@ -141,6 +146,20 @@ impl Backchannel {
             StatusCode::OK => Ok(Some(whole(response, MAX_FORM).await?)),
             StatusCode::NOT_FOUND => Ok(None),
             other => Err(Denied::Away(format!("it answered {other}"))),
+        }
+    }
+
+    /// The person whose API key this is. `None`: it is none.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub async fn key_holder(&self, key: Uuid) -> Result<Option<KeyHolder>, Denied> {
+        let address = format!("{}/feed/key", self.server);
+        let asking = self.client.post(address).bearer_auth(&self.credential);
+        let response = asking.json(&serde_json::json!({ "key": key })).send().await?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => read(response).await.map(Some),
         }
     }
 

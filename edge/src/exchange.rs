@@ -1,6 +1,7 @@
 //! What is remembered of one request while it is served.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,6 +12,7 @@ use std::{
 use http::HeaderValue;
 use jwks::{decide::Permit, record::RecordedFacts};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::{
     connection::Door,
@@ -18,6 +20,7 @@ use crate::{
     forward_auth,
     holding::Served,
     kept_form::Form,
+    key_lookup::Lookup,
     renewal::{Renewal, Watched},
     session,
     upstream::Route,
@@ -58,12 +61,24 @@ pub struct Exchange {
     pub navigation: bool,
     /// The session that it shows is old.
     pub renewing: Option<Renewing>,
+    /// It shows an API key that the view does not hold, and the server was not asked of lately.
+    pub unknown_key: Option<UnknownKey>,
     /// It stands for a form that was kept.
     pub posting: Option<Posting>,
     /// A proxy asks about a request that it holds.
     pub asked: Option<forward_auth::Asked>,
     /// What a refusal was judged by.
     pub recorded: Option<RecordedFacts>,
+}
+
+/// An API key that the view does not hold.
+pub struct UnknownKey {
+    /// Its id.
+    pub id: Uuid,
+    /// The address it is shown from.
+    pub peer: IpAddr,
+    /// What the server said, once it was asked.
+    pub said: Option<Lookup>,
 }
 
 /// A form that its sender had to sign in for.
@@ -131,6 +146,7 @@ impl Exchange {
             course: Course { begun: Instant::now(), judged: None, answered: None, received: 0 },
             navigation: false,
             renewing: None,
+            unknown_key: None,
             posting: None,
             asked: None,
             recorded: None,

@@ -26,6 +26,7 @@ use crate::{
     config::{Clock, EdgeConfig},
     holding::Held,
     journal::{self, Journal, Kept},
+    key_lookup::KeyLookup,
     key_uses::KeyUses,
     metrics::Figures,
     snapshot::{self, Saved},
@@ -84,6 +85,7 @@ pub struct Follower {
     figures: Arc<Figures>,
     uses_url: String,
     key_uses: Arc<KeyUses>,
+    key_lookup: Arc<KeyLookup>,
     telling: Telling,
     /// What is being applied; a clone of what is held, or ahead of it within a batch.
     view: Option<View>,
@@ -117,6 +119,7 @@ impl Follower {
         held: Arc<Held>,
         figures: Arc<Figures>,
         key_uses: Arc<KeyUses>,
+        key_lookup: Arc<KeyLookup>,
     ) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .connect_timeout(CONNECT)
@@ -132,6 +135,7 @@ impl Follower {
             ack_url: format!("{server}/feed/ack"),
             uses_url: format!("{server}/feed/key-uses"),
             key_uses,
+            key_lookup,
             telling: Telling { last: Instant::now(), running: None },
             credential: config.credential.clone(),
             data_dir: config.data_dir.clone(),
@@ -280,6 +284,7 @@ impl Follower {
                     let view = View::from_snapshot(&fresh);
                     tracing::info!(seq = view.seq, epoch = %view.epoch, "a new view has come");
                     self.view = Some(view);
+                    self.key_lookup.forget();
                     self.saving.fresh = true;
                     (confirmed, swap, *behind) = (true, true, false);
                 }
@@ -587,6 +592,7 @@ mod tests {
             sites: Vec::new(),
             cut_offs: Vec::new(),
             key_holders: Vec::new(),
+            more_keys: false,
         }
     }
 

@@ -24,13 +24,14 @@ use serde_json::{Value, json};
 
 use crate::{
     assertion, cookies,
-    exchange::{Exchange, Passing, Renewing, RenewingState},
+    exchange::{Exchange, Passing, Renewing, RenewingState, UnknownKey},
     facts::{self, Caller, Credential, Parsed, TooLarge},
     flow::Flow,
     forward_auth::{self, Original},
     headers,
     holding::{Holding, Served},
     ids,
+    key_lookup::Lookup,
     proxy::Edge,
     rate::Asker,
     reason::Reason,
@@ -158,7 +159,7 @@ impl Edge {
             method: original.method,
             path: original.path.as_deref().map_err(|malformed| *malformed),
             peer: caller.address,
-            presented: self.presented(holding, parsed.credential, now),
+            presented: self.presented(holding, parsed.credential, caller.address, exchange, now),
             session: site.and_then(|site| self.session(holding, site, request, exchange, now)),
             sender: parsed.sender,
             upgrade: forward_auth::is_upgrade(request),
@@ -221,7 +222,7 @@ impl Edge {
             method: request.method.as_str(),
             path: parsed.path.as_deref().map_err(|malformed| *malformed),
             peer: caller.address,
-            presented: self.presented(holding, parsed.credential, now),
+            presented: self.presented(holding, parsed.credential, caller.address, exchange, now),
             session: site.and_then(|site| self.session(holding, site, request, exchange, now)),
             // It was posted by a page of the site, and only then kept.
             sender: if exchange.posting.is_some() { Sender::Own } else { parsed.sender },
@@ -350,18 +351,73 @@ impl Edge {
         Original::read(&request.headers)
     }
 
-    fn presented(&self, holding: &Holding, credential: Credential<'_>, now: Time) -> Presented {
+    fn presented(
+        &self,
+        holding: &Holding,
+        credential: Credential<'_>,
+        peer: IpAddr,
+        exchange: &mut Exchange,
+        now: Time,
+    ) -> Presented {
         match credential {
             Credential::Nothing => Presented::Nothing,
             Credential::Bearer(token) => {
                 let view = &holding.view;
                 Presented::Bearer(self.cache.get_or_verify(&view.keys, &view.issuer, token, now))
             }
-            Credential::ApiKey(key) => Presented::ApiKey(Shown::parse(key)),
+            Credential::ApiKey(key) => self.api_key(holding, key, peer, exchange),
             Credential::NoToken => Presented::Bearer(Err(TokenError::Malformed)),
             Credential::Unsupported => Presented::Unsupported,
             Credential::Conflicting => Presented::Conflicting,
         }
+    }
+
+    /// An API key, with what the server has said of it where the view has no room for all.
+    fn api_key(
+        &self,
+        holding: &Holding,
+        key: &str,
+        peer: IpAddr,
+        exchange: &mut Exchange,
+    ) -> Presented {
+        let shown = Shown::parse(key);
+        let beyond = shown
+            .filter(|shown| holding.view.more_keys() && holding.view.api_key(shown.id).is_none());
+        let looked_up = beyond.and_then(|Shown { id, .. }| {
+            if let Some(UnknownKey { said: Some(said), .. }) = &exchange.unknown_key {
+                return match said {
+                    Lookup::Known(held) => Some(held.clone()),
+                    Lookup::Nothing | Lookup::Away => None,
+                };
+            }
+            let lately = self.key_lookup.lately(id);
+            if lately.is_none() {
+                exchange.unknown_key = Some(UnknownKey { id, peer, said: None });
+            }
+            lately.flatten()
+        });
+        Presented::ApiKey { shown, looked_up }
+    }
+
+    /// Judges anew where an API key is shown that the view does not hold, by what the server says of
+    /// it.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn look_up(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<Option<Verdict>> {
+        let Some(unknown) = &mut exchange.unknown_key else {
+            return Ok(None);
+        };
+        let said = self.key_lookup.ask(unknown.id, unknown.peer).await;
+        if matches!(said, Lookup::Away) {
+            return Ok(Some(Verdict::refuse(Reason::NotLookedUp)));
+        }
+        unknown.said = Some(said);
+        self.judge(session, exchange).map(Some)
     }
 
     /// The session that a browser shows at `site`, as it was found.

@@ -24,6 +24,7 @@ mod ids;
 mod journal;
 mod judge;
 mod kept_form;
+mod key_lookup;
 mod key_uses;
 mod limits;
 mod listener;
@@ -76,6 +77,7 @@ use crate::{
     exchange::UnderWay,
     feed::Follower,
     holding::Held,
+    key_lookup::KeyLookup,
     key_uses::KeyUses,
     limits::Visitors,
     listener::Bound,
@@ -276,6 +278,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     let (saving, saved) = watch::channel(false);
 
     let backchannel = Arc::new(Backchannel::new(&config)?);
+    let key_lookup = Arc::new(KeyLookup::new(backchannel.clone()));
     let sessions = Sessions { renewals: Arc::new(Renewals::new(backchannel.clone())), backchannel };
     let conf = Arc::new(server_conf(&config));
     let edge = Edge {
@@ -292,6 +295,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         assertions: assertions.clone(),
         refusals: refusals.clone(),
         open: open.clone(),
+        key_lookup: key_lookup.clone(),
         key_uses: key_uses.clone(),
     };
     let places: Vec<_> = [
@@ -351,7 +355,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     }
 
     let teller = Teller::new(&config, assertions, refusals)?;
-    let follower = Follower::new(&config, held.clone(), figures, key_uses)?;
+    let follower = Follower::new(&config, held.clone(), figures, key_uses, key_lookup)?;
     let health = Health::new(held.clone(), upstream_ca.as_deref())?;
     let runtime = own_runtime()?;
     let watching = own_runtime()?;

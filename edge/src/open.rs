@@ -105,7 +105,8 @@ impl Kept {
             Some(Who::Session(token)) => (Presented::Nothing, Some(Ok(token.clone()))),
             Some(Who::ApiKey(key)) => {
                 let (id, digest) = (key.record().id, key.record().digest);
-                (Presented::ApiKey(Some(Shown { id, digest })), None)
+                let (shown, looked_up) = (Some(Shown { id, digest }), Some(key.clone()));
+                (Presented::ApiKey { shown, looked_up }, None)
             }
         };
         Facts {

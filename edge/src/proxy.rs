@@ -34,6 +34,7 @@ use crate::{
     holding::{Held, Served},
     ids,
     judge::Verdict,
+    key_lookup::KeyLookup,
     key_uses::KeyUses,
     limits::Limits,
     metrics,
@@ -74,6 +75,8 @@ pub struct Edge {
     pub refusals: Arc<Refusals>,
     /// Answers that take long.
     pub open: Arc<OpenExchanges>,
+    /// API keys that the view does not hold.
+    pub key_lookup: Arc<KeyLookup>,
     /// When API keys were last used.
     pub key_uses: Arc<KeyUses>,
 }
@@ -178,6 +181,11 @@ impl ProxyHttp for Edge {
         let mut verdict = self.judge(session, exchange)?;
         if exchange.renewing.is_some()
             && let Some(anew) = self.revive(session, exchange).await?
+        {
+            verdict = anew;
+        }
+        if exchange.unknown_key.is_some()
+            && let Some(anew) = self.look_up(session, exchange).await?
         {
             verdict = anew;
         }

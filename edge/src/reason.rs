@@ -27,6 +27,8 @@ pub enum Reason {
     ReadOnly,
     /// 429: too many requests; one more is welcome in so many seconds.
     TooMany(u64),
+    /// 503: the server could not be asked of an API key.
+    NotLookedUp,
     /// 403: only a proxy that is trusted may ask that.
     NotTrusted,
     /// 400: a proxy does not say which request it asks about.
@@ -47,6 +49,7 @@ impl Reason {
             Self::Challenge(reason) => reason.as_str(),
             Self::NoSuchPage => "no_such_page",
             Self::ReadOnly => "read_only",
+            Self::NotLookedUp => "key_not_looked_up",
             Self::NotTrusted => "proxy_not_trusted",
             Self::NoOriginal => "no_original_request",
         }
@@ -60,7 +63,7 @@ impl Reason {
             Self::TooLarge(TooLarge::Path) => StatusCode::URI_TOO_LONG,
             Self::TooLarge(TooLarge::Body) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::NoView => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoView | Self::NotLookedUp => StatusCode::SERVICE_UNAVAILABLE,
             Self::Challenge(_) => StatusCode::UNAUTHORIZED,
             Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
@@ -105,6 +108,10 @@ impl Reason {
                 ("TOO_MANY_REQUESTS", "Too many requests have come. Please try again later.")
             }
             Self::NoView => ("NOT_READY", "This service is starting. Please try again shortly."),
+            Self::NotLookedUp => (
+                "TEMPORARILY_UNAVAILABLE",
+                "The API key cannot be checked at the moment. Please try again shortly.",
+            ),
             Self::NoSuchPage => ("NOT_FOUND", "There is nothing at this address."),
             Self::ReadOnly => ("METHOD_NOT_ALLOWED", "This address can only be read."),
             Self::NotTrusted => {
@@ -208,6 +215,7 @@ impl Reason {
             | Self::NoSuchPage
             | Self::ReadOnly
             | Self::TooMany(_)
+            | Self::NotLookedUp
             | Self::NotTrusted
             | Self::NoOriginal
             | Self::Refusal(_) => {

@@ -78,6 +78,7 @@ mod tests {
             sites: vec![],
             cut_offs: vec![],
             key_holders: vec![],
+            more_keys: false,
         };
         for seq in [7, 8] {
             let snapshot = Snapshot { seq, ..snapshot.clone() };

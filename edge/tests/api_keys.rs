@@ -4,13 +4,14 @@
 
 mod world;
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use jwks::{
     api_key::{Digest, KeyHolder, KeyRecord, written},
     cutoff::CutOffKind,
     feed::Change,
     policy::{Accept, ApiKeyRule, Require},
+    site::Site,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -21,12 +22,18 @@ const ADA: Uuid = Uuid::from_u128(0x0199_a1b2_c3d4_7e5f_8a6b_7c8d_9e0f_0001);
 
 /// A site that takes API keys, and asks people for more than a key can show.
 async fn world() -> World {
-    World::with_site(|site| {
-        site.policy.require = Require::PhishingResistant;
-        let rule = ApiKeyRule { scopes: vec!["read".into()] };
-        site.policy.accept = Accept { api_key: Some(rule), ..Accept::default() };
-    })
-    .await
+    World::with_site(takes_keys).await
+}
+
+fn takes_keys(site: &mut Site) {
+    site.policy.require = Require::PhishingResistant;
+    let rule = ApiKeyRule { scopes: vec!["read".into()] };
+    site.policy.accept = Accept { api_key: Some(rule), ..Accept::default() };
+}
+
+/// The same, where the server knows keys that the edge was not told of.
+async fn world_with_more() -> World {
+    World::told(takes_keys, |told| told.more_keys = true, |_| {}).await
 }
 
 fn key() -> String {
@@ -182,4 +189,53 @@ async fn the_last_use_is_told_together() {
     until(&world, 200).await;
     let world = world.stop().await;
     assert!(world.feed.uses.lock().unwrap().len() > 1);
+}
+
+#[tokio::test]
+async fn a_key_that_the_edge_has_no_room_for_is_looked_up_and_ends_like_others() {
+    let world = world_with_more().await;
+    world.feed.holders.lock().unwrap().push(ada(&world));
+    let lookups = || world.feed.lookups.load(Ordering::SeqCst);
+    for _ in 0..10 {
+        let answer = world.get("/", &[("X-API-Key", &key())]).await;
+        assert_eq!(status(&answer), 200, "{answer}");
+    }
+    assert_eq!(lookups(), 1);
+    // The answer outlives the server.
+    world.feed.go_down().await;
+    until(&world, 200).await;
+    let other = written(ADA, &[7; 32]);
+    let away = world.get("/", &[("X-API-Key", &other)]).await;
+    assert_eq!(status(&away), 503, "{away}");
+    world.feed.set_up(true);
+    // What comes over the feed reaches it, and counts for more than what was said.
+    let dead = world.clock.now().plus(Duration::from_secs(9));
+    world.feed.end(CutOffKind::ApiKey, &KEY.to_string(), dead);
+    until(&world, 401).await;
+    assert_eq!(lookups(), 1);
+}
+
+#[tokio::test]
+async fn a_change_of_its_owner_reaches_a_key_that_was_looked_up() {
+    let world = world_with_more().await;
+    world.feed.holders.lock().unwrap().push(ada(&world));
+    until(&world, 200).await;
+    tell(&world, KeyHolder { active: false, ..ada(&world) });
+    until(&world, 401).await;
+}
+
+#[tokio::test]
+async fn whoever_shows_keys_that_are_none_has_the_server_asked_so_often_and_no_more() {
+    let world = world_with_more().await;
+    for id in 0..100 {
+        let none = written(Uuid::from_u128(id), &[7; 32]);
+        let answer = world.get("/", &[("X-API-Key", &none)]).await;
+        assert!([401, 503].contains(&status(&answer)), "{answer}");
+    }
+    assert_eq!(world.feed.lookups.load(Ordering::SeqCst), 30);
+    // Where the edge holds all of them, nobody is asked.
+    let whole = self::world().await;
+    let answer = whole.get("/", &[("X-API-Key", &key())]).await;
+    assert_eq!(status(&answer), 401);
+    assert_eq!(whole.feed.lookups.load(Ordering::SeqCst), 0);
 }

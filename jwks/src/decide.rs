@@ -74,8 +74,10 @@ pub fn decide(view: &View, facts: &Facts<'_>, now: Time) -> Decision {
         Err(refusal) => return Decision::Deny(refusal),
     };
     let judged = match &facts.presented {
-        Presented::ApiKey(shown) => key::judge(view, &site, path, facts, shown.as_ref(), now)
-            .map(|key| Some(Who::ApiKey(key))),
+        Presented::ApiKey { shown, looked_up } => {
+            key::judge(view, &site, path, facts, (shown.as_ref(), looked_up.as_ref()), now)
+                .map(|key| Some(Who::ApiKey(key)))
+        }
         _ => judge(view, &site, path, facts, now).map(|shown| shown.map(Shown::who)),
     };
     match judged {
@@ -274,7 +276,7 @@ fn credential<'f>(
         Presented::Nothing => Ok(None),
         Presented::Conflicting => Err(RefusalReason::ConflictingCredentials.into()),
         // Keys are judged by themselves, and count as no token.
-        Presented::Unsupported | Presented::ApiKey(_) => {
+        Presented::Unsupported | Presented::ApiKey { .. } => {
             Err(RefusalReason::CredentialNotAccepted.into())
         }
         Presented::Bearer(_) if !accept.bearer => Ok(None),
@@ -291,7 +293,7 @@ const fn beside_session(presented: &Presented, accept: &Accept) -> bool {
     match presented {
         Presented::Nothing => true,
         Presented::Bearer(_) => !accept.bearer,
-        Presented::Unsupported | Presented::Conflicting | Presented::ApiKey(_) => false,
+        Presented::Unsupported | Presented::Conflicting | Presented::ApiKey { .. } => false,
     }
 }
 

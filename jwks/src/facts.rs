@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Time,
-    api_key::Shown,
+    api_key::{HeldKey, Shown},
     verify::{TokenError, VerifiedToken},
 };
 
@@ -43,8 +43,13 @@ pub enum Presented {
     Nothing,
     /// `Authorization: Bearer` with something that is meant to be an access token.
     Bearer(Result<Arc<VerifiedToken>, TokenError>),
-    /// `X-API-Key`, or `Authorization: Bearer` with what begins as an API key; `None`: it can be none.
-    ApiKey(Option<Shown>),
+    /// `X-API-Key`, or `Authorization: Bearer` with what begins as an API key.
+    ApiKey {
+        /// The key; `None`: it can be none.
+        shown: Option<Shown>,
+        /// What the server said of it when it was asked, where the view holds no such key.
+        looked_up: Option<HeldKey>,
+    },
     /// A credential of a kind this edge cannot judge (yet): refused, never passed over.
     Unsupported,
     /// Two different credentials: refused.

@@ -57,6 +57,9 @@ pub struct Snapshot {
     /// Everybody who has API keys, with those that are good.
     #[serde(default)]
     pub key_holders: Vec<KeyHolder>,
+    /// Whether there are more than these, which are asked for when they are shown.
+    #[serde(default)]
+    pub more_keys: bool,
 }
 
 /// One line of the stream.

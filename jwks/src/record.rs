@@ -175,7 +175,7 @@ impl RecordedFacts {
             Presented::Bearer(shown) => {
                 RecordedCredential::Bearer(RecordedToken::of(shown, issuer))
             }
-            Presented::ApiKey(shown) => RecordedCredential::ApiKey(*shown),
+            Presented::ApiKey { shown, .. } => RecordedCredential::ApiKey(*shown),
             Presented::Unsupported => RecordedCredential::Unsupported,
             Presented::Conflicting => RecordedCredential::Conflicting,
         };
@@ -200,7 +200,9 @@ impl RecordedFacts {
         let presented = match &self.presented {
             RecordedCredential::Nothing => Presented::Nothing,
             RecordedCredential::Bearer(token) => Presented::Bearer(token.shown()),
-            RecordedCredential::ApiKey(shown) => Presented::ApiKey(*shown),
+            RecordedCredential::ApiKey(shown) => {
+                Presented::ApiKey { shown: *shown, looked_up: None }
+            }
             RecordedCredential::Unsupported => Presented::Unsupported,
             RecordedCredential::Conflicting => Presented::Conflicting,
         };

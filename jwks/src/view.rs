@@ -29,6 +29,7 @@ pub struct View {
     hosts: Arc<HashMap<Box<str>, Arc<Site>>>,
     cut_offs: CutOffs,
     key_holders: KeyHolders,
+    more_keys: bool,
 }
 
 impl View {
@@ -44,6 +45,7 @@ impl View {
             hosts: Arc::default(),
             cut_offs: snapshot.cut_offs.iter().collect(),
             key_holders: snapshot.key_holders.iter().collect(),
+            more_keys: snapshot.more_keys,
         };
         view.set_sites(
             snapshot
@@ -68,6 +70,7 @@ impl View {
             sites,
             cut_offs: self.cut_offs.to_vec(),
             key_holders: self.key_holders.to_vec(),
+            more_keys: self.more_keys,
         }
     }
 
@@ -137,6 +140,12 @@ impl View {
         self.key_holders.find(id)
     }
 
+    /// Whether the server knows API keys that are not in it.
+    #[must_use]
+    pub const fn more_keys(&self) -> bool {
+        self.more_keys
+    }
+
     fn set_sites(&mut self, sites: HashMap<Box<str>, Arc<Site>>) {
         let mut hosts: HashMap<Box<str>, Arc<Site>> = HashMap::new();
         for site in sites.values() {
@@ -199,6 +208,7 @@ mod tests {
             sites: vec![site("a", &["a.example"]), site("b", &["b.example", "bb.example"])],
             cut_offs: vec![cut(CutOffKind::Session, "s1", 100), cut(CutOffKind::User, "u1", 200)],
             key_holders: vec![holder()],
+            more_keys: true,
         }
     }
 

@@ -123,7 +123,7 @@ impl App {
             clients: ClientCache::new(identity.feed_changes()),
             outgoing,
             verdicts: VerdictCache::new(VERDICTS),
-            feed: Arc::new(Hub::new(identity.clone())),
+            feed: Arc::new(Hub::new(identity.clone(), config.limits.keys_at_edges)),
             identity,
             sessions,
             clock,

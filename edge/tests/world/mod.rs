@@ -70,6 +70,9 @@ pub struct Feed {
     /// What edges have told of: refusals, oldest first, and keys.
     pub told: Mutex<Vec<jwks::record::Refused>>,
     pub keys: Mutex<Vec<serde_json::Value>>,
+    /// What edges are told of API keys that they ask for, and how often they asked.
+    pub holders: Mutex<Vec<jwks::api_key::KeyHolder>>,
+    pub lookups: AtomicU64,
     /// What edges said of API keys, newest last.
     pub uses: Mutex<Vec<serde_json::Value>>,
 }
@@ -99,6 +102,8 @@ impl Feed {
             acked: AtomicU64::new(0),
             told: Mutex::default(),
             keys: Mutex::default(),
+            holders: Mutex::default(),
+            lookups: AtomicU64::new(0),
             uses: Mutex::default(),
         });
         let serving = feed.clone();
@@ -149,6 +154,22 @@ impl Feed {
                 };
                 let answer =
                     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{keys}", keys.len());
+                let _ = stream.write_all(answer.as_bytes()).await;
+                continue;
+            }
+            if head.starts_with("POST /feed/key ") {
+                self.lookups.fetch_add(1, Ordering::SeqCst);
+                let asked: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                let key: uuid::Uuid = serde_json::from_value(asked["key"].clone()).unwrap();
+                let holders = self.holders.lock().unwrap().clone();
+                let found = holders.iter().find(|it| it.keys.iter().any(|record| record.id == key));
+                let answer = match found {
+                    Some(holder) => {
+                        let text = serde_json::to_string(holder).unwrap();
+                        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len())
+                    }
+                    None => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+                };
                 let _ = stream.write_all(answer.as_bytes()).await;
                 continue;
             }
@@ -480,6 +501,15 @@ impl World {
         change: impl FnOnce(&mut Site),
         configure: impl FnOnce(&mut EdgeConfig),
     ) -> Self {
+        Self::told(change, |_| {}, configure).await
+    }
+
+    /// The same, where the test has changed what the edge is told at first, too.
+    pub async fn told(
+        change: impl FnOnce(&mut Site),
+        tell: impl FnOnce(&mut Snapshot),
+        configure: impl FnOnce(&mut EdgeConfig),
+    ) -> Self {
         let clock = Clock::default();
         let upstream = Upstream::start().await;
         let issuer =
@@ -487,7 +517,7 @@ impl World {
         let mut site = site(upstream.address);
         change(&mut site);
         let keys = serde_json::json!({ "keys": [issuer.key.public_jwk()] });
-        let feed = Feed::start(Snapshot {
+        let mut snapshot = Snapshot {
             seq: 10,
             epoch: "one".into(),
             issuer: ISSUER.into(),
@@ -495,8 +525,10 @@ impl World {
             sites: vec![site],
             cut_offs: vec![],
             key_holders: vec![],
-        })
-        .await;
+            more_keys: false,
+        };
+        tell(&mut snapshot);
+        let feed = Feed::start(snapshot).await;
         let data_dir = std::env::temp_dir().join(format!("edge-test-{}", Uuid::new_v4()));
         let mut config = config(feed.address, &clock, &data_dir);
         configure(&mut config);

@@ -17,7 +17,7 @@ pub(super) fn judge(
     site: &Site,
     path: &str,
     facts: &Facts<'_>,
-    shown: Option<&Shown>,
+    (shown, looked_up): (Option<&Shown>, Option<&HeldKey>),
     now: Time,
 ) -> Result<HeldKey, Objection> {
     site_is_served(site)?;
@@ -30,7 +30,9 @@ pub(super) fn judge(
     let needed = asked.accept.api_key.as_ref().ok_or(RefusalReason::CredentialNotAccepted)?;
     let unknown = ChallengeReason::ApiKey(Verdict::Unknown);
     let shown = shown.ok_or(unknown)?;
-    let held = view.api_key(shown.id).ok_or(unknown)?;
+    // What the view holds is newer than what was said before.
+    let looked_up = looked_up.filter(|held| held.record().id == shown.id);
+    let held = view.api_key(shown.id).or(looked_up).ok_or(unknown)?;
     let wanted = Asked { site_key: Some(&site.site_key), scopes: &needed.scopes };
     let (holder, record) = (held.holder(), held.record());
     let known = Known {
@@ -72,7 +74,7 @@ fn is_ended(view: &View, held: &HeldKey) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::IpAddr, time::Duration};
+    use std::{net::IpAddr, sync::Arc, time::Duration};
 
     use serde_json::json;
     use uuid::Uuid;
@@ -124,7 +126,13 @@ mod tests {
             sites: vec![serde_json::from_value(site).unwrap()],
             cut_offs: vec![],
             key_holders: vec![holder],
+            more_keys: false,
         })
+    }
+
+    fn key_of(id: Uuid, key: &str) -> Presented {
+        let shown = Shown { id, digest: Digest::of(key) };
+        Presented::ApiKey { shown: Some(shown), looked_up: None }
     }
 
     fn facts(key: &str) -> Facts<'static> {
@@ -133,7 +141,7 @@ mod tests {
             method: "GET",
             path: Ok("/page"),
             peer: IpAddr::from([10, 0, 0, 7]),
-            presented: Presented::ApiKey(Some(Shown { id: KEY, digest: Digest::of(key) })),
+            presented: key_of(KEY, key),
             session: None,
             sender: crate::facts::Sender::Own,
             upgrade: false,
@@ -179,14 +187,16 @@ mod tests {
         assert_eq!(said(&good, &facts, NOW), "allow");
         assert_eq!(said(&good, &facts, OVER), "key_expired");
         let shown = |presented| Facts { presented, ..facts.clone() };
-        assert_eq!(said(&good, &shown(Presented::ApiKey(None)), NOW), "key_unknown");
-        let digest = Digest::of("another");
-        let wrong = Presented::ApiKey(Some(Shown { id: KEY, digest }));
+        assert_eq!(
+            said(&good, &shown(Presented::ApiKey { shown: None, looked_up: None }), NOW),
+            "key_unknown"
+        );
+        let wrong = key_of(KEY, "another");
         assert_eq!(said(&good, &shown(wrong), NOW), "key_unknown");
         let beside =
             Facts { session: Some(Err(crate::verify::TokenError::Expired)), ..facts.clone() };
         assert_eq!(said(&good, &beside, NOW), "conflicting_credentials");
-        let nobodys = Presented::ApiKey(Some(Shown { id: ADA, digest: Digest::of("the key") }));
+        let nobodys = key_of(ADA, "the key");
         assert_eq!(said(&good, &shown(nobodys), NOW), "key_unknown");
         let inactive = KeyHolder { active: false, ..holder() };
         assert_eq!(said(&view(&taking(), inactive), &facts, NOW), "key_owner_inactive");
@@ -195,6 +205,37 @@ mod tests {
         assert_eq!(said(&view(&taking(), elsewhere), &facts, NOW), "key_other_site");
         let more = json!({ "accept": { "api_key": { "scopes": ["read", "write"] } } });
         assert_eq!(said(&view(&more, holder()), &facts, NOW), "scope");
+    }
+
+    #[test]
+    fn a_key_that_was_looked_up_is_held_to_what_the_view_knows() {
+        let nobody = KeyHolder { keys: vec![], ..holder() };
+        let (empty, good) = (view(&taking(), nobody), facts("the key"));
+        assert_eq!(said(&empty, &good, NOW), "key_unknown");
+        let looked_up = |holder: KeyHolder| Facts {
+            presented: Presented::ApiKey {
+                shown: Some(Shown { id: KEY, digest: Digest::of("the key") }),
+                looked_up: HeldKey::new(Arc::new(holder), 0),
+            },
+            ..good.clone()
+        };
+        assert_eq!(said(&empty, &looked_up(holder()), NOW), "allow");
+        let inactive = KeyHolder { active: false, ..holder() };
+        assert_eq!(said(&empty, &looked_up(inactive.clone()), NOW), "key_owner_inactive");
+        // What came over the feed since is what counts.
+        assert_eq!(
+            said(&view(&taking(), inactive), &looked_up(holder()), NOW),
+            "key_owner_inactive"
+        );
+        let mut another = holder();
+        another.keys[0].id = ADA;
+        assert_eq!(said(&empty, &looked_up(another), NOW), "key_unknown");
+        for (kind, id) in [(CutOffKind::User, ADA), (CutOffKind::ApiKey, KEY)] {
+            let mut ended = empty.clone();
+            let cut = CutOff { kind, id: id.to_string(), at: NOW, until: OVER };
+            ended.apply(&[Entry { seq: 2, at: NOW, change: Change::CutOff(cut) }], NOW);
+            assert_eq!(said(&ended, &looked_up(holder()), NOW), "key_ended");
+        }
     }
 
     #[test]

@@ -121,6 +121,7 @@ impl Request {
             sites: vec![serde_json::from_value(self.site.clone()).unwrap()],
             cut_offs: self.cut_offs.clone(),
             key_holders: Vec::new(),
+            more_keys: false,
         })
     }
 

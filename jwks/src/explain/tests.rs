@@ -31,6 +31,7 @@ fn view(policy: Value, ends: &[&str]) -> View {
         sites: vec![serde_json::from_value(site).unwrap()],
         cut_offs: ends.iter().map(end).collect(),
         key_holders: vec![],
+        more_keys: false,
     })
 }
 

@@ -20,7 +20,15 @@ pub async fn explain_decision(app: &Arc<App>, id: &str) -> AdminResult<Option<Va
     let Some(EdgeRefusal { edge, refused }) = refusals::find(app, id).await? else {
         return Ok(None);
     };
-    let mut snapshot = app.identity.snapshot(&app.issuer, app.clock.now()).await?;
+    let mut snapshot = app
+        .identity
+        .snapshot(&app.issuer, app.config.limits.keys_at_edges, app.clock.now())
+        .await?;
+    let facts = refused.facts.as_ref();
+    if let Some(RecordedCredential::ApiKey(Some(shown))) = facts.map(|facts| &facts.presented) {
+        let holder = app.identity.find_key_holder(shown.id, app.clock.now()).await?;
+        snapshot.key_holders.extend(holder);
+    }
     // What ended afterwards had not ended then.
     snapshot.cut_offs.retain(|cut_off| cut_off.at <= refused.at);
     let view = View::from_snapshot(&snapshot);

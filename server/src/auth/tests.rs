@@ -261,7 +261,7 @@ async fn a_sign_in_that_was_judged_by_an_older_password_opens_nothing() {
     assert!(matches!(answer, Err(AuthError::InvalidToken)));
     assert!(world.app.sessions.list_sessions(judged.id, now).await.unwrap().is_empty());
     // Whatever a replica may have issued for it is dead as well.
-    let snapshot = world.app.identity.snapshot("i", now).await.unwrap();
+    let snapshot = world.app.identity.snapshot("i", 100_000, now).await.unwrap();
     assert_eq!(snapshot.cut_offs.len(), 1);
     assert!(actions(&world).await.contains(&Action::SessionRevoked));
 }
@@ -323,7 +323,7 @@ async fn a_session_that_makes_room_for_another_is_ended_everywhere() {
         world.session(&user).await;
     }
     let now = world.app.clock.now();
-    let snapshot = world.app.identity.snapshot("i", now).await.unwrap();
+    let snapshot = world.app.identity.snapshot("i", 100_000, now).await.unwrap();
     let ended: Vec<&str> = snapshot.cut_offs.iter().map(|cut| cut.id.as_str()).collect();
     assert_eq!(ended, [first.to_string()]);
     assert_eq!(actions(&world).await.last(), Some(&Action::SessionRevoked));

@@ -39,6 +39,9 @@ pub struct LimitsSection {
     pub revocations_per_client: u32,
     /// Personal API keys that one person has at a time.
     pub api_keys_per_person: u32,
+    /// Personal API keys that edges hold in memory. They ask for others when those are shown, once a
+    /// minute each.
+    pub keys_at_edges: u32,
 }
 
 impl Default for LimitsSection {
@@ -60,6 +63,7 @@ impl Default for LimitsSection {
             requests_per_client: 3000,
             revocations_per_client: 1200,
             api_keys_per_person: 20,
+            keys_at_edges: 100_000,
         }
     }
 }

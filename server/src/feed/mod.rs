@@ -41,16 +41,18 @@ struct Connected {
 /// Serves the feed, and knows which edges follow it and how far they are.
 pub struct Hub {
     store: Arc<dyn IdentityStore>,
+    /// How many API keys an edge is told of at once.
+    keys: u32,
     edges: Mutex<HashMap<Uuid, Connected>>,
     /// An edge has acknowledged something, or is gone.
     advanced: Notify,
 }
 
 impl Hub {
-    /// Over the store that keeps the sequence.
+    /// Over the store that keeps the sequence; an edge is told of so many API keys at once.
     #[must_use]
-    pub fn new(store: Arc<dyn IdentityStore>) -> Self {
-        Self { store, edges: Mutex::default(), advanced: Notify::new() }
+    pub fn new(store: Arc<dyn IdentityStore>, keys: u32) -> Self {
+        Self { store, keys, edges: Mutex::default(), advanced: Notify::new() }
     }
 
     /// Opens the stream of an edge that holds everything up to `after` of `epoch`.
@@ -208,7 +210,8 @@ impl Stream {
     }
 
     async fn begin_anew(&mut self) -> StoreResult<Vec<Message>> {
-        let snapshot = self.hub.store.snapshot(&self.issuer, self.clock.now()).await?;
+        let snapshot =
+            self.hub.store.snapshot(&self.issuer, self.hub.keys, self.clock.now()).await?;
         self.seq = snapshot.seq;
         Ok(vec![Message::Snapshot(Box::new(snapshot))])
     }

@@ -39,7 +39,7 @@ impl World {
             store.cut_off(&[cut], &event).await.unwrap();
         }
         let (epoch, _) = store.feed_head().await.unwrap();
-        Self { hub: Arc::new(Hub::new(store.clone())), store, edge, epoch, _ground: ground }
+        Self { hub: Arc::new(Hub::new(store.clone(), 100)), store, edge, epoch, _ground: ground }
     }
 
     async fn open(&self, after: u64) -> Stream {

@@ -47,6 +47,7 @@ pub fn surface() -> Surface {
             post("/feed/ack", Credential::Edge, acknowledge),
             post("/feed/keys", Credential::Edge, exchange_keys),
             post("/feed/refusals", Credential::Edge, take_refusals),
+            post("/feed/key", Credential::Edge, find_key),
             post("/feed/key-uses", Credential::Edge, note_key_uses),
         ],
     )
@@ -68,6 +69,11 @@ struct Acknowledged {
 }
 
 /// When API keys were last used at an edge.
+#[derive(Deserialize)]
+struct KeyAsked {
+    key: Uuid,
+}
+
 #[derive(Deserialize)]
 struct Uses {
     uses: Vec<(Uuid, Time)>,
@@ -141,6 +147,21 @@ async fn take_refusals(State(app): State<Arc<App>>, headers: HeaderMap, body: Bo
     match refusals::keep(&app, &edge, &refused).await {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// POST /feed/key: the person whose API key this is, with all of theirs, for an edge that holds it not.
+async fn find_key(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+    let told: Result<(EdgeRow, KeyAsked), StatusCode> =
+        told(&app, &headers, body, ACKNOWLEDGEMENT_LIMIT).await;
+    let key = match told {
+        Ok((_, KeyAsked { key })) => key,
+        Err(status) => return status.into_response(),
+    };
+    match app.identity.find_key_holder(key, app.clock.now()).await {
+        Ok(Some(holder)) => axum::Json(holder).into_response(),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jwks::{
     Time,
+    api_key::KeyHolder,
     cutoff::{CutOff, CutOffKind},
     feed::{Entry, Snapshot},
     record::Refused,
@@ -53,8 +54,6 @@ pub const EXPIRED_KEYS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const EDGE_KEYS_KEPT: u32 = 8;
 /// How many refusals of one edge are kept.
 pub const REFUSALS_KEPT: u32 = 5000;
-/// How many API keys a snapshot of the feed holds at most.
-pub const KEYS_TOLD: u32 = 100_000;
 /// The most rows of a kind that one sweep takes.
 pub const SWEPT_AT_ONCE: u32 = 1000;
 
@@ -439,6 +438,8 @@ pub trait IdentityStore: Send + Sync {
         event: &Event,
     ) -> StoreResult<bool>;
 
+    /// The person whose key this is, with all of theirs that are good at `now`.
+    async fn find_key_holder(&self, key: Uuid, now: Time) -> StoreResult<Option<KeyHolder>>;
     /// Notes when these keys were used; never earlier than noted before. Those that are gone are
     /// passed over.
     async fn note_key_uses(&self, uses: &[(Uuid, Time)]) -> StoreResult<()>;
@@ -580,8 +581,8 @@ pub trait IdentityStore: Send + Sync {
 
     /// Everything an edge must know, as of one sequence number: keys not expired at `now`, sites,
     /// endings whose `until` lies after `now`, or no further back than
-    /// [`CutOff::KEPT_BEYOND`]. `issuer` is put in as given.
-    async fn snapshot(&self, issuer: &str, now: Time) -> StoreResult<Snapshot>;
+    /// [`CutOff::KEPT_BEYOND`], and at most so many API keys. `issuer` is put in as given.
+    async fn snapshot(&self, issuer: &str, keys: u32, now: Time) -> StoreResult<Snapshot>;
 
     /// Entries of the feed after `seq`, in order, at most `limit`. Numbers become visible in
     /// order: who has seen `n` will never find a new entry below it.

@@ -195,7 +195,7 @@ pub(super) async fn what_becomes_of_the_owner_of_api_keys_is_told(pair: &Pair) {
     let (ada, told) = rename(&ada).await;
     let now = holder(&ada, &[&key]);
     assert_eq!(told, [Change::KeyHolder(Box::new(now.clone()))]);
-    let snapshot = async || store.snapshot("https://issuer.example", at(7)).await.unwrap();
+    let snapshot = async || store.snapshot("https://issuer.example", 100_000, at(7)).await.unwrap();
     assert_eq!(snapshot().await.key_holders, [now]);
     let (old, again) = (
         ApiKey { created_at: at(1), ..api_key(bob.id) },
@@ -205,7 +205,17 @@ pub(super) async fn what_becomes_of_the_owner_of_api_keys_is_told(pair: &Pair) {
         assert_eq!(make(store, &bob, key, MANY).await, ApiKeyMade::Made);
     }
     let bob = store.find_user(bob.id).await.unwrap().unwrap();
-    assert_eq!(snapshot().await.key_holders.len(), 2);
+    let all = snapshot().await;
+    assert_eq!((all.key_holders.len(), all.more_keys), (2, false));
+    // What there is no room for is found when somebody asks.
+    for (most, more) in [(0, true), (2, true), (3, false)] {
+        let some = store.snapshot("https://issuer.example", most, at(7)).await.unwrap();
+        let told: usize = some.key_holders.iter().map(|holder| holder.keys.len()).sum();
+        assert_eq!((told, some.more_keys), (most as usize, more));
+    }
+    let found = async |key| store.find_key_holder(key, at(7)).await.unwrap();
+    assert_eq!(found(again.id).await, Some(holder(&bob, &[&old, &again])));
+    assert_eq!(found(Uuid::now_v7()).await, None);
     // What everything's end leaves dead is gone for good, and what was made later is not.
     let end = cut_off(CutOffKind::User, &bob.id.to_string(), at(4000), at(9000));
     store.cut_off(&[end], &event(Action::SessionRevoked)).await.unwrap();
@@ -219,7 +229,8 @@ pub(super) async fn what_becomes_of_the_owner_of_api_keys_is_told(pair: &Pair) {
     assert!(store.revoke_api_key(bob.id, again.id, &[end], &act).await.unwrap());
     let told = store.list_feed(before, 10).await.unwrap().pop().unwrap().change;
     assert_eq!(told, Change::KeyHolder(Box::new(without_keys(bob.id))));
-    let later = store.snapshot("https://issuer.example", key.expires_at.plus(secs(1))).await;
+    let later =
+        store.snapshot("https://issuer.example", 100_000, key.expires_at.plus(secs(1))).await;
     assert_eq!(later.unwrap().key_holders, []);
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn an_ending_takes_the_later_instants_and_the_feed_says_so(pair
         store.cut_off(std::slice::from_ref(&cut), &event).await.unwrap();
         let held = CutOff { at: at(held_at), until: at(held_until), ..cut };
         expected.push((event.at, Change::CutOff(held.clone())));
-        let snapshot = store.snapshot("https://issuer.example", at(0)).await.unwrap();
+        let snapshot = store.snapshot("https://issuer.example", 100_000, at(0)).await.unwrap();
         assert_eq!(snapshot.cut_offs, [held]);
     }
     let feed = store.list_feed(0, 100).await.unwrap();
@@ -81,7 +81,8 @@ pub(super) async fn every_kind_of_ending_is_in_the_snapshot_until_a_day_after_it
     cuts.sort_by_key(|cut| cut.until);
     for (gone, now) in [(0, 99), (1, 100), (2, 101), (4, 103)] {
         let now = at(now).plus(CutOff::KEPT_BEYOND);
-        let mut held = store.snapshot("https://issuer.example", now).await.unwrap().cut_offs;
+        let mut held =
+            store.snapshot("https://issuer.example", 100_000, now).await.unwrap().cut_offs;
         held.sort_by_key(|cut| cut.until);
         assert_eq!(held, cuts[gone..], "at {now:?}");
     }

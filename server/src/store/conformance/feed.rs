@@ -28,7 +28,7 @@ pub(super) async fn an_empty_feed_has_an_epoch_and_ends_at_nought(pair: &Pair) {
     assert_ne!(epoch.parse::<Uuid>().unwrap(), Uuid::nil());
     assert_eq!(store.feed_head().await.unwrap(), (epoch.clone(), 0));
     assert_eq!(store.list_feed(0, 10).await.unwrap(), []);
-    let snapshot = store.snapshot(ISSUER, at(0)).await.unwrap();
+    let snapshot = store.snapshot(ISSUER, 100_000, at(0)).await.unwrap();
     assert_eq!((snapshot.seq, &snapshot.epoch, snapshot.issuer.as_str()), (0, &epoch, ISSUER));
     assert!(snapshot.keys.keys.is_empty());
     assert_eq!((snapshot.sites, snapshot.cut_offs), (vec![], vec![]));
@@ -58,7 +58,7 @@ pub(super) async fn a_snapshot_says_everything_as_of_one_number(pair: &Pair) {
     write_some(store).await;
     let desk = site("desk", &["desk.example"]);
     store.put_site(&desk, true, &event(Action::PolicyUpdated)).await.unwrap();
-    let snapshot = store.snapshot(ISSUER, at(0)).await.unwrap();
+    let snapshot = store.snapshot(ISSUER, 100_000, at(0)).await.unwrap();
     assert_eq!((snapshot.epoch, snapshot.seq), store.feed_head().await.unwrap());
     assert_eq!(snapshot.keys.keys.len(), 1);
     assert_eq!(snapshot.sites, store.list_sites().await.unwrap());
@@ -115,12 +115,12 @@ pub(super) async fn a_snapshot_and_the_entries_after_it_give_the_whole(pair: &Pa
     let writers = start_writers(store);
     let mut snapshots: Vec<Snapshot> = Vec::new();
     while snapshots.last().is_none_or(|last| last.seq < (WRITERS * WRITES) as u64) {
-        snapshots.push(store.snapshot(ISSUER, at(0)).await.unwrap());
+        snapshots.push(store.snapshot(ISSUER, 100_000, at(0)).await.unwrap());
     }
     for writer in writers {
         writer.await.unwrap();
     }
-    let whole = sorted(store.snapshot(ISSUER, at(0)).await.unwrap());
+    let whole = sorted(store.snapshot(ISSUER, 100_000, at(0)).await.unwrap());
     for snapshot in snapshots {
         let mut view = View::from_snapshot(&snapshot);
         view.apply(&store.list_feed(snapshot.seq, 10_000).await.unwrap(), at(0));

@@ -326,7 +326,7 @@ pub(super) async fn the_latest_ending_wins(pair: &Pair) {
     })
     .await;
     let latest = cut_off(CutOffKind::Client, "rail", at(RACERS as u64 - 1), at(10_000));
-    let snapshot = pair.identity.snapshot("https://issuer.example", at(0)).await.unwrap();
+    let snapshot = pair.identity.snapshot("https://issuer.example", 100_000, at(0)).await.unwrap();
     assert_eq!(snapshot.cut_offs, std::slice::from_ref(&latest));
     let feed = pair.identity.list_feed(0, 1000).await.unwrap();
     assert_eq!(feed.len(), RACERS);

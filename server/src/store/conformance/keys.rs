@@ -47,7 +47,7 @@ pub(super) async fn a_signing_key_comes_back_whole(pair: &Pair) {
         expected.push(key);
         assert_eq!(store.list_signing_keys(at(10)).await.unwrap(), expected);
     }
-    let snapshot = store.snapshot("https://issuer.example", at(10)).await.unwrap();
+    let snapshot = store.snapshot("https://issuer.example", 100_000, at(10)).await.unwrap();
     let published = serde_json::to_value(&snapshot.keys).unwrap();
     let expected: Vec<Value> =
         expected.iter().map(|key| serde_json::from_str(&key.public_jwk).unwrap()).collect();
@@ -83,7 +83,7 @@ pub(super) async fn a_predecessor_is_given_its_end_and_leaves_the_set_then(pair:
         (501, vec![second.clone()]),
     ] {
         assert_eq!(store.list_signing_keys(at(now)).await.unwrap(), expected, "at {now}");
-        let snapshot = store.snapshot("https://issuer.example", at(now)).await.unwrap();
+        let snapshot = store.snapshot("https://issuer.example", 100_000, at(now)).await.unwrap();
         assert_eq!(snapshot.keys.keys.len(), expected.len(), "at {now}");
     }
 }

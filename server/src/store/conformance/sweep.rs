@@ -64,7 +64,7 @@ pub(super) async fn the_feed_forgets_its_oldest_entries_and_goes_on_from_its_new
     end(store, "a later one", now.plus(secs(60)), now).await;
     assert_eq!(numbers(store).await, [4, 5]);
     // Whoever comes now still learns of everything that matters.
-    let snapshot = store.snapshot(ISSUER, now).await.unwrap();
+    let snapshot = store.snapshot(ISSUER, 100_000, now).await.unwrap();
     assert_eq!((snapshot.seq, snapshot.cut_offs.len()), (5, 5));
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn one_sweep_takes_no_more_than_its_share(pair: &Pair) {
     assert_eq!(store.sweep(now).await.unwrap(), 5 + 4);
     assert_eq!(store.sweep(now).await.unwrap(), 0);
     assert_eq!(numbers(store).await, [share + 5]);
-    let snapshot = store.snapshot(ISSUER, at(0)).await.unwrap();
+    let snapshot = store.snapshot(ISSUER, 100_000, at(0)).await.unwrap();
     assert_eq!((snapshot.seq, snapshot.cut_offs.len()), (share + 5, 0));
     assert_eq!(View::from_snapshot(&snapshot).seq, share + 5);
 }

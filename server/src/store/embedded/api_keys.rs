@@ -17,7 +17,7 @@ use crate::{
         api_key::{ApiKey, by_person, without_keys},
         audit::Event,
     },
-    store::identity::{ApiKeyMade, KEYS_TOLD},
+    store::identity::ApiKeyMade,
 };
 
 /// The columns of a key, in the order [`read`] takes them.
@@ -116,10 +116,30 @@ pub(super) fn revoke(
     Ok(true)
 }
 
-/// Everybody with keys that are good at `now`, by person.
-pub(super) fn holders(connection: &Connection, now: Time) -> Result<Vec<KeyHolder>, Fault> {
+/// Everybody with keys that are good at `now`, by person, up to so many keys; and whether there are
+/// more.
+pub(super) fn holders(
+    connection: &Connection,
+    most: u32,
+    now: Time,
+) -> Result<(Vec<KeyHolder>, bool), Fault> {
     let sql = concat!(holders!(), " WHERE k.expires_at > ?1 ORDER BY k.user_id, k.id LIMIT ?2");
-    Ok(by_person(connection.all(sql, params![now.millis(), KEYS_TOLD], read_holder)?))
+    let mut rows = connection.all(sql, params![now.millis(), i64::from(most) + 1], read_holder)?;
+    let more = rows.len() > most as usize;
+    rows.truncate(most as usize);
+    Ok((by_person(rows), more))
+}
+
+/// The person whose key this is, with those that are good at `now`.
+pub(super) fn holder_of(
+    connection: &Connection,
+    key: Uuid,
+    now: Time,
+) -> Result<Option<KeyHolder>, Fault> {
+    match find(connection, key)? {
+        Some(found) => holder(connection, found.user_id, now),
+        None => Ok(None),
+    }
 }
 
 /// Tells the edges what is so now of a person and their keys.

@@ -50,10 +50,12 @@ pub(super) fn head(connection: &Connection) -> Result<(String, u64), Fault> {
 pub(super) fn snapshot(
     connection: &Connection,
     issuer: &str,
+    most_keys: u32,
     now: Time,
 ) -> Result<Snapshot, Fault> {
     let moment = connection.unchecked_transaction()?;
     let (epoch, seq) = head(&moment)?;
+    let (key_holders, more_keys) = api_keys::holders(&moment, most_keys, now)?;
     Ok(Snapshot {
         seq,
         epoch,
@@ -61,6 +63,7 @@ pub(super) fn snapshot(
         keys: serde_json::from_str(&keys::public_set(&moment, now)?)?,
         sites: sites::list(&moment)?,
         cut_offs: cut_offs::list(&moment, now)?,
-        key_holders: api_keys::holders(&moment, now)?,
+        key_holders,
+        more_keys,
     })
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jwks::{
     Time,
+    api_key::KeyHolder,
     cutoff::{CutOff, CutOffKind},
     feed::{Entry, Snapshot},
     record::Refused,
@@ -445,6 +446,10 @@ impl IdentityStore for Embedded {
         self.change(move |tx| api_keys::revoke(tx, user_id, id, &cut_offs, &event)).await
     }
 
+    async fn find_key_holder(&self, key: Uuid, now: Time) -> StoreResult<Option<KeyHolder>> {
+        self.find(IDENTITY, |connection| api_keys::holder_of(connection, key, now))
+    }
+
     async fn note_key_uses(&self, uses: &[(Uuid, Time)]) -> StoreResult<()> {
         let uses = uses.to_vec();
         self.change(move |tx| api_keys::note_uses(tx, &uses)).await
@@ -605,9 +610,9 @@ impl IdentityStore for Embedded {
         self.find(IDENTITY, |connection| edges::find_refusal(connection, id, since))
     }
 
-    async fn snapshot(&self, issuer: &str, now: Time) -> StoreResult<Snapshot> {
+    async fn snapshot(&self, issuer: &str, keys: u32, now: Time) -> StoreResult<Snapshot> {
         let issuer = issuer.to_owned();
-        self.list(IDENTITY, move |connection| feed::snapshot(connection, &issuer, now)).await
+        self.list(IDENTITY, move |connection| feed::snapshot(connection, &issuer, keys, now)).await
     }
 
     async fn list_feed(&self, after: u64, limit: u32) -> StoreResult<Vec<Entry>> {

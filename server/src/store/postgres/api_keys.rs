@@ -19,10 +19,7 @@ use crate::{
         secret::SecretHash,
         user::UserStatus,
     },
-    store::{
-        StoreResult,
-        identity::{ApiKeyMade, KEYS_TOLD},
-    },
+    store::{StoreResult, identity::ApiKeyMade},
 };
 
 /// The columns of a key.
@@ -131,11 +128,29 @@ pub(super) async fn revoke(
     Ok(true)
 }
 
-/// Everybody with keys that are good at `now`, by person.
-pub(super) async fn holders(act: &mut Act, now: Time) -> StoreResult<Vec<KeyHolder>> {
+/// Everybody with keys that are good at `now`, by person, up to so many keys; and whether there are
+/// more.
+pub(super) async fn holders(
+    act: &mut Act,
+    most: u32,
+    now: Time,
+) -> StoreResult<(Vec<KeyHolder>, bool)> {
     let sql = concat!(holders!(), " WHERE k.expires_at > $1 ORDER BY k.user_id, k.id LIMIT $2");
-    let rows = act.rows(sql, &[&now.millis(), &i64::from(KEYS_TOLD)]).await?;
-    Ok(by_person(rows.iter().map(read_holder).collect::<StoreResult<_>>()?))
+    let rows = act.rows(sql, &[&now.millis(), &(i64::from(most) + 1)]).await?;
+    let told = rows.iter().take(most as usize).map(read_holder).collect::<StoreResult<_>>()?;
+    Ok((by_person(told), rows.len() > most as usize))
+}
+
+/// The person whose key this is, with those that are good at `now`.
+pub(super) async fn holder_of(
+    store: &Postgres,
+    key: Uuid,
+    now: Time,
+) -> StoreResult<Option<KeyHolder>> {
+    match find(store, key).await? {
+        Some(found) => holder(&mut store.act().await?, found.user_id, now).await,
+        None => Ok(None),
+    }
 }
 
 /// What edges are to be told now of a person and their keys, whose row the act holds.

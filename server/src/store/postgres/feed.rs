@@ -133,7 +133,12 @@ impl<'n> Named<'n> {
     }
 }
 
-pub(super) async fn snapshot(store: &Postgres, issuer: &str, now: Time) -> StoreResult<Snapshot> {
+pub(super) async fn snapshot(
+    store: &Postgres,
+    issuer: &str,
+    most_keys: u32,
+    now: Time,
+) -> StoreResult<Snapshot> {
     let mut act = store.still_picture().await?;
     let (epoch, seq) = head(&mut act).await?;
     let keys = keys::public_set(&keys::list(&mut act, now).await?)?;
@@ -148,9 +153,10 @@ pub(super) async fn snapshot(store: &Postgres, issuer: &str, now: Time) -> Store
         .iter()
         .map(|row| read_cut_off(&Cells(row)))
         .collect::<StoreResult<_>>()?;
-    let key_holders = api_keys::holders(&mut act, now).await?;
+    let (key_holders, more_keys) = api_keys::holders(&mut act, most_keys, now).await?;
     act.commit().await?;
-    Ok(Snapshot { seq, epoch, issuer: issuer.to_owned(), keys, sites, cut_offs, key_holders })
+    let issuer = issuer.to_owned();
+    Ok(Snapshot { seq, epoch, issuer, keys, sites, cut_offs, key_holders, more_keys })
 }
 
 pub(super) async fn list(store: &Postgres, after: u64, limit: u32) -> StoreResult<Vec<Entry>> {

@@ -34,6 +34,7 @@ use async_trait::async_trait;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use jwks::{
     Time,
+    api_key::KeyHolder,
     cutoff::{CutOff, CutOffKind},
     feed::{Entry, Snapshot},
     record::Refused,
@@ -578,6 +579,10 @@ impl IdentityStore for Postgres {
         api_keys::revoke(self, user_id, id, cut_offs, event).await
     }
 
+    async fn find_key_holder(&self, key: Uuid, now: Time) -> StoreResult<Option<KeyHolder>> {
+        api_keys::holder_of(self, key, now).await
+    }
+
     async fn note_key_uses(&self, uses: &[(Uuid, Time)]) -> StoreResult<()> {
         api_keys::note_uses(self, uses).await
     }
@@ -715,8 +720,8 @@ impl IdentityStore for Postgres {
         edges::find_refusal(self, id, since).await
     }
 
-    async fn snapshot(&self, issuer: &str, now: Time) -> StoreResult<Snapshot> {
-        feed::snapshot(self, issuer, now).await
+    async fn snapshot(&self, issuer: &str, keys: u32, now: Time) -> StoreResult<Snapshot> {
+        feed::snapshot(self, issuer, keys, now).await
     }
 
     async fn list_feed(&self, after: u64, limit: u32) -> StoreResult<Vec<Entry>> {

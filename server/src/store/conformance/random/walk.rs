@@ -770,7 +770,7 @@ impl Walk {
         all.push(format!("{:?}", identity.claim_errands(far, far, 100).await?));
         all.push(format!("{:?}", identity.has_admin().await?));
         all.push(format!("{:?}", identity.list_signing_keys(self.now).await?));
-        let mut snapshot = identity.snapshot("https://issuer.example", self.now).await?;
+        let mut snapshot = identity.snapshot("https://issuer.example", 100_000, self.now).await?;
         snapshot.epoch.clear();
         snapshot.cut_offs.sort_by(|one, other| (one.kind, &one.id).cmp(&(other.kind, &other.id)));
         all.push(format!("{snapshot:?}"));
