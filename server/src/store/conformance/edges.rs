@@ -97,8 +97,8 @@ fn refused(id: &str, when: u64, is_known: bool) -> Refused {
     let claims = json!({ "iss": "i", "sub": "s", "aud": "a", "exp": 1, "iat": 1, "jti": "j",
         "client_id": "c" });
     let presented = match is_known {
-        true => json!({ "kind": "bearer", "of": claims }),
-        false => json!({ "kind": "refused", "of": "bad_signature" }),
+        true => json!({ "kind": "bearer", "of": { "token": "good", "is": claims } }),
+        false => json!({ "kind": "bearer", "of": { "token": "refused", "is": "bad_signature" } }),
     };
     let facts = json!({
         "host": "app.test", "method": "GET", "path": { "Err": "path" }, "peer": "192.0.2.1",

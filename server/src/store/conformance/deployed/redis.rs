@@ -217,6 +217,7 @@ async fn every_key_goes_by_itself() {
         format!("{space}:o:{{{mark}}}:new_phone"),
         format!("{space}:o:{{{mark}}}:recovery"),
         format!("{space}:o:{{{mark}}}:passkey_challenge"),
+        format!("{space}:o:{{{mark}}}:kept_form"),
         format!("{space}:r:{{{}}}", begun.to_text()),
         format!("{space}:r:{{{}}}", done.to_text()),
         format!("{space}:t:{{{mark}}}"),
