@@ -29,20 +29,13 @@ type Socket = WebSocketStream<TcpStream>;
 /// A WebSocket that has echoed, opened with this header field.
 async fn socket(world: &World, host: &str, name: &'static str, value: &str) -> Socket {
     let port = world.edge().port();
-    let opening = async {
-        loop {
-            let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-            let mut request = format!("ws://{host}:{port}/ws").into_client_request().unwrap();
-            request.headers_mut().insert(name, value.parse().unwrap());
-            // pingora 0.9.1 loses some upgrades to an upstream that answers at once
-            // (cloudflare/pingora issue 946); clients connect again, and so does this one.
-            let Ok((mut socket, _)) = client_async(request, stream).await else { continue };
-            if echoes(&mut socket).await {
-                return socket;
-            }
-        }
-    };
-    timeout(PATIENCE, opening).await.expect("a WebSocket opens")
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut request = format!("ws://{host}:{port}/ws").into_client_request().unwrap();
+    request.headers_mut().insert(name, value.parse().unwrap());
+    let opening = timeout(PATIENCE, client_async(request, stream));
+    let (mut socket, _) = opening.await.expect("a WebSocket opens").unwrap();
+    assert!(echoes(&mut socket).await);
+    socket
 }
 
 async fn echoes(socket: &mut Socket) -> bool {

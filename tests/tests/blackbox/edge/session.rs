@@ -417,6 +417,44 @@ async fn a_session_is_renewed_as_long_as_its_sign_on_lives() {
 }
 
 #[tokio::test]
+async fn two_edges_renew_a_session_at_once_and_nobody_is_signed_out() {
+    let mut world = World::plan().replicas().start().await;
+    let address = at(&world, "both", json!({ "require": "2fa" })).await;
+    let person = world.enrolled().await;
+    let visitor = signed_in(&world, &person, &address).await;
+    let (page, site) = (format!("{address}/"), "both.localhost");
+    world.advance(minutes(90));
+    world.caught_up().await;
+    // Each edge asks for itself: the token is over, and both have to.
+    let tabs: Vec<_> = (0..16)
+        .map(|number| {
+            let (mut tab, page) = (visitor.clone(), page.clone());
+            tab.port = world.edge_of(number).port();
+            tokio::spawn(async move {
+                let answer = tab.call("POST", &page, &[("origin", "http://both.localhost")]).await;
+                (answer.status, tab.cookie(site, COOKIE).unwrap().to_owned())
+            })
+        })
+        .collect();
+    let mut tokens = std::collections::BTreeSet::new();
+    for tab in tabs {
+        let (status, token) = tab.await.unwrap();
+        assert_eq!(status, 200);
+        tokens.insert(token);
+    }
+    assert_eq!(tokens.len(), world.edge_count(), "one for each edge");
+    // Whichever the browser keeps is good at every edge.
+    for token in &tokens {
+        for number in 0..world.edge_count() {
+            let mut tab = visitor.clone();
+            tab.port = world.edge_of(number).port();
+            tab.set_cookie(site, COOKIE, token);
+            tab.call("GET", &page, &[]).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_session_goes_on_without_the_server_to_the_end_of_its_token() {
     let mut world = World::plan().apart().start().await;
     let policy = json!({ "require": "2fa", "on_stale": "allow" });
