@@ -127,7 +127,7 @@ impl Edge {
         }
         let (verdict, target) =
             self.judge_own(holding, request, head.len() as u64, &parsed, caller, exchange);
-        if let Some((target, host)) = target {
+        if let Some(Rewritten { target, host }) = target {
             let request = session.req_header_mut();
             request.set_raw_path(&target)?;
             if let Some(host) = host {
@@ -186,7 +186,7 @@ impl Edge {
     }
 
     /// Judges a request that came to the edge itself. With it comes the target to send, where that is
-    /// not the one that came, and the host that would be lost with it.
+    /// not the one that came.
     fn judge_own(
         &self,
         holding: &Arc<Holding>,
@@ -195,7 +195,7 @@ impl Edge {
         parsed: &Parsed<'_>,
         caller: Caller,
         exchange: &mut Exchange,
-    ) -> (Verdict, Option<(Vec<u8>, Option<HeaderValue>)>) {
+    ) -> (Verdict, Option<Rewritten>) {
         let host = parsed.host.as_deref();
         let site = host.and_then(|host| holding.view.site_by_host(host));
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
@@ -274,7 +274,7 @@ impl Edge {
         let target = rewritten(request.raw_path(), path).map(|target| {
             // The authority of HTTP/2 is a part of the target and would be lost with it.
             let host = facts::authority(request).map(HeaderValue::from_bytes);
-            (target, host.and_then(Result::ok))
+            Rewritten { target, host: host.and_then(Result::ok) }
         });
         (Verdict::Pass(Passing { permit, served, caller, request_id, assertion }), target)
     }
@@ -476,6 +476,14 @@ impl Edge {
             None => Ok(None),
         }
     }
+}
+
+/// A target that is not the one that came.
+struct Rewritten {
+    /// The canonical path, and the query as it came.
+    target: Vec<u8>,
+    /// The host that would be lost with the old one.
+    host: Option<HeaderValue>,
 }
 
 /// Why a request may not pass.
