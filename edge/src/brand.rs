@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
-use jwks::site::Site;
+use jwks::{site::Site, site_session};
 
 use crate::page::{Page, escaped};
 
@@ -36,7 +36,9 @@ impl Brand {
         if let Some(color) = branding.color.as_deref().filter(|color| is_color(color)) {
             let _ = write!(style, "main{{border-top:.3rem solid {color};padding-top:1.5rem}}");
         }
+        // Nothing is loaded from anybody else: that would tell them who is here.
         let logo = branding.logo.as_deref().and_then(|logo| Some((logo, origin(logo)?)));
+        let logo = logo.filter(|(_, from)| site_session::origins(site).any(|own| own == *from));
         let mut masthead = String::new();
         if logo.is_some() || !site.name.is_empty() {
             masthead.push_str("<div class=\"brand\">");
@@ -169,20 +171,20 @@ mod tests {
     fn a_page_shows_colour_logo_and_support_and_allows_nothing_else() {
         let brand = brand(
             "The Wiki",
-            json!({ "color": "#aa3366", "logo": "https://cdn.test/l.png?a=b&c", "support": "help@app.test" }),
+            json!({ "color": "#aa3366", "logo": "https://app.test/l.png?a=b&c", "support": "help@app.test" }),
         );
         let page = shown(&brand);
         for shown in [
             "The Wiki",
             "solid #aa3366",
-            "<img src=\"https://cdn.test/l.png?a=b&amp;c\"",
+            "<img src=\"https://app.test/l.png?a=b&amp;c\"",
             "href=\"mailto:help@app.test\"",
             "d_x",
         ] {
             assert!(page.contains(shown), "{shown} in {page}");
         }
         let policy = brand.policy.to_str().unwrap();
-        assert!(policy.contains("; img-src https://cdn.test; "), "{policy}");
+        assert!(policy.contains("; img-src https://app.test; "), "{policy}");
         assert!(!policy.contains("unsafe") && !policy.contains("l.png"));
     }
 
@@ -193,6 +195,8 @@ mod tests {
             evil,
             json!({ "color": "red;}", "logo": "javascript:alert(1)", "support": evil }),
         );
+        let elsewhere = self::brand("x", json!({ "logo": "https://cdn.test/l.png" }));
+        assert!(!shown(&elsewhere).contains("<img"));
         let page = shown(&brand);
         assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("red;}"));
         assert!(!page.contains("onerror='"));

@@ -24,7 +24,9 @@ pub fn all(fields: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
         .iter()
         .filter_map(|field| std::str::from_utf8(field.as_bytes()).ok())
         .flat_map(|field| field.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+        // Other blanks are a part of the name (RFC 6265 section 5.2): browsers take a cookie whose name
+        // has one before `__Host-` from any host of the domain.
+        .filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='))
 }
 
 /// The value of the session's cookie, of a site that is reached over https or not.
@@ -81,9 +83,17 @@ fn names_ours(field: &[u8]) -> bool {
 }
 
 fn without_ours(field: &[u8]) -> Vec<u8> {
-    let pairs = field.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let pairs = field.split(|byte| *byte == b';').map(trimmed);
     let kept: Vec<&[u8]> = pairs.filter(|pair| !is_ours(pair)).collect();
     kept.join(&b"; "[..])
+}
+
+/// Without blanks and tabs at its ends.
+fn trimmed(mut pair: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = pair {
+        pair = rest;
+    }
+    pair
 }
 
 fn is_ours(pair: &[u8]) -> bool {
@@ -104,6 +114,27 @@ mod tests {
             request.append_header("Cookie", *field).unwrap();
         }
         request
+    }
+
+    #[test]
+    fn a_name_with_another_blank_before_it_is_another_name() {
+        for blank in ["\u{2000}", "\u{a0}", "\u{85}", "\u{feff}", "\u{b}", "\u{c}"] {
+            for name in ["__Host-sb_site", "__Host-sb_flow_x", "sb_site"] {
+                let mut request = RequestHeader::build("GET", b"/", None).unwrap();
+                let field = HeaderValue::from_bytes(format!("{blank}{name}=planted").as_bytes());
+                let Ok(field) = field else { continue };
+                request.append_header("Cookie", field).unwrap();
+                for secure in [true, false] {
+                    assert_eq!(session(&request.headers, secure), None, "{blank:?}{name}");
+                    let ours = |(name, _)| {
+                        own_name(name, secure).is_some_and(|name| name.starts_with("sb_"))
+                    };
+                    assert!(!all(&request.headers).any(ours), "{blank:?}{name}");
+                }
+            }
+        }
+        let spaced = request(&["a=1 ; \t__Host-sb_site=t;b=2"]);
+        assert_eq!(session(&spaced.headers, true), Some("t"));
     }
 
     #[test]

@@ -63,12 +63,14 @@ pub struct Exchange {
     pub renewing: Option<Renewing>,
     /// It shows an API key that the view does not hold, and the server was not asked of lately.
     pub unknown_key: Option<UnknownKey>,
+    /// Whether it is closed when it may go on no longer.
+    pub tied: bool,
     /// It stands for a form that was kept.
     pub posting: Option<Posting>,
     /// A proxy asks about a request that it holds.
     pub asked: Option<forward_auth::Asked>,
     /// What a refusal was judged by.
-    pub recorded: Option<RecordedFacts>,
+    pub recorded: Option<Box<RecordedFacts>>,
 }
 
 /// An API key that the view does not hold.
@@ -147,6 +149,7 @@ impl Exchange {
             navigation: false,
             renewing: None,
             unknown_key: None,
+            tied: false,
             posting: None,
             asked: None,
             recorded: None,

@@ -21,7 +21,8 @@ use crate::{
     facts::{self, TooLarge},
     headers, path,
     reason::Reason,
-    reply, session,
+    reply::{self, Replies},
+    session,
 };
 
 /// Where proxies ask, under every site.
@@ -132,11 +133,17 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// How `request` asks; `None`: it does not. Its `path` is the canonical one.
+    /// How `request` asks; `None`: it does not. Proxies write the path as it is; what is written in
+    /// another way comes from a caller, past what the proxy keeps from callers.
     #[must_use]
-    pub fn by(request: &RequestHeader, path: Result<&str, Malformed>) -> Option<Self> {
-        let redirect = request.uri.query() == Some("redirect");
-        (path == Ok(PATH)).then_some(Self { redirect, sign_in: None })
+    pub fn by(request: &RequestHeader) -> Option<Self> {
+        let target = facts::origin_form(request.raw_path());
+        let (path, query) = match target.iter().position(|byte| *byte == b'?') {
+            Some(at) => (&target[..at], &target[at + 1..]),
+            None => (target, &[][..]),
+        };
+        let asks = path == PATH.as_bytes();
+        asks.then_some(Self { redirect: query == b"redirect", sign_in: None })
     }
 
     /// The status that the proxy is told for one that a caller would be. `page`: a person looks at it.
@@ -157,6 +164,7 @@ impl Asked {
 /// # Errors
 /// The proxy is gone.
 pub async fn vouch(
+    replies: &Replies,
     session: &mut Session,
     permit: &Permit,
     assertion: Option<HeaderValue>,
@@ -175,7 +183,7 @@ pub async fn vouch(
         head.insert_header(header::SET_COOKIE, cookie)?;
     }
     head.insert_header(header::CONTENT_LENGTH, 0)?;
-    reply::send(session, head, bytes::Bytes::new()).await
+    replies.send(session, head, bytes::Bytes::new()).await
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use std::{
 use http::{HeaderValue, Method, header};
 use jwks::{
     Time,
-    api_key::Shown,
+    api_key::{self, Shown},
     decide::{Challenge, ChallengeReason, Decision, Permit, RefusalReason, decide, reached},
-    facts::{Facts, Malformed, Presented, Sender},
+    facts::{Facts, Malformed, Presented},
     record::RecordedFacts,
     site::Site,
     site_session::{self, RESERVED},
@@ -23,7 +23,7 @@ use pingora::{Error, ErrorType, http::RequestHeader, proxy::Session};
 use serde_json::{Value, json};
 
 use crate::{
-    assertion, cookies,
+    cookies,
     exchange::{Exchange, Passing, Renewing, RenewingState, UnknownKey},
     facts::{self, Caller, Credential, Parsed, TooLarge},
     flow::Flow,
@@ -32,6 +32,7 @@ use crate::{
     holding::{Holding, Served},
     ids,
     key_lookup::Lookup,
+    open,
     proxy::Edge,
     rate::Asker,
     reason::Reason,
@@ -49,8 +50,6 @@ pub enum Verdict {
     Me(Value),
     /// What is the edge's own.
     Own(Own, Visit, Arc<Holding>),
-    /// The keys that assertions are signed with.
-    Keys,
     /// Yes, to a proxy that asks.
     Vouch(Permit, Option<HeaderValue>),
     /// A browser has come back from signing in, and a form waits to be sent.
@@ -113,7 +112,7 @@ impl Edge {
         exchange.navigation = parsed.navigation;
         let caller = facts::caller(peer, secure, &request.headers, &self.trusted_proxies);
         let path = parsed.path.as_deref().map_err(|malformed| *malformed);
-        exchange.asked = forward_auth::Asked::by(request, path);
+        exchange.asked = forward_auth::Asked::by(request);
         let holding = self.held.load();
         let Some(holding) = holding.as_ref() else {
             return Ok(Verdict::refuse(path.err().map_or(Reason::NoView, malformed)));
@@ -167,7 +166,12 @@ impl Edge {
             view_confirmed_at: self.held.confirmed_at(),
         };
         match self.decided(holding, &facts, exchange, now) {
-            Ok((permit, _)) => {
+            Ok((permit, served)) => {
+                if let Err(wait) = self.rate(&permit, caller.address, now) {
+                    exchange.recorded = Some(self.record(&facts, holding));
+                    return Verdict::refuse_at(Some(served), Reason::TooMany(wait));
+                }
+                served.figures.allowed.increment(1);
                 if let Some(key) = permit.api_key() {
                     self.key_uses.note(key.record().id, now);
                 }
@@ -198,10 +202,6 @@ impl Edge {
     ) -> (Verdict, Option<Rewritten>) {
         let host = parsed.host.as_deref();
         let site = host.and_then(|host| holding.view.site_by_host(host));
-        let is_read = matches!(request.method, Method::GET | Method::HEAD);
-        if site.is_some() && is_read && parsed.path.as_deref() == Ok(assertion::KEYS_PATH) {
-            return (Verdict::Keys, None);
-        }
         let now = (self.clock)();
         let visit = |served: Arc<Served>| Visit {
             served,
@@ -224,8 +224,7 @@ impl Edge {
             peer: caller.address,
             presented: self.presented(holding, parsed.credential, caller.address, exchange, now),
             session: site.and_then(|site| self.session(holding, site, request, exchange, now)),
-            // It was posted by a page of the site, and only then kept.
-            sender: if exchange.posting.is_some() { Sender::Own } else { parsed.sender },
+            sender: open::sender(exchange.posting.is_some(), parsed.sender),
             upgrade: parsed.upgrade,
             navigation: exchange.navigation,
             view_confirmed_at: self.held.confirmed_at(),
@@ -236,7 +235,7 @@ impl Edge {
                     Some(served) if own.takes(&request.method) => {
                         Verdict::Own(own, visit(served), holding.clone())
                     }
-                    served => Verdict::refuse_at(served, Reason::ReadOnly),
+                    served => Verdict::refuse_at(served, own.refusal()),
                 },
                 Err(refusal) => Verdict::refuse_at(
                     refusal.site.and_then(|site| holding.site(&site.site_key).cloned()),
@@ -264,6 +263,7 @@ impl Edge {
             return (reserved(path, &request.method, &permit, served), None);
         }
         if let Some(reason) = self.excess(request, head, &permit, &served, caller.address, now) {
+            exchange.recorded = Some(self.record(&facts, holding));
             return (Verdict::refuse_at(Some(served), reason), None);
         }
         if let Some(key) = permit.api_key() {
@@ -289,9 +289,8 @@ impl Edge {
     ) -> Result<(Permit, Arc<Served>), Objection> {
         let named = |site: &Site| holding.site(&site.site_key).cloned();
         let decision = decide(&holding.view, facts, now);
-        if !matches!(decision, Decision::Allow(_)) {
-            exchange.recorded = Some(RecordedFacts::of(facts, &holding.view.issuer));
-        }
+        let is_allowed = matches!(decision, Decision::Allow(_));
+        exchange.recorded = (!is_allowed).then(|| self.record(facts, holding));
         match decision {
             Decision::Allow(permit) => match named(permit.site()) {
                 Some(served) => Ok((permit, served)),
@@ -326,14 +325,18 @@ impl Edge {
         if forwarding.max_body.is_some_and(|most| announced_length(request) > most) {
             return Some(Reason::TooLarge(TooLarge::Body));
         }
+        self.rate(permit, address, now).err().map(Reason::TooMany)
+    }
+
+    /// Takes one request of what its site allows; or how many seconds to wait.
+    fn rate(&self, permit: &Permit, address: IpAddr, now: Time) -> Result<(), u64> {
         let site = permit.site();
-        let asker = Asker {
-            site_key: &site.site_key,
-            limits: site.policy.limits,
-            who: permit.who(),
-            address,
-        };
-        self.rates.take(&asker, now).err().map(Reason::TooMany)
+        let (site_key, limits) = (site.site_key.as_str(), site.policy.limits);
+        self.rates.take(&Asker { site_key, limits, who: permit.who(), address }, now)
+    }
+
+    fn record(&self, facts: &Facts<'_>, holding: &Holding) -> Box<RecordedFacts> {
+        Box::new(RecordedFacts::of(facts, &holding.view.issuer))
     }
 
     /// The request that whoever sends `request` asks about.
@@ -399,8 +402,8 @@ impl Edge {
         Presented::ApiKey { shown, looked_up }
     }
 
-    /// Judges anew where an API key is shown that the view does not hold, by what the server says of
-    /// it.
+    /// Judges anew where `verdict` is no because the view does not hold the API key that is shown, by
+    /// what the server says of it.
     ///
     /// # Errors
     /// A fault.
@@ -408,13 +411,22 @@ impl Edge {
         &self,
         session: &mut Session,
         exchange: &mut Exchange,
+        verdict: &Verdict,
     ) -> pingora::Result<Option<Verdict>> {
         let Some(unknown) = &mut exchange.unknown_key else {
             return Ok(None);
         };
+        let Verdict::Refuse { reason: Reason::Challenge(ChallengeReason::ApiKey(why)), served } =
+            verdict
+        else {
+            return Ok(None);
+        };
+        if *why != api_key::Verdict::Unknown {
+            return Ok(None);
+        }
         let said = self.key_lookup.ask(unknown.id, unknown.peer).await;
         if matches!(said, Lookup::Away) {
-            return Ok(Some(Verdict::refuse(Reason::NotLookedUp)));
+            return Ok(Some(Verdict::refuse_at(served.clone(), Reason::NotLookedUp)));
         }
         unknown.said = Some(said);
         self.judge(session, exchange).map(Some)

@@ -1,7 +1,7 @@
 //! A form that was posted by somebody who had to sign in first: it is sealed with a key that only
 //! their browser has, kept by the server meanwhile, and sent to the app once, after the proof.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use bytes::Bytes;
@@ -9,10 +9,12 @@ use http::{HeaderName, HeaderValue, header};
 use pingora::{http::RequestHeader, proxy::Session};
 use serde::{Deserialize, Serialize};
 
-use crate::flow::Flow;
+use crate::{flow::Flow, limits::Limits};
 
 /// The largest that is kept, bytes.
 pub const LARGEST: usize = 1024 * 1024;
+/// How many are read at once.
+pub const AT_ONCE: usize = 64;
 /// How long its arrival may take.
 const ARRIVAL: Duration = Duration::from_secs(60);
 /// The most that is said of it beside its body, bytes.
@@ -48,18 +50,22 @@ pub enum NoForm {
     TooLarge,
     /// It did not arrive in time, or not whole.
     Broken,
+    /// Too many are on their way.
+    NoRoom,
 }
 
 impl Form {
-    /// Reads the form that a request posts.
+    /// Reads the form that a request posts, of at most so many bytes, and [`LARGEST`].
     ///
     /// # Errors
     /// [`NoForm`].
-    pub async fn read(session: &mut Session) -> Result<Self, NoForm> {
+    pub async fn read(session: &mut Session, limits: &Limits, most: usize) -> Result<Self, NoForm> {
+        let most = most.min(LARGEST);
+        let begun = Instant::now();
         let request = session.req_header();
         let length = request.headers.get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > LARGEST) {
+        if length.is_some_and(|length| length > most) {
             return Err(NoForm::TooLarge);
         }
         let fields = FIELDS
@@ -72,10 +78,13 @@ impl Form {
         let arrival = async {
             let mut body = Vec::new();
             while let Some(chunk) = session.read_request_body().await.map_err(|_| NoForm::Broken)? {
-                if body.len() + chunk.len() > LARGEST {
+                if body.len() + chunk.len() > most {
                     return Err(NoForm::TooLarge);
                 }
                 body.extend_from_slice(&chunk);
+                if limits.is_too_slow(body.len() as u64, begun.elapsed()) {
+                    return Err(NoForm::Broken);
+                }
             }
             Ok(Bytes::from(body))
         };

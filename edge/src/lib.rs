@@ -63,7 +63,7 @@ use pingora::{
     server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch, configuration::ServerConf},
     services::listening::Service,
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub use config::{Clock, EdgeConfig, Figures};
 pub use limits::Limits;
@@ -279,7 +279,11 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
 
     let backchannel = Arc::new(Backchannel::new(&config)?);
     let key_lookup = Arc::new(KeyLookup::new(backchannel.clone()));
-    let sessions = Sessions { renewals: Arc::new(Renewals::new(backchannel.clone())), backchannel };
+    let sessions = Sessions {
+        renewals: Arc::new(Renewals::new(backchannel.clone())),
+        forms: Semaphore::new(kept_form::AT_ONCE),
+        backchannel,
+    };
     let conf = Arc::new(server_conf(&config));
     let edge = Edge {
         held: held.clone(),

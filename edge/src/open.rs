@@ -2,8 +2,8 @@
 //! whenever what is known changes, and when time alone could change the verdict; where it would be
 //! no, the exchange is closed.
 //!
-//! Answers that are over within a second take no part in this: they carry a note at most, which
-//! nobody reads.
+//! Exchanges that are over within a second take no part in this; those that may take longer carry a
+//! note until then.
 
 use std::{
     cell::RefCell,
@@ -27,7 +27,7 @@ use jwks::{
     Time,
     api_key::Shown,
     decide::{Decision, Permit, decide, lapse::lapses_at},
-    facts::{Facts, Presented},
+    facts::{Facts, Presented, Sender},
     record::RecordedSender,
     who::Who,
 };
@@ -45,8 +45,8 @@ use tokio::{
 
 use crate::{config::Clock, facts, holding::Held, metrics, proxy::Edge};
 
-/// An answer that is not over by then is watched.
-const SHORT: Duration = Duration::from_secs(1);
+/// An exchange that is not over by then is watched.
+pub const SHORT: Duration = Duration::from_secs(1);
 /// An announced body of at most so many bytes is not worth watching.
 const SMALL: u64 = 16 * 1024;
 /// How often the clock is compared with the next instant that matters.
@@ -81,10 +81,17 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Keeps what was let in: `request` as the caller sent it, from `peer`, by what `permit` says of
-    /// who that is. `None`: it cannot be read again, which nothing is that was let in.
+    /// Keeps what was let in: `request`, from `peer`, by what `permit` says of who that is. `posted`: it
+    /// stands for a form that was kept. `None`: it cannot be read again, which nothing is that was let
+    /// in.
     #[must_use]
-    pub fn of(request: &RequestHeader, head: &[u8], peer: IpAddr, permit: &Permit) -> Option<Self> {
+    pub fn of(
+        request: &RequestHeader,
+        head: &[u8],
+        peer: IpAddr,
+        permit: &Permit,
+        posted: bool,
+    ) -> Option<Self> {
         let parsed = facts::parse(request, head).ok()?;
         Some(Self {
             host: parsed.host?.into(),
@@ -92,7 +99,7 @@ impl Kept {
             path: parsed.path.ok()?.into(),
             peer,
             who: permit.who().cloned(),
-            sender: parsed.sender.into(),
+            sender: sender(posted, parsed.sender).into(),
             upgrade: parsed.upgrade,
             navigation: parsed.navigation,
         })
@@ -122,6 +129,12 @@ impl Kept {
             view_confirmed_at,
         }
     }
+}
+
+/// Which page sends a request. A form was kept only where a page of the site had posted it.
+#[must_use]
+pub fn sender(posted: bool, said: Sender<'_>) -> Sender<'_> {
+    if posted { Sender::Own } else { said }
 }
 
 /// One exchange that is open.
@@ -186,8 +199,9 @@ impl OpenExchanges {
     }
 
     /// Ties the request that is being served on this thread, whose answer lasts for `span`. To be
-    /// called by a hook of that request.
-    pub fn tie(self: &Arc<Self>, kept: Kept, span: Span) {
+    /// called by a hook of that request. `false`: it may go on no longer.
+    #[must_use]
+    pub fn tie(self: &Arc<Self>, kept: Kept, span: Span) -> bool {
         let open = Arc::new(Open {
             request: kept,
             cut: AtomicBool::new(false),
@@ -195,11 +209,13 @@ impl OpenExchanges {
         });
         let mut rope = Rope { exchanges: self.clone(), open, watched: None, timer: None };
         match span {
-            Span::Short => return,
+            Span::Short => return true,
             Span::Unknown => rope.timer = Some(Box::pin(tokio::time::sleep(SHORT))),
             Span::Endless => rope.watch(),
         }
+        let goes_on = !rope.open.cut.load(Ordering::Acquire);
         TIED.with_borrow_mut(|tied| *tied = Some(rope));
+        goes_on
     }
 
     fn all(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Open>>> {

@@ -18,6 +18,8 @@ pub struct Page<'p> {
     pub forms_to: Option<&'p str>,
     /// Where browsers go from it by themselves.
     pub refresh: Option<&'p str>,
+    /// Whether it is worth while to ask again in a little.
+    pub again: bool,
     /// `WWW-Authenticate`.
     pub challenge: Option<String>,
 }
@@ -34,6 +36,7 @@ impl<'p> Page<'p> {
             actions: String::new(),
             forms_to: None,
             refresh: None,
+            again: false,
             challenge: None,
         }
     }

@@ -10,12 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use ipnet::IpNet;
-use jwks::{
-    decide::ChallengeReason,
-    record::{RecordedFacts, Refused},
-    verdict_cache::VerdictCache,
-    who::Who,
-};
+use jwks::{decide::ChallengeReason, record::Refused, verdict_cache::VerdictCache, who::Who};
 use pingora::{
     Error, ErrorSource, ErrorType,
     http::{RequestHeader, ResponseHeader},
@@ -29,6 +24,7 @@ use crate::{
     config::Clock,
     connection::{Door, HeadRead},
     exchange::{Course, Exchange, UnderWay},
+    facts::TooLarge,
     forward_auth,
     headers::{self, Origin},
     holding::{Held, Served},
@@ -38,7 +34,7 @@ use crate::{
     key_uses::KeyUses,
     limits::Limits,
     metrics,
-    open::{Kept, OpenExchanges, Span},
+    open::{self, Kept, OpenExchanges, Span},
     rate::Rates,
     reason::Reason,
     refusals::Refusals,
@@ -85,8 +81,9 @@ impl Edge {
     /// Counts a refusal, and keeps it so that it can be explained.
     pub fn note_refusal(
         &self,
+        session: &Session,
         exchange: &mut Exchange,
-        decision: &str,
+        id: &str,
         reason: Reason,
         served: Option<&Served>,
         status: StatusCode,
@@ -98,31 +95,51 @@ impl Edge {
             }
             _ => metrics::count(site_key, reason.as_str()),
         }
-        self.keep(decision, reason.as_str(), served, status, exchange.recorded.take());
+        let facts = exchange.recorded.take();
+        let request = session.req_header();
         let edge_us = micros(exchange.course.begun.elapsed());
-        let (status, reason) = (status.as_u16(), reason.as_str());
-        tracing::info!(decision, site = site_key, status, reason, edge_us, "refused");
-    }
-
-    /// Keeps a refusal so that it can be explained.
-    pub fn keep(
-        &self,
-        decision: &str,
-        reason: &str,
-        served: Option<&Served>,
-        status: StatusCode,
-        facts: Option<RecordedFacts>,
-    ) {
+        tracing::info!(
+            decision = reason.as_str(),
+            id,
+            site = site_key,
+            status = status.as_u16(),
+            edge_us,
+            method = request.method.as_str(),
+            path = request.uri.path(),
+            client = facts.as_ref().map(|facts| tracing::field::display(facts.peer)),
+            "refused"
+        );
         let site = served.map(Served::site);
         self.refusals.note(Refused {
-            id: decision.to_owned(),
+            id: id.to_owned(),
             at: (self.clock)(),
             site_key: site.map(|site| site.site_key.clone()),
             site_version: site.map(|site| site.version),
             status: status.as_u16(),
-            reason: reason.to_owned(),
-            facts,
+            reason: reason.as_str().to_owned(),
+            facts: facts.map(|facts| *facts),
         });
+    }
+
+    /// Has what was let in closed when it may go on no longer, as far as it lasts for `span`. One that
+    /// has taken its time already may last for ever.
+    fn tie(&self, session: &Session, exchange: &mut Exchange, span: Span) -> pingora::Result<()> {
+        let Exchange { passing: Some(passing), tied: false, posting, course, .. } = exchange else {
+            return Ok(());
+        };
+        let span = if course.begun.elapsed() >= open::SHORT { Span::Endless } else { span };
+        if span == Span::Short {
+            return Ok(());
+        }
+        let (request, head) = (session.req_header(), session.to_h1_raw());
+        let (peer, posted) = (passing.caller.address, posting.is_some());
+        let kept = Kept::of(request, &head, peer, &passing.permit, posted);
+        let kept = kept.ok_or_else(|| Error::new(ErrorType::InternalError))?;
+        exchange.tied = true;
+        if self.open.tie(kept, span) {
+            return Ok(());
+        }
+        ended_by_caller(StatusCode::UNAUTHORIZED, "it was let in by what has ended since")
     }
 
     /// Refuses a request. `sign_in`: where signing in begins, where that would help.
@@ -139,8 +156,8 @@ impl Edge {
     ) -> pingora::Result<()> {
         let (asked, page) = (exchange.asked.take(), exchange.navigation);
         let told = self.replies.refuse(session, reason, served, sign_in, asked.as_ref(), page);
-        let (decision, status) = told.await?;
-        self.note_refusal(exchange, &decision, reason, served, status);
+        let (id, status) = told.await?;
+        self.note_refusal(session, exchange, &id, reason, served, status);
         Ok(())
     }
 }
@@ -185,7 +202,7 @@ impl ProxyHttp for Edge {
             verdict = anew;
         }
         if exchange.unknown_key.is_some()
-            && let Some(anew) = self.look_up(session, exchange).await?
+            && let Some(anew) = self.look_up(session, exchange, &verdict).await?
         {
             verdict = anew;
         }
@@ -214,19 +231,16 @@ impl ProxyHttp for Edge {
                 Ok(true)
             }
             Verdict::Own(own, visit, holding) => {
-                self.sessions.answer(self, &holding, session, own, &visit).await?;
+                self.sessions.answer(self, &holding, session, exchange, own, &visit).await?;
                 Ok(true)
             }
             Verdict::SignIn { reason, path, visit } => {
                 self.send_to_sign_in(session, exchange, reason, &path, &visit).await?;
                 Ok(true)
             }
-            Verdict::Keys => {
-                self.replies.json(session, self.assertions.published(), &[]).await?;
-                Ok(true)
-            }
             Verdict::Vouch(permit, assertion) => {
-                forward_auth::vouch(session, &permit, assertion, exchange.renewed()).await?;
+                let cookie = exchange.renewed();
+                forward_auth::vouch(&self.replies, session, &permit, assertion, cookie).await?;
                 Ok(true)
             }
             Verdict::Refuse { reason, served } => {
@@ -337,6 +351,9 @@ impl ProxyHttp for Edge {
                 return ended_by_caller(StatusCode::REQUEST_TIMEOUT, "the body comes too slowly");
             }
         }
+        if !end_of_stream {
+            self.tie(session, exchange, Span::Short)?;
+        }
         if let Some(form) = exchange.posting.as_ref().and_then(|posting| posting.form.as_ref()) {
             // The browser came back with a request that has no body: this is its only end.
             *body = (!form.body.is_empty()).then(|| form.body.clone());
@@ -355,15 +372,7 @@ impl ProxyHttp for Edge {
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
         exchange.course.answered.get_or_insert_with(Instant::now);
-        let span = Span::of(response);
-        if span != Span::Short
-            && let Some(passing) = &exchange.passing
-        {
-            let (request, head) = (session.req_header(), session.to_h1_raw());
-            let kept = Kept::of(request, &head, passing.caller.address, &passing.permit);
-            let kept = kept.ok_or_else(|| Error::new(ErrorType::InternalError))?;
-            self.open.tie(kept, span);
-        }
+        self.tie(session, exchange, Span::of(response))?;
         self.replies.secure(session, response)?;
         // Only the edge refuses under this name.
         response.remove_header(&headers::DECISION);
@@ -383,6 +392,20 @@ impl ProxyHttp for Edge {
         Ok(())
     }
 
+    /// An answer that was to be short may come in drops.
+    fn response_body_filter(
+        &self,
+        session: &mut Session,
+        _body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<Option<Duration>> {
+        if !end_of_stream {
+            self.tie(session, exchange, Span::Short)?;
+        }
+        Ok(None)
+    }
+
     async fn fail_to_proxy(
         &self,
         session: &mut Session,
@@ -390,15 +413,25 @@ impl ProxyHttp for Edge {
         exchange: &mut Exchange,
     ) -> FailToProxy {
         let status = status_of(error);
-        if let (Some(status), Some(passing)) = (status, &exchange.passing) {
-            metrics::failed(&passing.permit.site().site_key, status);
+        let served = exchange.passing.as_ref().map(|passing| passing.served.clone());
+        let reason = status.and_then(refused_after_all);
+        if let (Some(status), Some(served), None) = (status, &served, reason) {
+            metrics::failed(&served.site().site_key, status);
         }
         if let Some(status) = status
             && session.response_written().is_none()
         {
-            let brand = exchange.passing.as_ref().map(|passing| &passing.served.brand);
+            session.set_keepalive(None);
             // A caller that is gone meanwhile is nobody's failure.
-            let _ = self.replies.fail(session, status, brand, exchange.navigation).await;
+            let _ = match reason {
+                Some(reason) => {
+                    self.refuse(session, exchange, reason, served.as_deref(), None).await
+                }
+                None => {
+                    let brand = served.as_ref().map(|served| &served.brand);
+                    self.replies.fail(session, status, brand, exchange.navigation).await
+                }
+            };
         }
         FailToProxy {
             error_code: status.map_or(0, |status| status.as_u16()),
@@ -455,6 +488,18 @@ fn micros(span: Duration) -> u64 {
 
 fn without_permit<T>() -> pingora::Result<T> {
     Error::e_explain(ErrorType::InternalError, "a request without a permit")
+}
+
+/// What turned out only while a request was passed on to be nothing that is accepted.
+const fn refused_after_all(status: StatusCode) -> Option<Reason> {
+    Some(match status.as_u16() {
+        401 => Reason::Challenge(ChallengeReason::Ended),
+        413 => Reason::TooLarge(TooLarge::Body),
+        408 => Reason::TooSlow,
+        400 => Reason::Broken,
+        501 => Reason::NoWebSockets,
+        _ => return None,
+    })
 }
 
 /// What the caller is told when an exchange breaks; `None`: nobody is there to be told.

@@ -25,6 +25,18 @@ pub enum Reason {
     NoSuchPage,
     /// 405: what is there is only for reading.
     ReadOnly,
+    /// 405: what is there is for reading and for posting.
+    ReadOrPost,
+    /// 408: it comes too slowly.
+    TooSlow,
+    /// 400: it turned out not to be whole.
+    Broken,
+    /// 501: the site takes no WebSockets.
+    NoWebSockets,
+    /// 403: another site's page asks for what only this one's may.
+    ForeignSender,
+    /// A sign-in did not come back as it went.
+    Astray(&'static str),
     /// 429: too many requests; one more is welcome in so many seconds.
     TooMany(u64),
     /// 503: the server could not be asked of an API key.
@@ -48,7 +60,12 @@ impl Reason {
             Self::Refusal(reason) => reason.as_str(),
             Self::Challenge(reason) => reason.as_str(),
             Self::NoSuchPage => "no_such_page",
-            Self::ReadOnly => "read_only",
+            Self::ReadOnly | Self::ReadOrPost => "method",
+            Self::TooSlow => "too_slow",
+            Self::Broken => "broken",
+            Self::NoWebSockets => "no_websockets",
+            Self::ForeignSender => "foreign_sender",
+            Self::Astray(why) => why,
             Self::NotLookedUp => "key_not_looked_up",
             Self::NotTrusted => "proxy_not_trusted",
             Self::NoOriginal => "no_original_request",
@@ -66,7 +83,11 @@ impl Reason {
             Self::NoView | Self::NotLookedUp => StatusCode::SERVICE_UNAVAILABLE,
             Self::Challenge(_) => StatusCode::UNAUTHORIZED,
             Self::NoSuchPage => StatusCode::NOT_FOUND,
-            Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ReadOnly | Self::ReadOrPost => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken | Self::Astray(_) => StatusCode::BAD_REQUEST,
+            Self::NoWebSockets => StatusCode::NOT_IMPLEMENTED,
+            Self::ForeignSender => StatusCode::FORBIDDEN,
             Self::NotTrusted => StatusCode::FORBIDDEN,
             Self::NoOriginal => StatusCode::BAD_REQUEST,
             Self::Refusal(reason) => match reason {
@@ -93,6 +114,16 @@ impl Reason {
         )
     }
 
+    /// The methods that are taken instead (RFC 9110 section 10.2.1).
+    #[must_use]
+    pub const fn allows(self) -> Option<&'static str> {
+        match self {
+            Self::ReadOnly => Some("GET, HEAD"),
+            Self::ReadOrPost => Some("GET, HEAD, POST"),
+            _ => None,
+        }
+    }
+
     /// The code and the words of the answer.
     #[must_use]
     pub const fn text(self) -> (&'static str, &'static str) {
@@ -114,6 +145,14 @@ impl Reason {
             ),
             Self::NoSuchPage => ("NOT_FOUND", "There is nothing at this address."),
             Self::ReadOnly => ("METHOD_NOT_ALLOWED", "This address can only be read."),
+            Self::ReadOrPost => {
+                ("METHOD_NOT_ALLOWED", "This address can be read and posted to, and nothing else.")
+            }
+            Self::TooSlow => ("TOO_SLOW", "The request came too slowly."),
+            Self::Broken => ("BAD_REQUEST", "The request could not be read."),
+            Self::NoWebSockets => ("NO_WEBSOCKETS", "The site cannot be reached by WebSocket."),
+            Self::ForeignSender => ("FORBIDDEN", "A page of another site cannot ask for this."),
+            Self::Astray(_) => ("SIGN_IN_OVER", "This sign-in did not come back as it went."),
             Self::NotTrusted => {
                 ("PROXY_NOT_TRUSTED", "Only a proxy of edge.trusted_proxies may ask here.")
             }
@@ -214,6 +253,12 @@ impl Reason {
             | Self::NoView
             | Self::NoSuchPage
             | Self::ReadOnly
+            | Self::ReadOrPost
+            | Self::TooSlow
+            | Self::Broken
+            | Self::NoWebSockets
+            | Self::ForeignSender
+            | Self::Astray(_)
             | Self::TooMany(_)
             | Self::NotLookedUp
             | Self::NotTrusted

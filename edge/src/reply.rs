@@ -49,11 +49,15 @@ impl Replies {
     ///
     /// # Errors
     /// The caller is gone.
-    pub async fn redirect(&self, session: &mut Session, location: &str) -> pingora::Result<()> {
+    pub async fn redirect_for_good(
+        &self,
+        session: &mut Session,
+        location: &str,
+    ) -> pingora::Result<()> {
         let mut head = ResponseHeader::build(StatusCode::PERMANENT_REDIRECT, Some(2))?;
         head.insert_header(header::LOCATION, location)?;
         head.insert_header(header::CONTENT_LENGTH, 0)?;
-        send(session, head, Bytes::new()).await
+        self.send(session, head, Bytes::new()).await
     }
 
     /// Refuses a request under a fresh decision id, which it gives back with the status. `sign_in` is
@@ -87,8 +91,8 @@ impl Replies {
         if let Reason::TooMany(wait) = reason {
             head.insert_header(header::RETRY_AFTER, wait.max(1))?;
         }
-        if reason == Reason::ReadOnly {
-            head.insert_header(header::ALLOW, HeaderValue::from_static("GET, HEAD"))?;
+        if let Some(allowed) = reason.allows() {
+            head.insert_header(header::ALLOW, HeaderValue::from_static(allowed))?;
         }
         if let Some(address) = asked.and_then(|asked| asked.sign_in.as_deref()) {
             head.insert_header(header::LOCATION, address)?;
@@ -124,8 +128,8 @@ impl Replies {
         self.show(session, head, brand, page).await
     }
 
-    /// Says that the site behind the edge failed (502, 503, 504), the edge did (500), or the
-    /// request turned out to be one that is not accepted (4xx). `page`: a person looks at the answer.
+    /// Says that the site behind the edge failed (502, 503, 504), or the edge did (500). `page`: a
+    /// person looks at the answer.
     ///
     /// # Errors
     /// The caller is gone.
@@ -158,8 +162,66 @@ impl Replies {
         }
         head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
+        self.send(session, head, body).await
+    }
+
+    /// Sends a browser elsewhere, with these cookies. `decision`: it is a refusal, under this id.
+    ///
+    /// # Errors
+    /// The caller is gone.
+    pub async fn redirect(
+        &self,
+        session: &mut Session,
+        status: StatusCode,
+        location: &str,
+        cookies: &[HeaderValue],
+        decision: Option<&str>,
+    ) -> pingora::Result<()> {
+        let mut head = head(status, 6 + cookies.len())?;
+        head.insert_header(header::LOCATION, location)?;
+        // What a browser came with (a code, for example) is nobody's business where it goes.
+        head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))?;
+        for cookie in cookies {
+            head.append_header(header::SET_COOKIE, cookie.clone())?;
+        }
+        let mut body = Bytes::new();
+        if let Some(decision) = decision {
+            head.insert_header("X-Signalbox-Decision", decision)?;
+            head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))?;
+            body =
+                format!("You need to sign in. If you ask for help, name this: {decision}\n").into();
+        }
+        head.insert_header(header::CONTENT_LENGTH, body.len())?;
+        self.send(session, head, body).await
+    }
+
+    /// Sends an answer, as every one is sent that is the edge's own.
+    ///
+    /// # Errors
+    /// The caller is gone.
+    pub async fn send(
+        &self,
+        session: &mut Session,
+        mut head: ResponseHeader,
+        body: Bytes,
+    ) -> pingora::Result<()> {
         self.secure(session, &mut head)?;
-        send(session, head, body).await
+        let has_more = !session.is_body_done();
+        if has_more {
+            // What follows on this connection is the body of a request that nobody has taken.
+            session.set_keepalive(None);
+        }
+        let is_head = session.req_header().method == Method::HEAD;
+        session.write_response_header(Box::new(head), is_head).await?;
+        if !is_head {
+            session.write_response_body(Some(body), true).await?;
+        }
+        if has_more && !session.req_header().headers.contains_key(header::EXPECT) {
+            // Closing with bytes unread would reset the connection and could take the answer along.
+            session.set_total_drain_timeout(Some(DRAIN));
+            let _ = session.drain_request_body().await;
+        }
+        Ok(())
     }
 
     /// Says no, to a person or to a program.
@@ -173,7 +235,8 @@ impl Replies {
         page: bool,
     ) -> pingora::Result<()> {
         if page {
-            let page = Page::refusal(status, refusal.message, refusal.decision);
+            let mut page = Page::refusal(status, refusal.message, refusal.decision);
+            page.again = status == StatusCode::SERVICE_UNAVAILABLE;
             return self.show(session, head, brand, &page).await;
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -185,8 +248,7 @@ impl Replies {
         let body = Bytes::from(refusal.json());
         head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
-        self.secure(session, &mut head)?;
-        send(session, head, body).await
+        self.send(session, head, body).await
     }
 
     async fn show(
@@ -210,42 +272,16 @@ impl Replies {
         if page.status == StatusCode::SERVICE_UNAVAILABLE {
             head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
         }
+        if page.again && session.req_header().method == Method::GET {
+            head.insert_header("Refresh", RETRY_AFTER)?;
+        }
         if let Some(decision) = page.decision {
             head.insert_header("X-Signalbox-Decision", decision)?;
         }
         let body = Bytes::from(brand.page(page));
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
-        self.secure(session, &mut head)?;
-        send(session, head, body).await
+        self.send(session, head, body).await
     }
-}
-
-/// Sends a browser elsewhere, with these cookies. `decision`: it is a refusal, under this id.
-///
-/// # Errors
-/// The caller is gone.
-pub async fn redirect(
-    session: &mut Session,
-    status: StatusCode,
-    location: &str,
-    cookies: &[HeaderValue],
-    decision: Option<&str>,
-) -> pingora::Result<()> {
-    let mut head = head(status, 6 + cookies.len())?;
-    head.insert_header(header::LOCATION, location)?;
-    // What a browser came with (a code, for example) is nobody's business where it goes.
-    head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))?;
-    for cookie in cookies {
-        head.append_header(header::SET_COOKIE, cookie.clone())?;
-    }
-    let mut body = Bytes::new();
-    if let Some(decision) = decision {
-        head.insert_header("X-Signalbox-Decision", decision)?;
-        head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))?;
-        body = format!("You need to sign in. If you ask for help, name this: {decision}\n").into();
-    }
-    head.insert_header(header::CONTENT_LENGTH, body.len())?;
-    send(session, head, body).await
 }
 
 /// The bytes of a refusal of something that is no request at all, with its decision id.
@@ -309,33 +345,6 @@ const fn failure(status: StatusCode) -> (&'static str, &'static str) {
             "SITE_UNAVAILABLE",
             "The site does not answer at the moment. Please try again shortly.",
         ),
-        413 => ("BODY_TOO_LARGE", "The request is larger than this site accepts."),
-        408 => ("TOO_SLOW", "The request came too slowly."),
-        501 => ("NO_WEBSOCKETS", "The site cannot be reached by WebSocket."),
-        400 => ("BAD_REQUEST", "The request could not be read."),
         _ => ("INTERNAL_ERROR", "Something went wrong on our side."),
     }
-}
-
-/// Sends an answer.
-///
-/// # Errors
-/// The caller is gone.
-pub async fn send(session: &mut Session, head: ResponseHeader, body: Bytes) -> pingora::Result<()> {
-    let has_more = !session.is_body_done();
-    if has_more {
-        // What follows on this connection is the body of a request that nobody has taken.
-        session.set_keepalive(None);
-    }
-    let is_head = session.req_header().method == Method::HEAD;
-    session.write_response_header(Box::new(head), is_head).await?;
-    if !is_head {
-        session.write_response_body(Some(body), true).await?;
-    }
-    if has_more && !session.req_header().headers.contains_key(header::EXPECT) {
-        // Closing with bytes unread would reset the connection and could take the answer along.
-        session.set_total_drain_timeout(Some(DRAIN));
-        let _ = session.drain_request_body().await;
-    }
-    Ok(())
 }

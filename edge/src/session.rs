@@ -16,12 +16,15 @@ use jwks::{
     view::View,
 };
 use pingora::{http::RequestHeader, proxy::Session};
+use tokio::sync::Semaphore;
 use url::form_urlencoded;
 
 use crate::{
+    assertion,
     backchannel::{Backchannel, Denied},
     brand::Brand,
     cookies,
+    exchange::Exchange,
     facts::{self, origin_form},
     flow::{self, Flow, Phase},
     holding::{Holding, Served},
@@ -29,8 +32,8 @@ use crate::{
     page::{Page, escaped},
     path,
     proxy::Edge,
+    reason::Reason,
     renewal::Renewals,
-    reply,
 };
 
 /// Where somebody who was told to sign in begins: for callers that are not redirected.
@@ -47,6 +50,8 @@ pub struct Sessions {
     pub backchannel: Arc<Backchannel>,
     /// Tokens that are being renewed.
     pub renewals: Arc<Renewals>,
+    /// Room for forms that are read to be kept.
+    pub forms: Semaphore,
 }
 
 /// What is the edge's own at a site, and open to anybody.
@@ -60,6 +65,8 @@ pub enum Own {
     SignOut,
     /// Says that somebody was signed out.
     SignedOut,
+    /// Shows the keys that assertions are signed with.
+    Keys,
 }
 
 impl Own {
@@ -74,6 +81,7 @@ impl Own {
             CALLBACK => Self::Callback,
             SIGN_OUT => Self::SignOut,
             SIGNED_OUT => Self::SignedOut,
+            assertion::KEYS_PATH => Self::Keys,
             _ => return None,
         })
     }
@@ -86,6 +94,15 @@ impl Own {
             Method::HEAD => self != Self::Callback,
             Method::POST => self == Self::SignOut,
             _ => false,
+        }
+    }
+
+    /// What another method is told.
+    #[must_use]
+    pub const fn refusal(self) -> Reason {
+        match self {
+            Self::SignOut => Reason::ReadOrPost,
+            _ => Reason::ReadOnly,
         }
     }
 }
@@ -268,6 +285,7 @@ impl Sessions {
         edge: &Edge,
         holding: &Holding,
         session: &mut Session,
+        exchange: &mut Exchange,
         own: Own,
         visit: &Visit,
     ) -> pingora::Result<()> {
@@ -279,21 +297,29 @@ impl Sessions {
                 match self.come_back(edge, holding, session, visit, &query, now).await {
                     Ok(arrival) => {
                         let Arrival { location, cookies } = arrival;
-                        reply::redirect(session, StatusCode::SEE_OTHER, &location, &cookies, None)
+                        edge.replies
+                            .redirect(session, StatusCode::SEE_OTHER, &location, &cookies, None)
                             .await
                     }
                     Err(astray) => {
                         let decision = ids::decision_id();
-                        let (site, reason) = (&visit.site().site_key, astray.reason);
-                        tracing::info!(decision, site, reason, "a sign-in did not come back");
                         let page = astray.page(visit, &decision);
-                        edge.keep(&decision, reason, Some(&visit.served), page.status, None);
+                        let reason = Reason::Astray(astray.reason);
+                        let served = Some(&*visit.served);
+                        edge.note_refusal(
+                            session,
+                            exchange,
+                            &decision,
+                            reason,
+                            served,
+                            page.status,
+                        );
                         edge.replies.page(session, visit.brand(), &page, &astray.cookies).await
                     }
                 }
             }
             Own::SignOut if session.req_header().method == Method::POST => {
-                self.sign_out(edge, holding, session, visit, &query).await
+                self.sign_out(edge, holding, session, exchange, visit, &query).await
             }
             Own::SignOut => {
                 let page = Page {
@@ -305,6 +331,7 @@ impl Sessions {
                 };
                 edge.replies.page(session, visit.brand(), &page, &[]).await
             }
+            Own::Keys => edge.replies.json(session, edge.assertions.published(), &[]).await,
             Own::SignedOut => edge.replies.page(session, visit.brand(), &signed_out(), &[]).await,
         }
     }
@@ -325,7 +352,7 @@ impl Sessions {
             .and_then(|flow| depart(&holding.view.issuer, visit, fields, &flow, &asked));
         match departure {
             Some(Departure { location, cookies }) => {
-                reply::redirect(session, StatusCode::FOUND, &location, &cookies, None).await
+                edge.replies.redirect(session, StatusCode::FOUND, &location, &cookies, None).await
             }
             None => {
                 edge.replies
@@ -415,17 +442,16 @@ impl Sessions {
         edge: &Edge,
         holding: &Holding,
         session: &mut Session,
+        exchange: &mut Exchange,
         visit: &Visit,
         query: &[(String, String)],
     ) -> pingora::Result<()> {
         let request = session.req_header();
         let page = facts::looks_for_page(request);
         if !is_own_sender(holding, visit, facts::sender(&request.headers)) {
-            let (decision, status) = (ids::decision_id(), StatusCode::FORBIDDEN);
-            edge.keep(&decision, "foreign_sender", Some(&visit.served), status, None);
-            let message = "Another site cannot sign you out here.";
-            let refused = Page::refusal(status, message, Some(&decision));
-            return edge.replies.page(session, visit.brand(), &refused, &[]).await;
+            exchange.navigation = page;
+            let (reason, served) = (Reason::ForeignSender, Some(&*visit.served));
+            return edge.refuse(session, exchange, reason, served, None).await;
         }
         let secure = visit.secure();
         let token = cookies::session(&request.headers, secure).map(ToOwned::to_owned);
@@ -457,11 +483,15 @@ impl Sessions {
         }
         match (page, onward) {
             (true, Some(location)) => {
-                reply::redirect(session, StatusCode::SEE_OTHER, &location, &removed, None).await
+                edge.replies
+                    .redirect(session, StatusCode::SEE_OTHER, &location, &removed, None)
+                    .await
             }
             (true, None) => {
                 let location = visit.at(SIGNED_OUT);
-                reply::redirect(session, StatusCode::SEE_OTHER, &location, &removed, None).await
+                edge.replies
+                    .redirect(session, StatusCode::SEE_OTHER, &location, &removed, None)
+                    .await
             }
             (false, onward) => {
                 let mut value = serde_json::json!({ "signed_out": true });

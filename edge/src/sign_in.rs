@@ -15,7 +15,6 @@ use crate::{
     page::{Page, escaped},
     proxy::Edge,
     reason::Reason,
-    reply,
     session::{self, Asked, Departure, Visit},
 };
 
@@ -75,8 +74,10 @@ impl Edge {
         };
         let decision = ids::decision_id();
         let (reason, served) = (Reason::Challenge(reason), Some(&*visit.served));
-        self.note_refusal(exchange, &decision, reason, served, StatusCode::FOUND);
-        reply::redirect(session, StatusCode::FOUND, &location, &cookies, Some(&decision)).await
+        self.note_refusal(session, exchange, &decision, reason, served, StatusCode::FOUND);
+        self.replies
+            .redirect(session, StatusCode::FOUND, &location, &cookies, Some(&decision))
+            .await
     }
 
     /// Answers somebody who posted a form and has to sign in first: it is kept, and they go there. A
@@ -101,11 +102,21 @@ impl Edge {
         };
         let target = session::target_of(session.req_header());
         let is_whole = facts::origin_form(session.req_header().raw_path()) == target.as_bytes();
-        let kept = match Form::read(session).await {
+        let most = visit.served.pool.forwarding.max_body.unwrap_or(u64::MAX);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        // Nobody has shown who they are: what such forms take of memory is bounded for all.
+        let room = self.sessions.forms.try_acquire();
+        let read = match &room {
+            Ok(_) => Form::read(session, &self.limits, most).await,
+            Err(_) => Err(NoForm::NoRoom),
+        };
+        let kept = match read {
             Ok(form) if is_whole => self.seal_and_keep(&form, target, visit).await,
             Ok(_) | Err(NoForm::TooLarge) => Err((StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE)),
             Err(NoForm::Broken) => Err((StatusCode::BAD_REQUEST, BROKEN)),
+            Err(NoForm::NoRoom) => Err((StatusCode::SERVICE_UNAVAILABLE, NOT_KEPT)),
         };
+        drop(room);
         let departure = kept.and_then(|flow| {
             let fields = &session.req_header().headers;
             session::depart(&holding.view.issuer, visit, fields, &flow, asked)
@@ -118,7 +129,7 @@ impl Edge {
                 // Not by a redirect: browsers hold one that answers a form against the `form-action`
                 // of the app's own page.
                 let status = StatusCode::UNAUTHORIZED;
-                self.note_refusal(exchange, &decision, reason, Some(served), status);
+                self.note_refusal(session, exchange, &decision, reason, Some(served), status);
                 let page = Page {
                     title: "Please sign in",
                     message: KEPT.to_owned(),
@@ -131,7 +142,7 @@ impl Edge {
                 self.replies.page(session, visit.brand(), &page, &cookies).await
             }
             Err((status, message)) => {
-                self.note_refusal(exchange, &decision, reason, Some(served), status);
+                self.note_refusal(session, exchange, &decision, reason, Some(served), status);
                 let sign_in = session::sign_in_address(visit.site(), &visit.host, asked);
                 let page = Page {
                     title: "Please sign in and send it again",
@@ -216,7 +227,7 @@ impl Edge {
         // It was sent before, or may not be sent any more: what is there is to be seen.
         let location = visit.at(&flow.target);
         cookies.extend(exchange.renewed());
-        reply::redirect(session, StatusCode::SEE_OTHER, &location, &cookies, None).await?;
+        self.replies.redirect(session, StatusCode::SEE_OTHER, &location, &cookies, None).await?;
         Ok(None)
     }
 }

@@ -31,7 +31,7 @@ impl Edge {
             }
         };
         match target {
-            Ok(location) => self.replies.redirect(session, &location).await,
+            Ok(location) => self.replies.redirect_for_good(session, &location).await,
             Err(reason) => self.refuse(session, exchange, reason, None, None).await,
         }
     }

@@ -308,9 +308,16 @@ async fn is_kept(world: &World, proxy: &Proxy) {
     let weak = through(proxy, "POST", "/pay", &[shown]).await;
     assert_eq!(status(&weak), 401, "{weak}");
     assert!(values(&weak, "www-authenticate")[0].contains("urn:signalbox:phr"), "{weak}");
-    // What proxies ask is nobody else's to ask.
-    let inner = through(proxy, "GET", "/.signalbox/auth", &[shown]).await;
-    assert!(matches!(status(&inner), 404 | 403), "{inner}");
+    // What proxies ask is nobody else's to ask, however it is written.
+    for written in ["/.signalbox/auth", "/.signalbox/%61uth", "/%2esignalbox/auth"] {
+        let claimed = [shown, ("X-Forwarded-Method", "GET"), ("X-Forwarded-Uri", "/page")];
+        let inner = through(proxy, "GET", written, &claimed).await;
+        assert!(status(&inner) >= 400, "{written}: {inner}");
+        assert!(!inner.to_lowercase().contains("x-auth-"), "{written}: {inner}");
+    }
+    // Nor is a key that opened the site shown to the app.
+    let _ = through(proxy, "GET", "/open", &[("X-API-Key", "sbk_x")]).await;
+    assert!(!world.upstream.heads().iter().any(|head| head.contains("sbk_x")));
     // An address with two meanings is refused here too.
     assert!(status(&through(proxy, "GET", "/open/..%2fpage", &[]).await) >= 400);
     // An ending ends it.

@@ -18,7 +18,7 @@ use crate::{
 
 /// How many points a request can be mended in; each is one that [`decide`](crate::decide::decide)
 /// judges.
-const POINTS: usize = 12;
+const POINTS: usize = 16;
 
 /// What a refusal comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -37,6 +37,10 @@ pub struct Refused {
     pub facts: Option<RecordedFacts>,
 }
 
+/// What is wrong with an API key whose holder has shown all of it.
+const PROVED: [Verdict; 4] =
+    [Verdict::Expired, Verdict::Ended, Verdict::OwnerInactive, Verdict::OtherSite];
+
 impl Refused {
     /// Whether nobody stands behind it that could ask: the first to be forgotten.
     #[must_use]
@@ -44,8 +48,9 @@ impl Refused {
         !self.facts.as_ref().is_some_and(|facts| {
             let bearer =
                 matches!(facts.presented, RecordedCredential::Bearer(RecordedToken::Good(_)));
-            let key = matches!(facts.presented, RecordedCredential::ApiKey(_))
-                && self.reason != Verdict::Unknown.as_str();
+            // The digest is compared before anything else is looked at.
+            let key = matches!(facts.presented, RecordedCredential::ApiKey(Some(_)))
+                && PROVED.iter().any(|proved| self.reason == proved.as_str());
             bearer || key || matches!(facts.session, Some(RecordedToken::Good(_)))
         })
     }

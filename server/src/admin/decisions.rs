@@ -69,10 +69,13 @@ pub(super) async fn explain(app: &Arc<App>, id: &str) -> AdminResult<Value> {
 
 fn summary(reason: &str, judged: Option<&Explanation>, changed: bool) -> String {
     let Some(judged) = judged else {
-        return format!("Refused before it was judged: {reason}.");
+        return format!("Refused for something that no policy judges: {reason}.");
     };
     let needs: Vec<String> = judged.would_pass.iter().map(sentence).collect();
     let mut summary = match needs.is_empty() {
+        true if judged.outcome == "allow" => {
+            format!("The policy lets it in; it was refused for something else: {reason}.")
+        }
         true => format!("Refused: {reason}."),
         false => format!("Refused: {reason}. It would have taken {}.", needs.join("; and ")),
     };

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{AdminError, AdminResult, event};
 use crate::{
     app::App,
+    config::EdgeSection,
     domain::audit::{Action, Event},
     store::identity::SitePut,
 };
@@ -49,12 +50,12 @@ pub struct SiteDraft {
 }
 
 impl SiteDraft {
-    /// The site it describes, behind an edge on `edge_port`.
+    /// The site it describes, behind the edge of `edge`.
     #[must_use]
-    pub fn into_site(self, edge_port: u16) -> Site {
+    pub fn into_site(self, edge: &EdgeSection) -> Site {
         let hosts: Vec<String> = self.hosts.iter().map(|host| host.to_lowercase()).collect();
         let base_url = self.base_url.unwrap_or_else(|| {
-            hosts.first().map(|host| default_base_url(host, edge_port)).unwrap_or_default()
+            hosts.first().map(|host| default_base_url(host, edge)).unwrap_or_default()
         });
         Site {
             name: if self.name.is_empty() { self.site_key.clone() } else { self.name },
@@ -72,17 +73,22 @@ impl SiteDraft {
     }
 }
 
-fn default_base_url(host: &str, edge_port: u16) -> String {
+/// On this machine at the edge's port, of TLS where it has one; elsewhere by https at the usual port.
+fn default_base_url(host: &str, edge: &EdgeSection) -> String {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     let local = host == "localhost"
         || host.ends_with(".localhost")
         || address.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-    if local { format!("http://{host}:{edge_port}") } else { format!("https://{host}") }
+    match edge.tls_listen {
+        _ if !local => format!("https://{host}"),
+        Some(tls) => format!("https://{host}:{}", tls.port()),
+        None => format!("http://{host}:{}", edge.listen.port()),
+    }
 }
 
 /// Stores a new site. Every connected edge serves it at once.
 pub(super) async fn create(app: &Arc<App>, draft: SiteDraft) -> AdminResult<Value> {
-    let site = draft.into_site(app.config.edge.listen.port());
+    let site = draft.into_site(&app.config.edge);
     site.validate().map_err(|errors| {
         let told: Vec<String> =
             errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
@@ -165,7 +171,7 @@ pub async fn put_demo_site(app: &Arc<App>, upstream: &str) -> AdminResult<Site> 
         forwarding: Forwarding::default(),
         forward_credentials: false,
     };
-    let site = draft.into_site(app.config.edge.listen.port());
+    let site = draft.into_site(&app.config.edge);
     let now = app.clock.now();
     let mut event = event(Action::PolicyUpdated, now, json!({ "require": site.policy.require }));
     event.site_key = Some(site.site_key.clone());
@@ -194,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_new_site_asks_for_a_second_factor() {
-        let site = draft("app.example.com").into_site(8000);
+        let site = draft("app.example.com").into_site(&EdgeSection::default());
         assert_eq!(site.policy.require, jwks::policy::Require::TwoFactor);
         assert_eq!(
             (site.base_url.as_str(), site.name.as_str()),
@@ -204,10 +210,21 @@ mod tests {
 
     #[test]
     fn a_site_on_loopback_is_reached_at_the_edges_port() {
-        assert_eq!(draft("App.localhost").into_site(8000).base_url, "http://app.localhost:8000");
-        assert_eq!(draft("127.0.0.1").into_site(8000).base_url, "http://127.0.0.1:8000");
         assert_eq!(
-            draft("localhost.example").into_site(8000).base_url,
+            draft("App.localhost").into_site(&EdgeSection::default()).base_url,
+            "http://app.localhost:8000"
+        );
+        assert_eq!(
+            draft("127.0.0.1").into_site(&EdgeSection::default()).base_url,
+            "http://127.0.0.1:8000"
+        );
+        let tls = EdgeSection {
+            tls_listen: Some(([127, 0, 0, 1], 8443).into()),
+            ..EdgeSection::default()
+        };
+        assert_eq!(draft("app.localhost").into_site(&tls).base_url, "https://app.localhost:8443");
+        assert_eq!(
+            draft("localhost.example").into_site(&EdgeSection::default()).base_url,
             "https://localhost.example"
         );
     }

@@ -127,7 +127,7 @@ fn site() -> Site {
         "upstreams": ["http://127.0.0.1:3000"],
     }))
     .unwrap();
-    draft.into_site(8000)
+    draft.into_site(&crate::config::EdgeSection::default())
 }
 
 #[tokio::test]

@@ -29,7 +29,8 @@ pub struct EdgeSection {
     pub credential: Option<String>,
     /// Address and port of health and metrics.
     pub admin_listen: Option<SocketAddr>,
-    /// Networks of the proxies in front of it whose `X-Forwarded-For` is believed.
+    /// Networks of the proxies in front of it: they say who calls (`X-Forwarded-For`, `-Proto`), may ask
+    /// about any request at `/.signalbox/auth`, and have no limit of connections.
     pub trusted_proxies: Vec<IpNet>,
     /// Worker threads; 0: one for each core.
     pub threads: usize,

@@ -68,12 +68,13 @@ struct Acknowledged {
     seq: u64,
 }
 
-/// When API keys were last used at an edge.
+/// An API key that an edge does not hold.
 #[derive(Deserialize)]
 struct KeyAsked {
     key: Uuid,
 }
 
+/// When API keys were last used at an edge.
 #[derive(Deserialize)]
 struct Uses {
     uses: Vec<(Uuid, Time)>,

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use edge::{CertificateFiles, EdgeConfig, EdgeHandle, Limits};
+use edge::{CertificateFiles, EdgeConfig, EdgeError, EdgeHandle, Limits};
 use server::{
     clock::Clock,
     config::{
@@ -66,7 +66,9 @@ pub fn start_edge(
         figures: Arc::new(figures::render),
     })
     .map_err(|error| {
-        Failure::failed(format!("{error} (choose another address with --edge-listen)"))
+        let is_listen = matches!(error, EdgeError::Listen { setting: "edge.listen", .. });
+        let remedy = if is_listen { " (choose another with --edge-listen)" } else { "" };
+        Failure::failed(format!("{error}{remedy}"))
     })
 }
 

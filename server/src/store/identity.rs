@@ -485,8 +485,8 @@ pub trait IdentityStore: Send + Sync {
     /// Stores a site in the place of the one of its key, if that has this version.
     async fn replace_site(&self, site: &Site, version: u64, event: &Event) -> StoreResult<SitePut>;
 
-    /// Removes a site, with its feed entry and the event. `false`: no such site.
-    async fn remove_site(&self, site_key: &str, event: &Event) -> StoreResult<bool>;
+    /// Removes a site that has this version, with its feed entry and the event. `false`: there is none.
+    async fn remove_site(&self, site_key: &str, version: u64, event: &Event) -> StoreResult<bool>;
 
     /// The site of this key.
     async fn find_site(&self, site_key: &str) -> StoreResult<Option<Site>>;

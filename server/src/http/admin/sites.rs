@@ -237,8 +237,9 @@ async fn try_remove(call: &Call, site_key: &str) -> Result<Response, RailError> 
         return Err(overtaken());
     }
     let event = event(call, &caller, &held, &["removed"]);
-    if !call.app.identity.remove_site(site_key, &event).await.map_err(AuthError::Store)? {
-        return Err(AuthError::NotFound.into());
+    let removed = call.app.identity.remove_site(site_key, held.version, &event).await;
+    if !removed.map_err(AuthError::Store)? {
+        return Err(overtaken());
     }
     Ok(call.answer(StatusCode::OK, json!({ "siteKey": site_key, "removed": true })))
 }
@@ -311,7 +312,7 @@ fn read(call: &Call, members: Map<String, Value>) -> Result<Site, RailError> {
     let draft: SiteDraft = serde_json::from_value(draft).map_err(|error| {
         BodyProblems(vec![("site".to_owned(), format!("cannot be read: {error}"))])
     })?;
-    let site = draft.into_site(call.app.config.edge.listen.port());
+    let site = draft.into_site(&call.app.config.edge);
     let problem = |error: &jwks::site::FieldError| {
         (wire_name(&error.field.to_string()), error.message.to_string())
     };

@@ -141,7 +141,7 @@ async fn write_some(store: &dyn IdentityStore) {
     store.put_site(&shop, true, &event(Action::PolicyUpdated)).await.unwrap();
     let cuts = ["one", "two"].map(|id| cut_off(CutOffKind::Client, id, at(1), at(100)));
     store.cut_off(&cuts, &event(Action::SessionRevoked)).await.unwrap();
-    store.remove_site("shop", &event(Action::PolicyUpdated)).await.unwrap();
+    store.remove_site("shop", 1, &event(Action::PolicyUpdated)).await.unwrap();
 }
 
 /// Many who write endings, each entry of another one.

@@ -137,7 +137,8 @@ pub(super) async fn a_removed_site_is_gone_with_its_hosts(pair: &Pair) {
     put(store, &site("shop", &["shop.example"])).await;
     put(store, &site("desk", &["desk.example"])).await;
     let act = event(Action::PolicyUpdated);
-    assert!(store.remove_site("shop", &act).await.unwrap());
+    assert!(!store.remove_site("shop", 2, &act).await.unwrap(), "it has another version");
+    assert!(store.remove_site("shop", 1, &act).await.unwrap());
     assert_eq!(store.find_site("shop").await.unwrap(), None);
     assert_eq!(store.list_sites().await.unwrap().len(), 1);
     let last = store.list_feed(2, 10).await.unwrap();
@@ -146,7 +147,7 @@ pub(super) async fn a_removed_site_is_gone_with_its_hosts(pair: &Pair) {
     assert_eq!(whole_log(store).await.last().unwrap().event, act);
 
     let before = written(store).await;
-    assert!(!store.remove_site("shop", &event(Action::PolicyUpdated)).await.unwrap());
+    assert!(!store.remove_site("shop", 1, &event(Action::PolicyUpdated)).await.unwrap());
     assert_eq!(written(store).await, before);
     assert_eq!(put(store, &site("heir", &["shop.example"])).await, SitePut::Stored(1));
     assert_eq!(put(store, &site("shop", &["shop2.example"])).await, SitePut::Stored(1));

@@ -502,9 +502,9 @@ impl IdentityStore for Embedded {
         self.change(move |tx| sites::put(tx, &site, wanted, &event)).await
     }
 
-    async fn remove_site(&self, site_key: &str, event: &Event) -> StoreResult<bool> {
+    async fn remove_site(&self, site_key: &str, version: u64, event: &Event) -> StoreResult<bool> {
         let (site_key, event) = (site_key.to_owned(), event.clone());
-        self.change(move |tx| sites::remove(tx, &site_key, &event)).await
+        self.change(move |tx| sites::remove(tx, &site_key, version, &event)).await
     }
 
     async fn find_site(&self, site_key: &str) -> StoreResult<Option<Site>> {

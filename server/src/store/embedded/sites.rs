@@ -66,10 +66,16 @@ pub(super) fn put(
 }
 
 /// Removes a site; its hosts go with it.
-pub(super) fn remove(tx: &Tx<'_>, site_key: &str, event: &Event) -> Result<bool, Fault> {
-    if tx.run("DELETE FROM sites WHERE site_key = ?1", [site_key])? == 0 {
+pub(super) fn remove(
+    tx: &Tx<'_>,
+    site_key: &str,
+    version: u64,
+    event: &Event,
+) -> Result<bool, Fault> {
+    if find(tx, site_key)?.is_none_or(|held| held.version != version) {
         return Ok(false);
     }
+    tx.run("DELETE FROM sites WHERE site_key = ?1", [site_key])?;
     feed::append(tx, event.at, &Change::SiteRemoved(site_key.to_owned()))?;
     audit::append(tx, event)?;
     Ok(true)

@@ -626,8 +626,8 @@ impl IdentityStore for Postgres {
         sites::put(self, site, SiteWanted::InPlaceOf(version), event).await
     }
 
-    async fn remove_site(&self, site_key: &str, event: &Event) -> StoreResult<bool> {
-        sites::remove(self, site_key, event).await
+    async fn remove_site(&self, site_key: &str, version: u64, event: &Event) -> StoreResult<bool> {
+        sites::remove(self, site_key, version, event).await
     }
 
     async fn find_site(&self, site_key: &str) -> StoreResult<Option<Site>> {

@@ -67,12 +67,18 @@ pub(super) async fn put(
     Ok(SitePut::Stored(version))
 }
 
-pub(super) async fn remove(store: &Postgres, site_key: &str, event: &Event) -> StoreResult<bool> {
+pub(super) async fn remove(
+    store: &Postgres,
+    site_key: &str,
+    version: u64,
+    event: &Event,
+) -> StoreResult<bool> {
     let mut act = changing(store).await?;
-    if act.change("DELETE FROM sites WHERE site_key = $1", &[&site_key]).await? == 0 {
+    if one(&mut act, site_key).await?.is_none_or(|held| held.version != version) {
         act.roll_back().await?;
         return Ok(false);
     }
+    act.change("DELETE FROM sites WHERE site_key = $1", &[&site_key]).await?;
     store.commit_with(act, &[Change::SiteRemoved(site_key.to_owned())], event).await?;
     Ok(true)
 }

@@ -9,6 +9,11 @@ use tests::{
     receiver::Receiver,
 };
 
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
 use super::sites::{open, site};
 use crate::minutes;
 
@@ -625,6 +630,48 @@ async fn a_form_waits_for_the_proof_and_reaches_the_app_once() {
 
     visitor.get(&pay).await.expect(200);
     assert_eq!(posts(&app), [sent]);
+}
+
+/// An app that answers what is posted in drops, for longer than short answers take.
+async fn slow() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut head = [0; 8192];
+                let read = stream.read(&mut head).await.unwrap_or_default();
+                let begin = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\
+                    Transfer-Encoding: chunked\r\n\r\n";
+                let mut sent = stream.write_all(begin).await;
+                let drops = if head[..read].starts_with(b"POST") { 10 } else { 1 };
+                for _ in 0..drops {
+                    sent = sent.and(stream.write_all(b"4\r\ndrop\r\n").await);
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                let _ = sent.and(stream.write_all(b"3\r\nend\r\n0\r\n\r\n").await);
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn a_slow_answer_to_a_form_that_waited_is_not_cut_off() {
+    let mut world = World::start().await;
+    let mut draft = site(&world, "slow").await;
+    draft["upstreams"] = json!([slow().await]);
+    draft["policy"] =
+        json!({ "require": "signed_in", "rules": [{ "prefix": "/pay", "max_auth_age": 300 }] });
+    open(&world, &draft).await;
+    let address = draft["base_url"].as_str().unwrap();
+    let person = world.enrolled().await;
+    let mut visitor = signed_in(&world, &person, address).await;
+    world.advance(minutes(6));
+    world.caught_up().await;
+    visitor.post(&format!("{address}/pay"), &[("amount", "1")]).await;
+    let answer = visitor.sign_in(&world, &person).await;
+    assert!(answer.expect(200).text.ends_with("end"), "{}", answer.text);
 }
 
 #[tokio::test]

@@ -200,7 +200,9 @@ impl Walk {
             }
             Act::RemoveSite { site } => {
                 let event = self.event(Action::PolicyUpdated);
-                format!("{:?}", store.remove_site(&format!("site{site}"), &event).await?)
+                let key = format!("site{site}");
+                let held = store.find_site(&key).await?.map_or(1, |site| site.version);
+                format!("{:?}", store.remove_site(&key, held, &event).await?)
             }
             Act::AddKey { algorithm, right, life } => {
                 let keys = store.list_signing_keys(Time::default()).await?;
