@@ -20,8 +20,6 @@
   var RENEW = 240000;
   var waiting = null;
   var offers = false;
-  // The button was pressed, and its answer is not there yet: one thing is asked at a time.
-  var isAsking = false;
 
   function bytes(text) {
     var plain = window.atob(text.replace(/-/g, "+").replace(/_/g, "/"));
@@ -82,7 +80,6 @@
   }
 
   function failed() {
-    isAsking = false;
     button.disabled = false;
     told.hidden = false;
     if (offers) {
@@ -124,12 +121,14 @@
   // Offers passkeys where the name is typed, for as long as the page is open.
   function offer() {
     ask(function (options) {
-      if (isAsking) {
+      // One thing is asked at a time: by the button, or by an offer that came first.
+      if (button.disabled || waiting) {
         return;
       }
       waiting = new AbortController();
       var mine = waiting;
       var renewed = window.setTimeout(function () {
+        waiting = null;
         mine.abort();
         offer();
       }, RENEW);
@@ -145,7 +144,6 @@
   }
 
   button.onclick = function () {
-    isAsking = true;
     button.disabled = true;
     told.hidden = true;
     if (waiting) {

@@ -20,6 +20,20 @@ const SIGN_IN: &str = "button[data-passkey=sign-in]";
 const PROVE: &str = "button[data-passkey=get]";
 const CREATE: &str = "button[data-passkey=create]";
 
+/// A browser that writes down what it is asked, and never answers.
+const ASKED: &str = "window.asked = [];
+     PublicKeyCredential.isConditionalMediationAvailable = function () {
+       return Promise.resolve(true);
+     };
+     navigator.credentials.get = function (options) {
+       window.asked.push(options);
+       return new Promise(function (resolve, reject) {
+         if (options.signal) {
+           options.signal.addEventListener('abort', function () { reject(options.signal.reason); });
+         }
+       });
+     };";
+
 /// A client whose tokens open a site that asks for this.
 async fn client_of(world: &World, landing: &Landing, key: &str, policy: Value) -> RelyingParty {
     let site = json!({
@@ -152,21 +166,7 @@ async fn the_page_asks_for_passkeys_where_the_name_is_typed() {
     let client = client(&world, &landing, json!({})).await;
     let mut window = Window::open().await;
     let mut tab = window.tab().await;
-    tab.before_each_page(
-        "window.asked = [];
-         PublicKeyCredential.isConditionalMediationAvailable = function () {
-           return Promise.resolve(true);
-         };
-         navigator.credentials.get = function (options) {
-           window.asked.push(options);
-           return new Promise(function (resolve, reject) {
-             if (options.signal) {
-               options.signal.addEventListener('abort', function () { reject(options.signal.reason); });
-             }
-           });
-         };",
-    )
-    .await;
+    tab.before_each_page(ASKED).await;
     tab.open(&client.authorize_url("openid")).await;
     tab.see("#username").await;
     assert_eq!(tab.attribute("#username", "autocomplete").await, "username webauthn");
@@ -184,6 +184,39 @@ async fn the_page_asks_for_passkeys_where_the_name_is_typed() {
     tab.holds("window.asked.length === 2").await;
     assert_eq!(tab.evaluate("window.asked[0].signal.aborted").await, true);
     assert_eq!(tab.evaluate("window.asked[1].mediation === undefined").await, true);
+    assert_eq!(tab.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_press_while_the_offer_is_on_its_way_asks_once() {
+    let world = World::shared().await;
+    let landing = Landing::start().await;
+    let client = client(&world, &landing, json!({})).await;
+    let mut window = Window::open().await;
+    let mut tab = window.tab().await;
+    tab.before_each_page(ASKED).await;
+    // What the page asks the server leaves when the test says so.
+    tab.before_each_page(
+        "window.held = [];
+         window.answered = 0;
+         var send = XMLHttpRequest.prototype.send;
+         XMLHttpRequest.prototype.send = function (body) {
+           var request = this;
+           request.addEventListener('loadend', function () { window.answered += 1; });
+           window.held.push(function () { send.call(request, body); });
+         };",
+    )
+    .await;
+    tab.open(&client.authorize_url("openid")).await;
+    tab.holds("!!window.held && window.held.length === 1").await;
+    tab.click(SIGN_IN).await;
+    tab.holds("window.held.length === 2").await;
+    tab.evaluate("window.held[1]()").await;
+    tab.holds("window.answered === 1").await;
+    tab.evaluate("window.held[0]()").await;
+    tab.holds("window.answered === 2").await;
+    assert_eq!(tab.evaluate("window.asked.length").await, 1);
+    assert_eq!(tab.evaluate("window.asked[0].mediation === undefined").await, true);
     assert_eq!(tab.complaints().await, [""; 0]);
 }
 
