@@ -19,6 +19,7 @@ use jwks::{
     view::View,
 };
 use reqwest::{Client, Response, StatusCode};
+use serde::Serialize;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -41,6 +42,8 @@ const LAST_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_LINE: usize = 64 * 1024 * 1024;
 /// What is buffered already is taken in before the view is swapped, but not without end.
 const MAX_BATCH: usize = 4 * 1024 * 1024;
+/// The room for lines that is kept between them.
+const KEPT_ROOM: usize = 64 * 1024;
 /// Changes reach the disk within this time.
 const SAVE_AFTER_CHANGE: Duration = Duration::from_millis(500);
 /// The use of API keys is told together, as often.
@@ -186,7 +189,7 @@ impl Follower {
     fn begin_from_disk(&mut self) {
         match snapshot::load(&self.data_dir) {
             Ok(Some(saved)) => {
-                let mut view = View::from_snapshot(&saved.snapshot);
+                let mut view = View::from_snapshot(saved.snapshot);
                 let read = journal::read(&self.data_dir, &view.epoch, view.seq);
                 let kept = read.unwrap_or_else(|error| {
                     tracing::warn!(%error, "the journal on disk cannot be read");
@@ -281,7 +284,7 @@ impl Follower {
             match serde_json::from_slice(line) {
                 Ok(Message::Snapshot(fresh)) => {
                     pending.clear();
-                    let view = View::from_snapshot(&fresh);
+                    let view = View::from_snapshot(*fresh);
                     tracing::info!(seq = view.seq, epoch = %view.epoch, "a new view has come");
                     self.view = Some(view);
                     self.key_lookup.forget();
@@ -449,7 +452,7 @@ impl Follower {
         self.saving.last = Instant::now();
         let aside = self.journal.set_aside();
         self.saving.running = Some(tokio::task::spawn_blocking(move || {
-            let saved = Saved { confirmed_at, snapshot: view.to_snapshot() };
+            let saved = Saved { confirmed_at, snapshot: view };
             let saved = keep(&data_dir, &saved, aside);
             if let Err(error) = &saved {
                 tracing::error!(%error, "the view could not be saved");
@@ -474,7 +477,7 @@ impl Follower {
 
 /// Saves a view, and then removes what was set aside of the journal, if that went well. If not,
 /// the journal holds more than follows on the view, and that is read past.
-fn keep(data_dir: &Path, saved: &Saved, aside: io::Result<()>) -> io::Result<()> {
+fn keep(data_dir: &Path, saved: &Saved<impl Serialize>, aside: io::Result<()>) -> io::Result<()> {
     snapshot::save(data_dir, saved)?;
     aside?;
     journal::forget_aside(data_dir)
@@ -539,6 +542,8 @@ impl Lines {
             self.bytes.drain(..self.start);
             self.searched -= self.start;
             self.start = 0;
+            // A snapshot comes once and may be large.
+            self.bytes.shrink_to(KEPT_ROOM);
         }
         if self.bytes.len() + chunk.len() > MAX_LINE + MAX_BATCH {
             return Err(Broken::TooLong);

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, BufWriter},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -14,18 +14,18 @@ const FILE: &str = "edge-view.json";
 
 /// A view and when it was last known to be current, by the clock of the edge that wrote it.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Saved {
+pub struct Saved<S> {
     /// When the view was last known to be current.
     pub confirmed_at: Time,
-    /// The view.
-    pub snapshot: Snapshot,
+    /// The view, or the snapshot that gives it.
+    pub snapshot: S,
 }
 
 /// Reads what was saved; `None` where nothing was.
 ///
 /// # Errors
 /// The file is there and cannot be read or understood.
-pub fn load(data_dir: &Path) -> io::Result<Option<Saved>> {
+pub fn load(data_dir: &Path) -> io::Result<Option<Saved<Snapshot>>> {
     match fs::read(path(data_dir)) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::from),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -37,7 +37,7 @@ pub fn load(data_dir: &Path) -> io::Result<Option<Saved>> {
 ///
 /// # Errors
 /// The data folder cannot be written.
-pub fn save(data_dir: &Path, saved: &Saved) -> io::Result<()> {
+pub fn save(data_dir: &Path, saved: &Saved<impl Serialize>) -> io::Result<()> {
     let target = path(data_dir);
     let fresh = target.with_extension("json.new");
     // A name of its own is made anew each time, so that the mode is ours from the first byte.
@@ -45,10 +45,10 @@ pub fn save(data_dir: &Path, saved: &Saved) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-    let bytes = serde_json::to_vec(saved)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+    let mut file = BufWriter::new(file);
+    serde_json::to_writer(&mut file, saved)?;
+    file.into_inner()?.sync_all()?;
     fs::rename(&fresh, &target)?;
     File::open(data_dir)?.sync_all()
 }
@@ -86,7 +86,7 @@ mod tests {
         }
         let loaded = load(&dir).unwrap().unwrap();
         assert_eq!(loaded.confirmed_at, Time::from_millis(5));
-        assert_eq!(View::from_snapshot(&loaded.snapshot).seq, 8);
+        assert_eq!(View::from_snapshot(loaded.snapshot).seq, 8);
         let mode = fs::metadata(path(&dir)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::write(path(&dir), "{\"half\":").unwrap();

@@ -150,7 +150,7 @@ async fn a_refusal_is_told_and_is_reached_again_from_what_was_told() {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 
-    let view = View::from_snapshot(&world.feed.snapshot());
+    let view = View::from_snapshot(world.feed.snapshot());
     let Decision::Challenge(again) = facts.judge(&view, told.at) else {
         panic!("another decision");
     };

@@ -18,7 +18,7 @@ pub(crate) struct KeyHolders {
 
 impl KeyHolders {
     /// Takes in the new state of a person, instead of what was known of them.
-    pub(crate) fn put(&mut self, holder: KeyHolder) {
+    pub(crate) fn put(&mut self, mut holder: KeyHolder) {
         if let Some(before) = self.people.get(&holder.user_id).cloned() {
             let keys = Arc::make_mut(&mut self.keys);
             for key in &before.keys {
@@ -28,6 +28,12 @@ impl KeyHolders {
         }
         if holder.keys.is_empty() {
             return;
+        }
+        // Lists that were read have room for more, and there may be 100,000 of them.
+        holder.keys.shrink_to_fit();
+        for key in &mut holder.keys {
+            key.scopes.shrink_to_fit();
+            key.sites.shrink_to_fit();
         }
         let holder = Arc::new(holder);
         let keys = Arc::make_mut(&mut self.keys);
@@ -69,19 +75,18 @@ impl KeyHolders {
     }
 
     /// All of them, by person.
-    pub(crate) fn to_vec(&self) -> Vec<KeyHolder> {
-        let mut people: Vec<KeyHolder> =
-            self.people.values().map(|holder| (**holder).clone()).collect();
+    pub(crate) fn sorted(&self) -> Vec<&KeyHolder> {
+        let mut people: Vec<&KeyHolder> = self.people.values().map(|holder| &**holder).collect();
         people.sort_by_key(|holder| holder.user_id);
         people
     }
 }
 
-impl<'h> FromIterator<&'h KeyHolder> for KeyHolders {
-    fn from_iter<I: IntoIterator<Item = &'h KeyHolder>>(holders: I) -> Self {
+impl FromIterator<KeyHolder> for KeyHolders {
+    fn from_iter<I: IntoIterator<Item = KeyHolder>>(holders: I) -> Self {
         let mut all = Self::default();
         for holder in holders {
-            all.put(holder.clone());
+            all.put(holder);
         }
         all
     }
@@ -129,7 +134,7 @@ mod tests {
     #[test]
     fn the_new_state_of_a_person_replaces_the_old_one() {
         let mut all: KeyHolders =
-            [&holder(1, vec![key(11, 0), key(12, 0)]), &holder(2, vec![key(21, 0)])]
+            [holder(1, vec![key(11, 0), key(12, 0)]), holder(2, vec![key(21, 0)])]
                 .into_iter()
                 .collect();
         let before = all.clone();
@@ -141,14 +146,14 @@ mod tests {
         assert_eq!(all.find(Uuid::from_u128(13)).unwrap().record(), &key(13, 0));
         all.put(holder(2, vec![]));
         assert_eq!(ids(&all), [12, 13]);
-        assert_eq!(all.to_vec(), [renamed]);
+        assert_eq!(all.sorted(), [&renamed]);
         assert_eq!(ids(&before), [11, 12, 21]);
     }
 
     #[test]
     fn an_ending_takes_the_keys_it_is_about_and_no_other() {
         let all: KeyHolders =
-            [&holder(1, vec![key(11, 2000), key(12, 2001)]), &holder(2, vec![key(21, 0)])]
+            [holder(1, vec![key(11, 2000), key(12, 2001)]), holder(2, vec![key(21, 0)])]
                 .into_iter()
                 .collect();
         let after = |cut: &CutOff| {

@@ -118,7 +118,7 @@ mod tests {
             "site_key": "wiki", "base_url": "https://wiki.example", "hosts": ["wiki.example"],
             "upstreams": ["http://127.0.0.1:9000"], "policy": policy,
         });
-        View::from_snapshot(&Snapshot {
+        View::from_snapshot(Snapshot {
             seq: 1,
             epoch: "e".into(),
             issuer: "https://id.example".into(),

@@ -113,7 +113,7 @@ impl Request {
     }
 
     fn view(&self) -> View {
-        View::from_snapshot(&Snapshot {
+        View::from_snapshot(Snapshot {
             seq: 1,
             epoch: "e".into(),
             issuer: ISSUER.into(),

@@ -23,7 +23,7 @@ fn view(policy: Value, ends: &[&str]) -> View {
         at: NOW,
         until: NOW.plus(Duration::from_secs(3600)),
     };
-    View::from_snapshot(&Snapshot {
+    View::from_snapshot(Snapshot {
         seq: 1,
         epoch: "one".into(),
         issuer: "https://id.test".into(),

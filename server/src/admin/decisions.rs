@@ -31,7 +31,7 @@ pub async fn explain_decision(app: &Arc<App>, id: &str) -> AdminResult<Option<Va
     }
     // What ended afterwards had not ended then.
     snapshot.cut_offs.retain(|cut_off| cut_off.at <= refused.at);
-    let view = View::from_snapshot(&snapshot);
+    let view = View::from_snapshot(snapshot);
     let site = refused.site_key.as_deref();
     let version_now =
         view.sites().find(|held| Some(held.site_key.as_str()) == site).map(|held| held.version);

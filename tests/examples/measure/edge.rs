@@ -1,7 +1,11 @@
 //! CPU time of a request at the edge: a bearer seen before, a bearer never seen, and the same
 //! proxy with the check taken out, in turn.
 
-use std::{path::PathBuf, process::Command, sync::Arc};
+use std::{
+    path::PathBuf,
+    process::{Child, Command},
+    sync::Arc,
+};
 
 use serde_json::json;
 use tests::{command::binary, world::World};
@@ -16,7 +20,7 @@ const ROUNDS: usize = 7;
 const REQUESTS: usize = 30_000;
 const CONNECTIONS: usize = 16;
 const TOKENS: usize = 1_000;
-const HOST: &str = "measured.localhost";
+pub const HOST: &str = "measured.localhost";
 
 struct Target {
     name: &'static str,
@@ -25,9 +29,34 @@ struct Target {
     figures: Vec<f64>,
 }
 
-fn plain_proxy() -> PathBuf {
-    std::env::var_os("PLAIN_PROXY")
-        .map_or_else(|| binary().with_file_name("examples").join("plain_proxy"), PathBuf::from)
+/// The same proxy with the check taken out, one thread.
+pub struct PlainProxy {
+    process: Child,
+    pub port: u16,
+}
+
+impl PlainProxy {
+    pub async fn start(upstream: u16) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let program = std::env::var_os("PLAIN_PROXY")
+            .map_or_else(|| binary().with_file_name("examples").join("plain_proxy"), PathBuf::from);
+        let process = Command::new(program)
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(["--upstream", &format!("127.0.0.1:{upstream}"), "--threads", "1"])
+            .spawn()
+            .unwrap();
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        Self { process, port }
+    }
+}
+
+impl Drop for PlainProxy {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
 }
 
 pub async fn measure() {
@@ -38,19 +67,11 @@ pub async fn measure() {
     let hot_tokens = tokens(&hot).await;
     let cold_tokens = tokens(&cold).await;
 
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut plain = Command::new(plain_proxy())
-        .args(["--listen", &format!("127.0.0.1:{port}")])
-        .args(["--upstream", &format!("127.0.0.1:{upstream}"), "--threads", "1"])
-        .spawn()
-        .unwrap();
-    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    let plain = PlainProxy::start(upstream).await;
 
     let target = |name, pid, port| Target { name, pid, port, figures: Vec::new() };
     let mut targets = [
-        target("the check taken out", plain.id(), port),
+        target("the check taken out", plain.process.id(), plain.port),
         target("bearer seen before", hot.edge_node().process().id(), hot.edge().port()),
         target("bearer never seen", cold.edge_node().process().id(), cold.edge().port()),
     ];
@@ -79,11 +100,9 @@ pub async fn measure() {
             resident_mib(target.pid),
         );
     }
-    plain.kill().unwrap();
-    plain.wait().unwrap();
 }
 
-async fn world(token_cache: usize, upstream: u16) -> World {
+pub async fn world(token_cache: usize, upstream: u16) -> World {
     let plan = World::plan().apart().set("edge.threads", 1).set("edge.token_cache", token_cache);
     let world = plan.start().await;
     let port = world.edge().port();
@@ -100,7 +119,7 @@ async fn world(token_cache: usize, upstream: u16) -> World {
 }
 
 /// Access tokens of one session, all different.
-async fn tokens(world: &World) -> Arc<Vec<String>> {
+pub async fn tokens(world: &World) -> Arc<Vec<String>> {
     let person = world.person().await;
     let rail = world.rail();
     let session = world.sign_in_for(&person, "measured").await;

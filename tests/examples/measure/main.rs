@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! SIGNALBOX_BIN=target/dist/signalbox PLAIN_PROXY=target/dist/examples/plain_proxy \
-//!     cargo run --profile dist -p tests --example measure -- revoke edge login memory
+//!     cargo run --profile dist -p tests --example measure -- revoke edge latency login memory
 //! ```
 //!
 //! Every comparison alternates within one run, so that a machine whose speed drifts tells the
@@ -16,6 +16,7 @@
 )]
 
 mod edge;
+mod latency;
 mod load;
 mod login;
 mod memory;
@@ -25,7 +26,7 @@ mod revoke;
 #[tokio::main]
 async fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let all = ["revoke", "edge", "login", "memory"];
+    let all = ["revoke", "edge", "latency", "login", "memory"];
     if wanted.is_empty() || wanted.iter().any(|one| !all.contains(&one.as_str())) {
         println!("usage: measure {}", all.map(|one| format!("[{one}]")).join(" "));
         return;
@@ -34,6 +35,7 @@ async fn main() {
         match one.as_str() {
             "revoke" => revoke::measure().await,
             "edge" => edge::measure().await,
+            "latency" => latency::measure().await,
             "login" => login::measure().await,
             _ => memory::measure().await,
         }

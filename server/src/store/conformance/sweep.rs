@@ -95,7 +95,7 @@ pub(super) async fn one_sweep_takes_no_more_than_its_share(pair: &Pair) {
     assert_eq!(numbers(store).await, [share + 5]);
     let snapshot = store.snapshot(ISSUER, 100_000, at(0)).await.unwrap();
     assert_eq!((snapshot.seq, snapshot.cut_offs.len()), (share + 5, 0));
-    assert_eq!(View::from_snapshot(&snapshot).seq, share + 5);
+    assert_eq!(View::from_snapshot(snapshot).seq, share + 5);
 }
 
 pub(super) async fn a_warning_is_forgotten_when_it_is_over(pair: &Pair) {
