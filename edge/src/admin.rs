@@ -12,6 +12,7 @@ use crate::{
     config::{self, Clock},
     holding::Held,
     metrics::Figures,
+    reason::Reason,
 };
 
 /// What the admin listener serves.
@@ -36,7 +37,7 @@ impl ServeHttp for Admin {
         let (status, kind, body) = if is_head || request.method == Method::GET {
             self.answer(request.uri.path())
         } else {
-            error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "Only GET and HEAD.")
+            error(Reason::Method(&[]))
         };
         let length = body.len();
         let mut response = Response::new(if is_head { Vec::new() } else { body.into_bytes() });
@@ -60,7 +61,7 @@ impl Admin {
                 self.note_state();
                 (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", (self.text)())
             }
-            _ => error(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this address."),
+            _ => error(Reason::NoSuchPage),
         }
     }
 
@@ -98,6 +99,7 @@ impl Admin {
     }
 }
 
-fn error(status: StatusCode, code: &str, message: &str) -> (StatusCode, &'static str, String) {
-    (status, JSON, json!({ "error": { "code": code, "message": message } }).to_string())
+fn error(reason: Reason) -> (StatusCode, &'static str, String) {
+    let (code, message) = reason.text();
+    (reason.status(), JSON, json!({ "error": { "code": code, "message": message } }).to_string())
 }

@@ -23,8 +23,6 @@ use jwks::{
 };
 use serde::Serialize;
 
-/// Where the public keys of all edges are, under every site.
-pub const KEYS_PATH: &str = "/.signalbox/jwks.json";
 /// `typ` of an assertion.
 pub const TYPE: &str = "site-assertion+jwt";
 

@@ -6,7 +6,7 @@ use std::{net::IpAddr, time::Duration};
 
 use jwks::{
     api_key::KeyHolder,
-    site_session::{CLIENT_ID, GRANT_TYPE},
+    site_session::{CLIENT_ID, GRANT_TYPE, LARGEST_SEALED_FORM},
 };
 use reqwest::{Client, Response, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -19,8 +19,6 @@ const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(5);
 /// What an answer with tokens may be long.
 const MAX_ANSWER: usize = 64 * 1024;
-/// What a sealed form may be long.
-const MAX_FORM: usize = 2 * 1024 * 1024;
 
 /// Why the server gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -143,7 +141,7 @@ impl Backchannel {
         let address = format!("{}/edge/forms/{name}/taken", self.server);
         let response = self.client.post(address).bearer_auth(&self.credential).send().await?;
         match response.status() {
-            StatusCode::OK => Ok(Some(whole(response, MAX_FORM).await?)),
+            StatusCode::OK => Ok(Some(whole(response, LARGEST_SEALED_FORM).await?)),
             StatusCode::NOT_FOUND => Ok(None),
             other => Err(Denied::Away(format!("it answered {other}"))),
         }

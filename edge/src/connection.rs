@@ -127,9 +127,9 @@ impl Connections {
             // It comes back through `on_connection_reuse`, as soon as the head is read.
             let read = HeadRead { head: head.clone(), door };
             session.set_connection_user_context(Some(Box::new(read)));
-            let mut serving = self.proxy.process_new_http(session, shutdown);
+            let mut serving = self.proxy.serve(session, shutdown);
             let served = poll_fn(|context| {
-                if let Poll::Ready(served) = serving.as_mut().poll(context) {
+                if let Poll::Ready(served) = Pin::new(&mut serving).poll(context) {
                     return Poll::Ready(served);
                 }
                 ready!(head.poll_overdue(self.limits.head, &mut timer, context));
@@ -177,8 +177,8 @@ impl ServerApp for Connections {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        let Some(_visit) = self.visitors.enter(address(&stream)) else {
-            metrics::count(None, "too_many_connections");
+        let Some(_place) = self.visitors.enter(address(&stream)) else {
+            metrics::count_connection("too_many");
             tracing::debug!("an address has too many connections");
             return None;
         };
@@ -304,7 +304,7 @@ impl Watch {
             Self::Requests { head, .. } => head.byte_came(),
             Self::Frames { head, frames } => {
                 frames.see(bytes).map_err(|abuse| {
-                    metrics::count(None, "http2_abuse");
+                    metrics::count_connection("http2_abuse");
                     tracing::info!(?abuse, "an HTTP/2 connection is closed");
                     io::Error::from(io::ErrorKind::ConnectionAborted)
                 })?;
@@ -334,7 +334,7 @@ impl Refusal {
             .unwrap_or(StatusCode::BAD_REQUEST);
         let (bytes, decision) = reply::raw_refusal(status);
         metrics::count(None, "unreadable");
-        tracing::info!(decision, status = status.as_u16(), reason = "unreadable", "refused");
+        tracing::info!(decision = "unreadable", id = decision, status = status.as_u16(), "refused");
         Self { bytes, written: 0 }
     }
 }

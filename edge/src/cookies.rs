@@ -4,16 +4,9 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
+use jwks::site_session::{FLOW_COOKIE, SESSION_COOKIE, server_cookie};
 use pingora::http::RequestHeader;
 
-/// A session at a site: an access token.
-pub const SESSION: &str = "sb_site";
-/// How the names of sign-ins that are under way begin; a part of their `state` follows.
-pub const FLOW: &str = "sb_flow_";
-
-/// What the server and its pages give browsers. By plain http, on one machine, all ports are one
-/// host to a browser, and sites would be shown them.
-const OF_THE_SERVER: [&str; 4] = ["sb_session", "sb_browser_state", "sb_device", "sb_known"];
 /// Browsers take the prefix from the very host alone, over https alone.
 const PREFIX: &str = "__Host-";
 
@@ -36,7 +29,7 @@ pub fn session(fields: &HeaderMap, secure: bool) -> Option<&str> {
         return None;
     }
     all(fields).find_map(|(name, value)| {
-        (own_name(name, secure) == Some(SESSION) && !value.is_empty()).then_some(value)
+        (own_name(name, secure) == Some(SESSION_COOKIE) && !value.is_empty()).then_some(value)
     })
 }
 
@@ -99,9 +92,10 @@ fn trimmed(mut pair: &[u8]) -> &[u8] {
 fn is_ours(pair: &[u8]) -> bool {
     let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
     let name = name.strip_prefix(PREFIX.as_bytes()).unwrap_or(name);
-    name == SESSION.as_bytes()
-        || name.starts_with(FLOW.as_bytes())
-        || OF_THE_SERVER.iter().any(|theirs| name == theirs.as_bytes())
+    name == SESSION_COOKIE.as_bytes()
+        || name.starts_with(FLOW_COOKIE.as_bytes())
+        // By plain http, on one machine, all ports are one host to a browser.
+        || server_cookie::ALL.iter().any(|theirs| name == theirs.as_bytes())
 }
 
 #[cfg(test)]
@@ -141,14 +135,14 @@ mod tests {
     fn a_cookie_is_of_one_host_and_never_sent_in_the_clear_but_on_this_machine() {
         let ten = Some(Duration::from_secs(600));
         assert_eq!(
-            set(SESSION, "v", None, true).unwrap(),
+            set(SESSION_COOKIE, "v", None, true).unwrap(),
             "__Host-sb_site=v; Path=/; HttpOnly; SameSite=Lax; Secure"
         );
         assert_eq!(
             set("sb_flow_x", "v", ten, false).unwrap(),
             "sb_flow_x=v; Max-Age=600; Path=/; HttpOnly; SameSite=Lax"
         );
-        assert!(set(SESSION, "a\r\nb", None, true).is_none());
+        assert!(set(SESSION_COOKIE, "a\r\nb", None, true).is_none());
     }
 
     #[test]

@@ -17,9 +17,9 @@ use uuid::Uuid;
 use crate::{
     connection::Door,
     facts::Caller,
+    form::Form,
     forward_auth,
     holding::Served,
-    kept_form::Form,
     key_lookup::Lookup,
     renewal::{Renewal, Watched},
     session,
@@ -61,16 +61,19 @@ pub struct Exchange {
     pub navigation: bool,
     /// The session that it shows is old.
     pub renewing: Option<Renewing>,
-    /// It shows an API key that the view does not hold, and the server was not asked of lately.
+    /// The API key that it shows, where the view does not hold it and the server was not asked of it
+    /// lately.
     pub unknown_key: Option<UnknownKey>,
     /// Whether it is closed when it may go on no longer.
     pub tied: bool,
     /// It stands for a form that was kept.
     pub posting: Option<Posting>,
     /// A proxy asks about a request that it holds.
-    pub asked: Option<forward_auth::Asked>,
+    pub asked: Option<forward_auth::Question>,
     /// What a refusal was judged by.
     pub recorded: Option<Box<RecordedFacts>>,
+    /// The site whose page of the edge's own it is answered with.
+    pub own: Option<Arc<Served>>,
 }
 
 /// An API key that the view does not hold.
@@ -113,8 +116,8 @@ pub enum RenewingState {
 pub struct Course {
     /// When its head was read.
     pub begun: Instant,
-    /// When an upstream was first asked for it.
-    pub judged: Option<Instant>,
+    /// When an upstream was first asked for it, where that is logged.
+    pub sent: Option<Instant>,
     /// When the head of the upstream's answer came.
     pub answered: Option<Instant>,
     /// Bytes of its body so far.
@@ -144,8 +147,9 @@ impl Exchange {
             under_way: under_way.clone(),
             passing: None,
             route: Route::default(),
+            // HTTP/2 is spoken there alone; HTTP/1.1 says by which it came.
             door: Door::Tls,
-            course: Course { begun: Instant::now(), judged: None, answered: None, received: 0 },
+            course: Course { begun: Instant::now(), sent: None, answered: None, received: 0 },
             navigation: false,
             renewing: None,
             unknown_key: None,
@@ -153,13 +157,14 @@ impl Exchange {
             posting: None,
             asked: None,
             recorded: None,
+            own: None,
         }
     }
 
     /// The cookie that the browser is given beside the answer: the session's new token, where there
     /// is one by now.
     #[must_use]
-    pub fn renewed(&mut self) -> Option<HeaderValue> {
+    pub fn take_renewed(&mut self) -> Option<HeaderValue> {
         let renewing = self.renewing.take()?;
         match &renewing.state {
             RenewingState::Over(_) => None,

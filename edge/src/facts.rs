@@ -2,27 +2,24 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use http::{HeaderMap, Method, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Version, header};
 use ipnet::IpNet;
-use jwks::facts::{Malformed, Sender};
+use jwks::{
+    api_key,
+    facts::{Malformed, Sender},
+    forwarding::MAX_HEAD,
+    verify::MAX_TOKEN_BYTES,
+};
 use pingora::http::{RequestHeader, authority};
 
 use crate::{headers, path};
 
 /// The most header fields a request may have.
 pub const MAX_FIELDS: usize = 64;
-/// The largest request line and header section together, in bytes.
-pub const MAX_HEAD: usize = 16 * 1024;
-/// The longest token, in bytes.
-pub const MAX_TOKEN: usize = 8 * 1024;
-
-/// How API keys begin, wherever they are presented.
-const API_KEY_PREFIX: &str = jwks::api_key::PREFIX;
-
 /// A request too large to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TooLarge {
-    /// More than [`MAX_FIELDS`] fields or [`MAX_HEAD`] bytes: 431.
+    /// More than [`MAX_FIELDS`] fields or [`MAX_HEAD`](jwks::forwarding::MAX_HEAD) bytes: 431.
     Head,
     /// More than [`path::MAX_PATH`] bytes of path: 414.
     Path,
@@ -73,26 +70,16 @@ pub fn parse<'r>(request: &'r RequestHeader, head: &[u8]) -> Result<Parsed<'r>, 
     if fields.len() > MAX_FIELDS {
         return Err(TooLarge::Head);
     }
-    let target = origin_form(request.raw_path());
-    let (path, query) = match target.iter().position(|byte| *byte == b'?') {
-        Some(at) => (&target[..at], &target[at + 1..]),
-        None => (target, &[][..]),
-    };
+    let (path, query) = path::split(origin_form(request.raw_path()));
     if path.len() > path::MAX_PATH {
         return Err(TooLarge::Path);
     }
-    if head.len() > MAX_HEAD {
+    if head.len() as u64 > MAX_HEAD {
         return Err(TooLarge::Head);
     }
     let host = host(request);
     let path = if is_framed_plainly(request, head) && !(host.is_none() && needs_host(request)) {
-        path::canonical(path).and_then(|path| {
-            if path::query_is_clean(query) && !has_fragment(head) {
-                Ok(path)
-            } else {
-                Err(Malformed::Path)
-            }
-        })
+        path::judged(path, query, has_fragment(head))
     } else {
         Err(Malformed::Framing)
     };
@@ -103,7 +90,7 @@ pub fn parse<'r>(request: &'r RequestHeader, head: &[u8]) -> Result<Parsed<'r>, 
         credential: credential(fields),
         navigation: navigation && looks_for_page(request),
         sender: sender(fields),
-        upgrade: fields.contains_key(header::UPGRADE),
+        upgrade: asks_upgrade(fields),
     })
 }
 
@@ -180,14 +167,35 @@ fn has_fragment(head: &[u8]) -> bool {
 /// pingora has compared them.
 #[must_use]
 pub fn authority(request: &RequestHeader) -> Option<&[u8]> {
-    let authority = request.uri.authority().filter(|_| request.version == Version::HTTP_2);
-    match authority {
-        Some(authority) => Some(authority.as_str().as_bytes()),
-        None => request.headers.get(header::HOST).map(http::HeaderValue::as_bytes),
+    match pseudo_authority(request) {
+        Some(authority) => Some(authority.as_bytes()),
+        None => request.headers.get(header::HOST).map(HeaderValue::as_bytes),
     }
 }
 
-fn host(request: &RequestHeader) -> Option<Cow<'_, str>> {
+/// The same, as a field is written.
+#[must_use]
+pub fn authority_field(request: &RequestHeader) -> Option<HeaderValue> {
+    match pseudo_authority(request) {
+        Some(authority) => HeaderValue::from_str(authority).ok(),
+        None => request.headers.get(header::HOST).cloned(),
+    }
+}
+
+fn pseudo_authority(request: &RequestHeader) -> Option<&str> {
+    let authority = request.uri.authority().filter(|_| request.version == Version::HTTP_2);
+    authority.map(http::uri::Authority::as_str)
+}
+
+/// Whether a request with these fields asks for another protocol.
+#[must_use]
+pub fn asks_upgrade(fields: &HeaderMap) -> bool {
+    fields.contains_key(header::UPGRADE)
+}
+
+/// The host that a request asks for, as it is compared.
+#[must_use]
+pub fn host(request: &RequestHeader) -> Option<Cow<'_, str>> {
     host_name(std::str::from_utf8(authority(request)?).ok()?)
 }
 
@@ -254,8 +262,10 @@ fn authorization_of(value: &[u8]) -> Credential<'_> {
         return Credential::Nothing;
     }
     match std::str::from_utf8(rest) {
-        Ok(token) if token.starts_with(API_KEY_PREFIX) => Credential::ApiKey(token),
-        Ok(token) if !token.is_empty() && token.len() <= MAX_TOKEN => Credential::Bearer(token),
+        Ok(token) if token.starts_with(api_key::PREFIX) => Credential::ApiKey(token),
+        Ok(token) if !token.is_empty() && token.len() <= MAX_TOKEN_BYTES => {
+            Credential::Bearer(token)
+        }
         _ => Credential::NoToken,
     }
 }
@@ -284,30 +294,20 @@ pub fn sender(fields: &HeaderMap) -> Sender<'_> {
     let mut origins = fields.get_all(header::ORIGIN).iter();
     match (origins.next(), origins.next()) {
         (None, _) if site.is_none() => Sender::Own,
-        (Some(origin), None) => {
-            let host = origin.to_str().ok().and_then(host_of_origin);
-            host.map_or(Sender::Foreign, Sender::Host)
-        }
+        // `null` is what browsers say for a page that has none.
+        (Some(origin), None) => match origin.to_str() {
+            Ok(origin) if origin.contains("://") => Sender::Origin(origin.into()),
+            _ => Sender::Foreign,
+        },
         _ => Sender::Foreign,
     }
 }
 
-/// Whether a browser says that a page of the very origin sends it, or of another host of the site; not
-/// merely that nobody says anything.
+/// Whether a browser says which page sends a request; not merely that nobody says anything.
 #[must_use]
 pub fn names_sender(fields: &HeaderMap) -> bool {
     fields.get("sec-fetch-site").is_some_and(|site| site == "same-origin")
         || fields.contains_key(header::ORIGIN)
-}
-
-/// The host of `scheme://host[:port]`.
-fn host_of_origin(origin: &str) -> Option<&str> {
-    let (_, rest) = origin.split_once("://")?;
-    let end = match rest.strip_prefix('[') {
-        Some(address) => address.find(']')? + 2,
-        None => rest.find(':').unwrap_or(rest.len()),
-    };
-    rest.get(..end).filter(|host| !host.is_empty())
 }
 
 /// Where a request comes from, as far as the proxies before the edge are believed.
@@ -335,7 +335,7 @@ pub fn caller(peer: IpAddr, secure: bool, fields: &HeaderMap, trusted: &[IpNet])
     if !is_trusted(&peer) {
         return Caller { address: peer, secure };
     }
-    let secure = match fields.get(&headers::FORWARDED_PROTO).map(http::HeaderValue::as_bytes) {
+    let secure = match fields.get(&headers::FORWARDED_PROTO).map(HeaderValue::as_bytes) {
         Some(b"https") => true,
         Some(b"http") => false,
         _ => secure,
@@ -419,7 +419,7 @@ mod tests {
             shown(&[("Authorization", "Bearer a"), ("Authorization", "Bearer a")]),
             "Conflicting"
         );
-        let long = format!("Bearer {}", "a".repeat(MAX_TOKEN + 1));
+        let long = format!("Bearer {}", "a".repeat(MAX_TOKEN_BYTES + 1));
         assert_eq!(shown(&[("Authorization", &long)]), "NoToken");
     }
 
@@ -471,7 +471,7 @@ mod tests {
         let many: Vec<(&'static str, &str)> = (0..=MAX_FIELDS).map(|_| ("X-A", "b")).collect();
         assert_eq!(parse(&request("GET", "/", &many), b"").unwrap_err(), TooLarge::Head);
         assert_eq!(
-            parse(&request("GET", "/", &[]), &[b'a'; MAX_HEAD + 1]).unwrap_err(),
+            parse(&request("GET", "/", &[]), &[b'a'; MAX_HEAD as usize + 1]).unwrap_err(),
             TooLarge::Head
         );
         let long = format!("/{}", "a".repeat(path::MAX_PATH));
@@ -501,7 +501,7 @@ mod tests {
             let request = request("POST", "/", fields);
             match sender(&request.headers) {
                 Sender::Own => "own".to_owned(),
-                Sender::Host(host) => host.to_owned(),
+                Sender::Origin(origin) => origin.into_owned(),
                 Sender::Foreign => "foreign".to_owned(),
             }
         };
@@ -512,8 +512,11 @@ mod tests {
             (vec![("Sec-Fetch-Site", "none")], "own"),
             (vec![("Sec-Fetch-Site", "same-site")], "foreign"),
             (vec![("Sec-Fetch-Site", "cross-site"), ("Origin", "null")], "foreign"),
-            (vec![("Sec-Fetch-Site", "same-site"), ("Origin", "https://a.test:81")], "a.test"),
-            (vec![("Origin", "http://[::1]:81")], "[::1]"),
+            (
+                vec![("Sec-Fetch-Site", "same-site"), ("Origin", "https://a.test:81")],
+                "https://a.test:81",
+            ),
+            (vec![("Origin", "http://[::1]:81")], "http://[::1]:81"),
             (vec![("Origin", "null")], "foreign"),
             (vec![("Origin", "")], "foreign"),
             (vec![("Origin", "https://a.test"), ("Origin", "https://b.test")], "foreign"),

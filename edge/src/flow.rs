@@ -12,12 +12,13 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderValue;
-use jwks::Time;
+use jwks::{
+    Time,
+    site_session::{FLOW_COOKIE, SIGN_IN_LIFE},
+};
 
-use crate::cookies::{self, FLOW};
+use crate::{cookies, path};
 
-/// How long somebody may take.
-pub const LIFE: Duration = Duration::from_secs(600);
 /// The longest way back that is remembered, bytes.
 pub const MAX_TARGET: usize = 2000;
 /// How much of `state` names the cookie.
@@ -30,11 +31,15 @@ pub enum Phase {
     Visit,
     /// A form was posted to the target, and is kept.
     Kept,
-    /// It has come back: that form is sent as soon as the browser goes to the target.
-    Ready,
+    /// It has come back, as the session of this mark: that form is sent as soon as a browser with that
+    /// session goes to the target.
+    Ready(Mark),
 }
 
-/// It.
+/// What one flow knows a session by.
+type Mark = [u8; 32];
+
+/// A sign-in that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flow {
     secret: [u8; 32],
@@ -64,7 +69,7 @@ impl Flow {
         now: Time,
     ) -> Option<Self> {
         let flow = held(cookies, secure).find(|(name, _)| {
-            name.strip_prefix(FLOW).is_some_and(|id| !id.is_empty() && state.starts_with(id))
+            name.strip_prefix(FLOW_COOKIE).is_some_and(|id| !id.is_empty() && state.starts_with(id))
         });
         let flow = Self::parse(flow?.1)?;
         let is_it = flow.state().len() == state.len()
@@ -76,23 +81,38 @@ impl Flow {
         (is_it && flow.is_alive(now)).then_some(flow)
     }
 
-    /// The flow that has a form ready to be sent to this target.
+    /// The flow that has a form ready to be sent to this target, by a browser whose session is called
+    /// `sid`: whoever plants a flow of their own in another's browser has come back as themselves.
     #[must_use]
     pub fn ready_for<'c>(
         cookies: impl Iterator<Item = (&'c str, &'c str)>,
         target: &[u8],
+        sid: &str,
         secure: bool,
         now: Time,
     ) -> Option<Self> {
         held(cookies, secure).filter_map(|(_, value)| Self::parse(value)).find(|flow| {
-            flow.phase == Phase::Ready && flow.target.as_bytes() == target && flow.is_alive(now)
+            flow.target.as_bytes() == target
+                && flow.is_alive(now)
+                && flow.phase == Phase::Ready(flow.mark(sid))
         })
     }
 
-    /// The same, come back: the form that was kept for it is to be sent.
+    /// The same, come back as the session `sid`: the form that was kept for it is to be sent.
     #[must_use]
-    pub fn ready(&self) -> Self {
-        Self { phase: Phase::Ready, ..self.clone() }
+    pub fn ready(&self, sid: &str) -> Self {
+        Self { phase: Phase::Ready(self.mark(sid)), ..self.clone() }
+    }
+
+    fn mark(&self, sid: &str) -> Mark {
+        self.derived(&format!("session {sid}"))
+    }
+
+    /// The path of the target.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let (path, _) = path::split(self.target.as_bytes());
+        &self.target[..path.len()]
     }
 
     /// The same with another target.
@@ -104,7 +124,8 @@ impl Flow {
     /// Whether somebody may still come back with it.
     #[must_use]
     pub fn is_alive(&self, now: Time) -> bool {
-        now.plus(Duration::from_secs(10)) >= self.began_at && now.since(self.began_at) <= LIFE
+        now.plus(Duration::from_secs(10)) >= self.began_at
+            && now.since(self.began_at) <= SIGN_IN_LIFE
     }
 
     /// `state` (RFC 6749 section 4.1.1).
@@ -146,7 +167,7 @@ impl Flow {
     /// `Set-Cookie` for it.
     #[must_use]
     pub fn cookie(&self, secure: bool) -> Option<HeaderValue> {
-        cookies::set(&self.cookie_name(), &self.written(), Some(LIFE), secure)
+        cookies::set(&self.cookie_name(), &self.written(), Some(SIGN_IN_LIFE), secure)
     }
 
     /// `Set-Cookie` that removes it.
@@ -156,20 +177,20 @@ impl Flow {
     }
 
     fn cookie_name(&self) -> String {
-        let mut name = FLOW.to_owned();
+        let mut name = FLOW_COOKIE.to_owned();
         name.push_str(&self.state()[..NAMED_BY]);
         name
     }
 
     fn written(&self) -> String {
-        let phase = match self.phase {
-            Phase::Visit => 'v',
-            Phase::Kept => 'k',
-            Phase::Ready => 'r',
+        let (phase, mark) = match self.phase {
+            Phase::Visit => ('v', String::new()),
+            Phase::Kept => ('k', String::new()),
+            Phase::Ready(mark) => ('r', URL_SAFE_NO_PAD.encode(mark)),
         };
         let secret = URL_SAFE_NO_PAD.encode(self.secret);
         let target = URL_SAFE_NO_PAD.encode(&self.target);
-        format!("{phase}.{}.{secret}.{target}", self.began_at.secs())
+        format!("{phase}{mark}.{}.{secret}.{target}", self.began_at.secs())
     }
 
     fn parse(value: &str) -> Option<Self> {
@@ -178,8 +199,10 @@ impl Flow {
         let phase = match part()? {
             "v" => Phase::Visit,
             "k" => Phase::Kept,
-            "r" => Phase::Ready,
-            _ => return None,
+            ready => {
+                let mark = URL_SAFE_NO_PAD.decode(ready.strip_prefix('r')?).ok()?;
+                Phase::Ready(mark.try_into().ok()?)
+            }
         };
         let began_at = Time::from_secs(part()?.parse::<u32>().ok()?.into());
         let secret = URL_SAFE_NO_PAD.decode(part()?).ok()?.try_into().ok()?;
@@ -228,7 +251,7 @@ fn held<'c>(
 ) -> impl Iterator<Item = (&'c str, &'c str)> {
     cookies.filter_map(move |(name, value)| {
         let name = cookies::own_name(name, secure)?;
-        name.starts_with(FLOW).then_some((name, value))
+        name.starts_with(FLOW_COOKIE).then_some((name, value))
     })
 }
 
@@ -285,21 +308,26 @@ mod tests {
         let flow = flow(Phase::Visit, "/");
         let pairs = [pair(&flow, false)];
         let at = |now| Flow::of_state(shown(&pairs), &flow.state(), false, now).is_some();
-        assert!(at(NOW) && at(NOW.plus(LIFE)));
-        assert!(!at(NOW.plus(LIFE).plus(Duration::from_millis(1))));
+        assert!(at(NOW) && at(NOW.plus(SIGN_IN_LIFE)));
+        assert!(!at(NOW.plus(SIGN_IN_LIFE).plus(Duration::from_millis(1))));
         assert!(!at(NOW.minus(Duration::from_secs(11))));
     }
 
     #[test]
-    fn a_form_is_ready_for_its_own_target_once_it_has_come_back() {
-        let ready = flow(Phase::Ready, "/pay?x=1");
+    fn a_form_is_ready_for_its_own_target_and_session_once_it_has_come_back() {
+        let ready = flow(Phase::Kept, "/pay?x=1").ready("mine");
         let kept = flow(Phase::Kept, "/other");
         let pairs = [pair(&ready, true), pair(&kept, true)];
-        let find = |target: &[u8]| Flow::ready_for(shown(&pairs), target, true, NOW);
-        assert_eq!(find(b"/pay?x=1").unwrap().kept_name(), ready.kept_name());
+        let find = |target: &[u8], sid| Flow::ready_for(shown(&pairs), target, sid, true, NOW);
+        assert_eq!(find(b"/pay?x=1", "mine").unwrap().kept_name(), ready.kept_name());
         for target in [&b"/pay"[..], b"/pay?x=2", b"/other", b"/"] {
-            assert_eq!(find(target), None);
+            assert_eq!(find(target, "mine"), None);
         }
+        assert_eq!(find(b"/pay?x=1", "theirs"), None);
+        // Whoever makes one ready by hand does not know as whom it would come back.
+        let (name, value) = pair(&flow(Phase::Kept, "/pay"), true);
+        let forged = [(name, value.replacen('k', "r", 1))];
+        assert_eq!(Flow::ready_for(shown(&forged), b"/pay", "mine", true, NOW), None);
     }
 
     #[test]
@@ -357,8 +385,11 @@ mod tests {
 
         #[test]
         fn what_is_written_is_read(path in "/[a-z/?&=%0-9]{0,40}") {
-            let flow = flow(Phase::Kept, &path);
-            prop_assert_eq!(Flow::parse(&flow.written()), Some(flow));
+            let kept = flow(Phase::Kept, &path);
+            for flow in [flow(Phase::Visit, &path), kept.ready("s"), kept] {
+                prop_assert_eq!(Flow::parse(&flow.written()), Some(flow.clone()));
+                prop_assert!(flow.target.starts_with(flow.path()) && !flow.path().contains('?'));
+            }
         }
     }
 }

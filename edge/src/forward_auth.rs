@@ -9,24 +9,19 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use jwks::{
-    decide::{ChallengeReason, Permit},
-    facts::Malformed,
-    site::Site,
-    view::View,
-};
+use jwks::{decide::ChallengeReason, facts::Malformed, site::Site, view::View};
 use pingora::{http::RequestHeader, proxy::Session};
 
 use crate::{
     facts::{self, TooLarge},
-    headers, path,
+    headers,
+    judge::Vouching,
+    own::AUTH,
+    path,
     reason::Reason,
     reply::{self, Replies},
-    session,
+    sign_in::{self, Wanted},
 };
-
-/// Where proxies ask, under every site.
-pub const PATH: &str = "/.signalbox/auth";
 
 /// The request that a proxy holds.
 #[derive(Debug)]
@@ -65,14 +60,11 @@ impl<'r> Original<'r> {
         let (Some(method), Some(host)) = (method, host) else {
             return Err(Reason::NoOriginal);
         };
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (path, query) = path::split(target.as_bytes());
         if path.len() > path::MAX_PATH {
             return Err(Reason::TooLarge(TooLarge::Path));
         }
-        let path = path::canonical(path.as_bytes()).and_then(|path| {
-            let is_clean = path::query_is_clean(query.as_bytes()) && !target.contains('#');
-            if is_clean { Ok(path) } else { Err(Malformed::Path) }
-        });
+        let path = path::judged(path, query, target.contains('#'));
         Ok(Self { host: facts::host_name(host), method, path, target })
     }
 
@@ -87,10 +79,10 @@ impl<'r> Original<'r> {
     #[must_use]
     pub fn sign_in_address(&self, site: &Site, reason: ChallengeReason) -> Option<String> {
         let (host, path) = (self.host.as_deref()?, self.path.as_deref().ok()?);
-        let asked = session::Asked::by(reason, self.method, path);
-        let address = session::sign_in_address(site, host, &asked);
+        let wanted = Wanted::by(reason, self.method, path);
+        let address = sign_in::address(site, host, &wanted);
         Some(match self.is_read() {
-            true => session::with_return(&address, self.target),
+            true => sign_in::with_return(&address, self.target),
             false => address,
         })
     }
@@ -125,24 +117,20 @@ pub fn is_upgrade(request: &RequestHeader) -> bool {
 
 /// How the answer to a proxy differs from the answer to a caller.
 #[derive(Clone, Debug, Default)]
-pub struct Asked {
+pub struct Question {
     /// Whether the proxy passes answers on as they are, and wants browsers sent to sign in.
     pub redirect: bool,
     /// Where the person signs in, where that would help.
     pub sign_in: Option<String>,
 }
 
-impl Asked {
+impl Question {
     /// How `request` asks; `None`: it does not. Proxies write the path as it is; what is written in
     /// another way comes from a caller, past what the proxy keeps from callers.
     #[must_use]
     pub fn by(request: &RequestHeader) -> Option<Self> {
-        let target = facts::origin_form(request.raw_path());
-        let (path, query) = match target.iter().position(|byte| *byte == b'?') {
-            Some(at) => (&target[..at], &target[at + 1..]),
-            None => (target, &[][..]),
-        };
-        let asks = path == PATH.as_bytes();
+        let (path, query) = path::split(facts::origin_form(request.raw_path()));
+        let asks = path == AUTH.as_bytes();
         asks.then_some(Self { redirect: query == b"redirect", sign_in: None })
     }
 
@@ -166,18 +154,17 @@ impl Asked {
 pub async fn vouch(
     replies: &Replies,
     session: &mut Session,
-    permit: &Permit,
-    assertion: Option<HeaderValue>,
+    vouching: &Vouching,
     cookie: Option<HeaderValue>,
 ) -> pingora::Result<()> {
     let mut head = reply::head(StatusCode::OK, 12)?;
-    for (name, value) in permit.who().map(headers::identity).into_iter().flatten() {
+    for (name, value) in vouching.permit.who().map(headers::identity).into_iter().flatten() {
         if let Some(value) = value {
             head.insert_header(name, value)?;
         }
     }
-    if let Some(assertion) = assertion {
-        head.insert_header(headers::ASSERTION_CASED, assertion)?;
+    if let Some(assertion) = &vouching.assertion {
+        head.insert_header(headers::ASSERTION_CASED, assertion.clone())?;
     }
     if let Some(cookie) = cookie {
         head.insert_header(header::SET_COOKIE, cookie)?;

@@ -26,6 +26,8 @@ const FORWARDED_FOR_CASED: &str = "X-Forwarded-For";
 const FORWARDED_PROTO_CASED: &str = "X-Forwarded-Proto";
 const FORWARDED_HOST_CASED: &str = "X-Forwarded-Host";
 const REQUEST_ID_CASED: &str = "X-Request-ID";
+/// [`DECISION`], as it is written.
+pub const DECISION_CASED: &str = "X-Signalbox-Decision";
 /// `X-Auth-Assertion`: the caller, signed by the edge.
 pub const ASSERTION_CASED: &str = "X-Auth-Assertion";
 
@@ -42,11 +44,11 @@ pub struct Origin<'r> {
     /// Whether the caller came over TLS.
     pub secure: bool,
     /// The request's id.
-    pub request_id: HeaderValue,
+    pub request_id: &'r HeaderValue,
     /// The caller; `None`: nobody signed in.
     pub who: Option<&'r Who>,
     /// The same, signed by the edge for this site.
-    pub assertion: Option<HeaderValue>,
+    pub assertion: Option<&'r HeaderValue>,
     /// Whether the caller's `Authorization` was its credential here and stays here.
     pub take_authorization: bool,
 }
@@ -103,7 +105,7 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     insert(request, FORWARDED_FOR_CASED, client)?;
     let scheme = HeaderValue::from_static(if origin.secure { "https" } else { "http" });
     insert(request, FORWARDED_PROTO_CASED, Some(scheme))?;
-    let host = facts::authority(request).and_then(|host| HeaderValue::from_bytes(host).ok());
+    let host = facts::authority_field(request);
     insert(request, FORWARDED_HOST_CASED, host)?;
     insert(request, REQUEST_ID_CASED, Some(origin.request_id.clone()))?;
 
@@ -113,7 +115,7 @@ pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Res
     for (name, value) in identity(who) {
         insert(request, name, value)?;
     }
-    insert(request, ASSERTION_CASED, origin.assertion.clone())
+    insert(request, ASSERTION_CASED, origin.assertion.cloned())
 }
 
 /// What is said of a caller: each field, and its value where there is one.
@@ -180,11 +182,13 @@ fn list<'v>(values: impl Iterator<Item = &'v str>) -> Option<HeaderValue> {
 mod tests {
     use super::*;
 
+    static REQUEST: HeaderValue = HeaderValue::from_static("id-1");
+
     fn nobody() -> Origin<'static> {
         Origin {
             client: IpAddr::from([192, 0, 2, 7]),
             secure: false,
-            request_id: HeaderValue::from_static("id-1"),
+            request_id: &REQUEST,
             who: None,
             assertion: None,
             take_authorization: true,

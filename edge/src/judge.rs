@@ -15,7 +15,7 @@ use jwks::{
     facts::{Facts, Malformed, Presented},
     record::RecordedFacts,
     site::Site,
-    site_session::{self, RESERVED},
+    site_session,
     verify::{TokenError, VerifiedToken},
     who::Who,
 };
@@ -33,25 +33,25 @@ use crate::{
     ids,
     key_lookup::Lookup,
     open,
+    own::{self, AUTH, Access, Own, OwnPath},
+    path,
     proxy::Edge,
     rate::Asker,
     reason::Reason,
     renewal,
-    session::{self, Own, Visit},
+    session::{self, Visit},
 };
-
-const ME: &str = "/.signalbox/me";
 
 /// How a request was judged, with all that answering it needs.
 pub enum Verdict {
     /// It goes to the site.
     Pass(Passing),
     /// What an app is told of the caller.
-    Me(Value),
-    /// What is the edge's own.
-    Own(Own, Visit, Arc<Holding>),
+    Me(Value, Arc<Served>),
+    /// What is the edge's own, and open to anybody.
+    Own(Own, Visit),
     /// Yes, to a proxy that asks.
-    Vouch(Permit, Option<HeaderValue>),
+    Vouch(Vouching),
     /// A browser has come back from signing in, and a form waits to be sent.
     Form(Flow, Visit),
     /// Somebody at a browser may mend it by signing in.
@@ -70,6 +70,16 @@ pub enum Verdict {
         /// The site, where one is named.
         served: Option<Arc<Served>>,
     },
+}
+
+/// What a proxy is told of a request that may pass.
+pub struct Vouching {
+    /// Why, and whose it is.
+    pub permit: Permit,
+    /// `X-Auth-Assertion`.
+    pub assertion: Option<HeaderValue>,
+    /// The caller's address.
+    pub client: IpAddr,
 }
 
 impl Verdict {
@@ -112,7 +122,7 @@ impl Edge {
         exchange.navigation = parsed.navigation;
         let caller = facts::caller(peer, secure, &request.headers, &self.trusted_proxies);
         let path = parsed.path.as_deref().map_err(|malformed| *malformed);
-        exchange.asked = forward_auth::Asked::by(request);
+        exchange.asked = forward_auth::Question::by(request);
         let holding = self.held.load();
         let Some(holding) = holding.as_ref() else {
             return Ok(Verdict::refuse(path.err().map_or(Reason::NoView, malformed)));
@@ -125,7 +135,7 @@ impl Edge {
             return Ok(asked.unwrap_or_else(Verdict::refuse));
         }
         let (verdict, target) =
-            self.judge_own(holding, request, head.len() as u64, &parsed, caller, exchange);
+            self.judge_direct(holding, request, head.len() as u64, &parsed, caller, exchange);
         if let Some(Rewritten { target, host }) = target {
             let request = session.req_header_mut();
             request.set_raw_path(&target)?;
@@ -160,15 +170,14 @@ impl Edge {
             peer: caller.address,
             presented: self.presented(holding, parsed.credential, caller.address, exchange, now),
             session: site.and_then(|site| self.session(holding, site, request, exchange, now)),
-            sender: parsed.sender,
+            sender: parsed.sender.clone(),
             upgrade: forward_auth::is_upgrade(request),
-            navigation: exchange.navigation,
             view_confirmed_at: self.held.confirmed_at(),
         };
         match self.decided(holding, &facts, exchange, now) {
             Ok((permit, served)) => {
                 if let Err(wait) = self.rate(&permit, caller.address, now) {
-                    exchange.recorded = Some(self.record(&facts, holding));
+                    exchange.recorded = Some(record(&facts, holding, exchange.navigation));
                     return Verdict::refuse_at(Some(served), Reason::TooMany(wait));
                 }
                 served.figures.allowed.increment(1);
@@ -176,7 +185,7 @@ impl Edge {
                     self.key_uses.note(key.record().id, now);
                 }
                 let assertion = self.assertions.of(&holding.view.issuer, &permit, now);
-                Verdict::Vouch(permit, assertion)
+                Verdict::Vouch(Vouching { permit, assertion, client: caller.address })
             }
             Err(Objection { served, reason, sign_in }) => {
                 if let (Some(asked), Some(served), true, Reason::Challenge(why)) =
@@ -191,7 +200,7 @@ impl Edge {
 
     /// Judges a request that came to the edge itself. With it comes the target to send, where that is
     /// not the one that came.
-    fn judge_own(
+    fn judge_direct(
         &self,
         holding: &Arc<Holding>,
         request: &RequestHeader,
@@ -204,15 +213,17 @@ impl Edge {
         let site = host.and_then(|host| holding.view.site_by_host(host));
         let now = (self.clock)();
         let visit = |served: Arc<Served>| Visit {
+            holding: holding.clone(),
             served,
             host: host.unwrap_or_default().to_owned(),
             peer: caller.address,
         };
-        if let Some(site) = site
+        let session = site.and_then(|site| self.session(holding, site, request, exchange, now));
+        if let (Some(site), Some(Ok(token))) = (site, &session)
             && parsed.navigation
             && request.method == Method::GET
             && parsed.path.is_ok()
-            && let Some(flow) = ready_form(request, site, now)
+            && let Some(flow) = ready_form(request, site, token, now)
             && let Some(served) = holding.site(&site.site_key)
         {
             return (Verdict::Form(flow, visit(served.clone())), None);
@@ -223,22 +234,23 @@ impl Edge {
             path: parsed.path.as_deref().map_err(|malformed| *malformed),
             peer: caller.address,
             presented: self.presented(holding, parsed.credential, caller.address, exchange, now),
-            session: site.and_then(|site| self.session(holding, site, request, exchange, now)),
-            sender: open::sender(exchange.posting.is_some(), parsed.sender),
+            session,
+            sender: open::sender(exchange.posting.is_some(), parsed.sender.clone()),
             upgrade: parsed.upgrade,
-            navigation: exchange.navigation,
             view_confirmed_at: self.held.confirmed_at(),
         };
-        if let Some(own) = facts.path.ok().and_then(Own::at) {
+        let path = facts.path.unwrap_or("/");
+        let own = OwnPath::at(path);
+        if let Some(own) = own.filter(|own| own.access == Access::Anybody) {
+            let served = |site: &Site| holding.site(&site.site_key).cloned();
             let verdict = match reached(&holding.view, &facts, now) {
-                Ok(site) => match holding.site(&site.site_key).cloned() {
-                    Some(served) if own.takes(&request.method) => {
-                        Verdict::Own(own, visit(served), holding.clone())
-                    }
-                    served => Verdict::refuse_at(served, own.refusal()),
+                Ok(site) => match (own.takes(&request.method), served(&site)) {
+                    (Ok(()), Some(served)) => Verdict::Own(own.own, visit(served)),
+                    (Ok(()), None) => Verdict::refuse(Reason::NoView),
+                    (Err(reason), served) => Verdict::refuse_at(served, reason),
                 },
                 Err(refusal) => Verdict::refuse_at(
-                    refusal.site.and_then(|site| holding.site(&site.site_key).cloned()),
+                    refusal.site.as_deref().and_then(served),
                     Reason::Refusal(refusal.reason),
                 ),
             };
@@ -251,19 +263,18 @@ impl Edge {
                 reason: Reason::Challenge(reason),
                 sign_in: true,
             }) => {
-                let path = facts.path.unwrap_or("/").to_owned();
+                let path = path.to_owned();
                 return (Verdict::SignIn { reason, path, visit: visit(served) }, None);
             }
             Err(Objection { served, reason, .. }) => {
                 return (Verdict::refuse_at(served, reason), None);
             }
         };
-        let path = facts.path.unwrap_or("/");
-        if path.starts_with(RESERVED) || *path == RESERVED[..RESERVED.len() - 1] {
-            return (reserved(path, &request.method, &permit, served), None);
+        if own::is_reserved(path) {
+            return (for_callers(own, &request.method, &permit, served), None);
         }
         if let Some(reason) = self.excess(request, head, &permit, &served, caller.address, now) {
-            exchange.recorded = Some(self.record(&facts, holding));
+            exchange.recorded = Some(record(&facts, holding, exchange.navigation));
             return (Verdict::refuse_at(Some(served), reason), None);
         }
         if let Some(key) = permit.api_key() {
@@ -273,8 +284,7 @@ impl Edge {
         let assertion = self.assertions.of(&holding.view.issuer, &permit, now);
         let target = rewritten(request.raw_path(), path).map(|target| {
             // The authority of HTTP/2 is a part of the target and would be lost with it.
-            let host = facts::authority(request).map(HeaderValue::from_bytes);
-            Rewritten { target, host: host.and_then(Result::ok) }
+            Rewritten { target, host: facts::authority_field(request) }
         });
         (Verdict::Pass(Passing { permit, served, caller, request_id, assertion }), target)
     }
@@ -290,7 +300,7 @@ impl Edge {
         let named = |site: &Site| holding.site(&site.site_key).cloned();
         let decision = decide(&holding.view, facts, now);
         let is_allowed = matches!(decision, Decision::Allow(_));
-        exchange.recorded = (!is_allowed).then(|| self.record(facts, holding));
+        exchange.recorded = (!is_allowed).then(|| record(facts, holding, exchange.navigation));
         match decision {
             Decision::Allow(permit) => match named(permit.site()) {
                 Some(served) => Ok((permit, served)),
@@ -335,10 +345,6 @@ impl Edge {
         self.rates.take(&Asker { site_key, limits, who: permit.who(), address }, now)
     }
 
-    fn record(&self, facts: &Facts<'_>, holding: &Holding) -> Box<RecordedFacts> {
-        Box::new(RecordedFacts::of(facts, &holding.view.issuer))
-    }
-
     /// The request that whoever sends `request` asks about.
     fn original<'r>(
         &self,
@@ -348,9 +354,7 @@ impl Edge {
         if !facts::is_trusted(peer, &self.trusted_proxies) {
             return Err(Reason::NotTrusted);
         }
-        if !matches!(request.method, Method::GET | Method::HEAD) {
-            return Err(Reason::ReadOnly);
-        }
+        OwnPath::at(AUTH).map_or(Ok(()), |auth| auth.takes(&request.method))?;
         Original::read(&request.headers)
     }
 
@@ -402,12 +406,29 @@ impl Edge {
         Presented::ApiKey { shown, looked_up }
     }
 
-    /// Judges anew where `verdict` is no because the view does not hold the API key that is shown, by
-    /// what the server says of it.
+    /// Judges, and judges anew where the server has to be asked first: for the next token of a session
+    /// whose last one is over, or for an API key that the view has no room for.
     ///
     /// # Errors
     /// A fault.
-    pub async fn look_up(
+    pub async fn judge_with_patience(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<Verdict> {
+        let mut verdict = self.judge(session, exchange)?;
+        if let Some(anew) = self.revive(session, exchange, &verdict).await? {
+            verdict = anew;
+        }
+        if let Some(anew) = self.look_up(session, exchange, &verdict).await? {
+            verdict = anew;
+        }
+        Ok(verdict)
+    }
+
+    /// Judges anew where `verdict` is no because the view does not hold the API key that is shown, by
+    /// what the server says of it.
+    async fn look_up(
         &self,
         session: &mut Session,
         exchange: &mut Exchange,
@@ -465,21 +486,31 @@ impl Edge {
         Some(token)
     }
 
-    /// Judges anew where the token of a session is over, and a new one is to be had: a page whose
-    /// script calls after a long rest is not to hear of it.
-    ///
-    /// # Errors
-    /// A fault.
-    pub async fn revive(
+    /// Judges anew where `verdict` is no because the token of a session is over, and a new one is to be
+    /// had: a page whose script calls after a long rest is not to hear of it. Where nobody need be
+    /// anybody, nobody waits: it comes with one of the next answers.
+    async fn revive(
         &self,
         session: &mut Session,
         exchange: &mut Exchange,
+        verdict: &Verdict,
     ) -> pingora::Result<Option<Verdict>> {
         let Some(Renewing { secure, state: RenewingState::Over(token) }) = &exchange.renewing
         else {
             return Ok(None);
         };
         let secure = *secure;
+        match verdict {
+            Verdict::SignIn { reason: OVER, .. }
+            | Verdict::Refuse { reason: Reason::Challenge(OVER), .. } => {}
+            Verdict::Pass(_) | Verdict::Vouch(_) => {
+                let watched = self.sessions.renewals.of(token);
+                let state = watched.map(RenewingState::Watched);
+                exchange.renewing = state.map(|state| Renewing { secure, state });
+                return Ok(None);
+            }
+            _ => return Ok(None),
+        }
         let renewed = self.sessions.renewals.now(token).await;
         let state = renewed.map(RenewingState::Renewed);
         exchange.renewing = state.map(|state| Renewing { secure, state });
@@ -506,31 +537,49 @@ struct Objection {
     sign_in: bool,
 }
 
+/// What a session hears whose token is over.
+const OVER: ChallengeReason = ChallengeReason::InvalidToken(TokenError::Expired);
+
 const fn malformed(malformed: Malformed) -> Reason {
     Reason::Refusal(RefusalReason::Malformed(malformed))
 }
 
-/// What is below `/.signalbox/` for who may enter.
-fn reserved(path: &str, method: &Method, permit: &Permit, served: Arc<Served>) -> Verdict {
-    let reason = match (path, method, permit.who()) {
-        (ME, &(Method::GET | Method::HEAD), Some(who)) => return Verdict::Me(me(who)),
-        (ME, &(Method::GET | Method::HEAD), None) => {
-            Reason::Challenge(ChallengeReason::NotSignedIn)
-        }
-        (ME, ..) => Reason::ReadOnly,
-        _ => Reason::NoSuchPage,
-    };
-    Verdict::refuse_at(Some(served), reason)
+fn record(facts: &Facts<'_>, holding: &Holding, navigation: bool) -> Box<RecordedFacts> {
+    Box::new(RecordedFacts::of(facts, &holding.view.issuer, navigation))
 }
 
-/// The form that waits for whoever sends this request, if there is one.
-fn ready_form(request: &RequestHeader, site: &Site, now: Time) -> Option<Flow> {
-    if !request.headers.contains_key(header::COOKIE) {
-        return None;
+/// What is the edge's own for who may enter.
+fn for_callers(
+    own: Option<&OwnPath>,
+    method: &Method,
+    permit: &Permit,
+    served: Arc<Served>,
+) -> Verdict {
+    let Some(own) = own.filter(|own| own.own == Own::Me) else {
+        return Verdict::refuse_at(Some(served), Reason::NoSuchPage);
+    };
+    match (own.takes(method), permit.who()) {
+        (Ok(()), Some(who)) => Verdict::Me(me(who), served),
+        (Ok(()), None) => {
+            let reason = Reason::Challenge(ChallengeReason::NotSignedIn);
+            Verdict::refuse_at(Some(served), reason)
+        }
+        (Err(reason), _) => Verdict::refuse_at(Some(served), reason),
     }
-    let target = facts::origin_form(request.raw_path());
-    Flow::ready_for(cookies::all(&request.headers), target, session::is_secure(site), now)
 }
+
+/// The form that waits for whoever sends this request with the session of `token`, if there is one.
+fn ready_form(
+    request: &RequestHeader,
+    site: &Site,
+    token: &VerifiedToken,
+    now: Time,
+) -> Option<Flow> {
+    let target = facts::origin_form(request.raw_path());
+    let all = cookies::all(&request.headers);
+    Flow::ready_for(all, target, token.sid()?, session::is_secure(site), now)
+}
+
 /// What `Content-Length` says; 0 where it says nothing.
 fn announced_length(request: &RequestHeader) -> u64 {
     let length = request.headers.get(header::CONTENT_LENGTH);
@@ -540,7 +589,8 @@ fn announced_length(request: &RequestHeader) -> u64 {
     })
 }
 
-fn peer(session: &Session) -> IpAddr {
+/// The address at the other end of the connection.
+pub fn peer(session: &Session) -> IpAddr {
     session
         .client_addr()
         .and_then(|address| address.as_inet())
@@ -551,8 +601,7 @@ fn peer(session: &Session) -> IpAddr {
 /// path gets its canonical spelling.
 fn rewritten(target: &[u8], canonical: &str) -> Option<Vec<u8>> {
     let origin_form = facts::origin_form(target);
-    let path_end = origin_form.iter().position(|byte| *byte == b'?').unwrap_or(origin_form.len());
-    let (path, query) = origin_form.split_at(path_end);
+    let (path, query) = origin_form.split_at(path::split(origin_form).0.len());
     if path == canonical.as_bytes() && origin_form.len() == target.len() {
         return None;
     }

@@ -1,211 +1,199 @@
-//! A form that was posted by somebody who had to sign in first: it is sealed with a key that only
-//! their browser has, kept by the server meanwhile, and sent to the app once, after the proof.
+//! Somebody posts a form and has to sign in first: it is sealed, kept by the server meanwhile, and sent
+//! to the app once, after the proof.
 
-use std::time::{Duration, Instant};
+use http::{HeaderValue, Method, StatusCode};
+use pingora::proxy::Session;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header};
-use pingora::{http::RequestHeader, proxy::Session};
-use serde::{Deserialize, Serialize};
+use crate::{
+    exchange::{Exchange, Passing, Posting},
+    facts,
+    flow::{Flow, Phase},
+    form::{Form, NoForm},
+    ids,
+    judge::Verdict,
+    page::{Page, escaped},
+    proxy::Edge,
+    reason::Reason,
+    session::Visit,
+    sign_in::{self, Departure, Wanted},
+};
 
-use crate::{flow::Flow, limits::Limits};
-
-/// The largest that is kept, bytes.
-pub const LARGEST: usize = 1024 * 1024;
 /// How many are read at once.
 pub const AT_ONCE: usize = 64;
-/// How long its arrival may take.
-const ARRIVAL: Duration = Duration::from_secs(60);
-/// The most that is said of it beside its body, bytes.
-const LARGEST_HEAD: usize = 8 * 1024;
-/// The fields that say what it is and where it was posted: apps compare them.
-const FIELDS: [&str; 7] = [
-    "content-type",
-    "origin",
-    "referer",
-    "sec-fetch-site",
-    "sec-fetch-mode",
-    "sec-fetch-dest",
-    "sec-fetch-user",
-];
 
-/// A form as it was posted. Where to, the flow says that it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Form {
-    fields: Vec<(String, String)>,
-    /// Its body.
-    pub body: Bytes,
+const KEPT: &str =
+    "What you sent is kept for ten minutes, and is sent as soon as you have signed in.";
+const TOO_LARGE: &str =
+    "What you sent is too large to be kept while you sign in. Sign in first, then send it again.";
+const BROKEN: &str = "What you sent did not arrive whole. Sign in first, then send it again.";
+const NOT_KEPT: &str =
+    "What you sent could not be kept while you sign in. Sign in first, then send it again.";
+const NOT_TAKEN: &str = "What you sent is kept, and could not be sent on at the moment. This page tries again by itself.";
+
+fn continue_link(address: &str) -> String {
+    format!("<p><a href=\"{}\">Sign in</a></p>", escaped(address))
 }
 
-#[derive(Serialize, Deserialize)]
-struct Head {
-    fields: Vec<(String, String)>,
-}
-
-/// Why a form is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoForm {
-    /// It is larger than [`LARGEST`].
-    TooLarge,
-    /// It did not arrive in time, or not whole.
-    Broken,
-    /// Too many are on their way.
-    NoRoom,
-}
-
-impl Form {
-    /// Reads the form that a request posts, of at most so many bytes, and [`LARGEST`].
+impl Edge {
+    /// Answers somebody who posted a form and has to sign in first: it is kept, and they go there. A
+    /// form of another site's page is nothing that this one's people have sent.
     ///
     /// # Errors
-    /// [`NoForm`].
-    pub async fn read(session: &mut Session, limits: &Limits, most: usize) -> Result<Self, NoForm> {
-        let most = most.min(LARGEST);
-        let begun = Instant::now();
-        let request = session.req_header();
-        let length = request.headers.get(header::CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > most) {
-            return Err(NoForm::TooLarge);
+    /// The caller is gone.
+    pub async fn keep_form(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+        reason: Reason,
+        visit: &Visit,
+        wanted: &Wanted,
+    ) -> pingora::Result<()> {
+        let fields = &session.req_header().headers;
+        let served = &*visit.served;
+        if !facts::names_sender(fields) || !visit.is_own_sender(&facts::sender(fields)) {
+            exchange.navigation = true;
+            return self.refuse(session, exchange, reason, Some(served), None).await;
         }
-        let fields = FIELDS
-            .iter()
-            .filter_map(|name| {
-                let value = request.headers.get(*name)?.to_str().ok()?;
-                Some(((*name).to_owned(), value.to_owned()))
-            })
-            .collect();
-        let arrival = async {
-            let mut body = Vec::new();
-            while let Some(chunk) = session.read_request_body().await.map_err(|_| NoForm::Broken)? {
-                if body.len() + chunk.len() > most {
-                    return Err(NoForm::TooLarge);
-                }
-                body.extend_from_slice(&chunk);
-                if limits.is_too_slow(body.len() as u64, begun.elapsed()) {
-                    return Err(NoForm::Broken);
-                }
+        let kept = self.read_and_keep(session, visit).await;
+        let departure = kept.and_then(|flow| {
+            let fields = &session.req_header().headers;
+            sign_in::depart(visit, fields, &flow, wanted)
+                .ok_or((StatusCode::INTERNAL_SERVER_ERROR, BROKEN))
+        });
+        let decision = ids::decision_id();
+        match departure {
+            Ok(Departure { location, cookies }) => {
+                // Not by a redirect: browsers hold one that answers a form against the `form-action`
+                // of the app's own page.
+                let status = StatusCode::UNAUTHORIZED;
+                self.note_refusal(session, exchange, &decision, reason, Some(served), status);
+                let page = Page {
+                    title: "Please sign in",
+                    message: KEPT.to_owned(),
+                    decision: Some(&decision),
+                    actions: continue_link(&location),
+                    refresh: Some(&location),
+                    challenge: reason.challenge(&served.realm),
+                    ..Page::new(status)
+                };
+                self.replies.page(session, visit.brand(), &page, &cookies).await
             }
-            Ok(Bytes::from(body))
+            Err((status, message)) => {
+                self.note_refusal(session, exchange, &decision, reason, Some(served), status);
+                let address = sign_in::address(visit.site(), &visit.host, wanted);
+                let page = Page {
+                    title: "Please sign in and send it again",
+                    message: message.to_owned(),
+                    decision: Some(&decision),
+                    actions: continue_link(&address),
+                    ..Page::new(status)
+                };
+                self.replies.page(session, visit.brand(), &page, &[]).await
+            }
+        }
+    }
+
+    async fn read_and_keep(
+        &self,
+        session: &mut Session,
+        visit: &Visit,
+    ) -> Result<Flow, (StatusCode, &'static str)> {
+        let target = sign_in::target_of(session.req_header());
+        let is_whole = facts::origin_form(session.req_header().raw_path()) == target.as_bytes();
+        let most = visit.served.pool.forwarding.max_body.unwrap_or(u64::MAX);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        // Nobody has shown who they are: what such forms take of memory is bounded for all.
+        let room = self.sessions.forms.try_acquire();
+        let read = match &room {
+            Ok(_) => Form::read(session, &self.limits, most).await,
+            Err(_) => Err(NoForm::NoRoom),
         };
-        let body = tokio::time::timeout(ARRIVAL, arrival).await.map_err(|_| NoForm::Broken)??;
-        Ok(Self { fields, body })
-    }
-
-    /// Seals it for the browser that holds `flow`. `None`: it says too much of itself.
-    #[must_use]
-    pub fn seal(&self, flow: &Flow, site_key: &str) -> Option<Vec<u8>> {
-        let head = serde_json::to_vec(&Head { fields: self.fields.clone() }).ok()?;
-        if head.len() > LARGEST_HEAD {
-            return None;
+        match read {
+            Ok(form) if is_whole => self.seal_and_keep(&form, target, visit).await,
+            Ok(_) | Err(NoForm::TooLarge) => Err((StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE)),
+            Err(NoForm::Broken) => Err((StatusCode::BAD_REQUEST, BROKEN)),
+            Err(NoForm::NoRoom) => Err((StatusCode::SERVICE_UNAVAILABLE, NOT_KEPT)),
         }
-        let mut sealed = Vec::with_capacity(4 + head.len() + self.body.len() + 16);
-        sealed.extend_from_slice(&u32::try_from(head.len()).ok()?.to_be_bytes());
-        sealed.extend_from_slice(&head);
-        sealed.extend_from_slice(&self.body);
-        let about = about(flow, site_key);
-        key(flow)?.seal_in_place_append_tag(once(), Aad::from(about), &mut sealed).ok()?;
-        Some(sealed)
     }
 
-    /// Opens what was sealed for this flow at this site. `None`: it is something else.
-    #[must_use]
-    pub fn open(mut sealed: Vec<u8>, flow: &Flow, site_key: &str) -> Option<Self> {
-        let about = about(flow, site_key);
-        let plain = key(flow)?.open_in_place(once(), Aad::from(about), &mut sealed).ok()?;
-        let (length, rest) = plain.split_first_chunk()?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-        let (head, body) = rest.split_at_checked(length)?;
-        let Head { fields } = serde_json::from_slice(head).ok()?;
-        Some(Self { fields, body: Bytes::copy_from_slice(body) })
+    async fn seal_and_keep(
+        &self,
+        form: &Form,
+        target: String,
+        visit: &Visit,
+    ) -> Result<Flow, (StatusCode, &'static str)> {
+        let broken = (StatusCode::INTERNAL_SERVER_ERROR, BROKEN);
+        let flow = Flow::begin(Phase::Kept, target, (self.clock)()).ok_or(broken)?;
+        let sealed = form.seal(&flow, &visit.site().site_key);
+        let sealed = sealed.ok_or((StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE))?;
+        let kept = self.sessions.backchannel.keep(&flow.kept_name(), visit.peer, sealed).await;
+        kept.map_err(|denied| {
+            tracing::warn!(%denied, site = visit.site().site_key, "a form was not kept");
+            (StatusCode::SERVICE_UNAVAILABLE, NOT_KEPT)
+        })?;
+        Ok(flow)
     }
 
-    /// Makes `request`, by which the browser came back, the one by which it was posted.
+    /// Sends the form that waits for a browser that has come back: it is judged as it was posted,
+    /// taken where an upstream is there to take it, and only then sent; so it reaches the app once, and
+    /// never before the proof. `None`: the browser was answered.
     ///
     /// # Errors
-    /// Only where pingora cannot take a field that it took before.
-    pub fn dress(&self, request: &mut RequestHeader) -> pingora::Result<()> {
-        for name in FIELDS {
-            request.remove_header(name);
-        }
-        for (name, value) in &self.fields {
-            let field = HeaderName::try_from(name.as_str()).ok();
-            if let (Some(name), Ok(value)) = (field, HeaderValue::try_from(value.as_str())) {
-                request.insert_header(name, value)?;
+    /// The caller is gone.
+    pub async fn post_form(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+        flow: Flow,
+        visit: Visit,
+    ) -> pingora::Result<Option<Passing>> {
+        let cookie = flow.cookie_removed(visit.secure());
+        exchange.posting = Some(Posting { form: None, cookie: cookie.clone() });
+        session.req_header_mut().set_method(Method::POST);
+        let verdict = self.judge_with_patience(session, exchange).await?;
+        // Whatever comes of it, somebody looks at it.
+        exchange.navigation = true;
+        if let Verdict::Pass(passing) = verdict {
+            let taken = match passing.served.pool.is_reachable() {
+                true => self.sessions.backchannel.take(&flow.kept_name()).await,
+                false => return self.say_not_sent(session, &visit).await,
+            };
+            match taken {
+                Ok(sealed) => {
+                    let form =
+                        sealed.and_then(|sealed| Form::open(sealed, &flow, &visit.site().site_key));
+                    if let (Some(form), Some(posting)) = (form, &mut exchange.posting) {
+                        posting.form = Some(form);
+                        return Ok(Some(passing));
+                    }
+                }
+                Err(denied) => {
+                    tracing::warn!(%denied, site = visit.site().site_key, "a form was not taken");
+                    return self.say_not_sent(session, &visit).await;
+                }
             }
         }
-        request.remove_header(&header::TRANSFER_ENCODING);
-        request.insert_header(header::CONTENT_LENGTH, self.body.len())
-    }
-}
-
-/// The key seals one form, once.
-fn once() -> Nonce {
-    Nonce::assume_unique_for_key([0; NONCE_LEN])
-}
-
-fn key(flow: &Flow) -> Option<LessSafeKey> {
-    UnboundKey::new(&AES_256_GCM, &flow.kept_key()).ok().map(LessSafeKey::new)
-}
-
-fn about(flow: &Flow, site_key: &str) -> Vec<u8> {
-    format!("signalbox form 1\n{site_key}\n{}", flow.target).into_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use jwks::Time;
-
-    use super::*;
-    use crate::flow::Phase;
-
-    fn flow(target: &str) -> Flow {
-        Flow::begin(Phase::Kept, target.to_owned(), Time::from_secs(1_800_000_000)).unwrap()
+        // It was sent before, or may not be sent any more: what is there is to be seen.
+        let location = visit.at(&flow.target);
+        let cookies: Vec<HeaderValue> = cookie.into_iter().chain(exchange.take_renewed()).collect();
+        self.replies.redirect(session, StatusCode::SEE_OTHER, &location, &cookies, None).await?;
+        Ok(None)
     }
 
-    fn form() -> Form {
-        Form {
-            fields: vec![
-                ("content-type".into(), "application/x-www-form-urlencoded".into()),
-                ("origin".into(), "https://wiki.example".into()),
-            ],
-            body: Bytes::from_static(b"amount=1&to=ada"),
-        }
-    }
-
-    #[test]
-    fn a_form_is_opened_with_the_key_of_its_browser_at_its_own_site_alone() {
-        let (mine, theirs) = (flow("/pay"), flow("/pay"));
-        let sealed = form().seal(&mine, "wiki").unwrap();
-        assert!(!sealed.windows(6).any(|part| part == b"amount"));
-        assert_eq!(Form::open(sealed.clone(), &mine, "wiki"), Some(form()));
-        assert_eq!(Form::open(sealed.clone(), &theirs, "wiki"), None);
-        assert_eq!(Form::open(sealed.clone(), &mine, "pay"), None);
-        assert_eq!(Form::open(sealed.clone(), &mine.towards("/other"), "wiki"), None);
-        for at in [0, 5, sealed.len() - 1] {
-            let mut changed = sealed.clone();
-            changed[at] ^= 1;
-            assert_eq!(Form::open(changed, &mine, "wiki"), None);
-        }
-        assert_eq!(Form::open(Vec::new(), &mine, "wiki"), None);
-    }
-
-    #[test]
-    fn the_app_sees_the_request_as_it_was_posted() {
-        let mut request = RequestHeader::build("POST", b"/pay", None).unwrap();
-        for (name, value) in [
-            ("sec-fetch-site", "cross-site"),
-            ("referer", "https://id.example/"),
-            ("cookie", "theme=dark"),
-        ] {
-            request.append_header(name, value).unwrap();
-        }
-        form().dress(&mut request).unwrap();
-        let fields = &request.headers;
-        assert_eq!(fields["origin"], "https://wiki.example");
-        assert_eq!(fields["content-type"], "application/x-www-form-urlencoded");
-        assert_eq!(fields["content-length"], "15");
-        assert_eq!(fields["cookie"], "theme=dark");
-        assert!(!fields.contains_key("referer") && !fields.contains_key("sec-fetch-site"));
+    async fn say_not_sent(
+        &self,
+        session: &mut Session,
+        visit: &Visit,
+    ) -> pingora::Result<Option<Passing>> {
+        // The browser asks again as it came.
+        session.req_header_mut().set_method(Method::GET);
+        let page = Page {
+            title: "Not sent yet",
+            message: NOT_TAKEN.to_owned(),
+            again: true,
+            ..Page::new(StatusCode::SERVICE_UNAVAILABLE)
+        };
+        self.replies.page(session, visit.brand(), &page, &[]).await?;
+        Ok(None)
     }
 }

@@ -2,25 +2,29 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use jwks::Time;
 use uuid::Uuid;
 
-/// How many keys are remembered while the server is away. Of others the use is not told.
-const MOST: usize = 100_000;
+/// How many keys a shard remembers while the server is away. Of others the use is not told.
+const MOST: usize = 8192;
+/// So many that callers with different keys seldom wait for one another.
+const SHARDS: usize = 16;
 
 /// The newest use of each key since the server was last told.
 #[derive(Default)]
 pub struct KeyUses {
-    noted: Mutex<HashMap<Uuid, Time>>,
+    shards: [Mutex<HashMap<Uuid, Time>>; SHARDS],
 }
 
 impl KeyUses {
     /// Notes that this key was used at `now`.
     pub fn note(&self, key: Uuid, now: Time) {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        // The end of an id is random, whatever kind of UUID it is.
+        let place = usize::from(key.as_bytes()[15]) % SHARDS;
+        let mut noted = held(&self.shards[place]);
         if let Some(at) = noted.get_mut(&key) {
             *at = now.max(*at);
         } else if noted.len() < MOST {
@@ -31,12 +35,13 @@ impl KeyUses {
     /// Takes out at most `most` of them, to tell the server.
     #[must_use]
     pub fn take(&self, most: usize) -> Vec<(Uuid, Time)> {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.len() <= most {
-            return noted.drain().collect();
+        let mut taken = Vec::new();
+        for shard in &self.shards {
+            let mut noted = held(shard);
+            let keys: Vec<Uuid> = noted.keys().take(most - taken.len()).copied().collect();
+            taken.extend(keys.into_iter().filter_map(|key| noted.remove_entry(&key)));
         }
-        let keys: Vec<Uuid> = noted.keys().take(most).copied().collect();
-        keys.into_iter().filter_map(|key| noted.remove_entry(&key)).collect()
+        taken
     }
 
     /// Takes back what the server could not be told.
@@ -45,6 +50,11 @@ impl KeyUses {
             self.note(*key, *at);
         }
     }
+}
+
+/// No code of ours panics under the lock; if it did, the map would still be whole.
+fn held(shard: &Mutex<HashMap<Uuid, Time>>) -> MutexGuard<'_, HashMap<Uuid, Time>> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod admin;
 mod assertion;
 mod backchannel;
 mod brand;
+mod come_back;
 mod config;
 mod connection;
 mod cookies;
@@ -16,6 +17,7 @@ mod exchange;
 mod facts;
 mod feed;
 mod flow;
+mod form;
 mod forward_auth;
 mod frames;
 mod headers;
@@ -30,9 +32,11 @@ mod limits;
 mod listener;
 mod metrics;
 mod open;
+mod own;
 mod page;
 mod path;
 mod proxy;
+mod query;
 mod rate;
 mod reason;
 mod refusals;
@@ -40,6 +44,7 @@ mod renewal;
 mod reply;
 mod session;
 mod sign_in;
+mod sign_out;
 mod snapshot;
 mod teller;
 mod tls;
@@ -67,6 +72,7 @@ use tokio::sync::{Semaphore, watch};
 
 pub use config::{Clock, EdgeConfig, Figures};
 pub use limits::Limits;
+pub use own::{Access, OWN, Own, OwnPath};
 pub use tls::{CertificateError, CertificateFiles};
 
 use crate::{
@@ -175,8 +181,7 @@ pub struct EdgeHandle {
     held: Arc<Held>,
     under_way: Arc<UnderWay>,
     stop: watch::Sender<bool>,
-    closed: watch::Receiver<usize>,
-    listeners: usize,
+    closed: watch::Receiver<bool>,
     saved: watch::Receiver<bool>,
 }
 
@@ -220,10 +225,9 @@ impl EdgeHandle {
     /// most 5 s; what is not finished then ends with the process.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        let listeners = self.listeners;
         let finished = async {
             // Senders that are gone have nothing left to close or to save.
-            let _ = self.closed.wait_for(|closed| *closed >= listeners).await;
+            let _ = self.closed.wait_for(|closed| *closed).await;
             self.under_way.none().await;
             let _ = self.saved.wait_for(|saved| *saved).await;
         };
@@ -246,18 +250,7 @@ impl Drop for EdgeHandle {
 /// # Errors
 /// What keeps it from starting, naming the setting.
 pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
-    if config.listen.is_empty() && config.tls_listen.is_empty() {
-        return Err(EdgeError::NoListener);
-    }
-    if config.credential.is_empty() {
-        return Err(EdgeError::NoCredential);
-    }
-    if let Some(all) = config.trusted_proxies.iter().find(|net| net.prefix_len() == 0) {
-        return Err(EdgeError::EverybodyTrusted(*all));
-    }
-    if !config.tls_listen.is_empty() && config.certificates.is_empty() {
-        return Err(EdgeError::NoCertificate);
-    }
+    check(&config)?;
     let certificates = Arc::new(Certificates::read(config.certificates.clone())?);
     let upstream_ca = config.upstream_ca.as_deref().map(authorities).transpose()?;
     fs::create_dir_all(&config.data_dir)
@@ -274,17 +267,10 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     let open = OpenExchanges::new(held.clone(), config.clock.clone());
     let key_uses = Arc::new(KeyUses::default());
     let (stop, stopped) = watch::channel(false);
-    let (closing, closed) = watch::channel(0);
     let (saving, saved) = watch::channel(false);
 
     let backchannel = Arc::new(Backchannel::new(&config)?);
     let key_lookup = Arc::new(KeyLookup::new(backchannel.clone()));
-    let sessions = Sessions {
-        renewals: Arc::new(Renewals::new(backchannel.clone())),
-        forms: Semaphore::new(kept_form::AT_ONCE),
-        backchannel,
-    };
-    let conf = Arc::new(server_conf(&config));
     let edge = Edge {
         held: held.clone(),
         cache: cache.clone(),
@@ -295,13 +281,92 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         under_way: under_way.clone(),
         rates: Rates::default(),
         limits: config.limits.clone(),
-        sessions,
+        sessions: Sessions {
+            renewals: Arc::new(Renewals::new(backchannel.clone())),
+            forms: Semaphore::new(kept_form::AT_ONCE),
+            backchannel,
+        },
         assertions: assertions.clone(),
         refusals: refusals.clone(),
         open: open.clone(),
         key_lookup: key_lookup.clone(),
         key_uses: key_uses.clone(),
     };
+    let mut server = Server::new_with_opt_and_conf(None, server_conf(&config));
+    let (listen, closed) = serve(&mut server, &config, edge, certificates.clone())?;
+    let admin_listen = match config.admin_listen {
+        Some(address) => {
+            let (clock, text) = (config.clock.clone(), config.figures.clone());
+            let (held, figures) = (held.clone(), figures.clone());
+            let admin = Admin { held, clock, figures, cache, text };
+            Some(serve_admin(&mut server, admin, address)?)
+        }
+        None => None,
+    };
+
+    let teller = Teller::new(&config, assertions, refusals)?;
+    let follower = Follower::new(&config, held.clone(), figures, key_uses, key_lookup)?;
+    let health = Health::new(held.clone(), upstream_ca.as_deref())?;
+    let (feed, endings) = (own_runtime()?, own_runtime()?);
+    let (watch, follow) = (stopped.clone(), stopped.clone());
+    // What is open is closed at once, whatever keeps the feed's thread busy.
+    spawn("edge-endings", move || endings.block_on(open.watch(watch)))?;
+    spawn("edge-feed", move || {
+        feed.block_on(async {
+            tokio::spawn(health.run());
+            tokio::spawn(certificates.follow());
+            tokio::spawn(teller.run());
+            follower.run(follow).await;
+        });
+        saving.send_replace(true);
+    })?;
+    spawn("edge", move || {
+        server.run(RunArgs { shutdown_signal: Box::new(Stop(stopped)) });
+    })?;
+    let by = |door: Door| {
+        listen.iter().filter(|(_, of)| *of == door).map(|(address, _)| *address).collect()
+    };
+    Ok(EdgeHandle {
+        listen: by(Door::Plain),
+        tls_listen: by(Door::Tls),
+        redirect_listen: by(Door::Redirect),
+        admin_listen,
+        held,
+        under_way,
+        stop,
+        closed,
+        saved,
+    })
+}
+
+/// Whether the settings fit one another.
+fn check(config: &EdgeConfig) -> Result<(), EdgeError> {
+    if config.listen.is_empty() && config.tls_listen.is_empty() {
+        return Err(EdgeError::NoListener);
+    }
+    if config.credential.is_empty() {
+        return Err(EdgeError::NoCredential);
+    }
+    if let Some(all) = config.trusted_proxies.iter().find(|net| net.prefix_len() == 0) {
+        return Err(EdgeError::EverybodyTrusted(*all));
+    }
+    if !config.tls_listen.is_empty() && config.certificates.is_empty() {
+        return Err(EdgeError::NoCertificate);
+    }
+    Ok(())
+}
+
+/// Where a service listens, and what for.
+type Doors = Vec<(SocketAddr, Door)>;
+
+/// Lets `server` serve the requests of sites. Gives where it listens, and what turns true once it does
+/// no more.
+fn serve(
+    server: &mut Server,
+    config: &EdgeConfig,
+    edge: Edge,
+    certificates: Arc<Certificates>,
+) -> Result<(Doors, watch::Receiver<bool>), EdgeError> {
     let places: Vec<_> = [
         (&config.listen, "edge.listen", Door::Plain),
         (&config.tls_listen, "edge.tls_listen", Door::Tls),
@@ -313,84 +378,35 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     })
     .collect();
     let (sockets, listen) = listener::bind(&places)?;
-    let visitors = Visitors::new(config.limits.connections, config.trusted_proxies.clone());
     let acceptor = match config.tls_listen.is_empty() {
         true => None,
-        false => Some(tls::acceptor(certificates.clone())?),
+        false => Some(tls::acceptor(certificates)?),
     };
+    let others = listen.iter().filter(|(_, door)| *door != Door::Plain);
     let connections = Connections::new(
-        http_proxy(&conf, edge),
-        listen
-            .iter()
-            .filter(|(_, door)| *door != Door::Plain)
-            .map(|(address, door)| (address.port(), *door))
-            .collect(),
+        http_proxy(&Arc::new(server_conf(config)), edge),
+        others.map(|(address, door)| (address.port(), *door)).collect(),
         acceptor,
         config.limits.clone(),
-        Arc::new(visitors),
+        Arc::new(Visitors::new(config.limits.connections, config.trusted_proxies.clone())),
     );
+    let (closing, closed) = watch::channel(false);
     let requests = Service::new("edge".to_owned(), connections);
-    let requests = Bound::new(requests, sockets, closing);
-    let by = |door: Door| {
-        listen.iter().filter(|(_, of)| *of == door).map(|(address, _)| *address).collect::<Vec<_>>()
-    };
-    let (tls_listen, redirect_listen) = (by(Door::Tls), by(Door::Redirect));
-    let listen = by(Door::Plain);
+    server.add_service(Bound::new(requests, sockets, closing));
+    Ok((listen, closed))
+}
 
-    let mut server = Server::new_with_opt_and_conf(None, server_conf(&config));
-    server.add_service(requests);
-    let mut admin_listen = None;
-    if let Some(address) = config.admin_listen {
-        let admin = Admin {
-            held: held.clone(),
-            clock: config.clock.clone(),
-            figures: figures.clone(),
-            cache: cache.clone(),
-            text: config.figures.clone(),
-        };
-        let mut admin = Service::new("edge-admin".to_owned(), admin);
-        admin.threads = Some(1);
-        let unwatched = watch::Sender::new(0);
-        let place = (address, "edge.admin_listen", Door::Plain);
-        let (sockets, bound) = listener::bind(&[place])?;
-        let admin = Bound::new(admin, sockets, unwatched);
-        admin_listen = bound.first().map(|(address, _)| *address);
-        server.add_service(admin);
-    }
-
-    let teller = Teller::new(&config, assertions, refusals)?;
-    let follower = Follower::new(&config, held.clone(), figures, key_uses, key_lookup)?;
-    let health = Health::new(held.clone(), upstream_ca.as_deref())?;
-    let runtime = own_runtime()?;
-    let watching = own_runtime()?;
-    let watch = stopped.clone();
-    // What is open is closed at once, whatever keeps the feed's thread busy.
-    spawn("edge-endings", move || watching.block_on(open.watch(watch)))?;
-    let follow = stopped.clone();
-    spawn("edge-feed", move || {
-        runtime.block_on(async {
-            tokio::spawn(health.run());
-            tokio::spawn(certificates.follow());
-            tokio::spawn(teller.run());
-            follower.run(follow).await;
-        });
-        saving.send_replace(true);
-    })?;
-    spawn("edge", move || {
-        server.run(RunArgs { shutdown_signal: Box::new(Stop(stopped)) });
-    })?;
-    Ok(EdgeHandle {
-        listeners: 1,
-        listen,
-        tls_listen,
-        redirect_listen,
-        admin_listen,
-        held,
-        under_way,
-        stop,
-        closed,
-        saved,
-    })
+/// Lets `server` serve health and figures at `address`; gives the actual one.
+fn serve_admin(
+    server: &mut Server,
+    admin: Admin,
+    address: SocketAddr,
+) -> Result<SocketAddr, EdgeError> {
+    let (sockets, bound) = listener::bind(&[(address, "edge.admin_listen", Door::Plain)])?;
+    let mut admin = Service::new("edge-admin".to_owned(), admin);
+    admin.threads = Some(1);
+    server.add_service(Bound::new(admin, sockets, watch::Sender::new(false)));
+    Ok(bound.first().map_or(address, |(address, _)| *address))
 }
 
 fn own_runtime() -> Result<tokio::runtime::Runtime, EdgeError> {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use jwks::forwarding::MAX_HEAD;
 use pingora::{apps::HttpServerOptions, protocols::http::v2::server::H2Options};
 
 use crate::facts;
@@ -23,8 +24,10 @@ pub struct Limits {
     /// How long a caller may take nothing of its answer.
     pub write: Duration,
     /// Bytes a second that the body of a request must bring, counted from the end of its head,
-    /// after a grace of [`BODY_GRACE`]; 0: any.
+    /// after [`Self::body_grace`]; 0: any.
     pub body_rate: u64,
+    /// Before this has passed nobody asks how fast a body is coming.
+    pub body_grace: Duration,
     /// Connections of one address (IPv6: of one network of 64 bits) at once; 0: any. Trusted
     /// proxies have as many as they like.
     pub connections: u32,
@@ -42,15 +45,13 @@ impl Default for Limits {
             idle: Duration::from_secs(60),
             write: Duration::from_secs(60),
             body_rate: 240,
+            body_grace: Duration::from_secs(10),
             connections: 1024,
             streams: 100,
             frames: 300,
         }
     }
 }
-
-/// Before this has passed nobody asks how fast a body is coming.
-pub const BODY_GRACE: Duration = Duration::from_secs(10);
 
 impl Limits {
     /// What a caller may do on an HTTP/2 connection.
@@ -60,7 +61,7 @@ impl Limits {
         options
             .max_concurrent_streams(self.streams)
             // Each field counts 32 bytes more than it has (RFC 9113 section 6.5.2).
-            .max_header_list_size((facts::MAX_HEAD + 32 * facts::MAX_FIELDS) as u32)
+            .max_header_list_size(MAX_HEAD as u32 + 32 * facts::MAX_FIELDS as u32)
             .max_pending_accept_reset_streams(20)
             .max_local_error_reset_streams(Some(64));
         options
@@ -77,7 +78,7 @@ impl Limits {
     /// Whether a body of which `bytes` have come in `elapsed` is too slow.
     #[must_use]
     pub fn is_too_slow(&self, bytes: u64, elapsed: Duration) -> bool {
-        elapsed > BODY_GRACE && bytes < self.body_rate.saturating_mul(elapsed.as_secs())
+        elapsed > self.body_grace && bytes < self.body_rate.saturating_mul(elapsed.as_secs())
     }
 }
 
@@ -91,7 +92,7 @@ pub struct Visitors {
 const SHARDS: usize = 16;
 
 /// One connection among those of its address. Dropped, it is over.
-pub struct Visit {
+pub struct Place {
     visitors: Arc<Visitors>,
     from: IpAddr,
 }
@@ -106,7 +107,7 @@ impl Visitors {
     /// Lets a connection in; `None`: there are too many from there. The inner `None`: it is not
     /// counted.
     #[must_use]
-    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Option<Visit>> {
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Option<Place>> {
         let address = address.to_canonical();
         if self.most == 0 || self.trusted.iter().any(|net| net.contains(&address)) {
             return Some(None);
@@ -118,7 +119,7 @@ impl Visitors {
             return None;
         }
         *count += 1;
-        Some(Some(Visit { visitors: self.clone(), from }))
+        Some(Some(Place { visitors: self.clone(), from }))
     }
 
     fn shard(&self, from: IpAddr) -> &Mutex<HashMap<IpAddr, u32>> {
@@ -130,7 +131,7 @@ impl Visitors {
     }
 }
 
-impl Drop for Visit {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut shard =
             self.visitors.shard(self.from).lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,7 +192,7 @@ mod tests {
     #[test]
     fn a_body_may_be_slow_for_a_while_but_not_for_long() {
         let limits = Limits { body_rate: 100, ..Limits::default() };
-        assert!(!limits.is_too_slow(0, BODY_GRACE));
+        assert!(!limits.is_too_slow(0, limits.body_grace));
         assert!(limits.is_too_slow(1000, Duration::from_secs(11)));
         assert!(!limits.is_too_slow(1100, Duration::from_secs(11)));
         let any = Limits { body_rate: 0, ..limits };

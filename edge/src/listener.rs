@@ -23,7 +23,7 @@ use crate::{EdgeError, connection::Door};
 pub struct Bound<A> {
     service: Service<A>,
     sockets: Sockets,
-    closed: watch::Sender<usize>,
+    closed: watch::Sender<bool>,
 }
 
 /// Sockets, each with the address that it listens at.
@@ -50,10 +50,9 @@ pub fn bind(
 }
 
 impl<A> Bound<A> {
-    /// A service that listens with `sockets`. `closed` counts the services that have closed their
-    /// sockets again.
+    /// A service that listens with `sockets`. `closed` turns true when it has closed them again.
     #[must_use]
-    pub fn new(mut service: Service<A>, sockets: Sockets, closed: watch::Sender<usize>) -> Self {
+    pub fn new(mut service: Service<A>, sockets: Sockets, closed: watch::Sender<bool>) -> Self {
         for (address, _) in &sockets {
             service.add_tcp(&address.to_string());
         }
@@ -77,7 +76,7 @@ impl<A: ServerApp + Send + Sync + 'static> pingora::services::Service for Bound<
             }
         }
         self.service.start_service(fds, shutdown, listeners_per_fd).await;
-        self.closed.send_modify(|closed| *closed += 1);
+        self.closed.send_replace(true);
     }
 
     fn name(&self) -> &str {

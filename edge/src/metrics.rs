@@ -9,6 +9,7 @@ const REQUESTS: &str = "signalbox_edge_requests_total";
 const FAILED: &str = "signalbox_edge_failed_total";
 const VIEW_AGE: &str = "signalbox_edge_view_age_seconds";
 const CLOSED: &str = "signalbox_edge_closed_total";
+const CONNECTIONS_CLOSED: &str = "signalbox_edge_connections_closed_total";
 const FEED_SEQ: &str = "signalbox_edge_feed_seq";
 const UPSTREAM_UP: &str = "signalbox_edge_upstream_up";
 const CACHE_HITS: &str = "signalbox_edge_token_cache_hits_total";
@@ -32,6 +33,7 @@ impl Figures {
             "Requests that were let through and then failed, by site and status"
         );
         describe_counter!(CLOSED, "Answers under way that were closed, by reason");
+        describe_counter!(CONNECTIONS_CLOSED, "Connections that were closed at once, by reason");
         describe_gauge!(VIEW_AGE, "Seconds since the view was last known to be current");
         describe_gauge!(FEED_SEQ, "The last change that the edge knows");
         describe_gauge!(UPSTREAM_UP, "Whether an upstream is well: 1, or 0 while it is left out");
@@ -49,7 +51,6 @@ impl Figures {
     pub fn view(&self, seq: u64, confirmed_at: Time, now: Time) {
         self.view_age.set(now.since(confirmed_at).as_secs_f64());
         // A gauge is a float; beyond 2^53 changes the last digits would be lost.
-        #[allow(clippy::cast_precision_loss)]
         self.feed_seq.set(seq as f64);
     }
 
@@ -91,8 +92,13 @@ pub fn upstream_alive(site_key: &str, upstream: &str) -> Gauge {
 }
 
 /// Counts one request; for the outcomes that are rare.
-pub fn count(site_key: Option<&str>, decision: &'static str) {
-    requests(site_key.unwrap_or("-"), decision).increment(1);
+pub fn count(site_key: Option<&str>, outcome: &'static str) {
+    requests(site_key.unwrap_or("-"), outcome).increment(1);
+}
+
+/// Counts a connection that is closed for what it takes, and not for what it asks.
+pub fn count_connection(reason: &'static str) {
+    counter!(CONNECTIONS_CLOSED, "reason" => reason).increment(1);
 }
 
 /// Counts an answer under way whose caller may not have it any more.
@@ -100,6 +106,6 @@ pub fn count_closed(reason: &'static str) {
     counter!(CLOSED, "reason" => reason).increment(1);
 }
 
-fn requests(site_key: &str, decision: &'static str) -> Counter {
-    counter!(REQUESTS, "site" => site_key.to_owned(), "decision" => decision)
+fn requests(site_key: &str, outcome: &'static str) -> Counter {
+    counter!(REQUESTS, "site" => site_key.to_owned(), "decision" => outcome)
 }

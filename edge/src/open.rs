@@ -27,8 +27,7 @@ use jwks::{
     Time,
     api_key::Shown,
     decide::{Decision, Permit, decide, lapse::lapses_at},
-    facts::{Facts, Presented, Sender},
-    record::RecordedSender,
+    facts::{Facts, Presented, Request, Sender},
     who::Who,
 };
 use pingora::{
@@ -43,7 +42,7 @@ use tokio::{
     time::Sleep,
 };
 
-use crate::{config::Clock, facts, holding::Held, metrics, proxy::Edge};
+use crate::{config::Clock, facts, holding::Held, metrics, path, proxy::Edge};
 
 /// An exchange that is not over by then is watched.
 pub const SHORT: Duration = Duration::from_secs(1);
@@ -70,39 +69,31 @@ pub struct OpenExchanges {
 
 /// What is needed to judge a request again: its facts, kept.
 pub struct Kept {
-    host: Box<str>,
-    method: Box<str>,
-    path: Box<str>,
-    peer: IpAddr,
+    request: Request,
     who: Option<Who>,
-    sender: RecordedSender,
-    upgrade: bool,
-    navigation: bool,
 }
 
 impl Kept {
-    /// Keeps what was let in: `request`, from `peer`, by what `permit` says of who that is. `posted`: it
-    /// stands for a form that was kept. `None`: it cannot be read again, which nothing is that was let
-    /// in.
+    /// Keeps what was let in: `request`, from `peer`, by what `permit` says of who that is. It was
+    /// judged before, so its target is canonical by now. `posted`: it stands for a form that was kept.
+    /// `None`: it cannot be read again, which nothing is that was let in.
     #[must_use]
     pub fn of(
         request: &RequestHeader,
-        head: &[u8],
         peer: IpAddr,
         permit: &Permit,
         posted: bool,
     ) -> Option<Self> {
-        let parsed = facts::parse(request, head).ok()?;
-        Some(Self {
-            host: parsed.host?.into(),
-            method: request.method.as_str().into(),
-            path: parsed.path.ok()?.into(),
+        let (path, _) = path::split(facts::origin_form(request.raw_path()));
+        let request = Request {
+            host: Some(facts::host(request)?.into_owned()),
+            method: request.method.as_str().to_owned(),
+            path: Ok(std::str::from_utf8(path).ok()?.to_owned()),
             peer,
-            who: permit.who().cloned(),
-            sender: sender(posted, parsed.sender).into(),
-            upgrade: parsed.upgrade,
-            navigation: parsed.navigation,
-        })
+            sender: sender(posted, facts::sender(&request.headers)).into_owned(),
+            upgrade: facts::asks_upgrade(&request.headers),
+        };
+        Some(Self { request, who: permit.who().cloned() })
     }
 
     fn facts(&self, view_confirmed_at: Time) -> Facts<'_> {
@@ -116,18 +107,7 @@ impl Kept {
                 (Presented::ApiKey { shown, looked_up }, None)
             }
         };
-        Facts {
-            host: Some(&self.host),
-            method: &self.method,
-            path: Ok(&self.path),
-            peer: self.peer,
-            presented,
-            session,
-            sender: self.sender.sender(),
-            upgrade: self.upgrade,
-            navigation: self.navigation,
-            view_confirmed_at,
-        }
+        self.request.with(presented, session, view_confirmed_at)
     }
 }
 
@@ -270,7 +250,8 @@ impl OpenExchanges {
             Err(reason) => {
                 if !open.cut.load(Ordering::Acquire) {
                     metrics::count_closed(reason);
-                    tracing::info!(host = &*open.request.host, reason, "an open answer is closed");
+                    let host = open.request.request.host.as_deref();
+                    tracing::info!(host, reason, "an open answer is closed");
                 }
                 open.cut();
             }
@@ -344,6 +325,17 @@ impl Cuttable {
     }
 }
 
+impl Cuttable {
+    /// Serves one request, until that is done or cut off.
+    pub fn serve<'s>(
+        &'s self,
+        session: ServerSession,
+        shutdown: &'s ShutdownWatch,
+    ) -> UntilCut<dyn Future<Output = Option<ReusedHttpStream>> + Send + 's> {
+        UntilCut { serving: self.0.process_new_http(session, shutdown), rope: None }
+    }
+}
+
 #[async_trait]
 impl HttpServerApp for Cuttable {
     async fn process_new_http(
@@ -351,7 +343,7 @@ impl HttpServerApp for Cuttable {
         session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
-        UntilCut { serving: self.0.process_new_http(session, shutdown), rope: None }.await
+        self.serve(session, shutdown).await
     }
 
     fn h2_options(&self) -> Option<H2Options> {
@@ -368,7 +360,7 @@ impl HttpServerApp for Cuttable {
 }
 
 /// Serves until that is done or cut off; then both connections are dropped as they are.
-struct UntilCut<F: ?Sized> {
+pub struct UntilCut<F: ?Sized> {
     serving: Pin<Box<F>>,
     rope: Option<Rope>,
 }

@@ -101,10 +101,28 @@ pub fn canonical(path: &[u8]) -> Result<Cow<'_, str>, Malformed> {
     }
 }
 
-/// Whether a query may be passed on unchanged: it holds no control characters.
+/// Path and query of a target in origin form; where it has no query, an empty one.
 #[must_use]
-pub fn query_is_clean(query: &[u8]) -> bool {
-    !query.iter().any(u8::is_ascii_control)
+pub fn split(target: &[u8]) -> (&[u8], &[u8]) {
+    match target.iter().position(|byte| *byte == b'?') {
+        Some(at) => (&target[..at], &target[at + 1..]),
+        None => (target, &[]),
+    }
+}
+
+/// The path by which a target is judged that is sent as it is: its [`canonical`] one, where the query
+/// holds no control characters either and there is no fragment.
+///
+/// # Errors
+/// [`Malformed::Path`] for a target that can be read in more than one way.
+pub fn judged<'t>(
+    path: &'t [u8],
+    query: &[u8],
+    has_fragment: bool,
+) -> Result<Cow<'t, str>, Malformed> {
+    let path = canonical(path)?;
+    let is_plain = !has_fragment && !query.iter().any(u8::is_ascii_control);
+    if is_plain { Ok(path) } else { Err(Malformed::Path) }
 }
 
 /// What has been seen of one segment, decoded.

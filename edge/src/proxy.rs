@@ -10,7 +10,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use ipnet::IpNet;
-use jwks::{decide::ChallengeReason, record::Refused, verdict_cache::VerdictCache, who::Who};
+use jwks::{
+    decide::{ChallengeReason, Permit},
+    record::Refused,
+    verdict_cache::VerdictCache,
+    who::Who,
+};
 use pingora::{
     Error, ErrorSource, ErrorType,
     http::{RequestHeader, ResponseHeader},
@@ -23,13 +28,13 @@ use crate::{
     assertion::Assertions,
     config::Clock,
     connection::{Door, HeadRead},
-    exchange::{Course, Exchange, UnderWay},
+    exchange::{Course, Exchange, Passing, UnderWay},
     facts::TooLarge,
-    forward_auth,
+    forward_auth::{self, Original},
     headers::{self, Origin},
     holding::{Held, Served},
     ids,
-    judge::Verdict,
+    judge::{self, Verdict, Vouching},
     key_lookup::KeyLookup,
     key_uses::KeyUses,
     limits::Limits,
@@ -43,7 +48,9 @@ use crate::{
     upstream::{self, Need},
 };
 
-/// The edge's logic, shared by all requests.
+/// The edge's logic, shared by all requests. What it does is in files of its own: requests are judged in
+/// [`crate::judge`]; browsers sign in, come back and sign out in [`crate::sign_in`],
+/// [`crate::come_back`] and [`crate::sign_out`], and what they posted waits in [`crate::kept_form`].
 pub struct Edge {
     /// What is known.
     pub held: Arc<Held>,
@@ -53,7 +60,7 @@ pub struct Edge {
     pub trusted_proxies: Vec<IpNet>,
     /// The present instant.
     pub clock: Clock,
-    /// Whether requests that pass are logged.
+    /// Whether requests that are not refused are logged too.
     pub access_log: bool,
     /// The edge's own answers.
     pub replies: Replies,
@@ -95,6 +102,7 @@ impl Edge {
             }
             _ => metrics::count(site_key, reason.as_str()),
         }
+        exchange.own = None;
         let facts = exchange.recorded.take();
         let request = session.req_header();
         let edge_us = micros(exchange.course.begun.elapsed());
@@ -106,7 +114,8 @@ impl Edge {
             edge_us,
             method = request.method.as_str(),
             path = request.uri.path(),
-            client = facts.as_ref().map(|facts| tracing::field::display(facts.peer)),
+            client = facts.as_ref().map(|facts| tracing::field::display(facts.request.peer)),
+            acr = facts.as_ref().and_then(|facts| facts.acr()),
             "refused"
         );
         let site = served.map(Served::site);
@@ -121,25 +130,88 @@ impl Edge {
         });
     }
 
-    /// Has what was let in closed when it may go on no longer, as far as it lasts for `span`. One that
-    /// has taken its time already may last for ever.
-    fn tie(&self, session: &Session, exchange: &mut Exchange, span: Span) -> pingora::Result<()> {
+    /// Has what was let in closed when it may go on no longer, as far as it lasts for `span` from `now`
+    /// on. One that has taken its time already may last for ever.
+    fn tie(
+        &self,
+        session: &Session,
+        exchange: &mut Exchange,
+        span: Span,
+        now: Instant,
+    ) -> pingora::Result<()> {
         let Exchange { passing: Some(passing), tied: false, posting, course, .. } = exchange else {
             return Ok(());
         };
-        let span = if course.begun.elapsed() >= open::SHORT { Span::Endless } else { span };
+        let is_old = now.saturating_duration_since(course.begun) >= open::SHORT;
+        let span = if is_old { Span::Endless } else { span };
         if span == Span::Short {
             return Ok(());
         }
-        let (request, head) = (session.req_header(), session.to_h1_raw());
         let (peer, posted) = (passing.caller.address, posting.is_some());
-        let kept = Kept::of(request, &head, peer, &passing.permit, posted);
+        let kept = Kept::of(session.req_header(), peer, &passing.permit, posted);
         let kept = kept.ok_or_else(|| Error::new(ErrorType::InternalError))?;
         exchange.tied = true;
         if self.open.tie(kept, span) {
             return Ok(());
         }
         ended_by_caller(StatusCode::UNAUTHORIZED, "it was let in by what has ended since")
+    }
+
+    /// Lets a request go to its site.
+    fn pass(&self, session: &mut Session, exchange: &mut Exchange, passing: Passing) {
+        passing.served.figures.allowed.increment(1);
+        if upstream::is_upgrade(session.req_header()) {
+            // A WebSocket may be silent for any time.
+            session.set_read_timeout(None);
+        }
+        session.set_write_timeout(Some(self.limits.write));
+        exchange.passing = Some(passing);
+    }
+
+    /// Says yes to a proxy that asks.
+    async fn vouch(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+        vouching: Vouching,
+    ) -> pingora::Result<()> {
+        if self.access_log
+            && let Ok(original) = Original::read(&session.req_header().headers)
+        {
+            tracing::info!(
+                decision = "allow",
+                acr = acr(&vouching.permit),
+                edge_us = micros(exchange.course.begun.elapsed()),
+                site = vouching.permit.site().site_key,
+                method = original.method,
+                path = original.path.as_deref().unwrap_or_default(),
+                client = %vouching.client,
+                sub = vouching.permit.who().map(|who| who.sub().into_owned()),
+                "vouched"
+            );
+        }
+        let cookie = exchange.take_renewed();
+        forward_auth::vouch(&self.replies, session, &vouching, cookie).await
+    }
+
+    /// Counts what the edge has answered in its own name, and was no refusal.
+    fn note_own(&self, session: &Session, exchange: &Exchange, served: &Served) {
+        let site_key = &served.site().site_key;
+        metrics::count(Some(site_key), OWN);
+        if !self.access_log {
+            return;
+        }
+        let request = session.req_header();
+        tracing::info!(
+            decision = OWN,
+            edge_us = micros(exchange.course.begun.elapsed()),
+            site = site_key,
+            method = request.method.as_str(),
+            path = request.uri.path(),
+            status = status_written(session),
+            client = %judge::peer(session),
+            "answered"
+        );
     }
 
     /// Refuses a request. `sign_in`: where signing in begins, where that would help.
@@ -195,59 +267,35 @@ impl ProxyHttp for Edge {
             self.send_to_https(session, exchange).await?;
             return Ok(true);
         }
-        let mut verdict = self.judge(session, exchange)?;
-        if exchange.renewing.is_some()
-            && let Some(anew) = self.revive(session, exchange).await?
-        {
-            verdict = anew;
-        }
-        if exchange.unknown_key.is_some()
-            && let Some(anew) = self.look_up(session, exchange, &verdict).await?
-        {
-            verdict = anew;
-        }
-        if let Verdict::Form(flow, visit) = verdict {
-            match self.post_form(session, exchange, flow, visit).await? {
-                Some(pass) => verdict = pass,
-                None => return Ok(true),
-            }
-        }
-        match verdict {
-            // There is one of it for each request, and it was dealt with.
-            Verdict::Form(..) => Ok(true),
+        match self.judge_with_patience(session, exchange).await? {
             Verdict::Pass(passing) => {
-                passing.served.figures.allowed.increment(1);
-                if upstream::is_upgrade(session.req_header()) {
-                    // A WebSocket may be silent for any time.
-                    session.set_read_timeout(None);
+                self.pass(session, exchange, passing);
+                return Ok(false);
+            }
+            Verdict::Form(flow, visit) => {
+                if let Some(passing) = self.post_form(session, exchange, flow, visit).await? {
+                    self.pass(session, exchange, passing);
+                    return Ok(false);
                 }
-                session.set_write_timeout(Some(self.limits.write));
-                exchange.passing = Some(passing);
-                Ok(false)
             }
-            Verdict::Me(caller) => {
-                let cookies: Vec<HeaderValue> = exchange.renewed().into_iter().collect();
+            Verdict::Me(caller, served) => {
+                exchange.own = Some(served);
+                let cookies: Vec<HeaderValue> = exchange.take_renewed().into_iter().collect();
                 self.replies.json(session, caller.to_string().into(), &cookies).await?;
-                Ok(true)
             }
-            Verdict::Own(own, visit, holding) => {
-                self.sessions.answer(self, &holding, session, exchange, own, &visit).await?;
-                Ok(true)
+            Verdict::Own(own, visit) => {
+                exchange.own = Some(visit.served.clone());
+                self.answer_own(session, exchange, own, &visit).await?;
             }
             Verdict::SignIn { reason, path, visit } => {
                 self.send_to_sign_in(session, exchange, reason, &path, &visit).await?;
-                Ok(true)
             }
-            Verdict::Vouch(permit, assertion) => {
-                let cookie = exchange.renewed();
-                forward_auth::vouch(&self.replies, session, &permit, assertion, cookie).await?;
-                Ok(true)
-            }
+            Verdict::Vouch(vouching) => self.vouch(session, exchange, vouching).await?,
             Verdict::Refuse { reason, served } => {
                 self.refuse(session, exchange, reason, served.as_deref(), None).await?;
-                Ok(true)
             }
         }
+        Ok(true)
     }
 
     async fn upstream_peer(
@@ -258,7 +306,9 @@ impl ProxyHttp for Edge {
         let Exchange { passing: Some(passing), route, course, posting, .. } = exchange else {
             return without_permit();
         };
-        course.judged.get_or_insert_with(Instant::now);
+        if self.access_log {
+            course.sent.get_or_insert_with(Instant::now);
+        }
         let mut peer = route.next(&passing.served.pool, Need::of(session.req_header())).await?;
         if posting.is_some() {
             // A connection of its own: one that was used before may be closing, and nothing is sent
@@ -309,9 +359,9 @@ impl ProxyHttp for Edge {
         let origin = Origin {
             client: passing.caller.address,
             secure: passing.caller.secure,
-            request_id: passing.request_id.clone(),
+            request_id: &passing.request_id,
             who: passing.permit.who(),
-            assertion: passing.assertion.clone(),
+            assertion: passing.assertion.as_ref(),
             take_authorization: matches!(passing.permit.who(), Some(Who::Bearer(_)))
                 && !passing.permit.site().forward_credentials,
         };
@@ -335,6 +385,7 @@ impl ProxyHttp for Edge {
         end_of_stream: bool,
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
+        let now = Instant::now();
         if let (Some(passing), Some(part)) = (&exchange.passing, &body)
             && !session.was_upgraded()
         {
@@ -345,14 +396,16 @@ impl ProxyHttp for Edge {
                 return ended_by_caller(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
             }
             if !end_of_stream
-                && self.limits.is_too_slow(course.received, course.begun.elapsed())
+                && self
+                    .limits
+                    .is_too_slow(course.received, now.saturating_duration_since(course.begun))
                 && !upstream::is_grpc(session.req_header())
             {
                 return ended_by_caller(StatusCode::REQUEST_TIMEOUT, "the body comes too slowly");
             }
         }
         if !end_of_stream {
-            self.tie(session, exchange, Span::Short)?;
+            self.tie(session, exchange, Span::Unknown, now)?;
         }
         if let Some(form) = exchange.posting.as_ref().and_then(|posting| posting.form.as_ref()) {
             // The browser came back with a request that has no body: this is its only end.
@@ -371,8 +424,9 @@ impl ProxyHttp for Edge {
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
-        exchange.course.answered.get_or_insert_with(Instant::now);
-        self.tie(session, exchange, Span::of(response))?;
+        let now = Instant::now();
+        exchange.course.answered.get_or_insert(now);
+        self.tie(session, exchange, Span::of(response), now)?;
         self.replies.secure(session, response)?;
         // Only the edge refuses under this name.
         response.remove_header(&headers::DECISION);
@@ -381,10 +435,7 @@ impl ProxyHttp for Edge {
         }
         let is_last = !response.status.is_informational()
             || response.status == StatusCode::SWITCHING_PROTOCOLS;
-        if is_last
-            && exchange.renewing.is_some()
-            && let Some(cookie) = exchange.renewed()
-        {
+        if is_last && let Some(cookie) = exchange.take_renewed() {
             response.append_header(header::SET_COOKIE, cookie)?;
             // No cache on the way may give it to anybody else.
             response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
@@ -400,8 +451,8 @@ impl ProxyHttp for Edge {
         end_of_stream: bool,
         exchange: &mut Exchange,
     ) -> pingora::Result<Option<Duration>> {
-        if !end_of_stream {
-            self.tie(session, exchange, Span::Short)?;
+        if !end_of_stream && !exchange.tied {
+            self.tie(session, exchange, Span::Short, Instant::now())?;
         }
         Ok(None)
     }
@@ -445,29 +496,29 @@ impl ProxyHttp for Edge {
         _error: Option<&Error>,
         exchange: &mut Exchange,
     ) {
-        if !self.access_log {
-            return;
+        if let Some(served) = exchange.own.take() {
+            self.note_own(session, exchange, &served);
         }
-        let Some(passing) = &exchange.passing else {
+        let Some(passing) = exchange.passing.as_ref().filter(|_| self.access_log) else {
             return;
         };
         let request = session.req_header();
-        let Course { begun, judged, answered, received } = &exchange.course;
+        let Course { begun, sent, answered, received } = &exchange.course;
         let now = Instant::now();
-        let judged = judged.unwrap_or(now);
+        let sent = sent.unwrap_or(now);
         let answered = answered.unwrap_or(now);
         tracing::info!(
             decision = "allow",
-            level = passing.permit.who().and_then(|who| Some(who.level()?.acr())),
-            edge_us = micros(judged.saturating_duration_since(*begun)),
-            upstream_us = micros(answered.saturating_duration_since(judged)),
+            acr = acr(&passing.permit),
+            edge_us = micros(sent.saturating_duration_since(*begun)),
+            upstream_us = micros(answered.saturating_duration_since(sent)),
             total_us = micros(now.saturating_duration_since(*begun)),
             received,
             sent = session.body_bytes_sent(),
             site = passing.permit.site().site_key,
             method = request.method.as_str(),
             path = request.uri.path(),
-            status = session.response_written().map_or(0, |head| head.status.as_u16()),
+            status = status_written(session),
             client = %passing.caller.address,
             request_id = passing.request_id.to_str().unwrap_or_default(),
             key = passing.permit.api_key().map(|key| tracing::field::display(key.record().id)),
@@ -480,6 +531,18 @@ impl ProxyHttp for Edge {
 fn ended_by_caller<T>(status: StatusCode, why: &'static str) -> pingora::Result<T> {
     let error = Error::explain(ErrorType::HTTPStatus(status.as_u16()), why);
     Err(error.into_down())
+}
+
+/// The outcome of what the edge answers in its own name.
+const OWN: &str = "own";
+
+/// The level, as `acr`: every line has a `level` of its own, how much it matters.
+fn acr(permit: &Permit) -> Option<&'static str> {
+    permit.who().and_then(|who| Some(who.level()?.acr()))
+}
+
+fn status_written(session: &Session) -> u16 {
+    session.response_written().map_or(0, |head| head.status.as_u16())
 }
 
 fn micros(span: Duration) -> u64 {

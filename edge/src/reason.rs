@@ -23,10 +23,8 @@ pub enum Reason {
     Challenge(ChallengeReason),
     /// 404: below `/.signalbox/` there is nothing of that name.
     NoSuchPage,
-    /// 405: what is there is only for reading.
-    ReadOnly,
-    /// 405: what is there is for reading and for posting.
-    ReadOrPost,
+    /// 405: what is there takes these methods.
+    Method(&'static [&'static str]),
     /// 408: it comes too slowly.
     TooSlow,
     /// 400: it turned out not to be whole.
@@ -60,7 +58,7 @@ impl Reason {
             Self::Refusal(reason) => reason.as_str(),
             Self::Challenge(reason) => reason.as_str(),
             Self::NoSuchPage => "no_such_page",
-            Self::ReadOnly | Self::ReadOrPost => "method",
+            Self::Method(_) => "method",
             Self::TooSlow => "too_slow",
             Self::Broken => "broken",
             Self::NoWebSockets => "no_websockets",
@@ -74,7 +72,7 @@ impl Reason {
 
     /// The status of the answer.
     #[must_use]
-    pub const fn status(self) -> StatusCode {
+    pub fn status(self) -> StatusCode {
         match self {
             Self::TooLarge(TooLarge::Head) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooLarge(TooLarge::Path) => StatusCode::URI_TOO_LONG,
@@ -83,29 +81,21 @@ impl Reason {
             Self::NoView | Self::NotLookedUp => StatusCode::SERVICE_UNAVAILABLE,
             Self::Challenge(_) => StatusCode::UNAUTHORIZED,
             Self::NoSuchPage => StatusCode::NOT_FOUND,
-            Self::ReadOnly | Self::ReadOrPost => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Broken | Self::Astray(_) => StatusCode::BAD_REQUEST,
+            Self::Broken | Self::Astray(_) | Self::NoOriginal => StatusCode::BAD_REQUEST,
             Self::NoWebSockets => StatusCode::NOT_IMPLEMENTED,
-            Self::ForeignSender => StatusCode::FORBIDDEN,
-            Self::NotTrusted => StatusCode::FORBIDDEN,
-            Self::NoOriginal => StatusCode::BAD_REQUEST,
-            Self::Refusal(reason) => match reason {
-                RefusalReason::Malformed(_) | RefusalReason::ConflictingCredentials => {
-                    StatusCode::BAD_REQUEST
-                }
-                RefusalReason::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
-                RefusalReason::Inactive | RefusalReason::Stale => StatusCode::SERVICE_UNAVAILABLE,
-                RefusalReason::CredentialNotAccepted => StatusCode::UNAUTHORIZED,
-                RefusalReason::Network | RefusalReason::NotAllowed | RefusalReason::Scope => {
-                    StatusCode::FORBIDDEN
-                }
+            Self::ForeignSender | Self::NotTrusted => StatusCode::FORBIDDEN,
+            // What is no status would be a fault of the decision.
+            Self::Refusal(reason) => match StatusCode::from_u16(reason.status()) {
+                Ok(status) => status,
+                Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
         }
     }
 
     /// Whether nobody can tell where on the connection the next request begins (RFC 9112 section
-    /// 6.3), or whether it is worth waiting for.
+    /// 6.3), or the rest of this one is not worth reading.
     #[must_use]
     pub const fn ends_connection(self) -> bool {
         matches!(
@@ -116,10 +106,9 @@ impl Reason {
 
     /// The methods that are taken instead (RFC 9110 section 10.2.1).
     #[must_use]
-    pub const fn allows(self) -> Option<&'static str> {
+    pub fn allows(self) -> Option<String> {
         match self {
-            Self::ReadOnly => Some("GET, HEAD"),
-            Self::ReadOrPost => Some("GET, HEAD, POST"),
+            Self::Method(methods) => Some(methods.join(", ")),
             _ => None,
         }
     }
@@ -136,18 +125,15 @@ impl Reason {
                 ("BODY_TOO_LARGE", "The request is larger than this site accepts.")
             }
             Self::TooMany(_) => {
-                ("TOO_MANY_REQUESTS", "Too many requests have come. Please try again later.")
+                ("TOO_MANY_REQUESTS", "Too many requests have come. Please try again shortly.")
             }
             Self::NoView => ("NOT_READY", "This service is starting. Please try again shortly."),
             Self::NotLookedUp => (
-                "TEMPORARILY_UNAVAILABLE",
+                "KEY_NOT_CHECKED",
                 "The API key cannot be checked at the moment. Please try again shortly.",
             ),
             Self::NoSuchPage => ("NOT_FOUND", "There is nothing at this address."),
-            Self::ReadOnly => ("METHOD_NOT_ALLOWED", "This address can only be read."),
-            Self::ReadOrPost => {
-                ("METHOD_NOT_ALLOWED", "This address can be read and posted to, and nothing else.")
-            }
+            Self::Method(_) => ("METHOD_NOT_ALLOWED", "This method is not accepted here."),
             Self::TooSlow => ("TOO_SLOW", "The request came too slowly."),
             Self::Broken => ("BAD_REQUEST", "The request could not be read."),
             Self::NoWebSockets => ("NO_WEBSOCKETS", "The site cannot be reached by WebSocket."),
@@ -252,8 +238,7 @@ impl Reason {
             Self::TooLarge(_)
             | Self::NoView
             | Self::NoSuchPage
-            | Self::ReadOnly
-            | Self::ReadOrPost
+            | Self::Method(_)
             | Self::TooSlow
             | Self::Broken
             | Self::NoWebSockets

@@ -7,7 +7,9 @@ use http::{HeaderValue, Method, StatusCode, header};
 use pingora::{http::ResponseHeader, proxy::Session};
 use serde_json::json;
 
-use crate::{brand::Brand, forward_auth, holding::Served, ids, page::Page, reason::Reason};
+use crate::{
+    brand::Brand, forward_auth, headers, holding::Served, ids, page::Page, reason::Reason,
+};
 
 /// How long the rest of a refused request is read, so that the answer arrives before the
 /// connection closes.
@@ -72,7 +74,7 @@ impl Replies {
         reason: Reason,
         served: Option<&Served>,
         sign_in: Option<&str>,
-        asked: Option<&forward_auth::Asked>,
+        asked: Option<&forward_auth::Question>,
         page: bool,
     ) -> pingora::Result<(String, StatusCode)> {
         let decision = ids::decision_id();
@@ -92,7 +94,7 @@ impl Replies {
             head.insert_header(header::RETRY_AFTER, wait.max(1))?;
         }
         if let Some(allowed) = reason.allows() {
-            head.insert_header(header::ALLOW, HeaderValue::from_static(allowed))?;
+            head.insert_header(header::ALLOW, allowed)?;
         }
         if let Some(address) = asked.and_then(|asked| asked.sign_in.as_deref()) {
             head.insert_header(header::LOCATION, address)?;
@@ -186,10 +188,10 @@ impl Replies {
         }
         let mut body = Bytes::new();
         if let Some(decision) = decision {
-            head.insert_header("X-Signalbox-Decision", decision)?;
+            head.insert_header(headers::DECISION_CASED, decision)?;
             head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))?;
-            body =
-                format!("You need to sign in. If you ask for help, name this: {decision}\n").into();
+            let text = "You need to sign in. If you ask for help, name this reference:";
+            body = format!("{text} {decision}\n").into();
         }
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
         self.send(session, head, body).await
@@ -239,11 +241,8 @@ impl Replies {
             page.again = status == StatusCode::SERVICE_UNAVAILABLE;
             return self.show(session, head, brand, &page).await;
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
-        }
         if let Some(decision) = refusal.decision {
-            head.insert_header("X-Signalbox-Decision", decision)?;
+            head.insert_header(headers::DECISION_CASED, decision)?;
         }
         let body = Bytes::from(refusal.json());
         head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
@@ -269,14 +268,11 @@ impl Replies {
         };
         head.insert_header(header::CONTENT_SECURITY_POLICY, policy)?;
         head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static(referrer))?;
-        if page.status == StatusCode::SERVICE_UNAVAILABLE {
-            head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
-        }
         if page.again && session.req_header().method == Method::GET {
             head.insert_header("Refresh", RETRY_AFTER)?;
         }
         if let Some(decision) = page.decision {
-            head.insert_header("X-Signalbox-Decision", decision)?;
+            head.insert_header(headers::DECISION_CASED, decision)?;
         }
         let body = Bytes::from(brand.page(page));
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
@@ -288,30 +284,33 @@ impl Replies {
 #[must_use]
 pub fn raw_refusal(status: StatusCode) -> (Vec<u8>, String) {
     let decision = ids::decision_id();
-    let (code, message) = match status {
-        StatusCode::METHOD_NOT_ALLOWED => {
-            ("METHOD_NOT_ALLOWED", "This method is not accepted here.")
-        }
-        _ => ("BAD_REQUEST", "The request could not be read."),
+    let reason = match status {
+        StatusCode::METHOD_NOT_ALLOWED => Reason::Method(&[]),
+        _ => Reason::Broken,
     };
+    let (code, message) = reason.text();
     let body = Refusal { code, message, decision: Some(&decision), sign_in: None }.json();
     let text = format!(
         "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
-         X-Signalbox-Decision: {decision}\r\nConnection: close\r\n\r\n{body}",
+         {}: {decision}\r\nConnection: close\r\n\r\n{body}",
         status.as_str(),
         status.canonical_reason().unwrap_or_default(),
         body.len(),
+        headers::DECISION_CASED,
     );
     (text.into_bytes(), decision)
 }
 
-/// The head of an answer that nobody keeps.
+/// The head of an answer that nobody keeps; of a 503 that may be asked for again.
 ///
 /// # Errors
 /// Only where pingora cannot take a status.
 pub fn head(status: StatusCode, fields: usize) -> pingora::Result<ResponseHeader> {
     let mut head = ResponseHeader::build(status, Some(fields))?;
     head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
+    }
     Ok(head)
 }
 

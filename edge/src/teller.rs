@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jwks::key_set::JwkSet;
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, StatusCode};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{assertion::Assertions, config::EdgeConfig, refusals::Refusals};
@@ -17,6 +17,9 @@ const KEYS_EVERY: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_secs(1);
 /// Refusals go out together, and soon enough to be explained at once.
 const GATHER: Duration = Duration::from_millis(200);
+/// What a server says to a batch that it cannot read, now or later: it is of another version.
+const NEVER: [StatusCode; 3] =
+    [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNPROCESSABLE_ENTITY];
 /// How many at once.
 const BATCH: usize = 200;
 
@@ -89,6 +92,10 @@ impl Teller {
             let batch = self.refusals.take(BATCH);
             let Ok(text) = serde_json::to_string(&batch) else { continue };
             if let Err(error) = self.post("/feed/refusals", text).await {
+                if error.status().is_some_and(|status| NEVER.contains(&status)) {
+                    tracing::warn!(%error, count = batch.len(), "refusals cannot be explained");
+                    continue;
+                }
                 tracing::debug!(%error, "the server did not take what was refused");
                 self.refusals.put_back(batch);
                 sleep(AGAIN).await;

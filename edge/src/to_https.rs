@@ -1,13 +1,15 @@
 //! Callers without TLS are sent to the same address with it.
 
-use jwks::{decide::RefusalReason, site::Site};
+use jwks::{decide::RefusalReason, site::Site, site_session};
 use pingora::{http::RequestHeader, proxy::Session};
 
 use crate::{
     exchange::Exchange,
     facts::{self, Parsed},
+    path,
     proxy::Edge,
     reason::Reason,
+    session,
 };
 
 impl Edge {
@@ -54,11 +56,11 @@ impl Edge {
 
 /// Where `request` would have gone by https: the host it names, at the port of the site's address.
 fn https_address(site: &Site, host: &str, path: &str, request: &RequestHeader) -> String {
-    let origin = site.base_url.strip_prefix("https://").unwrap_or_default();
-    let after_address = origin.rfind(']').map_or(0, |bracket| bracket + 1);
-    let port = origin[after_address..].find(':').map_or("", |at| &origin[after_address + at..]);
+    let origin = match session::is_secure(site) {
+        true => site_session::origin(site, host),
+        false => format!("https://{host}"),
+    };
     let target = facts::origin_form(request.raw_path());
-    let query = target.iter().position(|byte| *byte == b'?').map_or(&[][..], |at| &target[at..]);
-    let query = String::from_utf8_lossy(query);
-    format!("https://{host}{port}{path}{query}")
+    let query = &target[path::split(target).0.len()..];
+    format!("{origin}{path}{}", String::from_utf8_lossy(query))
 }

@@ -115,6 +115,22 @@ async fn an_answer_that_was_long_in_coming_does_not_come_after_its_end() {
 }
 
 #[tokio::test]
+async fn an_upload_that_goes_on_and_on_is_closed_too() {
+    let world = World::start().await;
+    let token = token(&world, "session-1");
+    let mut stream = TcpStream::connect(world.address()).await.unwrap();
+    let request = format!(
+        "POST /upload HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let seq = world.feed.end(CutOffKind::Session, "session-1", world.clock.now());
+    eventually("the edge knows", || world.feed.acked.load(Ordering::SeqCst) >= seq).await;
+    // Neither side says anything more.
+    ends(&mut stream).await;
+}
+
+#[tokio::test]
 async fn silent_events_and_downloads_are_closed_too() {
     let world = World::start().await;
     let token = token(&world, "session-1");

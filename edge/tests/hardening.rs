@@ -139,7 +139,7 @@ async fn continuations_that_bring_nothing_end_the_connection() {
 }
 
 #[tokio::test]
-async fn a_header_section_that_dribbles_in_is_cut_off() {
+async fn a_header_section_that_stops_is_cut_off() {
     let world =
         World::with(|_| {}, secured(|config| config.limits.head = Duration::from_secs(1))).await;
     let mut stream = greeted(&world).await;
@@ -170,8 +170,7 @@ async fn more_header_fields_than_are_accepted_are_refused_over_http2() {
         }
         let (answer, _) = caller.send_request(request.body(()).unwrap(), true).unwrap();
         let answer = tokio::time::timeout(PATIENCE, answer).await.unwrap();
-        let is_refused = answer.map_or(true, |answer| answer.status() == 431);
-        assert!(is_refused, "{count} fields of {size}");
+        assert_eq!(answer.unwrap().status(), 431, "{count} fields of {size}");
     }
 }
 
@@ -259,7 +258,8 @@ async fn one_address_has_so_many_connections() {
 
 #[tokio::test]
 async fn a_body_that_dribbles_in_is_cut_off() {
-    let world = World::start().await;
+    let world =
+        World::with(|_| {}, |config| config.limits.body_grace = Duration::from_secs(1)).await;
     let mut stream = TcpStream::connect(world.address()).await.unwrap();
     let head = format!(
         "POST / HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {}\r\nContent-Length: 100000\r\n\r\n",
@@ -269,14 +269,14 @@ async fn a_body_that_dribbles_in_is_cut_off() {
     let (mut reader, mut writer) = stream.into_split();
     let dribble = async {
         while writer.write_all(b"a").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         std::future::pending::<()>().await;
     };
     let mut answer = Vec::new();
     tokio::select! {
         () = dribble => {}
-        closed = tokio::time::timeout(Duration::from_secs(20), reader.read_to_end(&mut answer)) => {
+        closed = tokio::time::timeout(PATIENCE, reader.read_to_end(&mut answer)) => {
             // Bytes that come after the end may reset the connection.
             let _ = closed.expect("closed after the grace");
         }
@@ -321,11 +321,11 @@ async fn an_answer_that_nobody_takes_is_cut_off() {
 async fn fields_that_connection_names_reach_no_upstream_and_cannot_remove_ours() {
     let world = World::start().await;
     let token = format!("Bearer {}", world.issuer.good());
-    for named in [
-        "X-Auth-User, X-Forwarded-For, X-Request-ID",
-        "x-auth-user,host",
-        "X-Named, Authorization",
-        "close, X-Auth-Roles, X-Named",
+    for (named, expected) in [
+        ("X-Auth-User, X-Forwarded-For, X-Request-ID", 200),
+        ("x-auth-user,host", 400),
+        ("X-Named, Authorization", 200),
+        ("close, X-Auth-Roles, X-Named", 200),
     ] {
         let answer = world
             .raw(format!(
@@ -333,8 +333,8 @@ async fn fields_that_connection_names_reach_no_upstream_and_cannot_remove_ours()
                  Connection: close\r\nConnection: {named}\r\n\r\n"
             ))
             .await;
-        if status(&answer) != 200 {
-            assert_eq!(status(&answer), 400, "{named}: {answer}");
+        assert_eq!(status(&answer), expected, "{named}: {answer}");
+        if expected != 200 {
             continue;
         }
         let seen = world.upstream.newest();

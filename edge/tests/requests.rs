@@ -421,6 +421,24 @@ async fn an_upstream_that_is_away_is_a_503_without_a_decision() {
 }
 
 #[tokio::test]
+async fn people_wait_on_a_page_of_their_site_that_looks_again_by_itself() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let world = World::with_site(|site| {
+        site.upstreams = vec![format!("http://{nobody}")];
+        site.branding.color = Some("#aa3366".into());
+        site.policy.require = Require::Public;
+    })
+    .await;
+    let page = world.get("/", &[("Accept", "text/html")]).await;
+    assert_eq!(status(&page), 503, "{page}");
+    assert_eq!((values(&page, "refresh"), values(&page, "retry-after")), (vec!["5"], vec!["5"]));
+    assert!(page.contains("The App") && page.contains("solid #aa3366"), "{page}");
+    assert!(values(&world.get("/", &[]).await, "refresh").is_empty());
+    let refused = world.get("/.signalbox/nothing", &[("Accept", "text/html")]).await;
+    assert_eq!((status(&refused), values(&refused, "refresh")), (404, vec![]));
+}
+
+#[tokio::test]
 async fn an_upstream_cannot_answer_in_the_edges_name() {
     let world = World::start().await;
     let answer = world.get_as("/spoof", &world.issuer.good()).await;
@@ -480,7 +498,7 @@ async fn events_arrive_while_the_answer_is_still_open() {
 
 #[tokio::test]
 async fn a_head_that_dribbles_in_is_cut_off() {
-    let world = World::start().await;
+    let world = World::with(|_| {}, |config| config.limits.head = Duration::from_secs(1)).await;
     let mut stream = tokio::net::TcpStream::connect(world.address()).await.unwrap();
     // A first request, so that the deadline of a kept connection is what counts.
     stream.write_all(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n").as_bytes()).await.unwrap();
@@ -493,13 +511,13 @@ async fn a_head_that_dribbles_in_is_cut_off() {
             if write.write_all(&[byte]).await.is_err() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let closed = async { while read.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
     tokio::select! {
-        () = dribble => panic!("the edge read a head for 100 s"),
-        closed = tokio::time::timeout(Duration::from_secs(15), closed) => closed.expect("closed after 10 s"),
+        () = dribble => panic!("the edge read a head for 20 s"),
+        closed = tokio::time::timeout(world::PATIENCE, closed) => closed.expect("closed after 1 s"),
     }
 }
 

@@ -141,7 +141,7 @@ async fn a_refusal_is_told_and_is_reached_again_from_what_was_told() {
     assert_eq!((told.status, told.reason.as_str()), (401, "insufficient"));
     assert_eq!((told.site_key.as_deref(), told.site_version), (Some("app"), Some(1)));
     let facts = told.facts.as_ref().unwrap();
-    assert_eq!(facts.path.as_deref(), Ok("/pay/a"));
+    assert_eq!(facts.request.path.as_deref(), Ok("/pay/a"));
     assert!(matches!(facts.presented, RecordedCredential::Bearer(_)));
     // Nothing that opens a door, and no name, leaves the edge.
     let text = serde_json::to_string(&told).unwrap();

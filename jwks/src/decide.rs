@@ -10,7 +10,7 @@ use crate::{
     api_key::HeldKey,
     cutoff::CutOffKind,
     effective::Effective,
-    facts::{Facts, Presented, Sender},
+    facts::{Facts, Presented},
     policy::{Accept, Allow, Level, OnStale, Require},
     site::{Site, SiteStatus},
     site_session,
@@ -47,12 +47,6 @@ impl Permit {
         self.who.as_ref().and_then(Who::token)
     }
 
-    /// Whether the caller is a browser with a session at the site.
-    #[must_use]
-    pub const fn by_session(&self) -> bool {
-        matches!(self.who, Some(Who::Session(_)))
-    }
-
     /// The API key it was asked for with.
     #[must_use]
     pub const fn api_key(&self) -> Option<&HeldKey> {
@@ -78,7 +72,7 @@ pub fn decide(view: &View, facts: &Facts<'_>, now: Time) -> Decision {
             key::judge(view, &site, path, facts, (shown.as_ref(), looked_up.as_ref()), now)
                 .map(|key| Some(Who::ApiKey(key)))
         }
-        _ => judge(view, &site, path, facts, now).map(|shown| shown.map(Shown::who)),
+        _ => judge(view, &site, path, facts, now).map(|shown| shown.map(Credential::who)),
     };
     match judged {
         Ok(who) => Decision::Allow(Permit { site, who }),
@@ -138,12 +132,12 @@ impl From<RefusalReason> for Objection {
 
 /// A credential that counts here, and where it came from.
 #[derive(Clone, Copy)]
-enum Shown<'f> {
+enum Credential<'f> {
     Bearer(&'f Arc<VerifiedToken>),
     Session(&'f Arc<VerifiedToken>),
 }
 
-impl<'f> Shown<'f> {
+impl<'f> Credential<'f> {
     const fn token(self) -> &'f Arc<VerifiedToken> {
         match self {
             Self::Bearer(token) | Self::Session(token) => token,
@@ -165,22 +159,22 @@ fn judge<'f>(
     path: &str,
     facts: &'f Facts<'_>,
     now: Time,
-) -> Result<Option<Shown<'f>>, Objection> {
+) -> Result<Option<Credential<'f>>, Objection> {
     site_is_served(site)?;
     view_is_fresh_enough(site, facts.view_confirmed_at, now)?;
 
     let asked = site.policy.effective(facts.method, path);
     if let Some(token) = credential(facts, asked.accept)? {
-        let shown = Shown::Bearer(token);
+        let shown = Credential::Bearer(token);
         token_counts(view, site, shown, now)?;
         return person_or_client_may_enter(&asked, shown, facts.peer, now);
     }
-    let Some(session) = session(view, site, facts, asked.accept) else {
+    let Some(session) = session(site, facts, asked.accept) else {
         anybody_may_enter(&asked, facts.peer)?;
         return Ok(None);
     };
     let counts = session.map_err(ChallengeReason::InvalidToken).and_then(|token| {
-        let shown = Shown::Session(token);
+        let shown = Credential::Session(token);
         token_counts(view, site, shown, now).map(|()| shown)
     });
     match counts {
@@ -199,20 +193,20 @@ fn judge<'f>(
 fn token_counts(
     view: &View,
     site: &Site,
-    shown: Shown<'_>,
+    shown: Credential<'_>,
     now: Time,
 ) -> Result<(), ChallengeReason> {
     let token = shown.token();
     token.check_times(now).map_err(ChallengeReason::InvalidToken)?;
     // What is made for the cookie counts nowhere else, and nothing else counts there.
     let in_its_place = match shown {
-        Shown::Bearer(_) => !site_session::is_of_session(token),
-        Shown::Session(_) => site_session::is_of_session(token) && !token.is_client(),
+        Credential::Bearer(_) => !site_session::is_of_session(token),
+        Credential::Session(_) => site_session::is_of_session(token) && !token.is_client(),
     };
     if !in_its_place {
         return Err(ChallengeReason::InvalidToken(TokenError::WrongType));
     }
-    if let Shown::Session(token) = shown {
+    if let Credential::Session(token) = shown {
         session_goes_on(site, token, now)?;
     }
     token_is_not_ended(view, token)?;
@@ -233,10 +227,10 @@ fn session_goes_on(site: &Site, token: &VerifiedToken, now: Time) -> Result<(), 
 
 fn person_or_client_may_enter<'f>(
     asked: &Effective<'_>,
-    shown: Shown<'f>,
+    shown: Credential<'f>,
     peer: IpAddr,
     now: Time,
-) -> Result<Option<Shown<'f>>, Objection> {
+) -> Result<Option<Credential<'f>>, Objection> {
     let token = shown.token();
     if token.is_client() {
         client_may_enter(asked, token, peer)?;
@@ -301,21 +295,14 @@ const fn beside_session(presented: &Presented, accept: &Accept) -> bool {
 /// page of another site sends to change something, or to talk at length. Browsers of today leave the
 /// cookie out of most of that; sites that share a registrable domain are one to them, and to us not.
 fn session<'f>(
-    view: &View,
     site: &Site,
     facts: &'f Facts<'_>,
     accept: &Accept,
 ) -> Option<Result<&'f Arc<VerifiedToken>, TokenError>> {
     let session = facts.session.as_ref().filter(|_| accept.session)?;
-    let is_foreign = match facts.sender {
-        Sender::Own => false,
-        Sender::Host(host) => {
-            view.site_by_host(host).is_none_or(|sender| sender.site_key != site.site_key)
-        }
-        Sender::Foreign => true,
-    };
     let only_reads = !facts.upgrade && ["GET", "HEAD", "OPTIONS"].contains(&facts.method);
-    (only_reads || !is_foreign).then(|| session.as_ref().map_err(|why| *why))
+    let counts = only_reads || site_session::is_own_sender(site, &facts.sender);
+    counts.then(|| session.as_ref().map_err(|why| *why))
 }
 
 /// Without a credential nobody is anybody: a public place that still names people or roles asks

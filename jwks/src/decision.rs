@@ -38,16 +38,6 @@ impl Decision {
             Self::Deny(refusal) => refusal.reason.as_str(),
         }
     }
-
-    /// The site it is about, where the host named one.
-    #[must_use]
-    pub const fn site(&self) -> Option<&Arc<Site>> {
-        match self {
-            Self::Allow(permit) => Some(permit.site()),
-            Self::Challenge(challenge) => Some(&challenge.site),
-            Self::Deny(refusal) => refusal.site.as_ref(),
-        }
-    }
 }
 
 /// What the caller would have to bring.

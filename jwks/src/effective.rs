@@ -16,7 +16,7 @@ pub struct Effective<'p> {
     pub require: Require,
     /// Factors that count; empty: every confirmed one.
     pub allowed_factors: &'p [Method],
-    /// Whether trusted devices count. Rules do not change this.
+    /// Whether trusted devices count.
     pub trusted_device: TrustedDevice,
     /// What is asked of passkeys and security keys. Rules do not change this.
     pub webauthn: &'p WebAuthn,
@@ -113,7 +113,9 @@ impl Policy {
             allowed_factors: rule
                 .and_then(|rule| rule.allowed_factors.as_ref())
                 .unwrap_or(&self.allowed_factors),
-            trusted_device: self.trusted_device,
+            trusted_device: rule
+                .and_then(|rule| rule.trusted_device)
+                .unwrap_or(self.trusted_device),
             webauthn: &self.webauthn,
             max_auth_age: rule.and_then(|rule| rule.max_auth_age).or(self.max_auth_age),
             session_idle: self.session_idle,
@@ -305,6 +307,34 @@ mod tests {
         let admin = policy.effective("GET", "/admin");
         assert_eq!(*site.allow, Allow::default());
         assert_eq!(admin, Effective { allow: &allow, ..site });
+    }
+
+    #[test]
+    fn a_rule_counts_trusted_devices_for_as_long_as_it_says() {
+        let days = |days| TrustedDevice { days };
+        let policy = Policy {
+            trusted_device: days(30),
+            rules: vec![
+                Rule { trusted_device: Some(days(0)), ..prefix("/pay") },
+                Rule { trusted_device: Some(days(1)), ..prefix("/shop") },
+                Rule { require: Some(Require::TwoFactor), ..prefix("/docs") },
+            ],
+            ..Policy::default()
+        };
+        let now = Time::from_secs(1_800_000_000);
+        let counts = |path, hours: u64| {
+            let proved_at = now.minus(Duration::from_secs(hours * 3600));
+            policy.effective("GET", path).counts_device(proved_at, now)
+        };
+        for (path, hours, expected) in [
+            ("/pay", 0, false),
+            ("/shop", 23, true),
+            ("/shop", 25, false),
+            ("/docs", 25, true),
+            ("/", 25, true),
+        ] {
+            assert_eq!(counts(path, hours), expected, "{path} after {hours} h");
+        }
     }
 
     proptest! {

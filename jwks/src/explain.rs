@@ -9,8 +9,9 @@ use crate::{
     claims::{AccessClaims, Audience},
     decide::{ChallengeReason, Decision, RefusalReason},
     effective::Effective,
+    facts::Sender,
     policy::{Level, Method, Require},
-    record::{RecordedCredential, RecordedFacts, RecordedSender, RecordedToken},
+    record::{RecordedCredential, RecordedFacts, RecordedToken},
     site::Site,
     site_session,
     view::View,
@@ -137,18 +138,28 @@ pub fn explain(view: &View, facts: &RecordedFacts, now: Time) -> Explanation {
 }
 
 fn site_of<'v>(view: &'v View, facts: &RecordedFacts) -> Option<&'v Site> {
-    facts.host.as_deref().and_then(|host| view.site_by_host(host)).map(AsRef::as_ref)
+    facts.request.host.as_deref().and_then(|host| view.site_by_host(host)).map(AsRef::as_ref)
+}
+
+fn named(facts: &RecordedFacts) -> (&str, &str) {
+    (&facts.request.method, facts.request.path.as_deref().unwrap_or("/"))
+}
+
+/// What the policy of `site` asks of what was recorded.
+fn effective<'s>(site: &'s Site, facts: &RecordedFacts) -> Effective<'s> {
+    let (method, path) = named(facts);
+    site.policy.effective(method, path)
 }
 
 fn asked(site: &Site, facts: &RecordedFacts) -> Asked {
-    let path = facts.path.as_deref().unwrap_or("/");
     let policy = &site.policy;
-    let rule = policy.rules.iter().position(|rule| rule.matches(&facts.method, path));
+    let (method, path) = named(facts);
+    let rule = policy.rules.iter().position(|rule| rule.matches(method, path));
     let place = rule.and_then(|at| {
         let rule = policy.rules.get(at)?;
         rule.path.clone().or_else(|| rule.prefix.clone())
     });
-    let asked = policy.effective(&facts.method, path);
+    let asked = effective(site, facts);
     Asked {
         rule,
         place,
@@ -166,17 +177,16 @@ fn mend(view: &View, decision: &Decision, facts: &mut RecordedFacts, now: Time) 
             let site = &challenge.site;
             Some(match challenge.reason {
                 ChallengeReason::Insufficient { acr, max_age } => {
-                    let path = facts.path.clone().unwrap_or_default();
-                    let asked = site.policy.effective(&facts.method, &path);
+                    let asked = effective(site, facts);
                     let factors = asked.allowed_factors.to_vec();
                     change(facts, view, site, now, |claims| prove(claims, &asked, acr, now));
                     Remedy::Proof { acr, max_age, factors }
                 }
                 // Its session would count, if its own pages sent it.
                 ChallengeReason::NotSignedIn
-                    if facts.session.is_some() && facts.sender != RecordedSender::Own =>
+                    if facts.session.is_some() && facts.request.sender != Sender::Own =>
                 {
-                    facts.sender = RecordedSender::Own;
+                    facts.request.sender = Sender::Own;
                     Remedy::OwnPage
                 }
                 // Whether another key would do, nobody knows who has not seen it.
@@ -224,16 +234,14 @@ fn mend(view: &View, decision: &Decision, facts: &mut RecordedFacts, now: Time) 
                     Some(Remedy::OtherCredential)
                 }
                 RefusalReason::Network => {
-                    let path = facts.path.clone().unwrap_or_default();
-                    let asked = site?.policy.effective(&facts.method, &path);
+                    let asked = effective(site?, facts);
                     let networks = asked.allow.networks.clone();
-                    facts.peer = networks.first()?.addr();
+                    facts.request.peer = networks.first()?.addr();
                     Some(Remedy::Network { networks })
                 }
                 RefusalReason::NotAllowed => {
-                    let path = facts.path.clone().unwrap_or_default();
                     let site = site?;
-                    let allow = site.policy.effective(&facts.method, &path).allow;
+                    let allow = effective(site, facts).allow;
                     change(facts, view, site, now, |claims| {
                         claims.roles.extend(allow.roles.first().cloned());
                         if let Some(user) = allow.users.first() {
@@ -250,9 +258,8 @@ fn mend(view: &View, decision: &Decision, facts: &mut RecordedFacts, now: Time) 
                     })
                 }
                 RefusalReason::Scope => {
-                    let path = facts.path.clone().unwrap_or_default();
                     let site = site?;
-                    let accept = site.policy.effective(&facts.method, &path).accept;
+                    let accept = effective(site, facts).accept;
                     if let RecordedCredential::ApiKey(_) = facts.presented {
                         let scopes = accept.api_key.as_ref()?.scopes.clone();
                         return Some(Remedy::Scopes { scopes });
@@ -274,8 +281,7 @@ fn change(
     now: Time,
     change: impl FnOnce(&mut AccessClaims),
 ) {
-    let path = facts.path.as_deref().unwrap_or("/");
-    let accept = site.policy.effective(&facts.method, path).accept;
+    let accept = effective(site, facts).accept;
     let takes_bearer = accept.bearer && !accept.dpop_only;
     let is_shown = matches!(facts.presented, RecordedCredential::Bearer(_)) && accept.bearer;
     let by_session = accept.session && !is_shown && (facts.session.is_some() || !takes_bearer);

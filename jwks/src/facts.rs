@@ -1,7 +1,7 @@
 //! What is known of one request, before anything is judged. Plain values: a recorded `Facts`
 //! ([`crate::record`]) can be judged again later, by the server, with the same outcome.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +30,6 @@ pub struct Facts<'r> {
     pub sender: Sender<'r>,
     /// Whether it asks for another protocol, as WebSockets do.
     pub upgrade: bool,
-    /// Whether a person looks at the answer: GET or HEAD, and `Accept` names text/html.
-    pub navigation: bool,
     /// When the edge last heard that its view is current.
     pub view_confirmed_at: Time,
 }
@@ -57,15 +55,92 @@ pub enum Presented {
 }
 
 /// Which page sends a request, as far as browsers say (`Sec-Fetch-Site`, `Origin`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "of")]
 pub enum Sender<'r> {
     /// One of the very origin that it goes to, or the person themselves; or nobody says.
     #[default]
     Own,
-    /// One of this host.
-    Host(&'r str),
+    /// One of this origin: scheme, host and port, as browsers write them.
+    Origin(Cow<'r, str>),
     /// Another one.
     Foreign,
+}
+
+impl Sender<'_> {
+    /// The same, to be kept.
+    #[must_use]
+    pub fn into_owned(self) -> Sender<'static> {
+        match self {
+            Self::Own => Sender::Own,
+            Self::Origin(origin) => Sender::Origin(origin.into_owned().into()),
+            Self::Foreign => Sender::Foreign,
+        }
+    }
+
+    fn borrowed(&self) -> Sender<'_> {
+        match self {
+            Self::Own => Sender::Own,
+            Self::Origin(origin) => Sender::Origin(Cow::Borrowed(origin)),
+            Self::Foreign => Sender::Foreign,
+        }
+    }
+}
+
+/// A request without its credential, to be kept: what [`Facts`] borrow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`Facts::host`].
+    pub host: Option<String>,
+    /// [`Facts::method`].
+    pub method: String,
+    /// [`Facts::path`].
+    pub path: Result<String, Malformed>,
+    /// [`Facts::peer`].
+    pub peer: IpAddr,
+    /// [`Facts::sender`].
+    #[serde(default)]
+    pub sender: Sender<'static>,
+    /// [`Facts::upgrade`].
+    #[serde(default)]
+    pub upgrade: bool,
+}
+
+impl Request {
+    /// What `facts` say of it.
+    #[must_use]
+    pub fn of(facts: &Facts<'_>) -> Self {
+        Self {
+            host: facts.host.map(str::to_owned),
+            method: facts.method.to_owned(),
+            path: facts.path.map(str::to_owned),
+            peer: facts.peer,
+            sender: facts.sender.clone().into_owned(),
+            upgrade: facts.upgrade,
+        }
+    }
+
+    /// The facts of it with these credentials, where the view is known to be current at
+    /// `view_confirmed_at`.
+    #[must_use]
+    pub fn with(
+        &self,
+        presented: Presented,
+        session: Option<Result<Arc<VerifiedToken>, TokenError>>,
+        view_confirmed_at: Time,
+    ) -> Facts<'_> {
+        Facts {
+            host: self.host.as_deref(),
+            method: &self.method,
+            path: self.path.as_deref().map_err(|malformed| *malformed),
+            peer: self.peer,
+            presented,
+            session,
+            sender: self.sender.borrowed(),
+            upgrade: self.upgrade,
+            view_confirmed_at,
+        }
+    }
 }
 
 /// Why a request is refused before anybody asks who sent it.

@@ -214,7 +214,7 @@ pub struct Accept {
     /// Access tokens of clients that speak for themselves (client_credentials), and the scopes
     /// one must have; unset: no such tokens.
     pub client: Option<ApiKeyRule>,
-    /// Bearer tokens only when bound to a key by DPoP.
+    /// Bearer tokens only when bound to a key by DPoP; cannot be set yet.
     pub dpop_only: bool,
 }
 
@@ -374,6 +374,13 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// How long a trusted device counts where it counts longest; `None`: nowhere.
+    #[must_use]
+    pub fn longest_trust(&self) -> Option<Duration> {
+        let of_rules = self.rules.iter().filter_map(|rule| rule.trusted_device);
+        of_rules.chain([self.trusted_device]).filter_map(TrustedDevice::span).max()
+    }
+
     /// The oldest view this policy lives with.
     #[must_use]
     pub const fn max_staleness(&self) -> Duration {
@@ -400,6 +407,9 @@ pub struct Rule {
     /// The factors instead of the site's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_factors: Option<Vec<Method>>,
+    /// Whether trusted devices count, instead of the site's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_device: Option<TrustedDevice>,
     /// The age of the proof instead of the site's, seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_auth_age: Option<u64>,

@@ -1,7 +1,7 @@
 //! A refused request, written down: what was known of it, without anything that opens a door, so
 //! that the decision can be reached again.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::{
     api_key::{Shown, Verdict},
     claims::AccessClaims,
     decide::{Decision, decide},
-    facts::{Facts, Malformed, Presented, Sender},
+    facts::{Facts, Presented, Request},
     verify::{TokenError, VerifiedToken},
     view::View,
 };
@@ -59,25 +59,14 @@ impl Refused {
 /// [`Facts`], to be kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedFacts {
-    /// The host.
-    pub host: Option<String>,
-    /// The method.
-    pub method: String,
-    /// The canonical path, without query.
-    pub path: Result<String, Malformed>,
-    /// The caller's address.
-    pub peer: IpAddr,
+    /// The request; of a long path its beginning.
+    #[serde(flatten)]
+    pub request: Request,
     /// Who the caller claimed to be.
     pub presented: RecordedCredential,
     /// What the site's own cookie held, if it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<RecordedToken>,
-    /// What the browser said of the page that sent it.
-    #[serde(default)]
-    pub sender: RecordedSender,
-    /// Whether it asked for another protocol.
-    #[serde(default)]
-    pub upgrade: bool,
     /// Whether a person looked at the answer.
     pub navigation: bool,
     /// When the edge had last heard that its view was current.
@@ -136,45 +125,10 @@ impl RecordedToken {
     }
 }
 
-/// [`Sender`], to be kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", content = "of")]
-pub enum RecordedSender {
-    /// A page of the very origin, or nobody says.
-    #[default]
-    Own,
-    /// A page of this host.
-    Host(String),
-    /// Another one.
-    Foreign,
-}
-
-impl RecordedSender {
-    /// What was kept.
-    #[must_use]
-    pub fn sender(&self) -> Sender<'_> {
-        match self {
-            Self::Own => Sender::Own,
-            Self::Host(host) => Sender::Host(host),
-            Self::Foreign => Sender::Foreign,
-        }
-    }
-}
-
-impl From<Sender<'_>> for RecordedSender {
-    fn from(sender: Sender<'_>) -> Self {
-        match sender {
-            Sender::Own => Self::Own,
-            Sender::Host(host) => Self::Host(host.to_owned()),
-            Sender::Foreign => Self::Foreign,
-        }
-    }
-}
-
 impl RecordedFacts {
-    /// Writes `facts` down, judged in a view of `issuer`.
+    /// Writes `facts` down, judged in a view of `issuer`. `navigation`: a person looked at the answer.
     #[must_use]
-    pub fn of(facts: &Facts<'_>, issuer: &str) -> Self {
+    pub fn of(facts: &Facts<'_>, issuer: &str, navigation: bool) -> Self {
         let presented = match &facts.presented {
             Presented::Nothing => RecordedCredential::Nothing,
             Presented::Bearer(shown) => {
@@ -184,18 +138,31 @@ impl RecordedFacts {
             Presented::Unsupported => RecordedCredential::Unsupported,
             Presented::Conflicting => RecordedCredential::Conflicting,
         };
+        let mut request = Request::of(facts);
+        if let Ok(path) = &mut request.path
+            && path.is_char_boundary(MAX_PATH)
+        {
+            path.truncate(MAX_PATH);
+        }
         Self {
-            host: facts.host.map(str::to_owned),
-            method: facts.method.to_owned(),
-            // A canonical path is ASCII.
-            path: facts.path.map(|path| path.get(..MAX_PATH).unwrap_or(path).to_owned()),
-            peer: facts.peer,
+            request,
             presented,
             session: facts.session.as_ref().map(|shown| RecordedToken::of(shown, issuer)),
-            sender: facts.sender.into(),
-            upgrade: facts.upgrade,
-            navigation: facts.navigation,
+            navigation,
             view_confirmed_at: facts.view_confirmed_at,
+        }
+    }
+
+    /// The level that the caller's credential says was reached (`acr`).
+    #[must_use]
+    pub fn acr(&self) -> Option<&str> {
+        let bearer = match &self.presented {
+            RecordedCredential::Bearer(token) => Some(token),
+            _ => None,
+        };
+        match bearer.or(self.session.as_ref())? {
+            RecordedToken::Good(claims) => claims.acr.as_deref(),
+            RecordedToken::Refused(_) => None,
         }
     }
 
@@ -211,18 +178,7 @@ impl RecordedFacts {
             RecordedCredential::Unsupported => Presented::Unsupported,
             RecordedCredential::Conflicting => Presented::Conflicting,
         };
-        let facts = Facts {
-            host: self.host.as_deref(),
-            method: &self.method,
-            path: self.path.as_deref().map_err(|malformed| *malformed),
-            peer: self.peer,
-            presented,
-            session: self.session.as_ref().map(RecordedToken::shown),
-            sender: self.sender.sender(),
-            upgrade: self.upgrade,
-            navigation: self.navigation,
-            view_confirmed_at: self.view_confirmed_at,
-        };
-        decide(view, &facts, now)
+        let session = self.session.as_ref().map(RecordedToken::shown);
+        decide(view, &self.request.with(presented, session, self.view_confirmed_at), now)
     }
 }

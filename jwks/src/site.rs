@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{forwarding::Forwarding, policy::Policy};
 
-pub use crate::validate::FieldError;
+pub use crate::validate::{FieldError, is_loopback};
 
 /// Whether a site is served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Branding {
     /// Accent colour, `#rrggbb`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub color: Option<String>,
-    /// Address of a logo.
+    /// Address of a logo, at the site itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logo: Option<String>,
     /// Whom to ask for help.

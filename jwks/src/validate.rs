@@ -8,8 +8,9 @@ use ipnet::IpNet;
 use crate::{
     effective::Effective,
     forwarding::{Forwarding, MAX_HEAD},
-    policy::{Accept, Allow, Method, Policy, Require, Rule, is_scope},
-    site::{Branding, Site},
+    policy::{Accept, Allow, Method, Policy, Require, Rule, TrustedDevice, is_scope},
+    site::Site,
+    site_session,
 };
 
 /// What is wrong with one field, and what to write instead.
@@ -40,7 +41,7 @@ impl Site {
         found.label("name", &self.name);
         found.addresses(self);
         found.forwarding(&self.forwarding);
-        found.branding(&self.branding);
+        found.branding(self);
         found.policy(&self.policy);
         if found.errors.is_empty() { Ok(()) } else { Err(found.errors) }
     }
@@ -91,6 +92,14 @@ impl Findings {
                  is not the usual one, and without slash, path, query or fragment at the end",
             ),
         }
+        let stays_here = site.hosts.iter().all(|host| is_loopback(host));
+        self.expect(
+            !site.base_url.starts_with("http://") || stays_here,
+            "base_url",
+            "must begin with https://, because sessions and tokens would travel in the clear: let the \
+             edge end TLS (edge.tls_listen and edge.certificates), or a proxy before it. http:// is \
+             for this machine alone: every host is localhost, below .localhost, 127.0.0.1 or [::1]",
+        );
         self.count("hosts", site.hosts.len(), 1);
         for (n, host) in site.hosts.iter().enumerate() {
             self.expect(
@@ -147,7 +156,8 @@ impl Findings {
         );
     }
 
-    fn branding(&mut self, branding: &Branding) {
+    fn branding(&mut self, site: &Site) {
+        let branding = &site.branding;
         if let Some(color) = &branding.color {
             let digits = color.strip_prefix('#').unwrap_or_default();
             self.expect(
@@ -157,22 +167,23 @@ impl Findings {
             );
         }
         if let Some(logo) = &branding.logo {
-            let known = ["https://", "http://"].iter().any(|scheme| logo.starts_with(scheme));
+            let is_below = |origin: String| {
+                logo.strip_prefix(&origin).is_some_and(|rest| rest.starts_with('/'))
+            };
             self.expect(
-                known && logo.len() <= 2048 && logo.bytes().all(|byte| byte.is_ascii_graphic()),
+                site_session::origins(site).any(is_below)
+                    && logo.len() <= 2048
+                    && logo.bytes().all(|byte| byte.is_ascii_graphic()),
                 "branding.logo",
-                "must be an http or https address of at most 2048 characters",
+                "must be an address at the site itself (base_url, or another of its hosts) of at most \
+                 2048 characters: anybody else would be told who is here",
             );
         }
         self.label("branding.support", branding.support.as_deref().unwrap_or_default());
     }
 
     fn policy(&mut self, policy: &Policy) {
-        self.expect(
-            policy.trusted_device.days <= MAX_DEVICE_DAYS,
-            "policy.trusted_device.days",
-            format!("must be at most {MAX_DEVICE_DAYS}; 0 if devices do not count"),
-        );
+        self.trusted_device("policy", policy.trusted_device);
         let models = &policy.webauthn.models;
         self.count("policy.webauthn.models", models.len(), 0);
         self.expect(
@@ -206,6 +217,14 @@ impl Findings {
         }
     }
 
+    fn trusted_device(&mut self, field: &str, trusted: TrustedDevice) {
+        self.expect(
+            trusted.days <= MAX_DEVICE_DAYS,
+            format!("{field}.trusted_device.days"),
+            format!("must be at most {MAX_DEVICE_DAYS}; 0 if devices do not count"),
+        );
+    }
+
     fn rule(&mut self, field: &str, rule: &Rule) {
         match (&rule.path, &rule.prefix) {
             (Some(path), None) => self.path(format!("{field}.path"), path),
@@ -228,6 +247,7 @@ impl Findings {
             );
         }
         self.span(&format!("{field}.max_auth_age"), rule.max_auth_age);
+        self.trusted_device(field, rule.trusted_device.unwrap_or_default());
         if let Some(allow) = &rule.allow {
             self.allow(&format!("{field}.allow"), allow);
         }
@@ -288,6 +308,12 @@ impl Findings {
                 );
             }
         }
+        self.expect(
+            !accept.dpop_only,
+            format!("{field}.dpop_only"),
+            "cannot be set yet: tokens bound by DPoP are not taken, so nobody would enter by a bearer \
+             token; leave it out, or say so by bearer = false",
+        );
         self.expect(
             accept.bearer || accept.client.is_none(),
             format!("{field}.client"),
@@ -389,6 +415,16 @@ fn is_host(host: &str) -> bool {
         && (!ends_in_number || host.parse::<IpAddr>().is_ok())
 }
 
+/// Whether a host is this machine to everybody who asks for it (RFC 6761 section 6.3).
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    match address.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
 fn is_mapped(network: &IpNet) -> bool {
     matches!(network, IpNet::V6(network)
         if network.prefix_len() >= 96 && network.addr().to_ipv4_mapped().is_some())
@@ -429,11 +465,11 @@ mod tests {
         assert!(fields(site()).is_empty());
         let full = json!({
             "site_key": "a-1_b", "name": "Ä", "base_url": "http://wiki.localhost:8443",
-            "hosts": ["wiki.localhost", "127.0.0.1", "[::1]", "intranet"],
+            "hosts": ["wiki.localhost", "127.0.0.1", "[::1]", "localhost"],
             "upstreams": ["http://app", "https://10.0.0.1:8443", "http://[::1]:80", "h2c://app:50051"],
             "forwarding": { "health_path": "/healthz?deep=1", "health_interval": 1, "connect_timeout": 1,
                 "read_timeout": 3600, "max_body": 0, "max_head": 1024 },
-            "branding": { "color": "#1A2b3c", "logo": "https://x.example/l.png", "support": "help@x" },
+            "branding": { "color": "#1A2b3c", "logo": "http://localhost:8443/l.png", "support": "help@x" },
             "policy": {
                 "require": "phishing_resistant", "allowed_factors": ["HARDWARE", "TOTP"],
                 "trusted_device": { "days": 30 }, "max_auth_age": 60, "session_idle": 60,
@@ -443,7 +479,7 @@ mod tests {
                 "rules": [
                     { "path": "/" }, { "path": "/a/" }, { "path": "/a%20b" }, { "prefix": "/" },
                     { "prefix": "/a/b", "methods": ["GET", "M-SEARCH"], "require": "public",
-                      "allow": {} },
+                      "allow": {}, "trusted_device": { "days": 365 } },
                 ],
             },
         });
@@ -483,10 +519,29 @@ mod tests {
         ] {
             assert_eq!(wrong("/base_url", json!(url)), ["base_url"], "{url}");
         }
-        for url in ["https://wiki.example:8443", "http://wiki.example:443"] {
+        for url in ["https://wiki.example:8443", "https://wiki.example:80"] {
             assert!(wrong("/base_url", json!(url)).is_empty(), "{url}");
         }
         assert_eq!(wrong("/base_url", json!("https://else.example")), ["hosts"]);
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_alone() {
+        let of = |base_url: &str, hosts: &[&str]| {
+            let mut site = site();
+            site["base_url"] = base_url.into();
+            site["hosts"] = json!(hosts);
+            fields(site)
+        };
+        for host in ["localhost", "wiki.localhost", "127.0.0.1", "127.8.0.1", "[::1]"] {
+            assert!(of(&format!("http://{host}:81"), &[host]).is_empty(), "{host}");
+        }
+        for host in ["wiki.example", "intranet", "192.0.2.1", "[2001:db8::1]", "localhost.example"]
+        {
+            assert_eq!(of(&format!("http://{host}"), &[host]), ["base_url"], "{host}");
+            assert_eq!(of("http://localhost", &["localhost", host]), ["base_url"], "{host}");
+            assert!(of(&format!("https://{host}"), &[host]).is_empty(), "{host}");
+        }
     }
 
     #[test]
@@ -558,9 +613,21 @@ mod tests {
         for color in ["red", "#12345", "#1234567", "#12345g", "123456"] {
             assert_eq!(wrong("/branding", json!({ "color": color })), ["branding.color"]);
         }
-        for logo in ["javascript:alert(1)", "data:image/png;base64,AA", "https://a b", ""] {
-            assert_eq!(wrong("/branding", json!({ "logo": logo })), ["branding.logo"]);
+        for logo in [
+            "javascript:alert(1)",
+            "data:image/png;base64,AA",
+            "https://wiki.example/a b",
+            "https://wiki.example",
+            "https://wiki.example.evil.example/l.png",
+            "https://wiki.example:8443/l.png",
+            "http://wiki.example/l.png",
+            "https://cdn.example/l.png",
+            "",
+        ] {
+            assert_eq!(wrong("/branding", json!({ "logo": logo })), ["branding.logo"], "{logo}");
         }
+        let own = json!({ "logo": "https://wiki.example/l.png?v=1" });
+        assert!(wrong("/branding", own).is_empty());
         assert_eq!(wrong("/branding", json!({ "support": "a\nb" })), ["branding.support"]);
         assert_eq!(wrong("/name", json!("x".repeat(201))), ["name"]);
     }
@@ -574,7 +641,9 @@ mod tests {
         let policy = json!({ "session_idle": 61, "session_absolute": 60 });
         assert_eq!(wrong("/policy", policy), ["policy.session_idle"]);
         let device = json!({ "trusted_device": { "days": 366 } });
-        assert_eq!(wrong("/policy", device), ["policy.trusted_device.days"]);
+        assert_eq!(wrong("/policy", device.clone()), ["policy.trusted_device.days"]);
+        let rules = json!([{ "path": "/", "trusted_device": device["trusted_device"] }]);
+        assert_eq!(wrong("/policy/rules", rules), ["policy.rules[0].trusted_device.days"]);
     }
 
     #[test]
@@ -630,6 +699,10 @@ mod tests {
     fn what_contradicts_itself_is_refused() {
         let client = json!({ "bearer": false, "client": {} });
         assert_eq!(wrong("/policy/accept", client), ["policy.accept.client"]);
+        assert_eq!(
+            wrong("/policy/accept", json!({ "dpop_only": true })),
+            ["policy.accept.dpop_only"]
+        );
         let public = json!({ "require": "public", "allow": { "roles": ["r"] } });
         assert_eq!(wrong("/policy", public), ["policy.require"]);
         let factors = json!({ "require": "phishing_resistant", "allowed_factors": ["TOTP"] });

@@ -165,6 +165,7 @@ enum Layout {
 pub struct Plan {
     layout: Layout,
     settings: Vec<(String, String)>,
+    log_format: &'static str,
 }
 
 impl Plan {
@@ -179,6 +180,13 @@ impl Plan {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Has every line of the log be a JSON object.
+    #[must_use]
+    pub fn json_log(mut self) -> Self {
+        self.log_format = "json";
         self
     }
 
@@ -199,6 +207,7 @@ impl Plan {
     /// Starts it, and waits until it is ready.
     pub async fn start(self) -> World {
         let mut world = World::prepare(self.settings).await;
+        world.log_format = self.log_format;
         match self.layout {
             Layout::Together => world.start_together().await,
             Layout::Apart => world.start_apart(1).await,
@@ -228,6 +237,7 @@ pub struct World {
     edge_admin_ports: Vec<u16>,
     stores: Option<Stores>,
     settings: Vec<(String, String)>,
+    log_format: &'static str,
     clock: Clock,
     dir: PathBuf,
 }
@@ -241,7 +251,8 @@ impl World {
     /// A world of its own, to be described.
     #[must_use]
     pub fn plan() -> Plan {
-        let mut plan = Plan { layout: Layout::Together, settings: Vec::new() };
+        let mut plan =
+            Plan { layout: Layout::Together, settings: Vec::new(), log_format: "pretty" };
         // Everybody here comes from one network.
         for limit in ["password_per_network", "register_per_network", "codes_sent_per_network"] {
             plan = plan.set(&format!("limits.{limit}"), 1_000_000);
@@ -273,6 +284,7 @@ impl World {
             edge_admin_ports: Vec::new(),
             stores: None,
             settings,
+            log_format: "pretty",
             clock,
             dir,
         };
@@ -381,7 +393,12 @@ impl World {
         own: &[(&str, String)],
     ) -> Node {
         let data = self.data_dir(folder).display().to_string();
-        let args = args.iter().copied().chain(["--data", &data]).map(str::to_owned).collect();
+        let args = args
+            .iter()
+            .copied()
+            .chain(["--data", &data, "--log", self.log_format])
+            .map(str::to_owned)
+            .collect();
         let own = own.iter().map(|(setting, value)| (variable(setting), value.clone()));
         Node {
             name: name.to_owned(),

@@ -101,6 +101,12 @@ impl Pool {
         }
     }
 
+    /// Whether any upstream is well.
+    #[must_use]
+    pub fn is_reachable(&self) -> bool {
+        self.members.iter().any(Member::is_alive)
+    }
+
     /// Notes that the upstream `at` is well, or is not.
     pub fn note(&self, at: usize, alive: bool) {
         let Some(member) = self.members.get(at) else {
@@ -154,6 +160,9 @@ mod tests {
             pool.note(at, false);
         }
         assert_eq!(pool.next(0), None);
+        assert!(!pool.is_reachable());
+        pool.note(2, true);
+        assert!(pool.is_reachable());
     }
 
     #[test]

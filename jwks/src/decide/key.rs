@@ -145,7 +145,6 @@ mod tests {
             session: None,
             sender: crate::facts::Sender::Own,
             upgrade: false,
-            navigation: false,
             view_confirmed_at: NOW,
         }
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     cutoff::{CutOff, CutOffKind},
+    facts::Request,
     feed::Snapshot,
     record::Refused,
     verify::TokenError,
@@ -49,14 +50,16 @@ fn facts(path: &str, claims: Option<Value>) -> RecordedFacts {
         RecordedCredential::Bearer(RecordedToken::Good(Box::new(claims)))
     };
     RecordedFacts {
-        host: Some("app.test".into()),
-        method: "POST".into(),
-        path: Ok(path.into()),
-        peer: [192, 0, 2, 1].into(),
+        request: Request {
+            host: Some("app.test".into()),
+            method: "POST".into(),
+            path: Ok(path.into()),
+            peer: [192, 0, 2, 1].into(),
+            sender: Sender::Own,
+            upgrade: false,
+        },
         presented: claims.map_or(RecordedCredential::Nothing, bearer),
         session: None,
-        sender: RecordedSender::Own,
-        upgrade: false,
         navigation: false,
         view_confirmed_at: NOW,
     }
@@ -217,8 +220,9 @@ fn what_a_browser_lacks_is_told_for_its_session() {
     assert!(explained.passes_then);
     let strong = session(json!({ "acr": "urn:signalbox:2fa", "amr": ["pwd", "otp"] }));
     assert_eq!(explain(&view, &strong, NOW).outcome, "allow");
-    for sender in [RecordedSender::Foreign, RecordedSender::Host("evil.test".into())] {
-        let foreign = RecordedFacts { sender, ..strong.clone() };
+    for sender in [Sender::Foreign, Sender::Origin("https://evil.test".into())] {
+        let mut foreign = strong.clone();
+        foreign.request.sender = sender;
         let explained = explain(&view, &foreign, NOW);
         assert_eq!(
             (explained.outcome.as_str(), needs(&explained)),

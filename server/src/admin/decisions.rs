@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use jwks::{
     explain::{self, Asked, Explanation, Remedy},
+    facts::Sender,
     policy::Method,
-    record::{RecordedCredential, RecordedFacts, RecordedSender, RecordedToken},
+    record::{RecordedCredential, RecordedFacts, RecordedToken},
     view::View,
 };
 use serde_json::{Value, json};
@@ -86,19 +87,20 @@ fn summary(reason: &str, judged: Option<&Explanation>, changed: bool) -> String 
 }
 
 fn request(facts: &RecordedFacts) -> Value {
+    let request = &facts.request;
     json!({
-        "method": facts.method,
-        "host": facts.host,
-        "path": facts.path.as_deref().ok(),
-        "malformed": facts.path.as_ref().err().map(|malformed| malformed.as_str()),
-        "ip": facts.peer.to_canonical().to_string(),
+        "method": request.method,
+        "host": request.host,
+        "path": request.path.as_deref().ok(),
+        "malformed": request.path.as_ref().err().map(|malformed| malformed.as_str()),
+        "ip": request.peer.to_canonical().to_string(),
         "navigation": facts.navigation,
-        "sender": match &facts.sender {
-            RecordedSender::Own => "own",
-            RecordedSender::Host(host) => host,
-            RecordedSender::Foreign => "foreign",
+        "sender": match &request.sender {
+            Sender::Own => "own",
+            Sender::Origin(origin) => origin,
+            Sender::Foreign => "foreign",
         },
-        "upgrade": facts.upgrade,
+        "upgrade": request.upgrade,
         "viewConfirmedAt": rfc3339(facts.view_confirmed_at),
     })
 }

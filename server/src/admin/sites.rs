@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jwks::{
     forwarding::Forwarding,
     policy::{Policy, Require},
-    site::{Branding, Site, SiteStatus},
+    site::{Branding, Site, SiteStatus, is_loopback},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -75,10 +75,7 @@ impl SiteDraft {
 
 /// On this machine at the edge's port, of TLS where it has one; elsewhere by https at the usual port.
 fn default_base_url(host: &str, edge: &EdgeSection) -> String {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let local = host == "localhost"
-        || host.ends_with(".localhost")
-        || address.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    let local = is_loopback(host);
     match edge.tls_listen {
         _ if !local => format!("https://{host}"),
         Some(tls) => format!("https://{host}:{}", tls.port()),

@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use jwks::{Time, cutoff::CutOff, policy::Level};
+use jwks::{
+    Time,
+    cutoff::CutOff,
+    policy::{Level, Policy},
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -128,7 +132,7 @@ pub async fn list(app: &App, caller: &Caller) -> AuthResult<Vec<TrustedDevice>> 
     }
     let sites = app.identity.list_sites().await?;
     let policies = sites.iter().map(|site| &site.policy).chain([&app.config.policy.default]);
-    let longest = policies.filter_map(|policy| policy.trusted_device.span()).max();
+    let longest = policies.filter_map(Policy::longest_trust).max();
     for device in &mut devices {
         let counted = device.created_at.plus(longest.unwrap_or_default());
         device.expires_at = device.expires_at.min(counted);

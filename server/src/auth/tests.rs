@@ -657,3 +657,22 @@ async fn an_api_key_with_a_slip_of_the_hand_costs_no_look_up() {
         assert_eq!(verify(text).await.unwrap(), Verdict::Unknown);
     }
 }
+
+#[tokio::test]
+async fn large_forms_of_many_networks_leave_room_for_everybody_elses() {
+    let world = World::new(|_| {}).await;
+    let now = world.app.clock.now();
+    let keep = async |network: u8, bytes: usize| {
+        let origin = Origin { ip: [192, 0, network, 7].into(), ..world.origin.clone() };
+        throttle::count_kept_form(&world.app, &origin, bytes, now).await
+    };
+    for network in 0..10 {
+        for _ in 0..20 {
+            keep(network, 1024 * 1024).await.unwrap();
+        }
+    }
+    for (network, bytes) in [(0, 1), (10, 1024 * 1024)] {
+        assert!(matches!(keep(network, bytes).await, Err(AuthError::TooMany { .. })), "{network}");
+    }
+    keep(10, 1000).await.unwrap();
+}

@@ -8,7 +8,7 @@ mod signing_in;
 
 use std::time::Duration;
 
-use jwks::Time;
+use jwks::{Time, site_session::SIGN_IN_LIFE};
 use uuid::Uuid;
 
 use super::{
@@ -46,11 +46,15 @@ const CLIENT_CHANGES: u32 = 60;
 const CHANGES_WINDOW: Duration = Duration::from_secs(60 * 60);
 /// The span that requests and revocations are counted in, of which there are many.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Forms that wait while somebody signs in, of one network and of all, within [`FORMS_WINDOW`]: each
-/// may be a mebibyte, and is kept for as long.
+/// Forms that wait while somebody signs in, of one network and of all, within [`FORMS_WINDOW`]: as long
+/// as each is kept. Anybody may post them, so large ones, a mebibyte each, use up no room that most
+/// forms need.
 const FORMS_PER_NETWORK: u32 = 20;
-const FORMS_TOGETHER: u32 = 200;
-const FORMS_WINDOW: Duration = Duration::from_secs(10 * 60);
+const LARGE_FORMS_TOGETHER: u32 = 200;
+const SMALL_FORMS_TOGETHER: u32 = 3000;
+const FORMS_WINDOW: Duration = SIGN_IN_LIFE;
+/// Most forms are smaller, bytes.
+const SMALL_FORM: usize = 64 * 1024;
 
 /// A counted try, which can be given back.
 pub struct Counted {
@@ -172,14 +176,23 @@ pub async fn forgive_request(app: &App, origin: &Origin, at: Time) -> AuthResult
     Counted { key: requests_key(origin), at }.forgive(app).await
 }
 
-/// Counts one form that is kept while somebody of this network signs in at a site.
+/// Counts one form of so many bytes that is kept while somebody of this network signs in at a site.
 ///
 /// # Errors
 /// [`AuthError::TooMany`] when the budget is used up, of the network or of all together.
-pub async fn count_kept_form(app: &App, origin: &Origin, now: Time) -> AuthResult<()> {
+pub async fn count_kept_form(
+    app: &App,
+    origin: &Origin,
+    bytes: usize,
+    now: Time,
+) -> AuthResult<()> {
     let of_network = format!("form-net:{}", origin.network());
     count(app, of_network, FORMS_PER_NETWORK, FORMS_WINDOW, now).await?;
-    count(app, "forms".to_owned(), FORMS_TOGETHER, FORMS_WINDOW, now).await.map(drop)
+    let (of_all, together) = match bytes <= SMALL_FORM {
+        true => ("forms-small", SMALL_FORMS_TOGETHER),
+        false => ("forms-large", LARGE_FORMS_TOGETHER),
+    };
+    count(app, of_all.to_owned(), together, FORMS_WINDOW, now).await.map(drop)
 }
 
 /// Counts one request that `client` pushes, which is kept until it is used: of a public client, as

@@ -7,17 +7,10 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, header};
 
 use jwks::Time;
+// An edge knows them too, and shows them to no site.
+pub use jwks::site_session::server_cookie::{DEVICE, KNOWN, SESSION, STATE};
 
 use crate::{app::App, auth::browser::Browser, oauth::session_state::browser_state};
-
-/// The tokens of the browser's sessions.
-pub const SESSION: &str = "sb_session";
-/// The state of the browser, which the page `/check_session` reads, in the frame of another site.
-pub const STATE: &str = "sb_browser_state";
-/// The token of a trusted device.
-pub const DEVICE: &str = "sb_device";
-/// The mark of a device that has signed in before.
-pub const KNOWN: &str = "sb_known";
 
 /// The value of cookie `name`, if it came.
 pub fn read<'h>(app: &App, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
@@ -25,7 +18,7 @@ pub fn read<'h>(app: &App, headers: &'h HeaderMap, name: &str) -> Option<&'h str
     let fields = headers.get_all(header::COOKIE).into_iter();
     fields.filter_map(|field| field.to_str().ok()).flat_map(|field| field.split(';')).find_map(
         |pair| {
-            let (name, value) = pair.trim().split_once('=')?;
+            let (name, value) = pair.trim_matches([' ', '\t']).split_once('=')?;
             (name == wanted).then_some(value)
         },
     )

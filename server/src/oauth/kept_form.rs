@@ -1,10 +1,13 @@
 //! Forms that wait while whoever posted them at a site signs in: sealed by the edge, with a key that
 //! only the browser holds, and given back once, to whichever edge the browser comes back to.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
-use jwks::{Time, site_session::CLIENT_ID};
+use jwks::{
+    Time,
+    site_session::{CLIENT_ID, LARGEST_SEALED_FORM, SIGN_IN_LIFE},
+};
 
 use super::OAuthResult;
 use crate::{
@@ -16,10 +19,8 @@ use crate::{
     },
 };
 
-/// The most that is kept of one, bytes: a form of 1 MiB, and what is said of it.
-pub const LARGEST: usize = 1024 * 1024 + 16 * 1024;
-/// How long it is kept.
-const LIFE: Duration = Duration::from_secs(10 * 60);
+/// The most that is kept of one, bytes.
+pub const LARGEST: usize = LARGEST_SEALED_FORM;
 
 /// Keeps what was `sealed` of a form of somebody at this address under `name`, which nobody guesses.
 ///
@@ -33,14 +34,14 @@ pub async fn keep(app: &App, ip: IpAddr, name: &str, sealed: &[u8], now: Time) -
         client_id: CLIENT_ID.to_owned(),
         known: None,
     };
-    throttle::count_kept_form(app, &origin, now).await?;
+    throttle::count_kept_form(app, &origin, sealed.len(), now).await?;
     let hash = SecretHash::of(name);
     let kept = OneTime {
         purpose: Purpose::KeptForm,
         owner: hash.to_id(),
         hash,
         bound_to: STANDARD_NO_PAD.encode(sealed),
-        expires_at: now.plus(LIFE),
+        expires_at: now.plus(SIGN_IN_LIFE),
     };
     Ok(app.sessions.put_one_time(&kept).await?)
 }

@@ -105,7 +105,7 @@ fn files(pair: &Certificate) -> CertificateFiles {
     CertificateFiles { certificate: pair.certificate.clone(), key: pair.key.clone() }
 }
 
-const fn limits(section: &EdgeLimits) -> Limits {
+fn limits(section: &EdgeLimits) -> Limits {
     Limits {
         head: Duration::from_secs(section.head_timeout),
         idle: Duration::from_secs(section.idle_timeout),
@@ -114,6 +114,7 @@ const fn limits(section: &EdgeLimits) -> Limits {
         connections: section.connections_per_address,
         streams: section.http2_streams,
         frames: section.http2_frames,
+        ..Limits::default()
     }
 }
 

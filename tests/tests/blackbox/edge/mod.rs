@@ -5,6 +5,7 @@ mod admission;
 mod api_keys;
 mod endings;
 mod explained;
+mod figures;
 mod headers;
 mod in_chromium;
 mod outage;

@@ -14,7 +14,10 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::sites::{open, site};
+use super::{
+    figures::figures,
+    sites::{open, site},
+};
 use crate::minutes;
 
 const COOKIE: &str = "sb_site";
@@ -319,7 +322,11 @@ async fn what_another_sites_page_sends_is_nothing_the_person_has_sent() {
     let person = world.person().await;
     let mut visitor = signed_in(&world, &person, &address).await;
     let page = format!("{address}/act");
+    // Neither a page of the host by another scheme, nor one at another port, is the site's.
+    let (other_scheme, other_port) = (address.replace("http:", "https:"), format!("{address}0"));
     for fields in [
+        vec![("sec-fetch-site", "cross-site"), ("origin", other_scheme.as_str())],
+        vec![("sec-fetch-site", "same-site"), ("origin", &other_port)],
         vec![("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
         vec![("sec-fetch-site", "same-site"), ("origin", &sibling)],
         vec![("sec-fetch-site", "cross-site"), ("origin", "null")],
@@ -395,9 +402,9 @@ async fn a_session_is_renewed_as_long_as_its_sign_on_lives() {
     world.caught_up().await;
     let tabs: Vec<_> = (0..8)
         .map(|_| {
-            let (mut tab, page) = (visitor.clone(), page.clone());
+            let (mut tab, page, origin) = (visitor.clone(), page.clone(), address.clone());
             tokio::spawn(async move {
-                let answer = tab.call("POST", &page, &[("origin", "http://long.localhost")]).await;
+                let answer = tab.call("POST", &page, &[("origin", &origin)]).await;
                 (answer.status, tab.cookie(site, COOKIE).unwrap().to_owned())
             })
         })
@@ -433,10 +440,10 @@ async fn two_edges_renew_a_session_at_once_and_nobody_is_signed_out() {
     // Each edge asks for itself: the token is over, and both have to.
     let tabs: Vec<_> = (0..16)
         .map(|number| {
-            let (mut tab, page) = (visitor.clone(), page.clone());
+            let (mut tab, page, origin) = (visitor.clone(), page.clone(), address.clone());
             tab.port = world.edge_of(number).port();
             tokio::spawn(async move {
-                let answer = tab.call("POST", &page, &[("origin", "http://both.localhost")]).await;
+                let answer = tab.call("POST", &page, &[("origin", &origin)]).await;
                 (answer.status, tab.cookie(site, COOKIE).unwrap().to_owned())
             })
         })
@@ -630,6 +637,109 @@ async fn a_form_waits_for_the_proof_and_reaches_the_app_once() {
 
     visitor.get(&pay).await.expect(200);
     assert_eq!(posts(&app), [sent]);
+}
+
+/// Posts a form in a browser that nobody is signed in in, and signs in: where the browser would go
+/// back to.
+async fn posted(visitor: &mut Visitor, person: &Person, page: &str) -> String {
+    visitor.post(page, &[("amount", "1")]).await;
+    let fields = [("username", person.email.as_str()), ("password", &person.password)];
+    visitor.server.submit(&fields).await;
+    visitor.server.left().unwrap().url.clone()
+}
+
+#[tokio::test]
+async fn of_many_arrivals_one_sends_the_form_and_after_ten_minutes_none() {
+    let mut world = World::start().await;
+    let (address, app) = noted(&world, "once", json!({ "require": "signed_in" })).await;
+    let pay = format!("{address}/pay");
+    let person = world.person().await;
+    let mut visitor = Visitor::new(&world);
+    let back = posted(&mut visitor, &person, &pay).await;
+    assert_eq!(visitor.step(&back).await.expect(303).header("location"), pay);
+    let tabs: Vec<_> = (0..8)
+        .map(|_| {
+            let (mut tab, pay) = (visitor.clone(), pay.clone());
+            tokio::spawn(async move { tab.step(&pay).await.status })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for tab in tabs {
+        statuses.push(tab.await.unwrap());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 303, 303, 303, 303, 303, 303, 303]);
+    assert_eq!(posts(&app).len(), 1);
+
+    // Signed in too late, and come to it too late.
+    let mut late = Visitor::new(&world);
+    let back = posted(&mut late, &person, &pay).await;
+    let mut slow = Visitor::new(&world);
+    let in_time = posted(&mut slow, &person, &pay).await;
+    slow.step(&in_time).await.expect(303);
+    world.advance(minutes(11));
+    world.caught_up().await;
+    late.step(&back).await.expect(400);
+    slow.step(&pay).await.expect(200);
+    assert_eq!(posts(&app).len(), 1);
+}
+
+#[tokio::test]
+async fn a_form_that_somebody_plants_in_anothers_browser_is_not_sent() {
+    let world = World::shared().await;
+    let (address, app) = noted(&world, "planted", json!({ "require": "signed_in" })).await;
+    let (pay, host) = (format!("{address}/pay"), "planted.localhost");
+    let (thief, owner) = (world.person().await, world.person().await);
+    let mut attacker = Visitor::new(&world);
+    let back = posted(&mut attacker, &thief, &pay).await;
+    attacker.step(&back).await.expect(303);
+    let mut victim = signed_in(&world, &owner, &address).await;
+    let flows: Vec<(String, String)> = attacker
+        .cookie_names(host)
+        .into_iter()
+        .filter(|name| name.starts_with("sb_flow_"))
+        .map(|name| (name.to_owned(), attacker.cookie(host, name).unwrap().to_owned()))
+        .collect();
+    assert!(!flows.is_empty());
+    for (name, value) in &flows {
+        victim.set_cookie(host, name, value);
+    }
+    victim.step(&pay).await.expect(200);
+    assert_eq!(posts(&app), []);
+    attacker.step(&pay).await.expect(200);
+    assert_eq!(posts(&app).len(), 1);
+}
+
+#[tokio::test]
+async fn a_form_waits_until_its_app_is_there() {
+    let world = World::start().await;
+    let (address, mut app) = noted(&world, "away", json!({ "require": "signed_in" })).await;
+    let pay = format!("{address}/pay");
+    let person = world.person().await;
+    let mut visitor = Visitor::new(&world);
+    let back = posted(&mut visitor, &person, &pay).await;
+    visitor.step(&back).await.expect(303);
+    app.stop().await;
+    let known = async |up: u8| {
+        let line = format!(
+            "upstream=\"{}\"}} {up}",
+            Url::parse(&app.url()).unwrap().origin().ascii_serialization()
+        );
+        until("the edge knows how the app is", Duration::from_secs(15), async || {
+            figures(&world).await.contains(&line).then_some(())
+        })
+        .await;
+    };
+    known(0).await;
+    let waiting = visitor.step(&pay).await;
+    assert_eq!(waiting.expect(503).header("refresh"), "5");
+    assert!(waiting.text.contains("is kept"), "{}", waiting.text);
+    app.listen().await;
+    until("the form is sent", Duration::from_secs(15), async || {
+        (visitor.step(&pay).await.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(posts(&app).len(), 1);
 }
 
 /// An app that answers what is posted in drops, for longer than short answers take.
