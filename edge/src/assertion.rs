@@ -23,6 +23,8 @@ use jwks::{
 };
 use serde::Serialize;
 
+use crate::headers::{self, Identity};
+
 /// `typ` of an assertion.
 pub const TYPE: &str = "site-assertion+jwt";
 
@@ -34,7 +36,7 @@ const LIFE: Duration = Duration::from_secs(60);
 /// How long the same one is sent again.
 const FRESH: Duration = Duration::from_secs(30);
 /// How many are kept for each thread.
-const KEPT: usize = 8 * 1024;
+const KEPT: usize = 16 * 1024;
 
 /// What an assertion says (RFC 7519 section 4, and the claims of our access tokens).
 #[derive(Serialize)]
@@ -73,7 +75,7 @@ struct Made {
     _who: Who,
     _site: Arc<Site>,
     at: Time,
-    value: HeaderValue,
+    identity: Identity,
 }
 
 thread_local! {
@@ -122,18 +124,19 @@ impl Assertions {
         }
     }
 
-    /// What is said to the site of `permit` of its caller. `None`: it cannot be said, and an app that
-    /// asks for it lets nobody in.
+    /// What is said to the site of `permit` of its caller, with the assertion as its last field. Where it
+    /// cannot be signed it is left out, and an app that asks for it lets nobody in. `None`: nobody signed
+    /// in.
     #[must_use]
-    pub fn of(&self, issuer: &str, permit: &Permit, now: Time) -> Option<HeaderValue> {
+    pub fn of(&self, issuer: &str, permit: &Permit, now: Time) -> Option<Identity> {
         let (site, who) = (permit.site(), permit.who()?);
         let place = (address(who), Arc::as_ptr(site).addr());
         MADE.with_borrow_mut(|kept| {
             let held = kept.get(&place).filter(|made| made.is_fresh(now));
             if let Some(made) = held {
-                return Some(made.value.clone());
+                return Some(made.identity.clone());
             }
-            let value = self.make(issuer, site, who, now)?;
+            let identity = headers::identity(who, self.make(issuer, site, who, now));
             if kept.len() >= KEPT {
                 kept.retain(|_, made| made.is_fresh(now));
                 if kept.len() >= KEPT {
@@ -141,8 +144,8 @@ impl Assertions {
                 }
             }
             let (_who, _site) = (who.clone(), site.clone());
-            kept.insert(place, Made { _who, _site, at: now, value: value.clone() });
-            Some(value)
+            kept.insert(place, Made { _who, _site, at: now, identity: identity.clone() });
+            Some(identity)
         })
     }
 

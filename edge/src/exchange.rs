@@ -19,6 +19,7 @@ use crate::{
     facts::Caller,
     form::Form,
     forward_auth,
+    headers::Identity,
     holding::Served,
     key_lookup::Lookup,
     renewal::{Renewal, Watched},
@@ -134,8 +135,8 @@ pub struct Passing {
     pub caller: Caller,
     /// `X-Request-ID`.
     pub request_id: HeaderValue,
-    /// `X-Auth-Assertion`.
-    pub assertion: Option<HeaderValue>,
+    /// What the upstream is told of the caller.
+    pub identity: Option<Identity>,
 }
 
 impl Exchange {

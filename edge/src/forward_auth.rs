@@ -14,7 +14,6 @@ use pingora::{http::RequestHeader, proxy::Session};
 
 use crate::{
     facts::{self, TooLarge},
-    headers,
     judge::Vouching,
     own::AUTH,
     path,
@@ -158,13 +157,8 @@ pub async fn vouch(
     cookie: Option<HeaderValue>,
 ) -> pingora::Result<()> {
     let mut head = reply::head(StatusCode::OK, 12)?;
-    for (name, value) in vouching.permit.who().map(headers::identity).into_iter().flatten() {
-        if let Some(value) = value {
-            head.insert_header(name, value)?;
-        }
-    }
-    if let Some(assertion) = &vouching.assertion {
-        head.insert_header(headers::ASSERTION_CASED, assertion.clone())?;
+    for (name, value) in vouching.identity.iter().flat_map(|identity| identity.iter()) {
+        head.insert_header(*name, value.clone())?;
     }
     if let Some(cookie) = cookie {
         head.insert_header(header::SET_COOKIE, cookie)?;

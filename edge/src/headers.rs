@@ -1,9 +1,9 @@
 //! The header fields that reach an upstream: what callers may not say is removed, what the edge
 //! knows is said.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, Method, header, request::Parts};
 use jwks::who::Who;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pingora::http::RequestHeader;
@@ -21,21 +21,28 @@ pub static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-pr
 /// `X-Request-ID`.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-// pingora keeps the case a name is written in, and upstreams see it.
-const FORWARDED_FOR_CASED: &str = "X-Forwarded-For";
-const FORWARDED_PROTO_CASED: &str = "X-Forwarded-Proto";
-const FORWARDED_HOST_CASED: &str = "X-Forwarded-Host";
-const REQUEST_ID_CASED: &str = "X-Request-ID";
 /// [`DECISION`], as it is written.
 pub const DECISION_CASED: &str = "X-Signalbox-Decision";
-/// `X-Auth-Assertion`: the caller, signed by the edge.
-pub const ASSERTION_CASED: &str = "X-Auth-Assertion";
+static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static ASSERTION: HeaderName = HeaderName::from_static("x-auth-assertion");
+static USER: HeaderName = HeaderName::from_static("x-auth-user");
+static EMAIL: HeaderName = HeaderName::from_static("x-auth-email");
+static NAME: HeaderName = HeaderName::from_static("x-auth-name");
+static ROLES: HeaderName = HeaderName::from_static("x-auth-roles");
+static TENANT: HeaderName = HeaderName::from_static("x-auth-tenant");
+static SESSION: HeaderName = HeaderName::from_static("x-auth-session");
+static ACR: HeaderName = HeaderName::from_static("x-auth-acr");
+static AMR: HeaderName = HeaderName::from_static("x-auth-amr");
+static METHOD: HeaderName = HeaderName::from_static("x-auth-method");
+
+/// What is said of a caller, field by field: `X-Auth-*`.
+pub type Identity = Arc<[(&'static HeaderName, HeaderValue)]>;
 
 /// `encodeURIComponent`'s unreserved characters stay, everything else is encoded.
-const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const IN_NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// In a list, besides what no header field may hold: its separator and the escape itself.
-const LIST_ITEM: &AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b',').add(b'%');
+const IN_LIST: &AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b',').add(b'%');
 
 /// What the edge says of a request that it passes on.
 pub struct Origin<'r> {
@@ -45,10 +52,8 @@ pub struct Origin<'r> {
     pub secure: bool,
     /// The request's id.
     pub request_id: &'r HeaderValue,
-    /// The caller; `None`: nobody signed in.
-    pub who: Option<&'r Who>,
-    /// The same, signed by the edge for this site.
-    pub assertion: Option<&'r HeaderValue>,
+    /// What is said of the caller; `None`: nobody signed in.
+    pub identity: Option<&'r Identity>,
     /// Whether the caller's `Authorization` was its credential here and stays here.
     pub take_authorization: bool,
 }
@@ -84,54 +89,61 @@ const fn folded(byte: u8) -> u8 {
 /// Makes `request` what the upstream may see. pingora has already removed what `Connection`
 /// nominates and the hop-by-hop fields, and normalised a WebSocket upgrade.
 ///
+/// The names of fields reach HTTP/1.1 upstreams in lower case, as they come from HTTP/2 anyway:
+/// pingora's second map, of the case they were written in, costs more than all that is said here.
+///
 /// # Errors
-/// Only where pingora cannot take a header value, which no value made here is.
+/// Never: the request that stands in for this one meanwhile is a sound one.
 pub fn prepare(request: &mut RequestHeader, origin: &Origin<'_>) -> pingora::Result<()> {
-    let foreign: Vec<HeaderName> = request
-        .headers
-        .keys()
-        .filter(|name| is_ours(name.as_str()) || name.as_str().starts_with("proxy-"))
-        .cloned()
-        .collect();
+    let host = facts::authority_field(request);
+    let stand_in = RequestHeader::build_no_case(Method::GET, b"/", Some(0))?;
+    let mut parts: Parts = std::mem::replace(request, stand_in).into();
+    let fields = &mut parts.headers;
+    let is_foreign =
+        |name: &&HeaderName| is_ours(name.as_str()) || name.as_str().starts_with("proxy-");
+    let foreign: Vec<HeaderName> = fields.keys().filter(is_foreign).cloned().collect();
     for name in &foreign {
-        request.remove_header(name);
+        fields.remove(name);
     }
     if origin.take_authorization {
-        request.remove_header(&header::AUTHORIZATION);
+        fields.remove(&header::AUTHORIZATION);
     }
-    cookies::strip(request)?;
+    cookies::strip(fields);
 
-    let client = HeaderValue::try_from(origin.client.to_string()).ok();
-    insert(request, FORWARDED_FOR_CASED, client)?;
-    let scheme = HeaderValue::from_static(if origin.secure { "https" } else { "http" });
-    insert(request, FORWARDED_PROTO_CASED, Some(scheme))?;
-    let host = facts::authority_field(request);
-    insert(request, FORWARDED_HOST_CASED, host)?;
-    insert(request, REQUEST_ID_CASED, Some(origin.request_id.clone()))?;
-
-    let Some(who) = origin.who else {
-        return Ok(());
-    };
-    for (name, value) in identity(who) {
-        insert(request, name, value)?;
+    let identity = origin.identity.map(|identity| &**identity).unwrap_or_default();
+    fields.reserve(4 + identity.len());
+    if let Ok(client) = HeaderValue::try_from(origin.client.to_string()) {
+        fields.insert(&FORWARDED_FOR, client);
     }
-    insert(request, ASSERTION_CASED, origin.assertion.cloned())
+    let scheme = if origin.secure { "https" } else { "http" };
+    fields.insert(&FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    if let Some(host) = host {
+        fields.insert(&FORWARDED_HOST, host);
+    }
+    fields.insert(&REQUEST_ID, origin.request_id.clone());
+    for (name, value) in identity {
+        fields.insert(*name, value.clone());
+    }
+    *request = parts.into();
+    Ok(())
 }
 
-/// What is said of a caller: each field, and its value where there is one.
+/// What is said of a caller, and the same as an `assertion`, where there is one.
 #[must_use]
-pub fn identity(who: &Who) -> [(&'static str, Option<HeaderValue>); 9] {
-    [
-        ("X-Auth-User", plain(&who.sub())),
-        ("X-Auth-Email", who.email().and_then(plain)),
-        ("X-Auth-Name", who.name().and_then(name)),
-        ("X-Auth-Roles", list(who.roles())),
-        ("X-Auth-Tenant", who.tenant_id().and_then(plain)),
-        ("X-Auth-Session", who.sid().and_then(plain)),
-        ("X-Auth-Acr", who.level().map(|level| HeaderValue::from_static(level.acr()))),
-        ("X-Auth-Amr", list(who.amr())),
-        ("X-Auth-Method", Some(HeaderValue::from_static(who.method()))),
-    ]
+pub fn identity(who: &Who, assertion: Option<HeaderValue>) -> Identity {
+    let said = [
+        (&USER, plain(&who.sub())),
+        (&EMAIL, who.email().and_then(plain)),
+        (&NAME, who.name().and_then(name)),
+        (&ROLES, list(who.roles())),
+        (&TENANT, who.tenant_id().and_then(plain)),
+        (&SESSION, who.sid().and_then(plain)),
+        (&ACR, who.level().map(|level| HeaderValue::from_static(level.acr()))),
+        (&AMR, list(who.amr())),
+        (&METHOD, Some(HeaderValue::from_static(who.method()))),
+        (&ASSERTION, assertion),
+    ];
+    said.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
 }
 
 /// Takes the caller's API key away, wherever it stood.
@@ -140,14 +152,6 @@ pub fn take_api_key(request: &mut RequestHeader) {
     if request.remove_header(&API_KEY).is_none() {
         request.remove_header(&header::AUTHORIZATION);
     }
-}
-
-fn insert(
-    request: &mut RequestHeader,
-    name: &'static str,
-    value: Option<HeaderValue>,
-) -> pingora::Result<()> {
-    value.map_or(Ok(()), |value| request.insert_header(name, value))
 }
 
 /// A value of printable ASCII, as it is. Anything else is left out: a wrong value would be worse
@@ -163,7 +167,7 @@ fn name(value: &str) -> Option<HeaderValue> {
     if value.is_empty() {
         return None;
     }
-    HeaderValue::try_from(utf8_percent_encode(value, NAME).to_string()).ok()
+    HeaderValue::try_from(utf8_percent_encode(value, IN_NAME).to_string()).ok()
 }
 
 /// Values joined by commas. What would break the list is percent-encoded.
@@ -173,7 +177,7 @@ fn list<'v>(values: impl Iterator<Item = &'v str>) -> Option<HeaderValue> {
         if !joined.is_empty() {
             joined.push(',');
         }
-        joined.extend(utf8_percent_encode(value, LIST_ITEM));
+        joined.extend(utf8_percent_encode(value, IN_LIST));
     }
     if joined.is_empty() { None } else { HeaderValue::try_from(joined).ok() }
 }
@@ -189,8 +193,7 @@ mod tests {
             client: IpAddr::from([192, 0, 2, 7]),
             secure: false,
             request_id: &REQUEST,
-            who: None,
-            assertion: None,
+            identity: None,
             take_authorization: true,
         }
     }

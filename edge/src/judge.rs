@@ -28,7 +28,7 @@ use crate::{
     facts::{self, Caller, Credential, Parsed, TooLarge},
     flow::Flow,
     forward_auth::{self, Original},
-    headers,
+    headers::{self, Identity},
     holding::{Holding, Served},
     ids,
     key_lookup::Lookup,
@@ -76,8 +76,8 @@ pub enum Verdict {
 pub struct Vouching {
     /// Why, and whose it is.
     pub permit: Permit,
-    /// `X-Auth-Assertion`.
-    pub assertion: Option<HeaderValue>,
+    /// What it is told of the caller.
+    pub identity: Option<Identity>,
     /// The caller's address.
     pub client: IpAddr,
 }
@@ -184,8 +184,8 @@ impl Edge {
                 if let Some(key) = permit.api_key() {
                     self.key_uses.note(key.record().id, now);
                 }
-                let assertion = self.assertions.of(&holding.view.issuer, &permit, now);
-                Verdict::Vouch(Vouching { permit, assertion, client: caller.address })
+                let identity = self.assertions.of(&holding.view.issuer, &permit, now);
+                Verdict::Vouch(Vouching { permit, identity, client: caller.address })
             }
             Err(Objection { served, reason, sign_in }) => {
                 if let (Some(asked), Some(served), true, Reason::Challenge(why)) =
@@ -281,12 +281,12 @@ impl Edge {
             self.key_uses.note(key.record().id, now);
         }
         let request_id = request_id(request);
-        let assertion = self.assertions.of(&holding.view.issuer, &permit, now);
+        let identity = self.assertions.of(&holding.view.issuer, &permit, now);
         let target = rewritten(request.raw_path(), path).map(|target| {
             // The authority of HTTP/2 is a part of the target and would be lost with it.
             Rewritten { target, host: facts::authority_field(request) }
         });
-        (Verdict::Pass(Passing { permit, served, caller, request_id, assertion }), target)
+        (Verdict::Pass(Passing { permit, served, caller, request_id, identity }), target)
     }
 
     /// Whether a request of these facts may pass, and at which site.

@@ -360,8 +360,7 @@ impl ProxyHttp for Edge {
             client: passing.caller.address,
             secure: passing.caller.secure,
             request_id: &passing.request_id,
-            who: passing.permit.who(),
-            assertion: passing.assertion.as_ref(),
+            identity: passing.identity.as_ref(),
             take_authorization: matches!(passing.permit.who(), Some(Who::Bearer(_)))
                 && !passing.permit.site().forward_credentials,
         };

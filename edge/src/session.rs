@@ -148,7 +148,7 @@ pub mod tests {
             "sites": [site], "cut_offs": [], "key_holders": [], "more_keys": false,
         }))
         .unwrap();
-        let holding = Arc::new(Holding::new(View::from_snapshot(&snapshot), None));
+        let holding = Arc::new(Holding::new(View::from_snapshot(snapshot), None));
         Visit {
             served: holding.site("wiki").unwrap().clone(),
             holding,
