@@ -29,7 +29,7 @@ use crate::{
     flow::{self, Flow, Phase},
     holding::{Holding, Served},
     ids,
-    page::{Page, escaped},
+    page::{Action, Page, Sign},
     path,
     proxy::Edge,
     reason::Reason,
@@ -132,10 +132,6 @@ impl Visit {
 
     fn origin(&self) -> String {
         site_session::origin(self.site(), &self.host)
-    }
-
-    fn name(&self) -> &str {
-        self.served.name()
     }
 
     /// The site.
@@ -323,9 +319,9 @@ impl Sessions {
             }
             Own::SignOut => {
                 let page = Page {
-                    title: "Sign out",
-                    message: "Do you want to sign out?".to_owned(),
-                    actions: sign_out_forms(visit.name()),
+                    title: "Sign out?",
+                    message: "Here, or at every site and app that you use with this sign-in.",
+                    actions: sign_out_buttons(),
                     forms_to: Some(&holding.view.issuer),
                     ..Page::new(StatusCode::OK)
                 };
@@ -475,8 +471,7 @@ impl Sessions {
             let away = Page {
                 title: "Not signed out everywhere",
                 message: "This browser is signed out here, but the sign-in service could not be \
-                          told. Please try again shortly."
-                    .to_owned(),
+                          told. Please try again shortly.",
                 ..Page::new(StatusCode::SERVICE_UNAVAILABLE)
             };
             return edge.replies.page(session, visit.brand(), &away, &removed).await;
@@ -611,14 +606,12 @@ impl Astray {
             ),
         };
         let back = self.target.as_deref().unwrap_or("/");
-        let mut actions = String::new();
         let onward = self.again.clone().unwrap_or_else(|| visit.at(back));
-        let _ = write!(actions, "<p><a href=\"{}\">Try again</a></p>", escaped(&onward));
         Page {
             title,
-            message: message.to_owned(),
+            message,
             decision: Some(decision),
-            actions,
+            actions: vec![Action::Go { label: "Try again", to: onward }],
             ..Page::new(status)
         }
     }
@@ -660,20 +653,20 @@ fn end_session(issuer: &str, visit: &Visit, hint: Option<String>) -> String {
 
 fn signed_out() -> Page<'static> {
     Page {
-        title: "Signed out",
-        message: "You are signed out here.".to_owned(),
-        actions: "<p><a href=\"/\">Sign in again</a></p>".to_owned(),
+        title: "You are signed out",
+        sign: Sign::Good,
+        message: "On a shared device, close the browser too.",
+        actions: vec![Action::Go { label: "Sign in again", to: "/".to_owned() }],
         ..Page::new(StatusCode::OK)
     }
 }
 
-fn sign_out_forms(name: &str) -> String {
-    let name = escaped(name);
-    format!(
-        "<form method=\"post\" action=\"{SIGN_OUT}\"><button name=\"here\" value=\"1\">Sign out of \
-         {name}</button></form><form method=\"post\" action=\"{SIGN_OUT}?everywhere=1\"><button \
-         name=\"everywhere\" value=\"1\">Sign out everywhere</button></form>"
-    )
+fn sign_out_buttons() -> Vec<Action> {
+    let everywhere = format!("{SIGN_OUT}?everywhere=1");
+    vec![
+        Action::Post { label: "Sign out here", to: SIGN_OUT.to_owned(), name: "here" },
+        Action::Post { label: "Sign out everywhere", to: everywhere, name: "everywhere" },
+    ]
 }
 
 fn query(request: &RequestHeader) -> Vec<(String, String)> {

@@ -12,7 +12,7 @@ use crate::{
     ids,
     judge::Verdict,
     kept_form::{Form, NoForm},
-    page::{Page, escaped},
+    page::{Action, Page},
     proxy::Edge,
     reason::Reason,
     session::{self, Asked, Departure, Visit},
@@ -28,8 +28,8 @@ const NOT_KEPT: &str =
 const NOT_TAKEN: &str =
     "What you sent is kept, and could not be fetched at the moment. Reload this page to send it.";
 
-fn continue_link(address: &str) -> String {
-    format!("<p><a href=\"{}\">Sign in</a></p>", escaped(address))
+fn continue_at(address: &str) -> Vec<Action> {
+    vec![Action::Go { label: "Sign in", to: address.to_owned() }]
 }
 
 impl Edge {
@@ -132,9 +132,9 @@ impl Edge {
                 self.note_refusal(session, exchange, &decision, reason, Some(served), status);
                 let page = Page {
                     title: "Please sign in",
-                    message: KEPT.to_owned(),
+                    message: KEPT,
                     decision: Some(&decision),
-                    actions: continue_link(&location),
+                    actions: continue_at(&location),
                     refresh: Some(&location),
                     challenge: reason.challenge(&served.realm),
                     ..Page::new(status)
@@ -146,9 +146,9 @@ impl Edge {
                 let sign_in = session::sign_in_address(visit.site(), &visit.host, asked);
                 let page = Page {
                     title: "Please sign in and send it again",
-                    message: message.to_owned(),
+                    message,
                     decision: Some(&decision),
-                    actions: continue_link(&sign_in),
+                    actions: continue_at(&sign_in),
                     ..Page::new(status)
                 };
                 self.replies.page(session, visit.brand(), &page, &[]).await
@@ -216,7 +216,7 @@ impl Edge {
                     tracing::warn!(%denied, site = visit.site().site_key, "a form was not taken");
                     let page = Page {
                         title: "Not sent yet",
-                        message: NOT_TAKEN.to_owned(),
+                        message: NOT_TAKEN,
                         ..Page::new(StatusCode::SERVICE_UNAVAILABLE)
                     };
                     self.replies.page(session, visit.brand(), &page, &[]).await?;
