@@ -5,24 +5,24 @@ use std::fmt::Write as _;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
-use jwks::{site::Site, site_session};
+use jwks::{accent, site::Site, site_session};
 
-use crate::page::{Page, escaped};
+use crate::{
+    language::Language,
+    page::{Action, Page, Sign},
+};
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto 0;\
-padding:0 1.5rem;color:#1c2430;background:#fff}h1{font-size:1.5rem;margin:0 0 .5rem}\
-p{margin:.5rem 0}form{margin:.75rem 0}button{font:inherit;padding:.4rem 1rem}a{color:inherit}\
-code{font-size:.9em;color:#5a6472}.brand{display:flex;gap:.75rem;align-items:center;\
-margin:0 0 1.5rem;font-weight:600}.brand img{max-height:2.5rem;max-width:12rem}\
-@media(prefers-color-scheme:dark){body{color:#e6e9ee;background:#14181f}code{color:#98a2b0}}";
+const STYLE: &str = include_str!("style.css");
 
 /// The look of one site's pages.
 pub struct Brand {
     style: String,
     /// Name and logo, as HTML.
     masthead: String,
+    /// Its name, as HTML.
+    name: String,
     /// Whom to ask, as HTML.
-    support: String,
+    support: Option<String>,
     /// `Content-Security-Policy`: this style and this logo, and nothing else.
     pub policy: HeaderValue,
 }
@@ -33,24 +33,23 @@ impl Brand {
     pub fn of(site: &Site) -> Self {
         let branding = &site.branding;
         let mut style = STYLE.to_owned();
-        if let Some(color) = branding.color.as_deref().filter(|color| is_color(color)) {
-            let _ = write!(style, "main{{border-top:.3rem solid {color};padding-top:1.5rem}}");
-        }
+        style.extend(branding.color.as_deref().and_then(accent::style));
         // Nothing is loaded from anybody else: that would tell them who is here.
         let logo = branding.logo.as_deref().and_then(|logo| Some((logo, origin(logo)?)));
         let logo = logo.filter(|(_, from)| site_session::origins(site).any(|own| own == *from));
-        let mut masthead = String::new();
-        if logo.is_some() || !site.name.is_empty() {
-            masthead.push_str("<div class=\"brand\">");
-            if let Some((logo, _)) = logo {
-                let _ = write!(masthead, "<img src=\"{}\" alt=\"\">", escaped(logo));
-            }
-            let _ = write!(masthead, "<span>{}</span></div>", escaped(&site.name));
-        }
+        let picture = match &logo {
+            Some((logo, _)) => format!("<img src=\"{}\" alt=\"\">", escaped(logo)),
+            None => "<span class=\"lamp\" aria-hidden=\"true\"></span>".to_owned(),
+        };
+        let name = escaped(&site.name);
+        let masthead = match (&logo, name.is_empty()) {
+            (None, true) => String::new(),
+            _ => format!("<p class=\"brand\">{picture}<bdi>{name}</bdi></p>"),
+        };
         let support = branding.support.as_deref().filter(|support| !support.is_empty());
-        let support = support.map(support_line).unwrap_or_default();
+        let support = support.map(link_to);
         let images = logo.map(|(_, origin)| format!("; img-src {origin}")).unwrap_or_default();
-        Self { policy: policy(&style, &images), style, masthead, support }
+        Self { policy: policy(&style, &images), style, masthead, name, support }
     }
 
     /// How the edge looks where no site is named.
@@ -60,7 +59,8 @@ impl Brand {
             policy: policy(STYLE, ""),
             style: STYLE.to_owned(),
             masthead: String::new(),
-            support: String::new(),
+            name: String::new(),
+            support: None,
         }
     }
 
@@ -74,22 +74,75 @@ impl Brand {
 
     /// `page` in this look. Its words are the edge's own, so nothing in them needs escaping.
     #[must_use]
-    pub fn page(&self, page: &Page<'_>) -> String {
-        let Self { style, masthead, support, .. } = self;
-        let Page { title, message, actions, .. } = page;
-        let reference = page.decision.map(reference).unwrap_or_default();
-        format!(
-            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
-             <style>{style}</style></head><body><main>{masthead}<h1>{title}</h1><p>{message}</p>\
-             {actions}{support}{reference}</main></body></html>"
-        )
+    pub fn page(&self, page: &Page<'_>, language: Language) -> String {
+        let Self { style, masthead, name, support, .. } = self;
+        let lang = language.tag();
+        let (title, message) = (language.say(page.title), language.say(page.message));
+        let joint = if name.is_empty() { "" } else { " · " };
+        let sign = match page.sign {
+            _ if page.again => Some("sign wait"),
+            Sign::Good => Some("sign good"),
+            Sign::Bad => Some("sign"),
+            Sign::None => None,
+        };
+        let align = if sign.is_some() { " class=\"middle\"" } else { "" };
+        let sign = sign.map(|class| format!("<p class=\"{class}\" aria-hidden=\"true\"></p>"));
+        let sign = sign.unwrap_or_default();
+        let mut html = format!(
+            "<!doctype html><html lang=\"{lang}\" dir=\"ltr\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+             <meta name=\"robots\" content=\"noindex\"><title>{title}{joint}{name}</title>\
+             <style>{style}</style></head><body><main>{masthead}{sign}<h1{align}>{title}</h1>\
+             <p{align}>{message}</p>"
+        );
+        if page.again {
+            let again = language.say("This page tries again by itself.");
+            let _ = write!(html, "<p class=\"hint middle\">{again}</p>");
+        }
+        for action in &page.actions {
+            html.push_str(&button(action, language));
+        }
+        if let Some(decision) = page.decision {
+            let ask = language.say("If you ask for help, name this reference:");
+            let _ = write!(html, "<p class=\"details\">{ask} <code>{decision}</code></p>");
+        }
+        html.push_str("</main>");
+        if let Some(support) = support {
+            let ask = language.say("Need help?");
+            let _ = write!(html, "<footer><p>{ask} {support}</p></footer>");
+        }
+        html.push_str("</body></html>");
+        html
     }
 }
 
-/// How a person names a refusal.
-fn reference(decision: &str) -> String {
-    format!("<p>If you ask for help, name this reference: <code>{decision}</code></p>")
+fn button(action: &Action, language: Language) -> String {
+    match action {
+        Action::Go { label, to } => {
+            format!("<a class=\"button\" href=\"{}\">{}</a>", escaped(to), language.say(label))
+        }
+        Action::Post { label, to, name } => format!(
+            "<form method=\"post\" action=\"{}\"><button name=\"{name}\" value=\"1\">{}</button></form>",
+            escaped(to),
+            language.say(label)
+        ),
+    }
+}
+
+/// `text` as it can stand in HTML, in an attribute too.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
 }
 
 /// This style, these images, and nothing else.
@@ -107,12 +160,6 @@ fn header_of(policy: String) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
 
-fn is_color(color: &str) -> bool {
-    color.strip_prefix('#').is_some_and(|digits| {
-        digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-    })
-}
-
 /// The origin of an address, fit for a policy; `None`: nothing is shown from there.
 fn origin(address: &str) -> Option<String> {
     let url = url::Url::parse(address).ok()?;
@@ -122,15 +169,15 @@ fn origin(address: &str) -> Option<String> {
 }
 
 /// A mail address or a page is a link; anything else is said.
-fn support_line(support: &str) -> String {
+fn link_to(support: &str) -> String {
     let shown = escaped(support);
     let is_word = !support.contains(char::is_whitespace);
     if is_word && (support.starts_with("https://") || support.starts_with("http://")) {
-        format!("<p>Help: <a href=\"{shown}\">{shown}</a></p>")
+        format!("<a href=\"{shown}\">{shown}</a>")
     } else if is_word && support.contains('@') && !support.contains(':') {
-        format!("<p>Help: <a href=\"mailto:{shown}\">{shown}</a></p>")
+        format!("<a href=\"mailto:{shown}\">{shown}</a>")
     } else {
-        format!("<p>Help: {shown}</p>")
+        format!("<bdi>{shown}</bdi>")
     }
 }
 
@@ -151,7 +198,8 @@ mod tests {
     }
 
     fn shown(brand: &Brand) -> String {
-        brand.page(&Page::refusal(StatusCode::FORBIDDEN, "Not you.", Some("d_x")))
+        let page = Page::refusal(StatusCode::FORBIDDEN, "Not you.", Some("d_x"));
+        brand.page(&page, Language::English)
     }
 
     #[test]
@@ -176,7 +224,7 @@ mod tests {
         let page = shown(&brand);
         for shown in [
             "The Wiki",
-            "solid #aa3366",
+            "--accent: #aa3366",
             "<img src=\"https://app.test/l.png?a=b&amp;c\"",
             "href=\"mailto:help@app.test\"",
             "d_x",
@@ -186,6 +234,24 @@ mod tests {
         let policy = brand.policy.to_str().unwrap();
         assert!(policy.contains("; img-src https://app.test; "), "{policy}");
         assert!(!policy.contains("unsafe") && !policy.contains("l.png"));
+    }
+
+    #[test]
+    fn a_page_speaks_the_language_of_who_reads_it() {
+        let page = Page {
+            actions: vec![Action::Go { label: "Try again", to: "/a?b&c".into() }],
+            again: true,
+            ..Page::new(StatusCode::SERVICE_UNAVAILABLE)
+        };
+        let shown = brand("Das Wiki", json!({})).page(&page, Language::German);
+        for part in [
+            "<html lang=\"de\" dir=\"ltr\">",
+            "<title>Nicht verfügbar · Das Wiki</title>",
+            "Diese Seite versucht es von selbst noch einmal.",
+            "<a class=\"button\" href=\"/a?b&amp;c\">Noch einmal versuchen</a>",
+        ] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
     exchange::Exchange,
     flow::{Flow, Phase},
     ids,
-    page::{Page, escaped},
+    page::{Action, Page},
     path,
     proxy::Edge,
     query::Query,
@@ -222,14 +222,12 @@ impl Astray {
             ),
         };
         let back = self.target.as_deref().unwrap_or("/");
-        let mut actions = String::new();
         let onward = self.again.clone().unwrap_or_else(|| visit.at(back));
-        let _ = write!(actions, "<p><a href=\"{}\">Try again</a></p>", escaped(&onward));
         Page {
             title,
-            message: message.to_owned(),
+            message,
             decision: Some(decision),
-            actions,
+            actions: vec![Action::Go { label: "Try again", to: onward }],
             ..Page::new(status)
         }
     }

@@ -91,18 +91,13 @@ impl Served {
         &self.site
     }
 
-    /// What people know it by.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        name(&self.site)
-    }
-
     /// Makes `site` ready; `pool`: its upstreams, as far as they are known already.
     #[must_use]
     pub fn new(site: &Arc<Site>, pool: Option<&Arc<Pool>>) -> Self {
         let kept = pool.filter(|pool| pool.is_of(site)).cloned();
         let pool = kept.unwrap_or_else(|| Arc::new(Pool::new(site)));
-        let realm = name(site)
+        let name = if site.name.is_empty() { &site.base_url } else { &site.name };
+        let realm = name
             .chars()
             .filter(|char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\'))
             .collect();
@@ -114,10 +109,6 @@ impl Served {
             brand: Brand::of(site),
         }
     }
-}
-
-fn name(site: &Site) -> &str {
-    if site.name.is_empty() { &site.base_url } else { &site.name }
 }
 
 /// The place where the current [`Holding`] is, shared by all threads.

@@ -11,7 +11,7 @@ use crate::{
     form::{Form, NoForm},
     ids,
     judge::Verdict,
-    page::{Page, escaped},
+    page::{Action, Page},
     proxy::Edge,
     reason::Reason,
     session::Visit,
@@ -28,10 +28,10 @@ const TOO_LARGE: &str =
 const BROKEN: &str = "What you sent did not arrive whole. Sign in first, then send it again.";
 const NOT_KEPT: &str =
     "What you sent could not be kept while you sign in. Sign in first, then send it again.";
-const NOT_TAKEN: &str = "What you sent is kept, and could not be sent on at the moment. This page tries again by itself.";
+const NOT_TAKEN: &str = "What you sent is kept, and could not be sent on at the moment.";
 
-fn continue_link(address: &str) -> String {
-    format!("<p><a href=\"{}\">Sign in</a></p>", escaped(address))
+fn continue_at(address: &str) -> Vec<Action> {
+    vec![Action::Go { label: "Sign in", to: address.to_owned() }]
 }
 
 impl Edge {
@@ -69,9 +69,9 @@ impl Edge {
                 self.note_refusal(session, exchange, &decision, reason, Some(served), status);
                 let page = Page {
                     title: "Please sign in",
-                    message: KEPT.to_owned(),
+                    message: KEPT,
                     decision: Some(&decision),
-                    actions: continue_link(&location),
+                    actions: continue_at(&location),
                     refresh: Some(&location),
                     challenge: reason.challenge(&served.realm),
                     ..Page::new(status)
@@ -83,9 +83,9 @@ impl Edge {
                 let address = sign_in::address(visit.site(), &visit.host, wanted);
                 let page = Page {
                     title: "Please sign in and send it again",
-                    message: message.to_owned(),
+                    message,
                     decision: Some(&decision),
-                    actions: continue_link(&address),
+                    actions: continue_at(&address),
                     ..Page::new(status)
                 };
                 self.replies.page(session, visit.brand(), &page, &[]).await
@@ -189,7 +189,7 @@ impl Edge {
         session.req_header_mut().set_method(Method::GET);
         let page = Page {
             title: "Not sent yet",
-            message: NOT_TAKEN.to_owned(),
+            message: NOT_TAKEN,
             again: true,
             ..Page::new(StatusCode::SERVICE_UNAVAILABLE)
         };

@@ -28,6 +28,7 @@ mod judge;
 mod kept_form;
 mod key_lookup;
 mod key_uses;
+mod language;
 mod limits;
 mod listener;
 mod metrics;

@@ -2,26 +2,60 @@
 
 use http::StatusCode;
 
-/// A page of the edge's own.
+/// A page of the edge's own. Its words are the edge's, in English; [`Language`](crate::language::Language)
+/// has them in others.
 pub struct Page<'p> {
     /// How it is answered.
     pub status: StatusCode,
+    /// What it shows above its heading.
+    pub sign: Sign,
     /// Its heading.
     pub title: &'p str,
     /// What it says; nothing that somebody else wrote.
-    pub message: String,
+    pub message: &'p str,
     /// The id under which a refusal is explained.
     pub decision: Option<&'p str>,
-    /// What can be done: HTML.
-    pub actions: String,
+    /// What can be done.
+    pub actions: Vec<Action>,
     /// The issuer, where its forms are answered by a redirect there.
     pub forms_to: Option<&'p str>,
     /// Where browsers go from it by themselves.
     pub refresh: Option<&'p str>,
-    /// Whether it is worth while to ask again in a little.
+    /// Whether it is worth while to ask again in a little, and browsers do so by themselves.
     pub again: bool,
     /// `WWW-Authenticate`.
     pub challenge: Option<String>,
+}
+
+/// What a page shows above its heading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Nothing: it asks something.
+    None,
+    /// It went well.
+    Good,
+    /// It did not.
+    Bad,
+}
+
+/// Something that can be done from a page.
+pub enum Action {
+    /// Go to this address.
+    Go {
+        /// What it is called.
+        label: &'static str,
+        /// The address.
+        to: String,
+    },
+    /// Post nothing but the button.
+    Post {
+        /// What it is called.
+        label: &'static str,
+        /// The address.
+        to: String,
+        /// The name of the button.
+        name: &'static str,
+    },
 }
 
 impl<'p> Page<'p> {
@@ -30,10 +64,11 @@ impl<'p> Page<'p> {
     pub const fn new(status: StatusCode) -> Self {
         Self {
             status,
+            sign: sign(status),
             title: title(status),
-            message: String::new(),
+            message: "",
             decision: None,
-            actions: String::new(),
+            actions: Vec::new(),
             forms_to: None,
             refresh: None,
             again: false,
@@ -43,26 +78,16 @@ impl<'p> Page<'p> {
 
     /// One that says why something is refused.
     #[must_use]
-    pub fn refusal(status: StatusCode, message: &str, decision: Option<&'p str>) -> Self {
-        Self { message: message.to_owned(), decision, ..Self::new(status) }
+    pub fn refusal(status: StatusCode, message: &'p str, decision: Option<&'p str>) -> Self {
+        Self { message, decision, ..Self::new(status) }
     }
 }
 
-/// `text` as it can stand in HTML, in an attribute too.
-#[must_use]
-pub fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
+const fn sign(status: StatusCode) -> Sign {
+    match status.as_u16() {
+        200 | 401 => Sign::None,
+        _ => Sign::Bad,
     }
-    safe
 }
 
 const fn title(status: StatusCode) -> &'static str {

@@ -8,7 +8,8 @@ use pingora::{http::ResponseHeader, proxy::Session};
 use serde_json::json;
 
 use crate::{
-    brand::Brand, forward_auth, headers, holding::Served, ids, page::Page, reason::Reason,
+    brand::Brand, forward_auth, headers, holding::Served, ids, language::Language, page::Page,
+    reason::Reason,
 };
 
 /// How long the rest of a refused request is read, so that the answer arrives before the
@@ -238,7 +239,8 @@ impl Replies {
     ) -> pingora::Result<()> {
         if page {
             let mut page = Page::refusal(status, refusal.message, refusal.decision);
-            page.again = status == StatusCode::SERVICE_UNAVAILABLE;
+            page.again = status == StatusCode::SERVICE_UNAVAILABLE
+                && session.req_header().method == Method::GET;
             return self.show(session, head, brand, &page).await;
         }
         if let Some(decision) = refusal.decision {
@@ -268,13 +270,14 @@ impl Replies {
         };
         head.insert_header(header::CONTENT_SECURITY_POLICY, policy)?;
         head.insert_header(header::REFERRER_POLICY, HeaderValue::from_static(referrer))?;
-        if page.again && session.req_header().method == Method::GET {
+        if page.again {
             head.insert_header("Refresh", RETRY_AFTER)?;
         }
         if let Some(decision) = page.decision {
             head.insert_header(headers::DECISION_CASED, decision)?;
         }
-        let body = Bytes::from(brand.page(page));
+        let language = Language::of(&session.req_header().headers);
+        let body = Bytes::from(brand.page(page, language));
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
         self.send(session, head, body).await
     }

@@ -13,7 +13,7 @@ use crate::{
     exchange::Exchange,
     facts,
     own::SIGN_OUT,
-    page::{Page, escaped},
+    page::{Action, Page, Sign},
     proxy::Edge,
     query::Query,
     reason::Reason,
@@ -34,9 +34,9 @@ impl Edge {
         visit: &Visit,
     ) -> pingora::Result<()> {
         let page = Page {
-            title: "Sign out",
-            message: "Do you want to sign out?".to_owned(),
-            actions: forms(visit.served.name()),
+            title: "Sign out?",
+            message: "Here, or at every site and app that you use with this sign-in.",
+            actions: buttons(),
             forms_to: Some(visit.issuer()),
             ..Page::new(StatusCode::OK)
         };
@@ -53,9 +53,10 @@ impl Edge {
         visit: &Visit,
     ) -> pingora::Result<()> {
         let page = Page {
-            title: "Signed out",
-            message: "You are signed out here.".to_owned(),
-            actions: "<p><a href=\"/\">Sign in again</a></p>".to_owned(),
+            title: "You are signed out",
+            sign: Sign::Good,
+            message: "On a shared device, close the browser too.",
+            actions: vec![Action::Go { label: "Sign in again", to: "/".to_owned() }],
             ..Page::new(StatusCode::OK)
         };
         self.replies.page(session, visit.brand(), &page, &[]).await
@@ -101,7 +102,7 @@ impl Edge {
             tracing::warn!(%denied, site = visit.site().site_key, "a session was not ended");
             let away = Page {
                 title: "Not signed out everywhere",
-                message: NOT_TOLD.to_owned(),
+                message: NOT_TOLD,
                 ..Page::new(StatusCode::SERVICE_UNAVAILABLE)
             };
             return self.replies.page(session, visit.brand(), &away, &removed).await;
@@ -131,11 +132,10 @@ fn end_session(visit: &Visit, hint: Option<String>) -> String {
     format!("{}/end_session?{}", visit.issuer(), query.finish())
 }
 
-fn forms(name: &str) -> String {
-    let name = escaped(name);
-    format!(
-        "<form method=\"post\" action=\"{SIGN_OUT}\"><button name=\"here\" value=\"1\">Sign out of \
-         {name}</button></form><form method=\"post\" action=\"{SIGN_OUT}?everywhere=1\"><button \
-         name=\"everywhere\" value=\"1\">Sign out everywhere</button></form>"
-    )
+fn buttons() -> Vec<Action> {
+    let everywhere = format!("{SIGN_OUT}?everywhere=1");
+    vec![
+        Action::Post { label: "Sign out here", to: SIGN_OUT.to_owned(), name: "here" },
+        Action::Post { label: "Sign out everywhere", to: everywhere, name: "everywhere" },
+    ]
 }

@@ -190,7 +190,10 @@ async fn people_get_pages_and_head_gets_no_body() {
     assert_eq!(values(&page, "content-type"), ["text/html; charset=utf-8"]);
     assert!(values(&page, "content-security-policy")[0].starts_with("default-src 'none'"));
     assert!(page.contains(values(&page, "x-signalbox-decision")[0]));
-    assert!(page.contains("</html>"));
+    assert!(page.contains("</html>") && page.contains("<html lang=\"en\""));
+    let german = [("Accept", "text/html"), ("Accept-Language", "de-CH,de;q=0.9,en;q=0.8")];
+    let page = world.get("/", &german).await;
+    assert!(page.contains("<html lang=\"de\"") && page.contains("Bitte melden Sie sich an"));
 
     let head =
         world.raw(format!("HEAD / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n")).await;

@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod accent;
 pub mod algorithm;
 pub mod api_key;
 pub mod claims;

@@ -87,7 +87,7 @@ pub enum Command {
     Admin(Admin),
     /// Put an app behind the edge: makes its site, and prints what to open
     #[command(
-        after_help = "Example:\n  signalbox protect http://127.0.0.1:3000 --host wiki.localhost --require 2fa"
+        after_help = "Examples:\n  signalbox protect http://127.0.0.1:3000 --host wiki.localhost --require 2fa\n  signalbox protect http://127.0.0.1:3000 --host wiki.example.com\n\nA host of this machine (localhost, *.localhost, 127.0.0.1) is reached at the edge's own port, any\nother at https://HOST: set edge.tls_listen and edge.certificates, or have a proxy before the edge\nend TLS. docs/guides/protect.md walks through both."
     )]
     Protect(Protect),
     /// Say why a request was refused, and what would have passed
@@ -129,12 +129,12 @@ pub enum Command {
 /// `signalbox tls …`
 #[derive(Subcommand)]
 pub enum Tls {
-    /// Make an authority for this machine, and a certificate for the hosts of the sites in the settings
+    /// Make an authority for this machine, and a certificate for the hosts of all sites
     #[command(
         after_help = "Examples:\n  signalbox tls local\n  signalbox tls local --host wiki.localhost --host '*.intranet.example'\n\nThe authority is made once, in the data folder; each call issues a new certificate, which a\nrunning edge takes over by itself."
     )]
     Local {
-        /// A host besides them; may be given again
+        /// One more host; may be given again
         #[arg(long = "host", value_name = "HOST")]
         hosts: Vec<String>,
     },
@@ -215,6 +215,9 @@ pub enum Admin {
         after_help = "Example:\n  signalbox admin create-site --site-key wiki --host wiki.localhost --upstream http://127.0.0.1:3000 --require 2fa"
     )]
     CreateSite(CreateSite),
+    /// List the sites
+    #[command(after_help = "Example:\n  signalbox admin list-sites")]
+    ListSites,
     /// Register an edge and print its credential
     #[command(after_help = "Example:\n  signalbox admin create-edge --name edge-1")]
     CreateEdge {
@@ -401,7 +404,7 @@ pub struct CreateSite {
     /// Its name for people
     #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
-    /// Where people reach it [default: https://HOST, or http://HOST:PORT of the edge on loopback]
+    /// Where people reach it [default: https://HOST; for hosts of this machine the edge's own port]
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
     /// Accept tokens whose audience is the server itself
@@ -430,7 +433,7 @@ pub struct Protect {
     /// Its name for programs [default: made of the host]
     #[arg(long)]
     site_key: Option<String>,
-    /// Where people reach it [default: https://HOST, or http://HOST:PORT of the edge on loopback]
+    /// Where people reach it [default: https://HOST; for hosts of this machine the edge's own port]
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
 }
@@ -514,6 +517,7 @@ impl Admin {
             Self::CreateSite(arguments) => {
                 AdminCommand::CreateSite(Box::new(arguments.into_draft()?))
             }
+            Self::ListSites => AdminCommand::ListSites,
             Self::CreateEdge { name } => AdminCommand::CreateEdge { name },
             Self::CreateTenant { id, name } => AdminCommand::CreateTenant { id, name },
             Self::ListTenants => AdminCommand::ListTenants,
@@ -655,7 +659,7 @@ mod tests {
     fn the_command_line_is_sound_and_every_command_gives_an_example() {
         fn judge(command: &clap::Command) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains("Example:"), "{}", command.get_name());
+            assert!(help.contains("Example"), "{}", command.get_name());
             command.get_subcommands().for_each(judge);
         }
         let command = Cli::command();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jwks::{Algorithm, Time};
+use jwks::{Algorithm, Time, site::Site};
 use url::Url;
 
 use crate::{
@@ -190,9 +190,9 @@ pub fn evicting(policies: &[String]) -> Vec<Problem> {
         .collect()
 }
 
-/// What the data lacks: an admin who is safe, and a young key.
-pub async fn data(identity: &dyn IdentityStore, now: Time) -> Vec<Problem> {
-    look(identity, now).await.unwrap_or_else(|error| {
+/// What the data lacks: an admin who is safe, TLS for the sites that are reached by it, and a young key.
+pub async fn data(identity: &dyn IdentityStore, ends_tls: bool, now: Time) -> Vec<Problem> {
+    look(identity, ends_tls, now).await.unwrap_or_else(|error| {
         vec![Problem::new(
             "identity.url",
             format!("what it holds cannot be read: {error}"),
@@ -201,7 +201,11 @@ pub async fn data(identity: &dyn IdentityStore, now: Time) -> Vec<Problem> {
     })
 }
 
-async fn look(identity: &dyn IdentityStore, now: Time) -> StoreResult<Vec<Problem>> {
+async fn look(
+    identity: &dyn IdentityStore,
+    ends_tls: bool,
+    now: Time,
+) -> StoreResult<Vec<Problem>> {
     let mut found = Vec::new();
     if !identity.has_admin().await? {
         found.push(nobody_is_admin());
@@ -213,6 +217,9 @@ async fn look(identity: &dyn IdentityStore, now: Time) -> StoreResult<Vec<Proble
             format!("{bare} of those with the admin role have no second factor"),
             "let them set one up, or take the role away",
         ));
+    }
+    if !ends_tls {
+        found.extend(without_tls(&identity.list_sites().await?));
     }
     let keys = identity.list_signing_keys(now).await?;
     for algorithm in Algorithm::ALL {
@@ -228,6 +235,30 @@ async fn look(identity: &dyn IdentityStore, now: Time) -> StoreResult<Vec<Proble
         }
     }
     Ok(found)
+}
+
+/// Whether sites are served by https: by the edge, or by a proxy before it. Where the store is not of
+/// this machine, edges are elsewhere and have settings of their own, and are believed.
+#[must_use]
+pub fn ends_tls(config: &Config) -> bool {
+    config.edge.tls_listen.is_some()
+        || !config.edge.trusted_proxies.is_empty()
+        || config.identity.url != "embedded"
+}
+
+/// Sites that browsers are sent to by https, where nothing serves it.
+fn without_tls(sites: &[Site]) -> Option<Problem> {
+    let is_https = |site: &&Site| site.base_url.starts_with("https://");
+    let found: Vec<&str> =
+        sites.iter().filter(is_https).map(|site| site.base_url.as_str()).collect();
+    (!found.is_empty()).then(|| {
+        Problem::new(
+            "edge.tls_listen",
+            format!("is not set, and nothing here serves {}", found.join(", ")),
+            "an address such as 0.0.0.0:443 and edge.certificates, or edge.trusted_proxies with the \
+             proxy that ends TLS",
+        )
+    })
 }
 
 /// What is missing before anybody has set the server up.
@@ -305,6 +336,32 @@ mod tests {
             found(|config| config.edge.server_url = Some("http://server1".parse().unwrap())),
             ["edge.server_url"]
         );
+    }
+
+    #[test]
+    fn sites_that_are_reached_by_https_are_served_so() {
+        let site = |url: &str| {
+            let site = serde_json::json!({
+                "site_key": "app", "base_url": url, "hosts": ["app"], "upstreams": [],
+            });
+            serde_json::from_value::<Site>(site).unwrap()
+        };
+        let sites = [site("http://app.localhost:8000"), site("https://app.corp")];
+        let found = without_tls(&sites).unwrap();
+        assert_eq!(found.setting, "edge.tls_listen");
+        assert!(found.what.contains("https://app.corp") && !found.what.contains("localhost"));
+        assert!(without_tls(&sites[..1]).is_none());
+        assert!(!ends_tls(&Config::default()));
+        let with = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            ends_tls(&config)
+        };
+        assert!(with(|config| config.edge.tls_listen = Some(([0, 0, 0, 0], 443).into())));
+        assert!(with(|config| {
+            config.edge.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        }));
+        assert!(with(|config| config.identity.url = "postgres://db/a".into()));
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn carry_out(cli: Cli) -> Outcome {
         }
         Command::Tls(Tls::Local { hosts }) => {
             let config = read_settings(&global, |_| {})?;
-            edge::issue_locally(&config, &global.data, hosts)
+            block_on(edge::issue_locally(config, &global.data, hosts))
         }
         Command::Routes => routes::list_routes(),
         Command::Demo { listen } => block_on(demo::demo_alone(listen)),

@@ -77,6 +77,21 @@ fn every_test_that_the_documents_name_is_there() {
 }
 
 #[test]
+fn what_opens_a_browser_is_left_out_of_the_fast_run() {
+    let run = fs::read_to_string(root().join("tests/run")).unwrap();
+    let blackbox = fs::read_dir(root().join("tests/tests/blackbox")).unwrap();
+    let surfaces = blackbox.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    for entry in surfaces.flat_map(|surface| fs::read_dir(surface).unwrap()) {
+        let path = entry.unwrap().path();
+        if path.is_file() && fs::read_to_string(&path).unwrap().contains("Window::open()") {
+            let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let skip = format!("--skip {}::{}", stem(path.parent().unwrap()), stem(&path));
+            assert!(run.contains(&skip), "tests/run --fast lacks {skip}");
+        }
+    }
+}
+
+#[test]
 fn every_file_that_the_documents_name_is_there() {
     for document in DOCUMENTS {
         let text = fs::read_to_string(root().join(document)).unwrap();

@@ -10,7 +10,7 @@ use server::{
             ActivityPage, AddressPage, Advice, ApiKeyProblem, ApiKeyRow, ApiKeys, AppRow, Apps,
             DeviceRow, Devices, EventRow, FactorPage, FactorRow, Life, MadeApiKey, NewApiKey,
             NewCodes, NewPassword, Notice, Opener, Overview, ProfileEdit, ProfilePage, Reach,
-            Section, Security, SessionRow, Sessions, Shell, SiteChoice, When,
+            Section, Security, SessionRow, Sessions, Shell, SiteChoice, SiteRow, Sites, When,
         },
     },
 };
@@ -33,6 +33,7 @@ fn shell<'v>(here: Section, notice: Option<Notice>) -> Shell<'v> {
 /// What there is to be seen.
 pub fn pages(look: &Look, save: Save) -> std::io::Result<()> {
     overview(look, save)?;
+    sites(look, save)?;
     profile(look, save)?;
     addresses(look, save)?;
     security(look, save)?;
@@ -75,6 +76,23 @@ const SAID: [(Field, &str); 13] = [
     (Field::Country, "United Kingdom"),
     (Field::Nickname, "Ada"),
 ];
+
+fn sites(look: &Look, save: Save) -> std::io::Result<()> {
+    let row = |name: &str, host: &str, asks_more| SiteRow {
+        name: name.to_owned(),
+        address: format!("https://{host}"),
+        initial: name[..1].to_owned(),
+        asks_more,
+    };
+    let page = |sites| Sites { look, shell: shell(Section::Sites, None), sites };
+    let open = vec![
+        row("Harbour charts", "charts.example.com", false),
+        row("Payroll", "payroll.example.com", true),
+        row("Wiki", "wiki.example.com", false),
+    ];
+    save("account-sites", &page(open))?;
+    save("account-sites-none", &page(Vec::new()))
+}
 
 fn profile(look: &Look, save: Save) -> std::io::Result<()> {
     let page = |said: Vec<(Field, &'static str)>, notice| ProfilePage {

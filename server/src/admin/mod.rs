@@ -66,6 +66,8 @@ pub enum AdminCommand {
     },
     /// A new site behind the edge.
     CreateSite(Box<SiteDraft>),
+    /// Every site.
+    ListSites,
     /// An app that is put behind the edge.
     Protect(Box<SiteDraft>),
     /// Why a request was refused.
@@ -79,7 +81,10 @@ pub enum AdminCommand {
         name: String,
     },
     /// What the data lacks for production.
-    Examine,
+    Examine {
+        /// Whether something serves https for the sites ([`doctor::ends_tls`]).
+        ends_tls: bool,
+    },
     /// A new tenant.
     CreateTenant {
         /// Its name for programs.
@@ -133,10 +138,13 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::Unblock { email } => blocked::unblock(app, &email).await,
         AdminCommand::RevokeDevices { email } => devices::revoke(app, &email).await,
         AdminCommand::CreateSite(draft) => sites::create(app, *draft).await,
+        AdminCommand::ListSites => sites::list(app).await,
         AdminCommand::Protect(draft) => sites::protect(app, *draft).await,
         AdminCommand::Explain { id } => decisions::explain(app, &id).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
-        AdminCommand::Examine => Ok(json!(doctor::data(&*app.identity, app.clock.now()).await)),
+        AdminCommand::Examine { ends_tls } => {
+            Ok(json!(doctor::data(&*app.identity, ends_tls, app.clock.now()).await))
+        }
         AdminCommand::CreateTenant { id, name } => tenants::create(app, &id, &name).await,
         AdminCommand::ListTenants => tenants::list(app).await,
         AdminCommand::Invite(invitation) => tenants::send_invitation(app, *invitation).await,

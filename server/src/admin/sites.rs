@@ -16,6 +16,10 @@ use crate::{
     store::identity::SitePut,
 };
 
+/// What is said of a site that is reached by https, where these settings have no edge that speaks it.
+const NEEDS_TLS: &str = "the edge has no edge.tls_listen here: set it, with a certificate for this \
+                         host, or have a proxy before the edge end TLS";
+
 /// A site as an operator describes it: what is left out gets a default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,12 +104,22 @@ pub(super) async fn create(app: &Arc<App>, draft: SiteDraft) -> AdminResult<Valu
 /// As [`create`], and says what to do next.
 pub(super) async fn protect(app: &Arc<App>, draft: SiteDraft) -> AdminResult<Value> {
     let site = create(app, draft).await?;
-    Ok(json!({
+    let mut told = json!({
         "siteKey": site["site_key"],
         "open": site["base_url"],
         "upstream": site["upstreams"][0],
         "require": site["policy"]["require"],
-    }))
+    });
+    let is_https = site["base_url"].as_str().is_some_and(|url| url.starts_with("https://"));
+    if is_https && app.config.edge.tls_listen.is_none() {
+        told["note"] = NEEDS_TLS.into();
+    }
+    Ok(told)
+}
+
+/// Every site, as it is served.
+pub(super) async fn list(app: &Arc<App>) -> AdminResult<Value> {
+    Ok(json!(app.identity.list_sites().await?))
 }
 
 /// Stores a site that was judged and is new.

@@ -60,9 +60,13 @@ async fn of_stores(config: &Config, data: &Path) -> Result<Vec<Problem>, Failure
         return Ok(vec![doctor::nobody_is_admin()]);
     }
     let folder = DataDir::open(data)?;
-    match reach(config, &folder, &AdminCommand::Examine).await? {
+    let ends_tls = doctor::ends_tls(config);
+    match reach(config, &folder, &AdminCommand::Examine { ends_tls }).await? {
         Some(Answer::Done(found)) => serde_json::from_value(found).map_err(Failure::failed),
         Some(Answer::Refused { message, .. }) => Err(Failure::Failed(message)),
-        None => Ok(Stores::open(config, &folder)?.examine(Clock::system().now()).await),
+        None => {
+            let stores = Stores::open(config, &folder)?;
+            Ok(stores.examine(ends_tls, Clock::system().now()).await)
+        }
     }
 }

@@ -3,19 +3,26 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use edge::{CertificateFiles, EdgeConfig, EdgeError, EdgeHandle, Limits};
+use jwks::site::Site;
 use server::{
+    admin::AdminCommand,
     clock::Clock,
     config::{
         Certificate, Config, EdgeLimits,
         check::{self, Part},
     },
+    control::Answer,
     data_dir::DataDir,
     figures, local_authority,
+    store::embedded::Embedded,
 };
 use tokio::time::timeout;
 use url::Url;
 
-use super::{Outcome, ending::Ending, failure::Failure, local_address, say};
+use super::{
+    Outcome, data::carry_out, ending::Ending, failure::Failure, local_address, say,
+    stores::is_embedded,
+};
 
 /// How long requests through the edge may take when it is asked to end.
 const EDGE_GRACE: Duration = Duration::from_secs(4);
@@ -73,12 +80,14 @@ pub fn start_edge(
 }
 
 /// `signalbox tls local`.
-pub fn issue_locally(config: &Config, data: &Path, more: Vec<String>) -> Outcome {
+pub async fn issue_locally(config: Config, data: &Path, more: Vec<String>) -> Outcome {
     let data = DataDir::open(data)?;
-    let of_sites = config.sites.iter().flat_map(|site| site.hosts.clone());
+    let tls_listen = config.edge.tls_listen.unwrap_or_else(|| ([127, 0, 0, 1], 8443).into());
+    let described: Vec<String> = config.sites.iter().flat_map(|site| site.hosts.clone()).collect();
+    let stored = hosts_of_sites(config, &data).await?;
     let always = ["localhost", "demo.localhost"].map(String::from);
     let mut hosts: Vec<String> = Vec::new();
-    for host in of_sites.chain(more).chain(always) {
+    for host in described.into_iter().chain(stored).chain(more).chain(always) {
         // An address stands in a certificate without the brackets of a URL.
         let host = host.trim_matches(['[', ']']).to_owned();
         if !hosts.contains(&host) {
@@ -96,9 +105,24 @@ pub fn issue_locally(config: &Config, data: &Path, more: Vec<String>) -> Outcome
     say(format!("  {}", made.authority.display()))?;
     say(format!("A certificate for {}. In the settings:", hosts.join(", ")))?;
     say(format!(
-        "\n[edge]\ntls_listen = \"127.0.0.1:8443\"\n\n[[edge.certificates]]\ncertificate = {:?}\nkey = {:?}",
+        "\n[edge]\ntls_listen = \"{tls_listen}\"\n\n[[edge.certificates]]\ncertificate = {:?}\nkey = {:?}",
         made.certificate, made.key
     ))
+}
+
+/// The hosts of the sites that were made before, here or at the running server.
+async fn hosts_of_sites(config: Config, data: &DataDir) -> Result<Vec<String>, Failure> {
+    // No store is made to look into it.
+    if is_embedded(&config) && !Embedded::is_in(data.path()) {
+        return Ok(Vec::new());
+    }
+    match carry_out(config, data, AdminCommand::ListSites).await? {
+        Answer::Done(sites) => {
+            let sites: Vec<Site> = serde_json::from_value(sites).map_err(Failure::failed)?;
+            Ok(sites.into_iter().flat_map(|site| site.hosts).collect())
+        }
+        Answer::Refused { message, .. } => Err(Failure::Failed(message)),
+    }
 }
 
 fn files(pair: &Certificate) -> CertificateFiles {

@@ -85,7 +85,7 @@ impl Stores {
     }
 
     /// What they lack for production, and what is lacking in them.
-    pub async fn examine(&self, now: Time) -> Vec<Problem> {
+    pub async fn examine(&self, ends_tls: bool, now: Time) -> Vec<Problem> {
         let mut found = Vec::new();
         if let Some(redis) = &self.redis {
             found.extend(doctor::redis(redis.facts().await, now));
@@ -98,7 +98,7 @@ impl Stores {
                 return found;
             }
         }
-        found.extend(doctor::data(&*self.identity, now).await);
+        found.extend(doctor::data(&*self.identity, ends_tls, now).await);
         found
     }
 }

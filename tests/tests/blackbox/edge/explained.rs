@@ -93,4 +93,14 @@ async fn an_app_is_protected_by_one_command() {
     .await;
     let again = world.signalbox(&args).await;
     assert_ne!(again.code, 0, "{again:?}");
+
+    // What has to be there before anybody can open it is said with the address.
+    assert_eq!(made["note"], json!(null));
+    let args = ["protect", &upstream, "--host", "one.corp.example"];
+    let made = world.signalbox(&args).await.json();
+    assert_eq!(made["open"], "https://one.corp.example");
+    assert!(made["note"].as_str().unwrap().contains("edge.tls_listen"), "{made}");
+    let listed = world.signalbox(&["admin", "list-sites"]).await.json();
+    let hosts = |site: &serde_json::Value| site["hosts"] == json!(["one.corp.example"]);
+    assert!(listed.as_array().unwrap().iter().any(hosts), "{listed}");
 }

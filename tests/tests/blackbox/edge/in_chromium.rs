@@ -94,8 +94,12 @@ async fn two_sites_on_two_domains_with_one_sign_on() {
 
     // Signed out everywhere, from a page of one of them.
     one.open(&format!("{wiki}/.signalbox/sign-out")).await;
+    one.see("button[name=here]").await;
+    one.is_accessible().await;
     one.click("button[name=everywhere]").await;
     one.holds("location.pathname === '/.signalbox/signed-out'").await;
+    one.see(".sign.good").await;
+    one.is_accessible().await;
     two.holds("fetch('/call').then(r => r.status === 401)").await;
     two.open(&format!("{shop}/")).await;
     two.see("#username").await;

@@ -32,6 +32,7 @@ async fn every_command_explains_itself_with_an_example() {
         &["admin", "setup-link"],
         &["admin", "create-user"],
         &["admin", "create-site"],
+        &["admin", "list-sites"],
         &["admin", "create-edge"],
         &["admin", "create-tenant"],
         &["admin", "list-tenants"],
