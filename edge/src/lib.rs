@@ -45,6 +45,7 @@ mod teller;
 mod tls;
 mod to_https;
 mod upstream;
+mod whole_file;
 
 use std::{
     fs, io,
@@ -73,7 +74,7 @@ use crate::{
     admin::Admin,
     assertion::Assertions,
     backchannel::Backchannel,
-    connection::{Connections, Door},
+    connection::{Connections, Door, Unread},
     exchange::UnderWay,
     feed::Follower,
     holding::Held,
@@ -282,7 +283,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
     let sessions = Sessions {
         renewals: Arc::new(Renewals::new(backchannel.clone())),
         forms: Semaphore::new(kept_form::AT_ONCE),
-        backchannel,
+        backchannel: backchannel.clone(),
     };
     let conf = Arc::new(server_conf(&config));
     let edge = Edge {
@@ -328,6 +329,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         acceptor,
         config.limits.clone(),
         Arc::new(visitors),
+        Unread { refusals: refusals.clone(), clock: config.clock.clone() },
     );
     let requests = Service::new("edge".to_owned(), connections);
     let requests = Bound::new(requests, sockets, closing);
@@ -358,7 +360,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         server.add_service(admin);
     }
 
-    let teller = Teller::new(&config, assertions, refusals)?;
+    let teller = Teller::new(backchannel, assertions, refusals);
     let follower = Follower::new(&config, held.clone(), figures, key_uses, key_lookup)?;
     let health = Health::new(held.clone(), upstream_ca.as_deref())?;
     let runtime = own_runtime()?;
