@@ -78,6 +78,11 @@ pub enum AdminCommand {
         /// Its name for people.
         name: String,
     },
+    /// Removes an edge with its credential and its keys.
+    RemoveEdge {
+        /// Its name for people.
+        name: String,
+    },
     /// What the data lacks for production.
     Examine,
     /// A new tenant.
@@ -136,6 +141,7 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::Protect(draft) => sites::protect(app, *draft).await,
         AdminCommand::Explain { id } => decisions::explain(app, &id).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
+        AdminCommand::RemoveEdge { name } => edges::remove(app, &name).await,
         AdminCommand::Examine => Ok(json!(doctor::data(&*app.identity, app.clock.now()).await)),
         AdminCommand::CreateTenant { id, name } => tenants::create(app, &id, &name).await,
         AdminCommand::ListTenants => tenants::list(app).await,
