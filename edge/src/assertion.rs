@@ -4,16 +4,7 @@
 //! The key is the edge's own. It is made at the first start, lies in the data folder and leaves it
 //! never; its public half is told to the server, which keeps the set of all edges' keys.
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::HashMap, fs, io, path::Path, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -23,7 +14,10 @@ use jwks::{
 };
 use serde::Serialize;
 
-use crate::headers::{self, Identity};
+use crate::{
+    headers::{self, Identity},
+    whole_file,
+};
 
 /// `typ` of an assertion.
 pub const TYPE: &str = "site-assertion+jwt";
@@ -186,17 +180,8 @@ impl Made {
     }
 }
 
-/// Makes a key. Whoever reads meanwhile finds none, or the whole.
 fn make(path: &Path) -> io::Result<SigningKey> {
     let key = SigningKey::generate(ALGORITHM).map_err(io::Error::other)?;
-    let fresh = path.with_extension("new");
-    match fs::remove_file(&fresh) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-    file.write_all(key.to_der())?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
+    whole_file::write(path, |file| file.write_all(key.to_der()))?;
     Ok(key)
 }

@@ -1,5 +1,5 @@
 //! What an edge asks of the server directly, as the client that every edge is: for the sessions of
-//! browsers, and for API keys that the view has no room for. No request that carries a session waits
+//! browsers, and for API keys that the view has no room for; and what it tells. No request that carries a session waits
 //! for it, but one whose token is over.
 
 use std::{net::IpAddr, time::Duration};
@@ -159,6 +159,18 @@ impl Backchannel {
             StatusCode::NOT_FOUND => Ok(None),
             _ => read(response).await.map(Some),
         }
+    }
+
+    /// Tells something, as JSON.
+    ///
+    /// # Errors
+    /// The server was not there, or did not take it.
+    pub async fn tell(&self, path: &str, json: String) -> Result<Response, reqwest::Error> {
+        let telling = self.client.post(format!("{}{path}", self.server));
+        let telling = telling.bearer_auth(&self.credential);
+        let telling = telling.header(http::header::CONTENT_TYPE, "application/json").body(json);
+        let told = telling.send().await.and_then(Response::error_for_status);
+        told.map_err(reqwest::Error::without_url)
     }
 
     async fn post(&self, path: &str, pairs: &[(&str, &str)]) -> Result<Response, reqwest::Error> {

@@ -23,6 +23,7 @@ use std::{
 
 use async_trait::async_trait;
 use http::StatusCode;
+use jwks::record::Refused;
 use pingora::{
     apps::{HttpPersistentSettings, HttpServerApp, ServerApp},
     listeners::tls::Acceptor,
@@ -42,11 +43,13 @@ use tokio::{
 };
 
 use crate::{
+    config::Clock,
     frames::Frames,
     limits::{Limits, Visitors},
     metrics,
     open::Cuttable,
     proxy::Edge,
+    refusals::Refusals,
     reply,
 };
 
@@ -69,6 +72,15 @@ pub struct Connections {
     tls: Option<Acceptor>,
     limits: Limits,
     visitors: Arc<Visitors>,
+    unread: Arc<Unread>,
+}
+
+/// Where what is refused before it is read is kept, like any other refusal.
+pub struct Unread {
+    /// The refusals.
+    pub refusals: Arc<Refusals>,
+    /// Tells when.
+    pub clock: Clock,
 }
 
 impl Connections {
@@ -80,10 +92,12 @@ impl Connections {
         tls: Option<Acceptor>,
         limits: Limits,
         visitors: Arc<Visitors>,
+        unread: Unread,
     ) -> Self {
+        let unread = Arc::new(unread);
         proxy.h2_options = Some(limits.h2());
         proxy.server_options = Some(limits.server());
-        Self { proxy: Arc::new(Cuttable::new(proxy)), doors, tls, limits, visitors }
+        Self { proxy: Arc::new(Cuttable::new(proxy)), doors, tls, limits, visitors, unread }
     }
 
     /// What the port is for that `stream` came in by.
@@ -116,7 +130,8 @@ impl Connections {
     async fn serve_h1(&self, stream: Stream, door: Door, shutdown: &ShutdownWatch) {
         let head = Arc::new(Head::default());
         let idle = self.limits.idle.as_secs();
-        let watch = Watch::Requests { head: head.clone(), refusal: None };
+        let unread = self.unread.clone();
+        let watch = Watch::Requests { head: head.clone(), refusal: None, unread };
         let mut session = ServerSession::new_http1(Box::new(Watched { stream, watch }));
         session.set_keepalive((!*shutdown.borrow()).then_some(idle));
         let mut timer: Option<Pin<Box<Sleep>>> = None;
@@ -291,7 +306,7 @@ enum Watch {
     /// Nothing: below TLS there is nothing to see.
     Nothing,
     /// When a head begins; and the refusals that come before it is read are worded.
-    Requests { head: Arc<Head>, refusal: Option<Refusal> },
+    Requests { head: Arc<Head>, refusal: Option<Refusal>, unread: Arc<Unread> },
     /// The frames of HTTP/2.
     Frames { head: Arc<Head>, frames: Box<Frames> },
 }
@@ -327,14 +342,24 @@ struct Refusal {
 
 impl Refusal {
     /// Reads the status out of `HTTP/1.1 400 …`.
-    fn instead_of(answer: &[u8]) -> Self {
+    fn instead_of(answer: &[u8], unread: &Unread) -> Self {
         let status = answer
             .get(9..12)
             .and_then(|status| StatusCode::from_bytes(status).ok())
             .unwrap_or(StatusCode::BAD_REQUEST);
         let (bytes, decision) = reply::raw_refusal(status);
         metrics::count(None, "unreadable");
-        tracing::info!(decision = "unreadable", id = decision, status = status.as_u16(), "refused");
+        let reason = "unreadable";
+        tracing::info!(decision = reason, id = decision, status = status.as_u16(), "refused");
+        unread.refusals.note(Refused {
+            id: decision,
+            at: (unread.clock)(),
+            site_key: None,
+            site_version: None,
+            status: status.as_u16(),
+            reason: reason.to_owned(),
+            facts: None,
+        });
         Self { bytes, written: 0 }
     }
 }
@@ -361,10 +386,11 @@ impl AsyncWrite for Watched {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let refusal = match &mut this.watch {
-            Watch::Requests { head, refusal } if !head.is_read() => refusal,
+            Watch::Requests { head, refusal, unread } if !head.is_read() => {
+                refusal.get_or_insert_with(|| Refusal::instead_of(bytes, unread))
+            }
             _ => return Pin::new(&mut this.stream).poll_write(context, bytes),
         };
-        let refusal = refusal.get_or_insert_with(|| Refusal::instead_of(bytes));
         while refusal.written < refusal.bytes.len() {
             let rest = &refusal.bytes[refusal.written..];
             let written = ready!(Pin::new(&mut this.stream).poll_write(context, rest))?;

@@ -51,6 +51,7 @@ mod teller;
 mod tls;
 mod to_https;
 mod upstream;
+mod whole_file;
 
 use std::{
     fs, io,
@@ -80,7 +81,7 @@ use crate::{
     admin::Admin,
     assertion::Assertions,
     backchannel::Backchannel,
-    connection::{Connections, Door},
+    connection::{Connections, Door, Unread},
     exchange::UnderWay,
     feed::Follower,
     holding::Held,
@@ -285,7 +286,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         sessions: Sessions {
             renewals: Arc::new(Renewals::new(backchannel.clone())),
             forms: Semaphore::new(kept_form::AT_ONCE),
-            backchannel,
+            backchannel: backchannel.clone(),
         },
         assertions: assertions.clone(),
         refusals: refusals.clone(),
@@ -305,7 +306,7 @@ pub fn start(config: EdgeConfig) -> Result<EdgeHandle, EdgeError> {
         None => None,
     };
 
-    let teller = Teller::new(&config, assertions, refusals)?;
+    let teller = Teller::new(backchannel, assertions, refusals);
     let follower = Follower::new(&config, held.clone(), figures, key_uses, key_lookup)?;
     let health = Health::new(held.clone(), upstream_ca.as_deref())?;
     let (feed, endings) = (own_runtime()?, own_runtime()?);
@@ -379,6 +380,7 @@ fn serve(
     })
     .collect();
     let (sockets, listen) = listener::bind(&places)?;
+    let refusals = edge.refusals.clone();
     let acceptor = match config.tls_listen.is_empty() {
         true => None,
         false => Some(tls::acceptor(certificates)?),
@@ -390,6 +392,7 @@ fn serve(
         acceptor,
         config.limits.clone(),
         Arc::new(Visitors::new(config.limits.connections, config.trusted_proxies.clone())),
+        Unread { refusals, clock: config.clock.clone() },
     );
     let (closing, closed) = watch::channel(false);
     let requests = Service::new("edge".to_owned(), connections);

@@ -1,14 +1,14 @@
 //! The view on disk: what an edge starts from when the server is away.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufWriter},
-    os::unix::fs::OpenOptionsExt,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use jwks::{Time, feed::Snapshot};
 use serde::{Deserialize, Serialize};
+
+use crate::whole_file;
 
 const FILE: &str = "edge-view.json";
 
@@ -38,19 +38,7 @@ pub fn load(data_dir: &Path) -> io::Result<Option<Saved<Snapshot>>> {
 /// # Errors
 /// The data folder cannot be written.
 pub fn save(data_dir: &Path, saved: &Saved<impl Serialize>) -> io::Result<()> {
-    let target = path(data_dir);
-    let fresh = target.with_extension("json.new");
-    // A name of its own is made anew each time, so that the mode is ours from the first byte.
-    match fs::remove_file(&fresh) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-    let mut file = BufWriter::new(file);
-    serde_json::to_writer(&mut file, saved)?;
-    file.into_inner()?.sync_all()?;
-    fs::rename(&fresh, &target)?;
-    File::open(data_dir)?.sync_all()
+    whole_file::write(&path(data_dir), |file| Ok(serde_json::to_writer(file, saved)?))
 }
 
 fn path(data_dir: &Path) -> PathBuf {

@@ -4,13 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use jwks::key_set::JwkSet;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::StatusCode;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::{assertion::Assertions, config::EdgeConfig, refusals::Refusals};
+use crate::{assertion::Assertions, backchannel::Backchannel, refusals::Refusals};
 
-const CONNECT: Duration = Duration::from_secs(2);
-const ANSWER: Duration = Duration::from_secs(5);
 /// How often the keys of all edges are asked for.
 const KEYS_EVERY: Duration = Duration::from_secs(30);
 /// How long after a failure the server is tried again.
@@ -23,39 +21,21 @@ const NEVER: [StatusCode; 3] =
 /// How many at once.
 const BATCH: usize = 200;
 
-/// The way to the server.
+/// Who tells it.
 pub struct Teller {
-    client: Client,
-    server: String,
-    credential: String,
+    backchannel: Arc<Backchannel>,
     assertions: Arc<Assertions>,
     refusals: Arc<Refusals>,
 }
 
 impl Teller {
-    /// The way to the server whose feed is followed.
-    ///
-    /// # Errors
-    /// No HTTP client can be made.
-    pub fn new(
-        config: &EdgeConfig,
+    /// Tells of these, by this way.
+    pub const fn new(
+        backchannel: Arc<Backchannel>,
         assertions: Arc<Assertions>,
         refusals: Arc<Refusals>,
-    ) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            .build()?;
-        Ok(Self {
-            client,
-            server: config.server_url.as_str().trim_end_matches('/').to_owned(),
-            credential: config.credential.clone(),
-            assertions,
-            refusals,
-        })
+    ) -> Self {
+        Self { backchannel, assertions, refusals }
     }
 
     /// Tells, for as long as it is polled.
@@ -82,7 +62,7 @@ impl Teller {
 
     async fn exchange(&self) -> Result<JwkSet, reqwest::Error> {
         let key = self.assertions.public_jwk().to_string();
-        self.post("/feed/keys", key).await?.json().await
+        self.backchannel.tell("/feed/keys", key).await?.json().await
     }
 
     async fn deliver(&self) {
@@ -91,7 +71,7 @@ impl Teller {
             sleep(GATHER).await;
             let batch = self.refusals.take(BATCH);
             let Ok(text) = serde_json::to_string(&batch) else { continue };
-            if let Err(error) = self.post("/feed/refusals", text).await {
+            if let Err(error) = self.backchannel.tell("/feed/refusals", text).await {
                 if error.status().is_some_and(|status| NEVER.contains(&status)) {
                     tracing::warn!(%error, count = batch.len(), "refusals cannot be explained");
                     continue;
@@ -101,16 +81,5 @@ impl Teller {
                 sleep(AGAIN).await;
             }
         }
-    }
-
-    async fn post(&self, path: &str, body: String) -> Result<Response, reqwest::Error> {
-        let request = self.client.post(format!("{}{path}", self.server));
-        let request = request.bearer_auth(&self.credential);
-        let request = request.header("content-type", "application/json").body(body);
-        request
-            .send()
-            .await
-            .and_then(Response::error_for_status)
-            .map_err(reqwest::Error::without_url)
     }
 }

@@ -112,9 +112,9 @@ impl CutOffs {
         }
     }
 
-    /// Whether something of `kind` and `id` that was issued at `issued_at` is dead.
-    pub(crate) fn kills(&self, kind: CutOffKind, id: &str, issued_at: Time) -> bool {
-        self.by_kind[kind as usize].get(id).is_some_and(|ending| issued_at <= ending.at)
+    /// What `kind` and `id` name and was issued at or before this is dead; `None`: nothing is.
+    pub(crate) fn at(&self, kind: CutOffKind, id: &str) -> Option<Time> {
+        self.by_kind[kind as usize].get(id).map(|ending| ending.at)
     }
 
     /// All of them, by kind and id.

@@ -375,13 +375,7 @@ fn caller_may_enter(
 }
 
 fn network_is_allowed(allow: &Allow, peer: IpAddr) -> Result<(), RefusalReason> {
-    // A listener for both families sees IPv4 callers as ::ffff:a.b.c.d.
-    let peer = peer.to_canonical();
-    if allow.networks.is_empty() || allow.networks.iter().any(|network| network.contains(&peer)) {
-        Ok(())
-    } else {
-        Err(RefusalReason::Network)
-    }
+    if allow.takes_from(peer) { Ok(()) } else { Err(RefusalReason::Network) }
 }
 
 /// The level, the factors it was reached with, and how long ago that was.

@@ -1,6 +1,6 @@
 //! Site policy: what a site asks of those who call it.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -191,6 +191,14 @@ impl Allow {
         let tenant =
             self.tenants.is_empty() || tenant.is_some_and(|tenant| lists(&self.tenants, tenant));
         role && user && tenant
+    }
+
+    /// Whether it lets in callers at this address, whoever they are. A listener for both families of
+    /// addresses sees those of IPv4 as `::ffff:a.b.c.d`.
+    #[must_use]
+    pub fn takes_from(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&peer))
     }
 }
 

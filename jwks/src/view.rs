@@ -110,7 +110,13 @@ impl View {
     /// Whether something of `kind` and `id` that was issued at `issued_at` has been ended.
     #[must_use]
     pub fn is_cut_off(&self, kind: CutOffKind, id: &str, issued_at: Time) -> bool {
-        self.cut_offs.kills(kind, id, issued_at)
+        self.cut_off_at(kind, id).is_some_and(|at| issued_at <= at)
+    }
+
+    /// What `kind` and `id` name and was issued at or before this has been ended; `None`: nothing has.
+    #[must_use]
+    pub fn cut_off_at(&self, kind: CutOffKind, id: &str) -> Option<Time> {
+        self.cut_offs.at(kind, id)
     }
 
     /// The API key of this id, and whose it is.

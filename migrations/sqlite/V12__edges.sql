@@ -1,12 +1,13 @@
 -- What edges tell: the keys they sign assertions with, and what they refused.
 
 CREATE TABLE edge_keys (
+    kid     TEXT    NOT NULL PRIMARY KEY,
     edge_id BLOB    NOT NULL REFERENCES edges (id) ON DELETE CASCADE,
-    kid     TEXT    NOT NULL,
     jwk     TEXT    NOT NULL,
-    told_at INTEGER NOT NULL,
-    PRIMARY KEY (edge_id, kid)
+    told_at INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX edge_keys_by_edge ON edge_keys (edge_id);
 
 CREATE TABLE refusals (
     id        TEXT    NOT NULL PRIMARY KEY,

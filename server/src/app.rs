@@ -123,7 +123,12 @@ impl App {
             clients: ClientCache::new(identity.feed_changes()),
             outgoing,
             verdicts: VerdictCache::new(VERDICTS),
-            feed: Arc::new(Hub::new(identity.clone(), config.limits.keys_at_edges)),
+            feed: Arc::new(Hub::new(
+                identity.clone(),
+                sessions.clone(),
+                clock.clone(),
+                config.limits.keys_at_edges,
+            )),
             identity,
             sessions,
             clock,
@@ -144,14 +149,19 @@ impl App {
     }
 
     /// Keeps what is in memory up to date for as long as the program runs: prepares, again and
-    /// again until the stores answer; then follows the feed, and has the store forget what is
-    /// over.
+    /// again until the stores answer; then follows the feed, notes which edges do, and has the store
+    /// forget what is over.
     pub async fn keep_current(self: Arc<Self>) {
         while let Err(error) = self.prepare().await {
             tracing::warn!(%error, "not ready; trying again");
             tokio::time::sleep(RETRY).await;
         }
-        tokio::join!(self.follow_keys(), self.make_keys(), self.sweep());
+        tokio::join!(
+            self.follow_keys(),
+            self.make_keys(),
+            self.sweep(),
+            self.feed.note_followers()
+        );
     }
 
     async fn sweep(&self) {

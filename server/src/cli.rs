@@ -225,6 +225,13 @@ pub enum Admin {
         #[arg(long)]
         name: String,
     },
+    /// Remove an edge: its credential, its feed and its keys are good no more
+    #[command(after_help = "Example:\n  signalbox admin remove-edge --name edge-1")]
+    RemoveEdge {
+        /// Its name
+        #[arg(long)]
+        name: String,
+    },
     /// Make a tenant
     #[command(
         after_help = "Example:\n  signalbox admin create-tenant --id acme --name 'Acme Ltd.'"
@@ -519,6 +526,7 @@ impl Admin {
             }
             Self::ListSites => AdminCommand::ListSites,
             Self::CreateEdge { name } => AdminCommand::CreateEdge { name },
+            Self::RemoveEdge { name } => AdminCommand::RemoveEdge { name },
             Self::CreateTenant { id, name } => AdminCommand::CreateTenant { id, name },
             Self::ListTenants => AdminCommand::ListTenants,
             Self::CreateClient(arguments) => {

@@ -534,6 +534,15 @@ impl World {
         &mut self.edges[0]
     }
 
+    /// The process of one of the edges, in turn.
+    ///
+    /// # Panics
+    /// When they have none of their own.
+    pub fn edge_node_of(&mut self, number: usize) -> &mut Node {
+        let count = self.edges.len();
+        &mut self.edges[number % count]
+    }
+
     /// The stores of a deployed world.
     ///
     /// # Panics

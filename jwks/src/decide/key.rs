@@ -67,9 +67,8 @@ fn is_ended(view: &View, held: &HeldKey) -> bool {
         return true;
     }
     let owner = held.holder().user_id.hyphenated().encode_lower(&mut buffer);
-    // Dead until a second after the ending.
-    let spared = api_key::dead_until(Time::default()).since(Time::default());
-    view.is_cut_off(CutOffKind::User, owner, created_at.minus(spared))
+    let ended_at = view.cut_off_at(CutOffKind::User, owner);
+    ended_at.is_some_and(|at| created_at <= api_key::dead_until(at))
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub async fn explain_decision(app: &Arc<App>, id: &str) -> AdminResult<Option<Va
         "request": refused.facts.as_ref().map(request),
         "caller": refused.facts.as_ref().map(caller),
         "asked": judged.as_ref().and_then(|judged| judged.asked.as_ref()).map(asked),
-        "judgedNow": judged.as_ref().map(|judged| {
+        "judgedAgain": judged.as_ref().map(|judged| {
             json!({ "outcome": judged.outcome, "status": judged.status })
         }),
         "wouldPass": judged.as_ref().map_or_else(Vec::new, |judged| {
@@ -81,7 +81,7 @@ fn summary(reason: &str, judged: Option<&Explanation>, changed: bool) -> String 
         false => format!("Refused: {reason}. It would have taken {}.", needs.join("; and ")),
     };
     if changed {
-        summary.push_str(" The site has changed since: this is what holds now.");
+        summary.push_str(" The site has changed since: judged again by what it is now.");
     }
     summary
 }

@@ -34,7 +34,7 @@ pub(super) async fn create(app: &Arc<App>, name: &str) -> AdminResult<Value> {
 }
 
 /// A new credential for the edge called `name`, which is registered if need be. The old one is
-/// dead.
+/// dead, and with it the keys that were told with it.
 ///
 /// # Errors
 /// When the store fails.
@@ -42,6 +42,16 @@ pub async fn renew_edge(app: &Arc<App>, name: &str) -> AdminResult<OpaqueToken> 
     let (edge, credential, event) = draft(app, name);
     app.identity.renew_edge(&edge, &event).await?;
     Ok(credential)
+}
+
+/// Removes an edge: its credential is dead, the feed it follows ends, and its keys vouch for nothing.
+pub(super) async fn remove(app: &Arc<App>, name: &str) -> AdminResult<Value> {
+    let event = event(Action::EdgeRemoved, app.clock.now(), json!({ "edge": name }));
+    if app.identity.remove_edge(name, &event).await? {
+        Ok(json!({ "name": name, "removed": true }))
+    } else {
+        Err(AdminError::invalid("--name", "there is no edge of this name"))
+    }
 }
 
 fn draft(app: &App, name: &str) -> (EdgeRow, OpaqueToken, Event) {

@@ -80,6 +80,11 @@ pub enum AdminCommand {
         /// Its name for people.
         name: String,
     },
+    /// Removes an edge with its credential and its keys.
+    RemoveEdge {
+        /// Its name for people.
+        name: String,
+    },
     /// What the data lacks for production.
     Examine {
         /// Whether something serves https for the sites ([`doctor::ends_tls`]).
@@ -142,6 +147,7 @@ pub async fn execute(app: &Arc<App>, command: AdminCommand) -> AdminResult<Value
         AdminCommand::Protect(draft) => sites::protect(app, *draft).await,
         AdminCommand::Explain { id } => decisions::explain(app, &id).await,
         AdminCommand::CreateEdge { name } => edges::create(app, &name).await,
+        AdminCommand::RemoveEdge { name } => edges::remove(app, &name).await,
         AdminCommand::Examine { ends_tls } => {
             Ok(json!(doctor::data(&*app.identity, ends_tls, app.clock.now()).await))
         }

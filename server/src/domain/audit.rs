@@ -127,6 +127,9 @@ pub enum Action {
     /// An edge was given a credential.
     #[serde(rename = "auth.edge.created")]
     EdgeCreated,
+    /// An edge is no more.
+    #[serde(rename = "auth.edge.removed")]
+    EdgeRemoved,
 }
 
 impl Action {

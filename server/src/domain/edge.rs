@@ -18,6 +18,17 @@ pub struct EdgeRow {
     pub created_at: Time,
 }
 
+/// An edge that follows the feed of one of the servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follower {
+    /// The edge's name for people.
+    pub name: String,
+    /// It has taken in everything up to this number of the feed.
+    pub acknowledged: u64,
+    /// Until then it counts as following, unless it is noted again.
+    pub until: Time,
+}
+
 /// The public half of a key with which an edge signs assertions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeKey {

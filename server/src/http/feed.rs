@@ -91,8 +91,7 @@ async fn stream(
         Ok(None) => return StatusCode::UNAUTHORIZED.into_response(),
         Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
     };
-    let opened =
-        app.feed.open(&edge, &position.epoch, position.after, &app.issuer, app.clock.clone()).await;
+    let opened = app.feed.open(&edge, &position.epoch, position.after, &app.issuer).await;
     let Ok(opened) = opened else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
@@ -108,19 +107,16 @@ async fn stream(
 
 /// POST /feed/ack
 async fn acknowledge(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> StatusCode {
-    let edge = match authenticate(&app, &headers).await {
-        Ok(Some(edge)) => edge,
-        Ok(None) => return StatusCode::UNAUTHORIZED,
-        Err(_) => return StatusCode::SERVICE_UNAVAILABLE,
+    let told: Result<(EdgeRow, Acknowledged), StatusCode> =
+        told(&app, &headers, body, ACKNOWLEDGEMENT_LIMIT).await;
+    let (edge, seq) = match told {
+        Ok((edge, Acknowledged { seq })) => (edge, seq),
+        Err(status) => return status,
     };
-    let Ok(body) = to_bytes(body, ACKNOWLEDGEMENT_LIMIT).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE;
-    };
-    let Ok(Acknowledged { seq }) = serde_json::from_slice(&body) else {
-        return StatusCode::UNPROCESSABLE_ENTITY;
-    };
-    app.feed.acknowledge(edge.id, seq);
-    StatusCode::NO_CONTENT
+    match app.feed.acknowledge(&edge.name, seq).await {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }
 
 /// POST /feed/keys: takes the public key that an edge signs assertions with, and gives those of all.

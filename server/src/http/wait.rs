@@ -54,12 +54,16 @@ pub async fn for_edges(State(waiting): State<Waiting>, request: Request, next: N
     }
     let app = &waiting.app;
     // What the call wrote is in it; what others wrote meanwhile does no harm.
-    let Ok((_, seq)) = app.identity.feed_head().await else {
-        // It is done, and nobody can say who knows.
-        return accepted(response, Value::Null).await;
+    let behind = match app.identity.feed_head().await {
+        Ok((_, seq)) => app.feed.behind(seq, LIMIT).await,
+        Err(error) => Err(error),
     };
-    let behind = app.feed.behind(seq, LIMIT).await;
-    if behind.is_empty() { response } else { accepted(response, json!(behind)).await }
+    match behind {
+        Ok(behind) if behind.is_empty() => response,
+        Ok(behind) => accepted(response, json!(behind)).await,
+        // It is done, and nobody can say who knows.
+        Err(_) => accepted(response, Value::Null).await,
+    }
 }
 
 fn asks(query: &str) -> bool {

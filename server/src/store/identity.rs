@@ -553,15 +553,20 @@ pub trait IdentityStore: Send + Sync {
     /// Registers an edge. `false`: the name is taken.
     async fn create_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<bool>;
 
-    /// Replaces the credential (`hash` alone) of the edge of this name, or registers it.
+    /// Replaces the credential (`hash` alone) of the edge of this name, which loses its keys, or registers
+    /// it.
     async fn renew_edge(&self, edge: &EdgeRow, event: &Event) -> StoreResult<()>;
 
     /// The edge whose credential hashes to `hash`.
     async fn find_edge(&self, hash: &SecretHash) -> StoreResult<Option<EdgeRow>>;
 
-    /// Keeps a key of an edge, or notes that the edge still has it. Of the keys of one edge the
+    /// Removes the edge of this name, with its keys and what it refused. `false`: there is none.
+    async fn remove_edge(&self, name: &str, event: &Event) -> StoreResult<bool>;
+
+    /// Keeps a key of an edge, or notes that the edge still has it. `false`: another edge has one of this
+    /// `kid`; nothing changed. Of the keys of one edge the
     /// [`EDGE_KEYS_KEPT`] told of last are kept.
-    async fn put_edge_key(&self, key: &EdgeKey) -> StoreResult<()>;
+    async fn put_edge_key(&self, key: &EdgeKey) -> StoreResult<bool>;
 
     /// The keys of all edges that were told of after `since`, by edge and name.
     async fn list_edge_keys(&self, since: Time) -> StoreResult<Vec<EdgeKey>>;

@@ -10,6 +10,7 @@ use super::StoreResult;
 use crate::domain::{
     authorization::{AuthorizationRequest, Code, Done, Redeemed, RequestKind},
     device_grant::{DeviceDecision, DeviceGrant, Polled},
+    edge::Follower,
     login::PendingLogin,
     one_time::{OneTime, Purpose},
     secret::SecretHash,
@@ -55,7 +56,7 @@ pub enum Marked {
     BeforeMemory,
 }
 
-/// Sessions, refresh families, pending logins, one-time tokens and throttles.
+/// Sessions, refresh families, pending logins, one-time tokens, throttles, and which edges follow.
 ///
 /// Whatever is past its `expires_at` at `now` does not exist, whether or not it is still stored.
 /// `expires_at == now` is past.
@@ -328,6 +329,15 @@ pub trait SessionStore: Send + Sync {
     /// Takes back the newest try counted under `key` at exactly `at`: it turned out not to be a
     /// guess.
     async fn forgive_try(&self, key: &str, at: Time) -> StoreResult<()>;
+
+    // ---- edges ----------------------------------------------------------------------------
+
+    /// Notes edges that follow the feed. Of one that is noted already, and follows at `now`, the higher
+    /// number and the later end stay.
+    async fn note_followers(&self, followers: &[Follower], now: Time) -> StoreResult<()>;
+
+    /// The edges that follow the feed at `now`, by name.
+    async fn list_followers(&self, now: Time) -> StoreResult<Vec<Follower>>;
 
     /// Whether the store answers.
     async fn check(&self) -> StoreResult<()>;

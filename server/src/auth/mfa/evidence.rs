@@ -104,6 +104,20 @@ pub fn counts_factor(asked: &Effective<'_>, proof: &Proof) -> bool {
     asked.counts_shown(is_shown, proof.model)
 }
 
+/// Whether a proof is enough where this is asked, but for its age.
+#[must_use]
+pub fn is_met(asked: &Effective<'_>, proof: &Proof, now: Time) -> bool {
+    let on_device = proof.device_at.map(|at| asked.counts_device(at, now));
+    if on_device == Some(true) {
+        return true;
+    }
+    let Some(level) = asked.require.level().filter(|level| *level >= Level::TwoFactor) else {
+        // Whoever has a factor proves it, but for a device that counts here.
+        return on_device.is_none();
+    };
+    proof.acr >= level && counts_factor(asked, proof)
+}
+
 /// Whether a proof was by a passkey of a model that does not count where two factors are asked for.
 #[must_use]
 pub fn is_of_wrong_model(asked: &Effective<'_>, proof: &Proof) -> bool {

@@ -31,7 +31,7 @@ pub fn routes() -> Vec<Route> {
         json!({ "method": "GET", "host": "wiki.example.com", "path": "/pay", "ip": "192.0.2.1" });
     let caller = json!({ "credential": "bearer", "acr": "urn:signalbox:1fa", "amr": ["pwd"] });
     let asked = json!({ "rule": 0, "place": "/pay", "require": "2fa" });
-    let now = json!({ "outcome": "insufficient", "status": 401 });
+    let again = json!({ "outcome": "insufficient", "status": 401 });
     let decision = shape(
         "Decision",
         [
@@ -52,8 +52,13 @@ pub fn routes() -> Vec<Route> {
                 asked,
             )
             .nullable(),
-            foreign("judgedNow", "What the same request comes to by what holds now.", now)
-                .nullable(),
+            foreign(
+                "judgedAgain",
+                "What the same request, at the instant it was refused, comes to by the sites, keys and \
+                people of today.",
+                again,
+            )
+            .nullable(),
             list(
                 "wouldPass",
                 crate::http::route::within("", need, ""),

@@ -13,7 +13,7 @@ use super::{asks::Asks, validate::values};
 use crate::{
     auth::{
         bearer::FRESH,
-        mfa::evidence::{counts_factor, is_of_wrong_model},
+        mfa::evidence::{counts_factor, is_met, is_of_wrong_model},
     },
     domain::{
         authorization::{AuthorizationRequest, Prompt},
@@ -399,19 +399,6 @@ pub fn is_remembered(client: &Client, request: &AuthorizationRequest) -> bool {
 fn has_reached(policies: &[Effective<'_>], proof: &Proof, level: Level) -> bool {
     let counts = |policy: &Effective<'_>| counts_factor(&policy.at(level), proof);
     proof.acr >= level && (level < Level::TwoFactor || policies.iter().all(counts))
-}
-
-/// Whether a proof is enough where this is asked, but for its age.
-fn is_met(policy: &Effective<'_>, proof: &Proof, now: Time) -> bool {
-    let on_device = proof.device_at.map(|at| policy.counts_device(at, now));
-    if on_device == Some(true) {
-        return true;
-    }
-    let Some(level) = policy.require.level().filter(|level| *level >= Level::TwoFactor) else {
-        // Whoever has a factor proves it, but for a device that counts here.
-        return on_device.is_none();
-    };
-    proof.acr >= level && counts_factor(policy, proof)
 }
 
 /// The one thing there is; `None` where there are several.

@@ -66,6 +66,46 @@ fn key(edge: &EdgeRow, kid: &str, told_at: u64) -> EdgeKey {
     }
 }
 
+pub(super) async fn a_removed_edge_is_gone_with_what_it_told(pair: &Pair) {
+    let store = &*pair.identity;
+    let (north, south) = (edge("north", "n"), edge("south", "s"));
+    for (edge, kid) in [(&north, "n1"), (&south, "s1")] {
+        store.create_edge(edge, &event(Action::EdgeCreated)).await.unwrap();
+        assert!(store.put_edge_key(&key(edge, kid, 10)).await.unwrap());
+        store.keep_refusals(edge.id, &[refused(kid, 1, true)], at(0)).await.unwrap();
+    }
+    let before = written(store).await;
+    assert!(!store.remove_edge("east", &event(Action::EdgeRemoved)).await.unwrap());
+    assert_eq!(written(store).await, before);
+    let act = event(Action::EdgeRemoved);
+    assert!(store.remove_edge("north", &act).await.unwrap());
+    assert_eq!(whole_log(store).await.last().unwrap().event, act);
+    assert_eq!(store.find_edge(&hash("n")).await.unwrap(), None);
+    assert_eq!(store.find_edge(&hash("s")).await.unwrap(), Some(south.clone()));
+    assert_eq!(store.list_edge_keys(at(0)).await.unwrap(), [key(&south, "s1", 10)]);
+    assert_eq!(store.find_refusal("n1", at(0)).await.unwrap(), None);
+    assert!(store.find_refusal("s1", at(0)).await.unwrap().is_some());
+    // Its name is free.
+    assert!(store.create_edge(&edge("north", "m"), &event(Action::EdgeCreated)).await.unwrap());
+}
+
+pub(super) async fn a_key_belongs_to_one_edge(pair: &Pair) {
+    let store = &*pair.identity;
+    let (north, south) = (edge("north", "n"), edge("south", "s"));
+    for edge in [&north, &south] {
+        store.create_edge(edge, &event(Action::EdgeCreated)).await.unwrap();
+    }
+    assert!(store.put_edge_key(&key(&north, "k", 10)).await.unwrap());
+    assert!(!store.put_edge_key(&key(&south, "k", 20)).await.unwrap());
+    assert_eq!(store.list_edge_keys(at(0)).await.unwrap(), [key(&north, "k", 10)]);
+    // With a new credential the edge has told nothing.
+    store.renew_edge(&edge("north", "renewed"), &event(Action::EdgeCreated)).await.unwrap();
+    assert_eq!(store.list_edge_keys(at(0)).await.unwrap(), []);
+    assert!(store.put_edge_key(&key(&south, "k", 30)).await.unwrap());
+    store.renew_edge(&edge("east", "e"), &event(Action::EdgeCreated)).await.unwrap();
+    assert_eq!(store.list_edge_keys(at(0)).await.unwrap(), [key(&south, "k", 30)]);
+}
+
 pub(super) async fn the_keys_of_edges_are_those_told_of_lately(pair: &Pair) {
     let store = &*pair.identity;
     let (north, south) = (edge("north", "n"), edge("south", "s"));

@@ -24,6 +24,7 @@ mod errands;
 mod factor_changes;
 mod factors;
 mod feed;
+mod followers;
 mod identity_races;
 mod keys;
 mod log;
@@ -253,6 +254,8 @@ macro_rules! instantiate {
                 an_edge_is_found_by_its_credential_alone,
                 a_name_belongs_to_one_edge,
                 a_renewed_credential_takes_the_place_of_the_old_one,
+                a_removed_edge_is_gone_with_what_it_told,
+                a_key_belongs_to_one_edge,
                 the_keys_of_edges_are_those_told_of_lately,
                 what_edges_refused_is_found_by_its_id_for_a_while,
                 of_too_many_refusals_those_of_nobody_go_first,
@@ -375,6 +378,12 @@ macro_rules! instantiate {
                 a_claim_that_was_given_up_is_anybodys_and_an_answer_stays,
                 an_answer_is_forgotten_at_its_end,
                 a_request_is_claimed_by_one,
+            ],
+            followers: [
+                a_follower_follows_until_it_says,
+                of_a_follower_the_higher_number_and_the_later_end_stay,
+                a_follower_that_comes_again_begins_anew,
+                many_followers_are_noted_together,
             ],
             throttles: [
                 tries_are_counted_up_to_the_limit,

@@ -33,14 +33,27 @@ pub(super) fn create(tx: &Tx<'_>, edge: &EdgeRow, event: &Event) -> Result<bool,
     Ok(true)
 }
 
-/// Replaces the credential of the edge of this name, or registers it.
+/// Replaces the credential of the edge of this name, which loses its keys, or registers it.
 pub(super) fn renew(tx: &Tx<'_>, edge: &EdgeRow, event: &Event) -> Result<(), Fault> {
     tx.run(
         "INSERT INTO edges (id, name, hash, created_at) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (name) DO UPDATE SET hash = excluded.hash",
         params![edge.id, edge.name, edge.hash.as_bytes(), edge.created_at.millis()],
     )?;
+    tx.run(
+        "DELETE FROM edge_keys WHERE edge_id = (SELECT id FROM edges WHERE name = ?1)",
+        [&edge.name],
+    )?;
     audit::append(tx, event)
+}
+
+/// Removes the edge of this name, with all that it told.
+pub(super) fn remove(tx: &Tx<'_>, name: &str, event: &Event) -> Result<bool, Fault> {
+    if tx.run("DELETE FROM edges WHERE name = ?1", [name])? == 0 {
+        return Ok(false);
+    }
+    audit::append(tx, event)?;
+    Ok(true)
 }
 
 /// The edge whose credential hashes to `secret`.
@@ -56,21 +69,25 @@ pub(super) fn find(connection: &Connection, secret: &SecretHash) -> Result<Optio
     })?)
 }
 
-/// Keeps a key of an edge.
-pub(super) fn put_key(tx: &Tx<'_>, key: &EdgeKey) -> Result<(), Fault> {
+/// Keeps a key of an edge, if no other has one of this name.
+pub(super) fn put_key(tx: &Tx<'_>, key: &EdgeKey) -> Result<bool, Fault> {
     let jwk = serde_json::to_string(&key.jwk)?;
-    tx.run(
+    let kept = tx.run(
         "INSERT INTO edge_keys (edge_id, kid, jwk, told_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (edge_id, kid) DO UPDATE SET told_at = max(told_at, excluded.told_at)",
+         ON CONFLICT (kid) DO UPDATE SET told_at = max(told_at, excluded.told_at)
+             WHERE edge_id = excluded.edge_id",
         params![key.edge_id, key.kid, jwk, key.told_at.millis()],
     )?;
+    if kept == 0 {
+        return Ok(false);
+    }
     tx.run(
         "DELETE FROM edge_keys WHERE edge_id = ?1 AND kid IN
              (SELECT kid FROM edge_keys WHERE edge_id = ?1 ORDER BY told_at DESC, kid
               LIMIT -1 OFFSET ?2)",
         params![key.edge_id, EDGE_KEYS_KEPT],
     )?;
-    Ok(())
+    Ok(true)
 }
 
 /// The keys of all edges that were told of after `since`.

@@ -587,7 +587,12 @@ impl IdentityStore for Embedded {
         self.find(IDENTITY, |connection| edges::find(connection, hash))
     }
 
-    async fn put_edge_key(&self, key: &EdgeKey) -> StoreResult<()> {
+    async fn remove_edge(&self, name: &str, event: &Event) -> StoreResult<bool> {
+        let (name, event) = (name.to_owned(), event.clone());
+        self.change(move |tx| edges::remove(tx, &name, &event)).await
+    }
+
+    async fn put_edge_key(&self, key: &EdgeKey) -> StoreResult<bool> {
         let key = key.clone();
         self.change(move |tx| edges::put_key(tx, &key)).await
     }

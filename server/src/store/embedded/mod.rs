@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use self::{
     fault::Fault,
+    followers::Followers,
     readers::Readers,
     writer::{Tx, Writer},
 };
@@ -34,6 +35,7 @@ mod errands;
 mod factors;
 mod fault;
 mod feed;
+mod followers;
 mod identity;
 mod keys;
 mod logins;
@@ -66,6 +68,7 @@ pub struct Embedded {
     // only if that one may write.
     readers: Arc<Readers>,
     writer: Writer,
+    followers: Followers,
 }
 
 impl Embedded {
@@ -91,7 +94,11 @@ impl Embedded {
             let mut connection = Connection::open(&path)?;
             schema::prepare_writer(&connection)?;
             schema::migrate(&mut connection)?;
-            Ok(Self { writer: Writer::start(connection)?, readers: Arc::new(Readers::of(path)) })
+            Ok(Self {
+                writer: Writer::start(connection)?,
+                readers: Arc::new(Readers::of(path)),
+                followers: Followers::default(),
+            })
         };
         open().map(Arc::new).map_err(|fault| fault.of(IDENTITY))
     }

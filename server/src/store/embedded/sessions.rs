@@ -19,6 +19,7 @@ use crate::{
     domain::{
         authorization::{AuthorizationRequest, Code, Done, Redeemed, RequestKind},
         device_grant::{DeviceDecision, DeviceGrant, Polled},
+        edge::Follower,
         login::PendingLogin,
         one_time::{OneTime, Purpose},
         secret::SecretHash,
@@ -513,6 +514,15 @@ impl SessionStore for Embedded {
     async fn forgive_try(&self, key: &str, at: Time) -> StoreResult<()> {
         let key = key.to_owned();
         self.change_session(move |tx| tries::forgive(tx, &key, at)).await
+    }
+
+    async fn note_followers(&self, followers: &[Follower], now: Time) -> StoreResult<()> {
+        self.followers.note(followers, now);
+        Ok(())
+    }
+
+    async fn list_followers(&self, now: Time) -> StoreResult<Vec<Follower>> {
+        Ok(self.followers.list(now))
     }
 
     async fn check(&self) -> StoreResult<()> {

@@ -41,7 +41,22 @@ pub(super) async fn renew(store: &Postgres, edge: &EdgeRow, event: &Event) -> St
         &[&edge.id, &edge.name, &edge.hash.as_bytes().as_slice(), &edge.created_at.millis()],
     )
     .await?;
+    act.change(
+        "DELETE FROM edge_keys WHERE edge_id = (SELECT id FROM edges WHERE name = $1)",
+        &[&edge.name],
+    )
+    .await?;
     store.commit_with(act, &[], event).await
+}
+
+pub(super) async fn remove(store: &Postgres, name: &str, event: &Event) -> StoreResult<bool> {
+    let mut act = store.transaction().await?;
+    if act.change("DELETE FROM edges WHERE name = $1", &[&name]).await? == 0 {
+        act.roll_back().await?;
+        return Ok(false);
+    }
+    store.commit_with(act, &[], event).await?;
+    Ok(true)
 }
 
 pub(super) async fn find(store: &Postgres, hash: &SecretHash) -> StoreResult<Option<EdgeRow>> {
@@ -64,23 +79,30 @@ pub(super) async fn find(store: &Postgres, hash: &SecretHash) -> StoreResult<Opt
     }))
 }
 
-pub(super) async fn put_key(store: &Postgres, key: &EdgeKey) -> StoreResult<()> {
+pub(super) async fn put_key(store: &Postgres, key: &EdgeKey) -> StoreResult<bool> {
     let jwk = serde_json::to_string(&key.jwk).map_err(broken)?;
     let mut act = store.transaction().await?;
-    act.change(
-        "INSERT INTO edge_keys (edge_id, kid, jwk, told_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (edge_id, kid) DO UPDATE
-             SET told_at = greatest(edge_keys.told_at, excluded.told_at)",
-        &[&key.edge_id, &key.kid, &jwk, &key.told_at.millis()],
-    )
-    .await?;
+    let kept = act
+        .change(
+            "INSERT INTO edge_keys (edge_id, kid, jwk, told_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (kid) DO UPDATE
+                 SET told_at = greatest(edge_keys.told_at, excluded.told_at)
+                 WHERE edge_keys.edge_id = excluded.edge_id",
+            &[&key.edge_id, &key.kid, &jwk, &key.told_at.millis()],
+        )
+        .await?;
+    if kept == 0 {
+        act.roll_back().await?;
+        return Ok(false);
+    }
     act.change(
         "DELETE FROM edge_keys WHERE edge_id = $1 AND kid IN
              (SELECT kid FROM edge_keys WHERE edge_id = $1 ORDER BY told_at DESC, kid OFFSET $2)",
         &[&key.edge_id, &i64::from(EDGE_KEYS_KEPT)],
     )
     .await?;
-    act.commit().await
+    act.commit().await?;
+    Ok(true)
 }
 
 pub(super) async fn list_keys(store: &Postgres, since: Time) -> StoreResult<Vec<EdgeKey>> {

@@ -699,7 +699,11 @@ impl IdentityStore for Postgres {
         edges::find(self, hash).await
     }
 
-    async fn put_edge_key(&self, key: &EdgeKey) -> StoreResult<()> {
+    async fn remove_edge(&self, name: &str, event: &Event) -> StoreResult<bool> {
+        edges::remove(self, name, event).await
+    }
+
+    async fn put_edge_key(&self, key: &EdgeKey) -> StoreResult<bool> {
         edges::put_key(self, key).await
     }
 

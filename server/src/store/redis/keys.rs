@@ -95,6 +95,11 @@ impl Keys {
         format!("{}:b:{{m{number}}}", self.space)
     }
 
+    /// The edges that follow the feed: a hash.
+    pub(super) fn followers(&self) -> String {
+        format!("{}:f:{{feed}}", self.space)
+    }
+
     /// Counted tries: a sorted set by instant. A key longer than the contract allows is named by
     /// its hash, so that the name's length never depends on what somebody typed.
     pub(super) fn throttle(&self, key: &str) -> String {

@@ -7,6 +7,7 @@
 
 mod authorizations;
 mod device_grants;
+mod followers;
 mod keys;
 mod link;
 mod logins;
@@ -33,6 +34,7 @@ use super::{
 use crate::domain::{
     authorization::{AuthorizationRequest, Code, Done, Redeemed, RequestKind},
     device_grant::{DeviceDecision, DeviceGrant, Polled},
+    edge::Follower,
     login::PendingLogin,
     one_time::{OneTime, Purpose},
     secret::SecretHash,
@@ -424,6 +426,14 @@ impl SessionStore for Redis {
 
     async fn forgive_try(&self, key: &str, at: Time) -> StoreResult<()> {
         throttles::forgive(self, key, at).await
+    }
+
+    async fn note_followers(&self, edges: &[Follower], now: Time) -> StoreResult<()> {
+        followers::note(self, edges, now).await
+    }
+
+    async fn list_followers(&self, now: Time) -> StoreResult<Vec<Follower>> {
+        followers::list(self, now).await
     }
 
     async fn check(&self) -> StoreResult<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
-use tests::{World, edge::DEMO};
+use tests::{World, edge::DEMO, process::until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -154,5 +154,49 @@ async fn who_waits_for_the_edges_is_told_which_are_behind() {
     let session = world.sign_in(&world.enrolled().await).await;
     let me = world.rail().call_as(&session.access, "GET", "/me?wait=edges").await;
     me.expect(200);
+    drop(following);
+}
+
+#[tokio::test]
+async fn an_ending_at_one_server_is_waited_for_at_the_edges_of_the_others() {
+    let mut world = World::plan().replicas().start().await;
+    let last = world.edge_count() - 1;
+    let name = format!("edge-{last}");
+    let end = async |world: &World, access: &str| {
+        world.rail_of(0).post_as(access, "/logout?wait=edges", json!({})).await
+    };
+    let session = world.sign_in(&world.enrolled().await).await;
+    until("the last edge knows the keys", PATIENCE, async || {
+        (world.edge_of(last).demo(&session.access).await.status == 200).then_some(())
+    })
+    .await;
+    end(&world, &session.access).await.expect(200);
+    // At once, since that edge has said so, wherever it is connected.
+    world.edge_of(last).demo(&session.access).await.expect(401);
+
+    // An edge that hears nothing, of the last server.
+    let session = world.sign_in(&world.enrolled().await).await;
+    world.edge_node_of(last).process().signal("STOP");
+    let answer = end(&world, &session.access).await;
+    let data = answer.data(202);
+    assert_eq!((&data["loggedOut"], &data["edgesBehind"]), (&json!(true), &json!([name])));
+    world.edge_node_of(last).process().signal("CONT");
+
+    // It comes back, and knows.
+    until("no edge is behind", 2 * PATIENCE, async || {
+        let other = world.sign_in(&world.enrolled().await).await;
+        (end(&world, &other.access).await.status == 200).then_some(())
+    })
+    .await;
+    world.edge_of(last).demo(&session.access).await.expect(401);
+
+    // One that follows the last server and says nothing.
+    let mute = world.signalbox(&["admin", "create-edge", "--name", "mute"]).await.json();
+    let feed = world.rail_of(last).request_root("GET", "/feed");
+    let following = feed.bearer_auth(mute["credential"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(following.status(), 200);
+    let session = world.sign_in(&world.enrolled().await).await;
+    let answer = end(&world, &session.access).await;
+    assert_eq!(answer.data(202)["edgesBehind"], json!(["mute"]));
     drop(following);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Answer, World, process::until};
+use tests::{Answer, World, process::until, raw};
 
 use super::sites::{open, site};
 
@@ -73,6 +73,21 @@ async fn a_refusal_is_explained_for_a_day() {
     let id = refused.header("x-signalbox-decision");
     let late = world.signalbox(&["explain", id]).await;
     assert_eq!(late.code, 2, "{late:?}");
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_is_explained_by_its_id_too() {
+    let world = World::shared().await;
+    let answer = raw::exchange(world.edge().port(), b"GET / nonsense\r\n\r\n").await;
+    assert_eq!(raw::status(&answer), 400, "{answer}");
+    let id = answer.lines().find_map(|line| line.strip_prefix("X-Signalbox-Decision: "));
+    let id = id.unwrap_or_else(|| panic!("{answer}")).trim();
+    let why = until("it is explained", Duration::from_secs(5), async || {
+        let explained = world.signalbox(&["explain", id]).await;
+        (explained.code == 0).then(|| explained.json())
+    })
+    .await;
+    assert_eq!((&why["status"], &why["reason"]), (&json!(400), &json!("unreadable")), "{why}");
 }
 
 #[tokio::test]

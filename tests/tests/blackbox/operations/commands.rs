@@ -1,7 +1,15 @@
 //! Commands for people and scripts.
 
-use serde_json::json;
+use std::time::Duration;
+
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    signature::{Ed25519KeyPair, KeyPair},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
 use tests::{Person, World, command::run, person::code_of};
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn the_code_of_a_secret_is_that_of_rfc_6238() {
@@ -34,6 +42,7 @@ async fn every_command_explains_itself_with_an_example() {
         &["admin", "create-site"],
         &["admin", "list-sites"],
         &["admin", "create-edge"],
+        &["admin", "remove-edge"],
         &["admin", "create-tenant"],
         &["admin", "list-tenants"],
         &["admin", "invite"],
@@ -142,6 +151,7 @@ async fn what_an_operator_types_wrong_is_named() {
             "--password-stdin",
         ),
         (&["admin", "create-edge", "--name", "a b"], "", "--name"),
+        (&["admin", "remove-edge", "--name", "nobody"], "", "--name"),
         (&["admin", "create-tenant", "--id", "Ac me", "--name", "Acme"], "", "--id"),
         (&["admin", "create-tenant", "--id", "acme-2", "--name", "a\nb"], "", "--name"),
         (&["admin", "invite", "--email", "nobody"], "", "--email"),
@@ -208,6 +218,61 @@ async fn the_name_of_an_edge_is_taken_once_and_its_credential_opens_the_feed_alo
     assert_eq!(person.status(), 401);
     rail.call_as(credential, "GET", "/me").await.refused(401, "INVALID_TOKEN");
     world.edge().demo(credential).await.expect(401);
+}
+
+/// A key that edges sign with, as it is told, and its name (RFC 7638).
+fn edge_key() -> (Value, String) {
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let x = URL_SAFE_NO_PAD.encode(pair.public_key());
+    let named_by = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+    let kid = URL_SAFE_NO_PAD.encode(digest(&SHA256, named_by.as_bytes()));
+    let key = json!({
+        "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "x": x, "kid": kid,
+    });
+    (key, kid)
+}
+
+#[tokio::test]
+async fn an_edge_that_is_removed_follows_no_feed_and_its_key_vouches_for_nothing() {
+    let world = World::shared().await;
+    let rail = world.rail();
+    let create = async |name: &str| {
+        let made = world.signalbox(&["admin", "create-edge", "--name", name]).await.json();
+        made["credential"].as_str().unwrap().to_owned()
+    };
+    let (lost, other) = (create("edge-that-is-lost").await, create("edge-beside-it").await);
+    let tell = async |credential: &str, key: &Value| {
+        let telling = rail.request_root("POST", "/feed/keys").bearer_auth(credential);
+        telling.json(key).send().await.unwrap().status().as_u16()
+    };
+    let is_published = async |kid: &str| {
+        let keys = rail.root("GET", "/.well-known/edge-jwks.json").await.expect(200).json();
+        keys["keys"].as_array().unwrap().iter().any(|key| key["kid"] == kid)
+    };
+    let (key, kid) = edge_key();
+    assert_eq!(tell(&lost, &key).await, 200);
+    assert!(is_published(&kid).await);
+    // Nobody takes the name of another's key, for that key or for one of theirs.
+    let (own, own_kid) = edge_key();
+    let mut renamed = own.clone();
+    renamed["kid"] = json!(kid);
+    for wrong in [&key, &renamed] {
+        assert_eq!(tell(&other, wrong).await, 422, "{wrong}");
+    }
+    assert_eq!(tell(&other, &own).await, 200);
+
+    let feed = rail.request_root("GET", "/feed").bearer_auth(&lost).send().await.unwrap();
+    assert_eq!(feed.status(), 200);
+    let remove = ["admin", "remove-edge", "--name", "edge-that-is-lost"];
+    assert_eq!(world.signalbox(&remove).await.json()["removed"], json!(true));
+    assert!(!is_published(&kid).await && is_published(&own_kid).await);
+    // It ends, and does not break.
+    timeout(Duration::from_secs(10), feed.bytes()).await.expect("the feed ends").unwrap();
+    let feed = rail.request_root("GET", "/feed").bearer_auth(&lost).send().await.unwrap();
+    assert_eq!(feed.status(), 401);
+    assert_eq!(tell(&lost, &key).await, 401);
+    let again = world.signalbox(&remove).await;
+    assert!(again.code == 2 && again.err.contains("--name"), "{again:?}");
 }
 
 #[tokio::test]
