@@ -105,6 +105,8 @@ impl Edge {
         exchange.own = None;
         let facts = exchange.recorded.take();
         let request = session.req_header();
+        let known = facts.as_ref().map(|facts| facts.request.peer);
+        let client = known.unwrap_or_else(|| judge::peer(session));
         let edge_us = micros(exchange.course.begun.elapsed());
         tracing::info!(
             decision = reason.as_str(),
@@ -114,7 +116,7 @@ impl Edge {
             edge_us,
             method = request.method.as_str(),
             path = request.uri.path(),
-            client = facts.as_ref().map(|facts| tracing::field::display(facts.request.peer)),
+            client = %client,
             acr = facts.as_ref().and_then(|facts| facts.acr()),
             "refused"
         );
