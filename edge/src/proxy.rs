@@ -387,26 +387,23 @@ impl ProxyHttp for Edge {
         end_of_stream: bool,
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
-        let now = Instant::now();
-        if let (Some(passing), Some(part)) = (&exchange.passing, &body)
-            && !session.was_upgraded()
-        {
+        let is_part = body.is_some() && !session.was_upgraded();
+        if let (Some(passing), Some(part), true) = (&exchange.passing, &body, is_part) {
             let course = &mut exchange.course;
             course.received += part.len() as u64;
             let most = passing.served.pool.forwarding.max_body;
             if most.is_some_and(|most| course.received > most) {
                 return ended_by_caller(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
             }
-            if !end_of_stream
-                && self
-                    .limits
-                    .is_too_slow(course.received, now.saturating_duration_since(course.begun))
+        }
+        if !end_of_stream {
+            let (now, Course { begun, received, .. }) = (Instant::now(), &exchange.course);
+            if is_part
+                && self.limits.is_too_slow(*received, now.saturating_duration_since(*begun))
                 && !upstream::is_grpc(session.req_header())
             {
                 return ended_by_caller(StatusCode::REQUEST_TIMEOUT, "the body comes too slowly");
             }
-        }
-        if !end_of_stream {
             self.tie(session, exchange, Span::Unknown, now)?;
         }
         if let Some(form) = exchange.posting.as_ref().and_then(|posting| posting.form.as_ref()) {
