@@ -242,19 +242,7 @@ impl Edge {
         let path = facts.path.unwrap_or("/");
         let own = OwnPath::at(path);
         if let Some(own) = own.filter(|own| own.access == Access::Anybody) {
-            let served = |site: &Site| holding.site(&site.site_key).cloned();
-            let verdict = match reached(&holding.view, &facts, now) {
-                Ok(site) => match (own.takes(&request.method), served(&site)) {
-                    (Ok(()), Some(served)) => Verdict::Own(own.own, visit(served)),
-                    (Ok(()), None) => Verdict::refuse(Reason::NoView),
-                    (Err(reason), served) => Verdict::refuse_at(served, reason),
-                },
-                Err(refusal) => Verdict::refuse_at(
-                    refusal.site.as_deref().and_then(served),
-                    Reason::Refusal(refusal.reason),
-                ),
-            };
-            return (verdict, None);
+            return (for_anybody(own, &request.method, holding, &facts, visit, now), None);
         }
         let (permit, served) = match self.decided(holding, &facts, exchange, now) {
             Ok(permitted) => permitted,
@@ -546,6 +534,29 @@ const fn malformed(malformed: Malformed) -> Reason {
 
 fn record(facts: &Facts<'_>, holding: &Holding, navigation: bool) -> Box<RecordedFacts> {
     Box::new(RecordedFacts::of(facts, &holding.view.issuer, navigation))
+}
+
+/// What is the edge's own for anybody, where the site is served.
+fn for_anybody(
+    own: &OwnPath,
+    method: &Method,
+    holding: &Holding,
+    facts: &Facts<'_>,
+    visit: impl FnOnce(Arc<Served>) -> Visit,
+    now: Time,
+) -> Verdict {
+    let served = |site: &Site| holding.site(&site.site_key).cloned();
+    match reached(&holding.view, facts, now) {
+        Ok(site) => match (own.takes(method), served(&site)) {
+            (Ok(()), Some(served)) => Verdict::Own(own.own, visit(served)),
+            (Ok(()), None) => Verdict::refuse(Reason::NoView),
+            (Err(reason), served) => Verdict::refuse_at(served, reason),
+        },
+        Err(refusal) => Verdict::refuse_at(
+            refusal.site.as_deref().and_then(served),
+            Reason::Refusal(refusal.reason),
+        ),
+    }
 }
 
 /// What is the edge's own for who may enter.

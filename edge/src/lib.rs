@@ -118,7 +118,7 @@ pub enum EdgeError {
     #[error("the edge has no address to listen at; see the setting `edge.listen`")]
     NoListener,
     /// A network of trusted proxies holds every address.
-    #[error("{0} trusts everybody; name the proxies in the setting `server.trusted_proxies`")]
+    #[error("{0} trusts everybody; name the proxies in the setting `edge.trusted_proxies`")]
     EverybodyTrusted(IpNet),
     /// There is an address for TLS, and no certificate.
     #[error("the edge has no certificate to listen with; see the setting `edge.certificates`")]

@@ -105,6 +105,8 @@ impl Edge {
         exchange.own = None;
         let facts = exchange.recorded.take();
         let request = session.req_header();
+        let known = facts.as_ref().map(|facts| facts.request.peer);
+        let client = known.unwrap_or_else(|| judge::peer(session));
         let edge_us = micros(exchange.course.begun.elapsed());
         tracing::info!(
             decision = reason.as_str(),
@@ -114,7 +116,7 @@ impl Edge {
             edge_us,
             method = request.method.as_str(),
             path = request.uri.path(),
-            client = facts.as_ref().map(|facts| tracing::field::display(facts.request.peer)),
+            client = %client,
             acr = facts.as_ref().and_then(|facts| facts.acr()),
             "refused"
         );
@@ -384,26 +386,23 @@ impl ProxyHttp for Edge {
         end_of_stream: bool,
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
-        let now = Instant::now();
-        if let (Some(passing), Some(part)) = (&exchange.passing, &body)
-            && !session.was_upgraded()
-        {
+        let is_part = body.is_some() && !session.was_upgraded();
+        if let (Some(passing), Some(part), true) = (&exchange.passing, &body, is_part) {
             let course = &mut exchange.course;
             course.received += part.len() as u64;
             let most = passing.served.pool.forwarding.max_body;
             if most.is_some_and(|most| course.received > most) {
                 return ended_by_caller(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
             }
-            if !end_of_stream
-                && self
-                    .limits
-                    .is_too_slow(course.received, now.saturating_duration_since(course.begun))
+        }
+        if !end_of_stream {
+            let (now, Course { begun, received, .. }) = (Instant::now(), &exchange.course);
+            if is_part
+                && self.limits.is_too_slow(*received, now.saturating_duration_since(*begun))
                 && !upstream::is_grpc(session.req_header())
             {
                 return ended_by_caller(StatusCode::REQUEST_TIMEOUT, "the body comes too slowly");
             }
-        }
-        if !end_of_stream {
             self.tie(session, exchange, Span::Unknown, now)?;
         }
         if let Some(form) = exchange.posting.as_ref().and_then(|posting| posting.form.as_ref()) {

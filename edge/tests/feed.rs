@@ -234,7 +234,7 @@ async fn an_edge_that_cannot_be_safe_or_reached_does_not_start() {
         edge::start(config).err().expect("it does not start").to_string()
     };
     let everybody = start(&|config| config.trusted_proxies = vec!["0.0.0.0/0".parse().unwrap()]);
-    assert!(everybody.contains("server.trusted_proxies"), "{everybody}");
+    assert!(everybody.contains("edge.trusted_proxies"), "{everybody}");
     let nobody = start(&|config| config.credential.clear());
     assert!(nobody.contains("edge.credential"), "{nobody}");
     let taken = start(&|config| config.listen = vec![world.address()]);

@@ -54,7 +54,10 @@ fn fields(world: &World, shows: Shows) -> String {
         }
         Shows::TwoFactors => {}
         Shows::Session | Shows::SessionFromElsewhere => claims.client_id = CLIENT_ID.into(),
-        Shows::Ended => claims.sid = Some("ended".into()),
+        Shows::Ended => {
+            claims.sid = Some("ended".into());
+            claims.iat -= 60;
+        }
         Shows::OtherSite => claims.aud = Audience::One("https://other.test".into()),
     }
     let token = world.issuer.token(&claims);

@@ -58,12 +58,19 @@ async fn a_request_over_tls_is_judged_as_any_other_and_told_to_stay_with_tls() {
     let address = world.edge().tls_listen()[0];
     let certificate = secure::certificate(&world.data_dir.join("app.crt"));
     let token = world.issuer.good();
-    for (token, expected) in [(token.as_str(), 200), ("x", 401)] {
+    for (path, token, expected) in [
+        ("/", token.as_str(), 200),
+        ("/", "x", 401),
+        // The first answer that a browser gets of a site leads away from it.
+        ("/.signalbox/sign-in", "x", 302),
+        ("/.signalbox/callback", "x", 400),
+        ("/.signalbox/jwks.json", "x", 200),
+    ] {
         let stream = secure::connect(address, HOST, &["http/1.1"], &certificate).await.unwrap();
         let answer = read(
             stream,
             format!(
-                "GET / HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+                "GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
             ),
         )
         .await;

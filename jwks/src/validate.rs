@@ -79,12 +79,23 @@ impl Findings {
     }
 
     fn addresses(&mut self, site: &Site) {
+        let stays_here = site.hosts.iter().all(|host| is_loopback(host));
         match origin_host(&site.base_url) {
-            Some(host) => self.expect(
-                site.hosts.iter().any(|listed| listed == host),
-                "hosts",
-                format!("must list `{host}`, the host of base_url"),
-            ),
+            Some(host) => {
+                self.expect(
+                    site.hosts.iter().any(|listed| listed == host),
+                    "hosts",
+                    format!("must list `{host}`, the host of base_url"),
+                );
+                self.expect(
+                    site.base_url.starts_with("https://") || stays_here && is_loopback(host),
+                    "base_url",
+                    "must begin with https://, because sessions and tokens would travel in the clear: \
+                     let the edge end TLS (edge.tls_listen and edge.certificates), or a proxy before \
+                     it. http:// is for this machine alone: every host is localhost, below \
+                     .localhost, 127.0.0.1 or [::1]",
+                );
+            }
             None => self.expect(
                 false,
                 "base_url",
@@ -92,14 +103,6 @@ impl Findings {
                  is not the usual one, and without slash, path, query or fragment at the end",
             ),
         }
-        let stays_here = site.hosts.iter().all(|host| is_loopback(host));
-        self.expect(
-            !site.base_url.starts_with("http://") || stays_here,
-            "base_url",
-            "must begin with https://, because sessions and tokens would travel in the clear: let the \
-             edge end TLS (edge.tls_listen and edge.certificates), or a proxy before it. http:// is \
-             for this machine alone: every host is localhost, below .localhost, 127.0.0.1 or [::1]",
-        );
         self.count("hosts", site.hosts.len(), 1);
         for (n, host) in site.hosts.iter().enumerate() {
             self.expect(

@@ -152,9 +152,9 @@ fn every_factor_and_model_that_a_policy_lists_can_be_named() {
 fn what_nobody_can_mend_is_said_and_does_not_pass() {
     let view = view(json!({}), &[]);
     let mut malformed = facts("/", None);
-    malformed.path = Err(crate::facts::Malformed::Path);
+    malformed.request.path = Err(crate::facts::Malformed::Path);
     let mut unknown = facts("/", None);
-    unknown.host = Some("other.test".into());
+    unknown.request.host = Some("other.test".into());
     for (facts, need) in [(malformed, "plain_request"), (unknown, "known_host")] {
         let explained = explain(&view, &facts, NOW);
         assert_eq!(needs(&explained), [need]);

@@ -39,7 +39,7 @@ async fn line(world: &World, is_it: impl Fn(&Value) -> bool) -> Value {
 #[tokio::test]
 async fn every_request_is_counted_and_written_down_with_its_outcome() {
     let plan = World::plan().json_log().set("edge.access_log", true);
-    let world = plan.set("server.trusted_proxies", "[\"127.0.0.0/8\"]").start().await;
+    let world = plan.set("edge.trusted_proxies", "[\"127.0.0.0/8\"]").start().await;
     let person = world.enrolled().await;
     let token = world.sign_in(&person).await.access;
     let edge = world.edge();
