@@ -4,7 +4,15 @@
 //! The key is the edge's own. It is made at the first start, lies in the data folder and leaves it
 //! never; its public half is told to the server, which keeps the set of all edges' keys.
 
-use std::{cell::RefCell, collections::HashMap, fs, io, path::Path, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    fs,
+    io::{self, Write as _},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;

@@ -1,6 +1,6 @@
 //! Somebody comes back from the server: signed in, or astray.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
 use jwks::{
