@@ -4,7 +4,12 @@ mod api_keys;
 mod users;
 
 use serde_json::{Value, json};
-use tests::{Answer, Person, Session, World, browser::Browser, rail::send};
+use tests::{
+    Answer, Person, Session, World,
+    browser::Browser,
+    rail::send,
+    relying_party::{Tokens, through},
+};
 
 use crate::account::{
     self,
@@ -46,7 +51,12 @@ async fn refuses_whoever_is_no_admin(world: &World, site_key: &str, rows: &[(&st
     let bare = bare_admin(world).await;
     let admin = world.admin().await;
     let client = world.relying_party(json!({})).await;
-    let of_a_client = client.tokens(&mut Browser::new(world), &admin, &[]).await;
+    let mut browser = Browser::new(world);
+    browser.get(&client.url(&[])).await;
+    browser.sign_in(&admin).await;
+    browser.submit(&[("code", &admin.code(world))]).await;
+    let arrived = through(&mut browser, &admin).await;
+    let of_a_client = Tokens::of(&client.redeem(&arrived["code"]).await);
     let session = world.sign_in_with_backup_code(&admin).await;
     let key = account::post(&world.rail(), &session.access, "/api-keys", &wanted(site_key)).await;
     let key = key.data(201)["apiKey"].as_str().unwrap().to_owned();
