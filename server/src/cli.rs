@@ -366,6 +366,9 @@ pub struct CreateUser {
     /// A role; may be given again
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
+    /// The tenant they are at home in, if it is not the default one
+    #[arg(long)]
+    tenant: Option<String>,
     /// Read the password from standard input
     #[arg(long)]
     password_stdin: bool,
@@ -566,6 +569,7 @@ impl CreateUser {
             username: self.username,
             name: self.name,
             roles: self.roles,
+            tenant: self.tenant,
             password: if self.password_stdin { Some(read_password()?) } else { None },
             active: self.active,
             claims,

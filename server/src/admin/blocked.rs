@@ -4,22 +4,28 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{AdminError, AdminResult, event, users};
+use super::{AccountEdit, AdminError, AdminResult, change_account, event, users};
 use crate::{
     app::App,
-    domain::{
-        audit::{Action, Event},
-        user::UserStatus,
-    },
+    domain::{audit::Event, user::UserStatus},
+    store::identity::AccountChanged,
 };
 
 /// Opens an account that its owner has blocked, or that is disabled. Its password stays what it was.
 pub(super) async fn unblock(app: &Arc<App>, email: &str) -> AdminResult<Value> {
-    let now = app.clock.now();
     let user = users::find(app, email).await?;
-    let event = Event { user_id: Some(user.id), ..event(Action::AccountUnblocked, now, json!({})) };
-    if !app.identity.unblock_user(user.id, now, &event).await? {
+    if !matches!(user.status, UserStatus::Blocked | UserStatus::Disabled) {
         return Err(AdminError::invalid("--email", "this account is neither blocked nor disabled"));
     }
-    Ok(json!({ "email": user.email, "status": UserStatus::Active.as_str() }))
+    let edit = AccountEdit { status: Some(UserStatus::Active), ..AccountEdit::default() };
+    let act =
+        |action, now, details| Event { user_id: Some(user.id), ..event(action, now, details) };
+    match change_account(app, &user, edit, act).await? {
+        AccountChanged::Changed => {
+            Ok(json!({ "email": user.email, "status": UserStatus::Active.as_str() }))
+        }
+        AccountChanged::Overtaken | AccountChanged::LastAdmin => Err(AdminError::Failed(
+            "the account was changed at this very moment; try again".to_owned(),
+        )),
+    }
 }

@@ -1,4 +1,8 @@
-use crate::{auth::hasher::Busy, keyring::KeyError, store::StoreError};
+use crate::{
+    auth::{AuthError, hasher::Busy},
+    keyring::KeyError,
+    store::StoreError,
+};
 
 /// Why a command was not carried out. Its text is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +67,16 @@ impl AdminError {
 impl From<Busy> for AdminError {
     fn from(_: Busy) -> Self {
         Self::Busy
+    }
+}
+
+impl From<AuthError> for AdminError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Store(error) => Self::Store(error),
+            AuthError::Busy => Self::Busy,
+            other => Self::Failed(other.to_string()),
+        }
     }
 }
 

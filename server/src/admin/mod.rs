@@ -1,6 +1,7 @@
 //! What an operator may ask for: one closed list of commands, and one place that carries them
 //! out, whether they come from the command line or over the control socket.
 
+mod accounts;
 mod blocked;
 mod clients;
 mod decisions;
@@ -20,13 +21,14 @@ use jwks::{Algorithm, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+pub use accounts::{AccountEdit, change_account};
 pub use clients::{create_client, ignored_members, list_clients, remove_client};
 pub use decisions::explain_decision;
 pub use edges::renew_edge;
 pub use error::{AdminError, AdminResult};
 pub use sites::{SiteDraft, change_site, create_site, put_demo_site};
 pub use tenants::NewInvitation;
-pub use users::NewUser;
+pub use users::{NewUser, create_user, invite_user};
 
 use crate::{
     app::App,

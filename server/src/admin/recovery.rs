@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{AdminError, AdminResult, event, rfc3339, users};
 use crate::{
     app::App,
-    auth::{AuthError, login::usable_methods, mfa::recovery},
+    auth::{login::usable_methods, mfa::recovery},
     domain::{
         audit::{Action, Event},
         user::UserStatus,
@@ -44,10 +44,7 @@ pub(super) async fn issue(app: &Arc<App>, email: &str) -> AdminResult<Value> {
     }
     let details = json!({ "opens_after": app.config.policy.recovery_delay });
     let event = Event { user_id: Some(user.id), ..event(Action::RecoveryIssued, now, details) };
-    let issued = recovery::issue(app, &user, &event, now).await.map_err(|error| match error {
-        AuthError::Store(error) => AdminError::Store(error),
-        other => AdminError::Failed(other.to_string()),
-    })?;
+    let issued = recovery::issue(app, &user, &event, now).await?;
     Ok(json!({
         "email": user.email,
         "link": issued.link,

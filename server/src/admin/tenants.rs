@@ -3,11 +3,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{AdminError, AdminResult, event, is_plain_name, rfc3339, users::text};
+use super::{
+    AdminError, AdminResult, event, rfc3339,
+    users::{judge_roles, text},
+};
 use crate::{
     app::App,
     auth::{
-        AuthError,
         invitations::{INVITATION_TTL, Terms, invite},
         registration::NAME_LIMIT,
     },
@@ -53,6 +55,13 @@ pub(super) async fn list(app: &Arc<App>) -> AdminResult<Value> {
     Ok(app.identity.list_tenants().await?.iter().map(show).collect())
 }
 
+/// The tenant of this id.
+pub(super) async fn find(app: &App, id: &str) -> AdminResult<Tenant> {
+    app.identity.find_tenant(id).await?.ok_or_else(|| {
+        AdminError::invalid("--tenant", "no such tenant (see: signalbox admin list-tenants)")
+    })
+}
+
 /// Invites somebody: prints the link, and mails it.
 pub(super) async fn send_invitation(app: &Arc<App>, new: NewInvitation) -> AdminResult<Value> {
     let address = normalise_address(&new.email).ok_or_else(|| {
@@ -62,18 +71,8 @@ pub(super) async fn send_invitation(app: &Arc<App>, new: NewInvitation) -> Admin
         )
     })?;
     let tenant_id = new.tenant.unwrap_or_else(|| DEFAULT_TENANT.to_owned());
-    let tenant = app.identity.find_tenant(&tenant_id).await?.ok_or_else(|| {
-        AdminError::invalid("--tenant", "no such tenant (see: signalbox admin list-tenants)")
-    })?;
-    let mut roles = new.roles;
-    roles.sort();
-    roles.dedup();
-    if let Some(role) = roles.iter().find(|role| !is_plain_name(role)) {
-        return Err(AdminError::invalid(
-            "--role",
-            format!("`{role}`: 1 to 64 letters, digits, `-`, `_`, `.` and `:`"),
-        ));
-    }
+    let tenant = find(app, &tenant_id).await?;
+    let roles = judge_roles(new.roles, &tenant.id)?;
     let user = app.identity.find_user_by_login(&address.key).await?;
     if let Some(user) = user.filter(|user| user.status != UserStatus::Pending) {
         if user.status != UserStatus::Active {
@@ -89,12 +88,6 @@ pub(super) async fn send_invitation(app: &Arc<App>, new: NewInvitation) -> Admin
             ));
         }
     }
-    if tenant.id != DEFAULT_TENANT && roles.iter().any(|role| role == ADMIN_ROLE) {
-        return Err(AdminError::invalid(
-            "--role",
-            "`admin` is a role of the default tenant; choose another for this one",
-        ));
-    }
     let name = new.name.map(|name| text("--name", &name, NAME_LIMIT)).transpose()?;
     let now = app.clock.now();
     let terms =
@@ -103,10 +96,7 @@ pub(super) async fn send_invitation(app: &Arc<App>, new: NewInvitation) -> Admin
         "email": terms.address.display, "tenant": terms.tenant_id, "roles": terms.roles,
     });
     let event = event(Action::UserInvited, now, details);
-    let link = invite(app, &terms, &tenant, &event, now).await.map_err(|error| match error {
-        AuthError::Store(error) => AdminError::Store(error),
-        other => AdminError::Failed(other.to_string()),
-    })?;
+    let link = invite(app, &terms, &tenant, &event, now).await?;
     Ok(json!({
         "email": terms.address.display,
         "tenantId": terms.tenant_id,

@@ -1,16 +1,21 @@
 use std::sync::Arc;
 
+use jwks::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{AdminError, AdminResult, event, is_plain_name, rfc3339};
+use super::{AdminError, AdminResult, event, is_plain_name, rfc3339, tenants};
 use crate::{
     app::App,
-    auth::{password::judge_password, registration::new_user},
+    auth::{
+        invitations::{INVITATION_TTL, Terms, invite},
+        password::judge_aside,
+        registration::{NAME_LIMIT, new_user},
+    },
     domain::{
-        audit::Action,
-        login::{normalise_address, username_key},
-        user::{User, UserStatus},
+        audit::{Action, Event},
+        login::{Address, normalise_address, username_key},
+        user::{ADMIN_ROLE, DEFAULT_TENANT, User, UserStatus},
     },
     store::identity::Created,
 };
@@ -27,6 +32,8 @@ pub struct NewUser {
     pub name: Option<String>,
     /// Roles.
     pub roles: Vec<String>,
+    /// The tenant they are at home in; `None`: the default one.
+    pub tenant: Option<String>,
     /// The password; `None`: none, and nobody signs in with one.
     pub password: Option<String>,
     /// Whether the address counts as proved and the account may sign in at once.
@@ -34,6 +41,9 @@ pub struct NewUser {
     /// Standard claims (OpenID Connect Core section 5.1).
     pub claims: Map<String, Value>,
 }
+
+/// The most roles of one person: they stand in every token.
+const MOST_ROLES: usize = 32;
 
 /// Claims that are kept as they are, each a string.
 const TEXT_CLAIMS: [&str; 9] = [
@@ -48,20 +58,38 @@ const TEXT_CLAIMS: [&str; 9] = [
     "preferred_username",
 ];
 
-/// Makes an account.
+/// `create-user`.
 pub(super) async fn create(app: &Arc<App>, new: NewUser) -> AdminResult<Value> {
+    let told = |user: &User| Event {
+        user_id: Some(user.id),
+        ..event(Action::UserCreated, user.created_at, json!({ "roles": user.roles }))
+    };
+    Ok(show(&create_user(app, &new, told).await?))
+}
+
+/// Makes an account. `event`: what the log says of it.
+///
+/// # Errors
+/// [`AdminError::Invalid`] and [`AdminError::Taken`] name what is in the way, as the command line calls it; or
+/// the store fails.
+pub async fn create_user(
+    app: &App,
+    new: &NewUser,
+    event: impl FnOnce(&User) -> Event,
+) -> AdminResult<User> {
     let now = app.clock.now();
-    let mut user = describe(&new, now)?;
+    let mut user = describe(new, now)?;
+    tenants::find(app, &user.tenant_id).await?;
     if let Some(password) = &new.password {
-        judge_password(&app.config.password, password, &[&user.email, &user.name])
+        judge_aside(app, password, &[&user.email, &user.name])
+            .await?
             .map_err(|problem| AdminError::invalid("--password-stdin", problem))?;
         user.password_hash = Some(app.hasher.hash(password).await?);
         user.password_changed_at = Some(now);
     }
-    let mut event = event(Action::UserCreated, now, json!({ "roles": user.roles }));
-    event.user_id = Some(user.id);
+    let event = event(&user);
     match app.identity.create_user(&user, &[], &[], false, &event).await? {
-        Created::Created => Ok(show(&user)),
+        Created::Created => Ok(user),
         Created::AddressTaken => Err(AdminError::Taken { argument: "--email", name: user.email }),
         Created::UsernameTaken => Err(AdminError::Taken {
             argument: "--username",
@@ -71,28 +99,36 @@ pub(super) async fn create(app: &Arc<App>, new: NewUser) -> AdminResult<Value> {
     }
 }
 
+/// Mails whom an account was made for a link with which they choose a password, which proves the address.
+/// Until when it is good.
+///
+/// # Errors
+/// [`AdminError::Invalid`] where the tenant is gone; or a store fails.
+pub async fn invite_user(app: &App, user: &User, event: &Event) -> AdminResult<Time> {
+    let tenant = tenants::find(app, &user.tenant_id).await?;
+    let terms = Terms {
+        address: Address { display: user.email.clone(), key: user.email_key.clone() },
+        tenant_id: user.tenant_id.clone(),
+        roles: user.roles.clone(),
+        name: user.name.clone(),
+    };
+    let now = event.at;
+    invite(app, &terms, &tenant, event, now).await?;
+    Ok(now.plus(INVITATION_TTL))
+}
+
 /// The row that `new` describes, without its password.
-fn describe(new: &NewUser, now: jwks::Time) -> AdminResult<User> {
+fn describe(new: &NewUser, now: Time) -> AdminResult<User> {
     let address = normalise_address(&new.email).ok_or_else(|| {
         AdminError::invalid(
             "--email",
             "not an address that mail can be sent to, such as ada@example.com",
         )
     })?;
-    for role in &new.roles {
-        if !is_plain_name(role) {
-            return Err(AdminError::invalid(
-                "--role",
-                format!("`{role}`: 1 to 64 letters, digits, `-`, `_`, `.` and `:`"),
-            ));
-        }
-    }
-    let mut roles = new.roles.clone();
-    roles.sort();
-    roles.dedup();
+    let tenant_id = new.tenant.clone().unwrap_or_else(|| DEFAULT_TENANT.to_owned());
+    let roles = judge_roles(new.roles.clone(), &tenant_id)?;
     let local_part = address.display.split('@').next().unwrap_or_default().to_owned();
-    let mut user = new_user(address, "", None, now);
-    user.roles = roles;
+    let mut user = User { tenant_id, roles, ..new_user(address, "", None, now) };
     if new.active {
         user.status = UserStatus::Active;
         user.email_verified_at = Some(now);
@@ -101,7 +137,7 @@ fn describe(new: &NewUser, now: jwks::Time) -> AdminResult<User> {
         take_claim(&mut user, claim, value, now)?;
     }
     if let Some(name) = &new.name {
-        user.name = text("--name", name, 256)?;
+        user.name = text("--name", name, NAME_LIMIT)?;
     }
     if user.name.is_empty() {
         user.name = local_part;
@@ -113,6 +149,26 @@ fn describe(new: &NewUser, now: jwks::Time) -> AdminResult<User> {
     Ok(user)
 }
 
+/// PURE: roles at home in a tenant, each once and in order.
+pub(super) fn judge_roles(mut roles: Vec<String>, tenant_id: &str) -> AdminResult<Vec<String>> {
+    roles.sort();
+    roles.dedup();
+    if roles.len() > MOST_ROLES {
+        return Err(AdminError::invalid("--role", format!("{MOST_ROLES} at most")));
+    }
+    if let Some(role) = roles.iter().find(|role| !is_plain_name(role)) {
+        let rule = "1 to 64 letters, digits, `-`, `_`, `.` and `:`";
+        return Err(AdminError::invalid("--role", format!("`{role}`: {rule}")));
+    }
+    if tenant_id != DEFAULT_TENANT && roles.iter().any(|role| role == ADMIN_ROLE) {
+        return Err(AdminError::invalid(
+            "--role",
+            "`admin` is a role of the default tenant; choose another for this one",
+        ));
+    }
+    Ok(roles)
+}
+
 fn judge_username(username: &str) -> AdminResult<String> {
     let username = text("--username", username, 64)?;
     // With an `@` it could be taken for somebody's address.
@@ -122,7 +178,7 @@ fn judge_username(username: &str) -> AdminResult<String> {
     Ok(username)
 }
 
-fn take_claim(user: &mut User, claim: &str, value: &Value, now: jwks::Time) -> AdminResult<()> {
+fn take_claim(user: &mut User, claim: &str, value: &Value, now: Time) -> AdminResult<()> {
     const FILE: &str = "--claims-json";
     let as_text = || {
         let value = value
@@ -203,8 +259,6 @@ fn show(user: &User) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use jwks::Time;
-
     use super::*;
 
     fn ada() -> NewUser {
@@ -237,6 +291,11 @@ mod tests {
     fn a_wrong_argument_is_named() {
         assert_eq!(refused(&NewUser { email: "ada".into(), ..ada() }), "--email");
         assert_eq!(refused(&NewUser { roles: vec!["a b".into()], ..ada() }), "--role");
+        let many = (0..33).map(|number| number.to_string()).collect();
+        assert_eq!(refused(&NewUser { roles: many, ..ada() }), "--role");
+        let elsewhere =
+            NewUser { tenant: Some("acme".into()), roles: vec!["admin".into()], ..ada() };
+        assert_eq!(refused(&elsewhere), "--role");
         assert_eq!(refused(&NewUser { username: Some("a@b.c".into()), ..ada() }), "--username");
         assert_eq!(refused(&NewUser { name: Some("\0".into()), ..ada() }), "--name");
         for claims in [

@@ -9,12 +9,12 @@ use jwks::{
     policy::{Allow, is_scope},
     site::Site,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     bearer::Caller,
-    error::{AuthError, AuthResult, FieldProblem, PROOF_CHANGED},
+    error::{AuthError, AuthResult, FieldProblem, NOT_ACTIVE, PROOF_CHANGED},
     mfa::require_proof,
     origin::Origin,
     sessions::GRACE,
@@ -25,12 +25,12 @@ use crate::{
     clock::{new_id, random},
     domain::{
         api_key::{ApiKey, PresentedKey, dead_until},
-        audit::Action,
+        audit::{Action, Event},
         secret::SecretHash,
-        user::User,
+        user::{User, UserStatus},
     },
-    letters::news,
-    store::identity::ApiKeyMade,
+    letters::news::{self, News},
+    store::identity::{ApiKeyMade, Subject},
 };
 
 /// The longest name, characters.
@@ -83,6 +83,63 @@ pub async fn create(
     let owner = app.identity.find_subject(user_id, Uuid::nil()).await?;
     let owner = owner.ok_or(AuthError::InvalidToken)?;
     let sites = sites_open_to(app, &owner.user).await?;
+    let (epoch, news) = (caller.user.factor_epoch, news::api_key_created);
+    make(app, Order { owner, epoch, sites, wanted, news }, now, |id, details| {
+        origin.event_of(id, Action::ApiKeyCreated, Some(user_id), now, details)
+    })
+    .await
+}
+
+/// Makes a key of the person `owner_id` for an admin, after a fresh proof of the admin's. Tells the person by
+/// a letter.
+///
+/// # Errors
+/// As [`create`]; [`AuthError::Invalid`] where there is no such person, and [`AuthError::Conflict`] where they
+/// may not sign in.
+pub async fn create_for(
+    app: &App,
+    origin: &Origin,
+    admin: &Caller,
+    owner_id: Uuid,
+    wanted: Wanted,
+) -> AuthResult<Made> {
+    let now = app.clock.now();
+    require_proof(app, admin, now).await?;
+    let owner = app.identity.find_subject(owner_id, Uuid::nil()).await?;
+    let owner = owner.ok_or_else(|| AuthError::field("user_id", "names nobody"))?;
+    if owner.user.status != UserStatus::Active {
+        return Err(AuthError::Conflict(NOT_ACTIVE));
+    }
+    let sites = sites_open_to(app, &owner.user).await?;
+    let (epoch, news) = (owner.user.factor_epoch, news::api_key_created_by_admin);
+    make(app, Order { owner, epoch, sites, wanted, news }, now, |id, details| Event {
+        actor: Some(admin.user.id),
+        ..origin.event_of(id, Action::ApiKeyCreated, Some(owner_id), now, details)
+    })
+    .await
+}
+
+/// A key that is to be made.
+struct Order {
+    owner: Subject,
+    /// The `factor_epoch` of the row that it was judged by.
+    epoch: u64,
+    /// The sites that it may be made for.
+    sites: Vec<Site>,
+    wanted: Wanted,
+    /// What its owner is told.
+    news: fn(&User, &ApiKey) -> News,
+}
+
+/// Makes it, and tells its owner.
+async fn make(
+    app: &App,
+    order: Order,
+    now: Time,
+    event: impl FnOnce(Uuid, Value) -> Event,
+) -> AuthResult<Made> {
+    let Order { owner, epoch, sites, wanted, news } = order;
+    let user_id = owner.user.id;
     let longest = now.plus(Duration::from_secs(app.config.tokens.api_key_ttl));
     let wanted = judge_wanted(wanted, &sites, longest, now).map_err(AuthError::Invalid)?;
     throttle::count_api_key(app, user_id, now).await?;
@@ -106,9 +163,8 @@ pub async fn create(
         "key": id, "name": key.name, "scopes": key.scopes, "sites": key.sites,
         "expires_at": key.expires_at,
     });
-    let event = origin.event_of(id, Action::ApiKeyCreated, Some(user_id), now, details);
+    let event = event(id, details);
     let most = app.config.limits.api_keys_per_person;
-    let epoch = caller.user.factor_epoch;
     match app.identity.create_api_key(&key, epoch, dead, most, &event).await? {
         ApiKeyMade::Made => {}
         ApiKeyMade::TooMany => {
@@ -118,7 +174,7 @@ pub async fn create(
             return Err(AuthError::Conflict(PROOF_CHANGED));
         }
     }
-    warnings::tell(app, news::api_key_created(&owner.user, &key), now).await?;
+    warnings::tell(app, news(&owner.user, &key), now).await?;
     Ok(Made { key, presented })
 }
 
@@ -145,11 +201,37 @@ pub async fn revoke(app: &App, origin: &Origin, caller: &Caller, id: Uuid) -> Au
     let key = app.identity.find_api_key(id).await?.filter(|key| key.user_id == user_id);
     let key = key.ok_or(AuthError::NotFound)?;
     let now = app.clock.now();
-    let details = json!({ "key": id, "name": key.name });
+    end(app, &key, now, |act, details| {
+        origin.event_of(act, Action::ApiKeyRevoked, Some(user_id), now, details)
+    })
+    .await
+}
+
+/// As [`revoke`], for an admin: a key of whomever.
+///
+/// # Errors
+/// [`AuthError::NotFound`] when there is none of this id.
+pub async fn revoke_for(app: &App, origin: &Origin, admin: &Caller, id: Uuid) -> AuthResult<()> {
+    let key = app.identity.find_api_key(id).await?.ok_or(AuthError::NotFound)?;
+    let now = app.clock.now();
+    end(app, &key, now, |act, details| Event {
+        actor: Some(admin.user.id),
+        ..origin.event_of(act, Action::ApiKeyRevoked, Some(key.user_id), now, details)
+    })
+    .await
+}
+
+async fn end(
+    app: &App,
+    key: &ApiKey,
+    now: Time,
+    event: impl FnOnce(Uuid, Value) -> Event,
+) -> AuthResult<()> {
+    let id = key.id;
     // Named by the key, which is revoked once.
     let act = SecretHash::of(&format!("api key revoked\n{id}")).to_id();
-    let event = origin.event_of(act, Action::ApiKeyRevoked, Some(user_id), now, details);
-    match app.identity.revoke_api_key(user_id, id, &[key_end(&key, now)], &event).await? {
+    let event = event(act, json!({ "key": id, "name": key.name }));
+    match app.identity.revoke_api_key(key.user_id, id, &[key_end(key, now)], &event).await? {
         true => Ok(()),
         false => Err(AuthError::NotFound),
     }
@@ -222,7 +304,7 @@ fn judge_wanted(
     if named.is_empty() || named.len() > MOST {
         problem("sites", format!("must be 1 to {MOST}"));
     } else if !named.iter().all(is_open) {
-        problem("sites", "must each be a site that takes API keys of yours".to_owned());
+        problem("sites", "must each be a site that takes API keys of their owner".to_owned());
     }
     if wanted.expires_at.is_some_and(|at| at <= now || at > longest) {
         let days = longest.since(now).as_secs().div_ceil(24 * 3600);

@@ -93,6 +93,8 @@ pub enum AuthError {
 pub const ACCOUNT_CHANGED: &str = "the account was changed at this very moment";
 /// The same, where the proof that the change rests on is gone.
 pub const PROOF_CHANGED: &str = "the factors or the password changed meanwhile";
+/// What it says of somebody for whom nothing is made while they may not sign in.
+pub const NOT_ACTIVE: &str = "the account is not active";
 
 impl AuthError {
     /// One field that cannot be taken.

@@ -7,7 +7,7 @@ use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
@@ -20,7 +20,7 @@ use crate::{
     app::App,
     clock::new_id,
     domain::{
-        audit::Action,
+        audit::{Action, Event},
         session::Session,
         tenant::in_tenant,
         user::{User, UserStatus},
@@ -168,14 +168,29 @@ pub async fn end_all(
     known: &[(Uuid, CutOff)],
     now: Time,
 ) -> AuthResult<()> {
+    let event =
+        |details| origin.event_of(new_id(now), Action::SessionRevoked, Some(user_id), now, details);
+    end_all_by(app, user_id, except, known, event, now).await
+}
+
+/// As [`end_all`]. `event`: what the log says, by these details, of what is found only now.
+///
+/// # Errors
+/// When a store fails.
+pub async fn end_all_by(
+    app: &App,
+    user_id: Uuid,
+    except: Option<Uuid>,
+    known: &[(Uuid, CutOff)],
+    event: impl FnOnce(Value) -> Event,
+    now: Time,
+) -> AuthResult<()> {
     let all = endings(app, user_id, except, now).await?;
     let is_known = |sid: &Uuid| known.iter().any(|(known, _)| known == sid);
     let (sids, ends): (Vec<Uuid>, Vec<CutOff>) =
         all.into_iter().filter(|(sid, _)| !is_known(sid)).unzip();
     if !ends.is_empty() {
-        let details = json!({ "sids": sids, "reason": "overtaken" });
-        let event =
-            origin.event_of(new_id(now), Action::SessionRevoked, Some(user_id), now, details);
+        let event = event(json!({ "sids": sids, "reason": "overtaken" }));
         app.identity.cut_off(&ends, &event).await?;
     }
     for sid in known.iter().map(|(sid, _)| sid).chain(&sids) {

@@ -43,7 +43,7 @@ pub enum Action {
     /// The owner of an account said "this wasn't me".
     #[serde(rename = "auth.account.blocked")]
     AccountBlocked,
-    /// An operator opened an account that its owner had blocked.
+    /// An operator or an admin opened an account that was blocked or disabled.
     #[serde(rename = "auth.account.unblocked")]
     AccountUnblocked,
     /// An operator made a link for somebody who has lost every factor.
@@ -55,6 +55,9 @@ pub enum Action {
     /// An account was made.
     #[serde(rename = "auth.user.created")]
     UserCreated,
+    /// An admin changed an account: its name, roles, tenant or status.
+    #[serde(rename = "auth.user.updated")]
+    UserUpdated,
     /// Somebody registered an address that has an owner.
     #[serde(rename = "auth.register.refused")]
     RegisterRefused,

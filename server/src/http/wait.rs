@@ -45,7 +45,7 @@ impl Waiting {
 }
 
 /// Waits where that is asked for, and what was to be ended has. With an edge that is behind after
-/// [`LIMIT`] the answer is 202, and `data.edgesBehind` names it.
+/// [`LIMIT`] the answer is 202, and `edgesBehind`, in `data` where there is that, names it.
 pub async fn for_edges(State(waiting): State<Waiting>, request: Request, next: Next) -> Response {
     let is_asked = waiting.is_asked(&request);
     let response = next.run(request).await;
@@ -85,7 +85,8 @@ async fn accepted(response: Response, behind: Value) -> Response {
             data.insert("edgesBehind".to_owned(), behind);
         }
         _ => {
-            answer.insert("data".to_owned(), json!({ "edgesBehind": behind }));
+            // Not in the envelope.
+            answer.insert("edgesBehind".to_owned(), behind);
         }
     }
     let json = HeaderValue::from_static("application/json");

@@ -202,13 +202,27 @@ pub fn phone_changed(user: &User, to: Option<&str>) -> News {
 #[must_use]
 pub fn api_key_created(user: &User, key: &ApiKey) -> News {
     let what = format!(
-        "an API key called \u{201c}{}\u{201d} was made for your account. Whoever holds it acts for you \
-         at {} until {}.",
+        "an API key called \u{201c}{}\u{201d} was made for your account. {}",
         key.name,
-        key.sites.join(", "),
-        in_words(key.expires_at),
+        good_for(key)
     );
     News::of(user, "An API key was made", what)
+}
+
+/// The same, where an admin made it.
+#[must_use]
+pub fn api_key_created_by_admin(user: &User, key: &ApiKey) -> News {
+    let what = format!(
+        "an administrator made an API key called \u{201c}{}\u{201d} for your account. {}",
+        key.name,
+        good_for(key)
+    );
+    News::of(user, "An administrator made an API key", what)
+}
+
+fn good_for(key: &ApiKey) -> String {
+    let (sites, until) = (key.sites.join(", "), in_words(key.expires_at));
+    format!("Whoever holds it acts for you at {sites} until {until}.")
 }
 
 /// An operator made a link with which somebody sets up a new factor in the place of all there are,

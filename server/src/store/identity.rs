@@ -36,9 +36,10 @@ use crate::domain::{
 };
 
 pub use acts::{
-    AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed, Created,
-    Denied, FactorChange, FactorEdit, Guess, Invited, Joined, KeyAdded, NewAddress, NewPassword,
-    NewPhone, ProfileChanged, Registered, SitePut, SiteWanted, Subject,
+    AccountChange, AccountChanged, AddressChanged, ApiKeyMade, Backlog, ClientChanged,
+    Confirmation, Confirmed, Consumed, Created, Denied, FactorChange, FactorEdit, Guess, Invited,
+    Joined, KeyAdded, NewAddress, NewPassword, NewPhone, PeopleWanted, ProfileChanged, Registered,
+    SitePut, SiteWanted, Subject,
 };
 
 /// How much longer an ending is kept than the access tokens it can kill live: as long as any
@@ -88,6 +89,30 @@ pub trait IdentityStore: Send + Sync {
 
     /// The person whose `email_key` is `key`, else whose `username_key` is.
     async fn find_user_by_login(&self, key: &str) -> StoreResult<Option<User>>;
+
+    /// These people, by id, newest first: at most `limit`, after the first `skip` of them.
+    async fn list_users(
+        &self,
+        wanted: &PeopleWanted,
+        skip: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<User>>;
+
+    /// How many they are.
+    async fn count_users(&self, wanted: &PeopleWanted) -> StoreResult<u64>;
+
+    /// Makes of an account at `now` what an admin says, if it is of the version `expected`, which is judged
+    /// first: `name`, `roles`, `tenant_id`, `status`. A place in the tenant where they are at home then
+    /// goes. `updated_at` is `now`, and a millisecond after `expected` at least. Nobody who may do what
+    /// admins do loses that while nobody else may. Writes the endings with a feed entry for each, as
+    /// [`Self::cut_off`].
+    async fn change_account(
+        &self,
+        change: &AccountChange,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<AccountChanged>;
 
     /// The person of this id, and whether the session or everything of theirs was ended.
     async fn find_subject(&self, id: Uuid, sid: Uuid) -> StoreResult<Option<Subject>> {
@@ -287,10 +312,6 @@ pub trait IdentityStore: Send + Sync {
         event: &Event,
     ) -> StoreResult<Denied>;
 
-    /// Makes a blocked or disabled account active again at `now` (`updated_at`). `false`: it is
-    /// neither; nothing changed.
-    async fn unblock_user(&self, id: Uuid, now: Time, event: &Event) -> StoreResult<bool>;
-
     /// Notes that somebody signed in from a place at `now`; whether they had not before. While they
     /// have more than `keep`, the other one used longest ago is forgotten.
     async fn note_place(&self, place: &Place, keep: u32, now: Time) -> StoreResult<bool>;
@@ -427,6 +448,19 @@ pub trait IdentityStore: Send + Sync {
 
     /// Every key of a person, expired or not, newest first.
     async fn list_api_keys(&self, user_id: Uuid) -> StoreResult<Vec<ApiKey>>;
+
+    /// Keys of this person, or of everybody, expired or not, by id, newest first: those that come after
+    /// `after`, where it is given; at most `limit`, after the first `skip` of them.
+    async fn page_api_keys(
+        &self,
+        owner: Option<Uuid>,
+        after: Option<Uuid>,
+        skip: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<ApiKey>>;
+
+    /// How many they are.
+    async fn count_api_keys(&self, owner: Option<Uuid>, after: Option<Uuid>) -> StoreResult<u64>;
 
     /// Removes the key of this id if it is the person's, and writes the endings, as
     /// [`Self::cut_off`]. The feed then says what keys the person has left. `false`: it is none of theirs; nothing changed.

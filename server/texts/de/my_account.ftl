@@ -279,6 +279,7 @@ activity-auth-account-unblocked = Das Konto wurde wieder geöffnet
 activity-auth-recovery-issued = Ein Link zur Wiederherstellung wurde erstellt
 activity-auth-recovery-used = Ein Link zur Wiederherstellung wurde verwendet
 activity-auth-user-created = Das Konto wurde angelegt
+activity-auth-user-updated = Name, Rollen, Organisation oder Status wurden geändert
 activity-auth-email-verified = E-Mail-Adresse bestätigt
 activity-auth-email-change-requested = Eine andere E-Mail-Adresse wurde gewünscht
 activity-auth-email-changed = E-Mail-Adresse geändert

@@ -279,6 +279,7 @@ activity-auth-account-unblocked = The account was opened again
 activity-auth-recovery-issued = A recovery link was made
 activity-auth-recovery-used = A recovery link was used
 activity-auth-user-created = The account was made
+activity-auth-user-updated = Name, roles, organisation or status were changed
 activity-auth-email-verified = Mail address verified
 activity-auth-email-change-requested = Another mail address was asked for
 activity-auth-email-changed = Mail address changed

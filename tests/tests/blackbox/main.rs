@@ -10,6 +10,7 @@
 mod abuse;
 mod account;
 mod account_pages;
+mod admin;
 mod edge;
 mod libraries;
 mod oauth;

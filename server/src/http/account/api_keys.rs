@@ -2,7 +2,6 @@
 
 use axum::{extract::Path, response::Response};
 use http::StatusCode;
-use jwks::Time;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -12,11 +11,10 @@ use crate::{
         api_keys::{self, Wanted},
         bearer::Place,
     },
-    domain::{api_key::ApiKey, instant::from_rfc3339},
+    domain::api_key::ApiKey,
     http::{
         rail::{
             answer::{self, RailError},
-            body::Body,
             call::Call,
             refusals::{CONFLICT, NOT_FOUND},
             rfc3339,
@@ -70,15 +68,15 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-fn scopes() -> Field {
+pub(crate) fn scopes() -> Field {
     list("scopes", text("", "").like("read"), "What it may do, as sites name it.")
 }
 
-fn sites() -> Field {
+pub(crate) fn sites() -> Field {
     list("sites", text("", "").like("demo"), "The sites it is good at, by their keys.")
 }
 
-fn fields() -> [Field; 7] {
+pub(crate) fn fields() -> [Field; 7] {
     [
         id("id", "The key: stands in the key itself, too."),
         text("name", "What its owner calls it.").like("Nightly export"),
@@ -90,7 +88,7 @@ fn fields() -> [Field; 7] {
     ]
 }
 
-fn shown(key: &ApiKey) -> Value {
+pub(crate) fn shown(key: &ApiKey) -> Value {
     json!({
         "id": key.id,
         "name": key.name,
@@ -129,22 +127,13 @@ async fn try_create(call: &Call) -> Result<Response, RailError> {
         name: body.string("name"),
         scopes: body.optional_strings("scopes").unwrap_or_default(),
         sites: body.strings("sites"),
-        expires_at: optional_instant(&mut body, "expiresAt"),
+        expires_at: body.optional_instant("expiresAt"),
     };
     body.finish()?;
     let made = api_keys::create(&call.app, &call.origin, &caller, wanted).await?;
     let mut answer = shown(&made.key);
     answer["apiKey"] = made.presented.as_str().into();
     Ok(call.answer(StatusCode::CREATED, answer))
-}
-
-fn optional_instant(body: &mut Body, name: &str) -> Option<Time> {
-    let said = body.optional_string(name)?;
-    let instant = from_rfc3339(&said);
-    if instant.is_none() {
-        body.problem(name, "must be an instant, like 2030-01-31T12:00:00Z");
-    }
-    instant
 }
 
 /// DELETE /api-keys/{keyId}

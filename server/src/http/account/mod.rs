@@ -3,7 +3,7 @@
 
 mod activity;
 mod addresses;
-mod api_keys;
+pub(super) mod api_keys;
 mod apps;
 mod profile;
 

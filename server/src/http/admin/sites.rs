@@ -5,6 +5,7 @@ use http::{HeaderValue, StatusCode, header};
 use jwks::site::Site;
 use serde_json::{Map, Value, json};
 
+use super::{VERSION, version};
 use crate::{
     admin::{self, AdminError, SiteDraft},
     auth::AuthError,
@@ -24,9 +25,6 @@ use crate::{
         },
     },
 };
-
-/// What the version is called that a change is made for.
-const VERSION: &str = "version";
 
 /// The rows.
 pub fn routes() -> Vec<Route> {
@@ -66,6 +64,7 @@ pub fn routes() -> Vec<Route> {
             .takes(optional())
             .takes([version()])
             .answers(200, site())
+            .ends()
             .refuses([STEP_UP_REQUIRED, NOT_FOUND, CONFLICT]),
         patch("/sites/{siteKey}", Admin, change)
             .does(
@@ -77,6 +76,7 @@ pub fn routes() -> Vec<Route> {
             .takes(optional())
             .takes([version()])
             .answers(200, site())
+            .ends()
             .refuses([STEP_UP_REQUIRED, NOT_FOUND, CONFLICT]),
         delete("/sites/{siteKey}", Admin, remove)
             .does("Remove a site", "For admins, with a second factor. No edge serves it any more.")
@@ -85,6 +85,7 @@ pub fn routes() -> Vec<Route> {
                 200,
                 object([key(), always("removed", true, "It is gone.")]),
             )
+            .ends()
             .refuses([STEP_UP_REQUIRED, NOT_FOUND, CONFLICT]),
     ]
 }
@@ -247,25 +248,6 @@ async fn try_remove(call: &Call, site_key: &str) -> Result<Response, RailError> 
 async fn found(call: &Call, site_key: &str) -> Result<Site, RailError> {
     let found = call.app.identity.find_site(site_key).await.map_err(AuthError::Store)?;
     Ok(found.ok_or(AuthError::NotFound)?)
-}
-
-/// The version that a change is made for, from the header or the body; or what is wrong with it.
-fn version(
-    call: &Call,
-    given: Option<Value>,
-) -> Result<Result<Option<u64>, &'static str>, RailError> {
-    let header = call.version()?;
-    let body = match given {
-        None | Some(Value::Null) => None,
-        Some(value) => match value.as_u64() {
-            Some(version) => Some(version),
-            None => return Ok(Err("must be a version, as it was read")),
-        },
-    };
-    Ok(match (header, body) {
-        (Some(one), Some(other)) if one != other => Err("must be the one of If-Match"),
-        (one, other) => Ok(one.or(other)),
-    })
 }
 
 fn overtaken() -> RailError {

@@ -61,6 +61,7 @@ pub fn documented(route: Route) -> Route {
             .does("Give a token back", "RFC 7009. What is unknown is as good as given back.")
             .takes_form([token("What is given back."), hint()])
             .answers(200, object([]))
+            .ends()
             .refuses([refusal(503, "temporarily_unavailable", BUSY)]),
         ("POST", "device_authorization") => by_client(route)
             .does("Begin on a device without a browser", "RFC 8628 section 3.1.")

@@ -24,7 +24,8 @@ pub fn routes() -> Vec<Route> {
     let introspection = at("/introspect", "/api/v1/oauth2/introspect")
         .map(|path| post(path, Credential::Client, introspect));
     let revocation = at("/revoke", "/api/v1/oauth2/revoke").flat_map(|path| {
-        [post(path, Credential::Client, revoke), options(path, Credential::Anybody, preflight)]
+        let ends = post(path, Credential::Client, revoke).ends();
+        [ends, options(path, Credential::Anybody, preflight)]
     });
     let userinfo = at("/userinfo", "/api/v1/oauth2/userinfo").flat_map(|path| {
         [

@@ -197,15 +197,18 @@ fn kind(kind: &Kind) -> String {
 
 /// A call that can be pasted into a shell.
 fn call(issuer: &str, path: &str, route: &Route) -> String {
+    let must_be_given = route.takes.iter().any(|field| !field.optional);
     let mut lines = vec![match route.method {
-        Method::GET if route.takes.is_empty() => format!("curl {issuer}{path}"),
-        Method::GET => return format!("curl '{issuer}{path}?{}'", form_example(route)),
+        Method::GET if must_be_given => {
+            return format!("curl '{issuer}{path}?{}'", form_example(route));
+        }
+        Method::GET => format!("curl {issuer}{path}"),
         _ => format!("curl -X {} {issuer}{path}", route.method),
     }];
     if route.credential.takes_bearer() {
         lines.push(r#"-H "Authorization: Bearer $TOKEN""#.to_owned());
     }
-    if route.takes.iter().any(|field| !field.optional) {
+    if must_be_given {
         if route.form {
             lines.push(format!("-d '{}'", form_example(route)));
         } else {

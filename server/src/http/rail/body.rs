@@ -1,9 +1,10 @@
 //! Request bodies: one JSON object, read field by field, so that every field that is missing,
 //! doubled, unknown or of the wrong type is named in one answer.
 
+use jwks::Time;
 use serde_json::Value;
 
-use crate::http::members::Members;
+use crate::{domain::instant::from_rfc3339, http::members::Members};
 
 /// The most problems that are told at once: what callers send must not swell answers and logs.
 const TOLD: usize = 20;
@@ -171,6 +172,26 @@ impl Body {
         texts
     }
 
+    /// A list of texts to put in the place of what there is, as [`Self::patched_string`]: null is none of
+    /// them.
+    pub fn patched_strings(&mut self, name: &str) -> Option<Vec<String>> {
+        let is_null = self.fields.iter().any(|(field, value)| field == name && value.is_null());
+        match self.optional_strings(name) {
+            None if is_null => Some(Vec::new()),
+            texts => texts,
+        }
+    }
+
+    /// An instant that may be left out or null.
+    pub fn optional_instant(&mut self, name: &str) -> Option<Time> {
+        let said = self.optional_string(name)?;
+        let instant = from_rfc3339(&said);
+        if instant.is_none() {
+            self.problem(name, "must be an instant, like 2030-01-31T12:00:00Z");
+        }
+        instant
+    }
+
     /// A list of strings that must be there.
     pub fn strings(&mut self, name: &str) -> Vec<String> {
         self.optional_strings(name).unwrap_or_else(|| {
@@ -213,7 +234,8 @@ impl Body {
         self.problems.iter().any(|(field, _)| field == "body")
     }
 
-    fn take(&mut self, name: &str) -> Option<Value> {
+    /// What there is of a field, whatever it is.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
         let at = self.fields.iter().position(|(field, _)| field == name)?;
         let (_, value) = self.fields.swap_remove(at);
         self.fields.retain(|(field, _)| field != name);
@@ -282,6 +304,16 @@ mod tests {
         let problems = body.finish().unwrap_err().0;
         let fields: Vec<&str> = problems.iter().map(|(field, _)| field.as_str()).collect();
         assert_eq!(fields, ["address.d", "address.isAdmin"]);
+    }
+
+    #[test]
+    fn null_in_the_place_of_a_list_is_an_empty_one() {
+        let mut body = Body::read(br#"{"a":null,"b":["x"],"c":["x",1]}"#);
+        assert_eq!(body.patched_strings("a"), Some(Vec::new()));
+        assert_eq!(body.patched_strings("b"), Some(vec!["x".to_owned()]));
+        assert_eq!(body.patched_strings("c"), None);
+        assert_eq!(body.patched_strings("z"), None);
+        assert_eq!(body.finish().unwrap_err().0[0].0, "c");
     }
 
     #[test]

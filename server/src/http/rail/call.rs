@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 use tokio::time::{error::Elapsed, timeout};
+use uuid::Uuid;
 
 use super::{answer, answer::RailError, body::Body};
 use crate::{
@@ -189,23 +190,38 @@ impl Call {
         Ok(Body::read(bytes))
     }
 
+    /// A parameter of the query, if it came: the first of its name.
+    #[must_use]
+    pub fn query(&self, wanted: &str) -> Option<String> {
+        url::form_urlencoded::parse(self.query.as_bytes())
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value.into_owned())
+    }
+
+    /// An id in the query, if it came.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn query_id(&self, name: &'static str) -> Result<Option<Uuid>, RailError> {
+        let read = |text: String| {
+            Uuid::parse_str(&text).map_err(|_| AuthError::field(name, "must be an id").into())
+        };
+        self.query(name).map(read).transpose()
+    }
+
     /// Which page of a list is asked for, and how long pages are: 1 and 20 unless said otherwise,
     /// at most 100 a page.
     ///
     /// # Errors
     /// When either is no such number.
     pub fn page(&self) -> Result<(usize, usize), RailError> {
-        let number = |wanted: &'static str, default: usize, most: usize| {
-            let given = url::form_urlencoded::parse(self.query.as_bytes())
-                .find(|(name, _)| name == wanted)
-                .map(|(_, value)| value.parse::<usize>().ok());
-            match given {
-                None => Ok(default),
-                Some(Some(number)) if (1..=most).contains(&number) => Ok(number),
-                Some(_) => {
-                    Err(AuthError::field(wanted, format!("must be a number from 1 to {most}")))
-                }
-            }
+        let number = |wanted: &'static str, default: usize, most: usize| match self
+            .query(wanted)
+            .map(|value| value.parse::<usize>().ok())
+        {
+            None => Ok(default),
+            Some(Some(number)) if (1..=most).contains(&number) => Ok(number),
+            Some(_) => Err(AuthError::field(wanted, format!("must be a number from 1 to {most}"))),
         };
         Ok((number("page", 1, 1_000_000)?, number("perPage", 20, 100)?))
     }

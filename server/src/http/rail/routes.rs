@@ -170,6 +170,7 @@ pub fn routes() -> Vec<Route> {
             )
             .takes([mailed_token(), password()])
             .answers(200, done("passwordChanged"))
+            .ends()
             .limited(),
         post("/change-password", Bearer, recovery::change)
             .does(

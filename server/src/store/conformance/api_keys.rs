@@ -97,6 +97,34 @@ pub(super) async fn api_keys_are_listed_newest_first(pair: &Pair) {
     assert_eq!(store.list_api_keys(ada.id).await.unwrap(), keys);
 }
 
+pub(super) async fn the_api_keys_of_everybody_are_listed_in_pages(pair: &Pair) {
+    let store = &*pair.identity;
+    let (ada, bob) = (person(store, "ada").await, person(store, "bob").await);
+    let mut keys = Vec::new();
+    for owner in [&ada, &bob, &ada, &bob, &ada] {
+        let key = api_key(owner.id);
+        assert_eq!(make(store, owner, &key, MANY).await, ApiKeyMade::Made);
+        keys.push(key);
+    }
+    keys.sort_by_key(|key| std::cmp::Reverse(key.id));
+    let list = async |owner, after, skip, limit| {
+        store.page_api_keys(owner, after, skip, limit).await.unwrap()
+    };
+    let count = async |owner, after| store.count_api_keys(owner, after).await.unwrap();
+    assert_eq!(list(None, None, 0, 10).await, keys);
+    assert_eq!(list(None, None, 1, 2).await, keys[1..3]);
+    assert_eq!(list(None, Some(keys[1].id), 0, 2).await, keys[2..4]);
+    assert_eq!((count(None, None).await, count(None, Some(keys[1].id)).await), (5, 3));
+    let bobs: Vec<ApiKey> = keys.iter().filter(|key| key.user_id == bob.id).cloned().collect();
+    assert_eq!(list(Some(bob.id), None, 0, 10).await, bobs);
+    assert_eq!(list(Some(bob.id), Some(bobs[0].id), 0, 10).await, bobs[1..]);
+    assert_eq!(
+        (count(Some(bob.id), None).await, count(Some(bob.id), Some(bobs[1].id)).await),
+        (2, 0)
+    );
+    assert_eq!(count(Some(Uuid::new_v4()), None).await, 0);
+}
+
 pub(super) async fn an_api_key_is_made_only_for_whom_it_was_judged_for(pair: &Pair) {
     let store = &*pair.identity;
     let ada = person(store, "ada").await;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     Pair, RACERS, count,
     log::assert_chained,
+    people::{admin, set},
     race,
     samples::{
         api_key, at, client, code, confirmation, consent, create, cut_off, denial, device, event,
@@ -26,15 +27,15 @@ use crate::{
         passkey::{Passkey, PasskeyUse},
         place::Place,
         tenant::Membership,
-        user::{ADMIN_ROLE, User},
+        user::{ADMIN_ROLE, User, UserStatus},
         warning::Warning,
     },
     store::{
         IdentityStore,
         identity::{
-            AddressChanged, ApiKeyMade, ClientChanged, Confirmation, Confirmed, Consumed, Created,
-            Denied, FactorChange, Guess, Joined, KeyAdded, NewAddress, NewPassword, Registered,
-            SitePut,
+            AccountChanged, AddressChanged, ApiKeyMade, ClientChanged, Confirmation, Confirmed,
+            Consumed, Created, Denied, FactorChange, Guess, Joined, KeyAdded, NewAddress,
+            NewPassword, Registered, SitePut,
         },
     },
 };
@@ -125,6 +126,24 @@ pub(super) async fn one_first_admin_is_made(pair: &Pair) {
     assert_eq!(count(&got, &Created::Created), 1);
     assert_eq!(count(&got, &Created::AdminExists), RACERS - 1);
     assert_eq!(written(&*pair.identity).await.0, 1);
+}
+
+pub(super) async fn of_admins_who_close_their_accounts_at_once_one_stays(pair: &Pair) {
+    let admins: Vec<User> = (0..RACERS).map(|number| admin(&format!("admin{number}"))).collect();
+    for admin in &admins {
+        create(&*pair.identity, admin).await;
+    }
+    let got = race(|number| {
+        let (store, admin) = (Arc::clone(&pair.identity), admins[number].clone());
+        async move {
+            let (change, act) = (set(&admin, UserStatus::Disabled), event(Action::UserUpdated));
+            store.change_account(&change, &[], at(50), &act).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&got, &AccountChanged::LastAdmin), 1);
+    assert_eq!(count(&got, &AccountChanged::Changed), RACERS - 1);
+    assert!(pair.identity.has_admin().await.unwrap());
 }
 
 pub(super) async fn an_account_is_activated_by_one(pair: &Pair) {

@@ -110,6 +110,10 @@ macro_rules! instantiate {
                 a_sign_in_is_noted_with_its_event,
                 only_an_admin_who_is_active_or_pending_counts,
                 an_admin_is_without_a_factor_until_one_is_confirmed,
+                people_are_listed_newest_first_in_pages,
+                people_are_found_by_a_part_of_what_they_are_called,
+                an_account_is_changed_in_the_version_it_was_read_in,
+                the_last_admin_who_may_sign_in_stays_one,
             ],
             addresses: [
                 a_new_address_is_the_persons_with_its_endings_and_its_event,
@@ -167,7 +171,6 @@ macro_rules! instantiate {
                 a_denial_gives_an_address_back_and_takes_it_from_nobody_but_the_unproved,
                 a_denial_of_what_changed_meanwhile_changes_nothing,
                 what_was_mailed_elsewhere_since_is_worth_nothing_once_an_address_is_restored,
-                an_account_that_is_blocked_or_disabled_is_opened,
             ],
             places: [
                 a_place_is_new_once,
@@ -213,6 +216,7 @@ macro_rules! instantiate {
             api_keys: [
                 an_api_key_comes_back_whole_and_only_to_its_owner,
                 api_keys_are_listed_newest_first,
+                the_api_keys_of_everybody_are_listed_in_pages,
                 an_api_key_is_made_only_for_whom_it_was_judged_for,
                 nobody_has_more_api_keys_than_may_be,
                 a_revoked_api_key_is_gone_and_the_feed_says_so,
@@ -400,6 +404,7 @@ macro_rules! instantiate {
                 one_account_is_made_of_one_address,
                 one_account_is_made_of_one_user_name,
                 one_first_admin_is_made,
+                of_admins_who_close_their_accounts_at_once_one_stays,
                 an_account_is_activated_by_one,
                 one_enrolment_remains,
                 a_factor_is_confirmed_by_one,

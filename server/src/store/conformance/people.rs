@@ -1,21 +1,30 @@
 //! People: accounts, registration, activation, sign-ins.
 
-use jwks::policy::Method;
+use jwks::{
+    cutoff::CutOffKind,
+    feed::{Change, Entry},
+    policy::Method,
+};
 use uuid::Uuid;
 
 use super::{
     Pair,
     samples::{
-        at, bare_user, code, confirmation, create, event, factor, pending_user, user, whole_log,
-        written,
+        api_key, at, bare_user, code, confirmation, create, cut_off, event, factor, membership,
+        pending_user, tenant, user, whole_log, written,
     },
 };
 use crate::{
     domain::{
         audit::{Action, Event},
-        user::{ADMIN_ROLE, User, UserStatus},
+        user::{ADMIN_ROLE, DEFAULT_TENANT, User, UserStatus},
     },
-    store::identity::{Created, ProfileChanged, Registered},
+    store::{
+        IdentityStore,
+        identity::{
+            AccountChange, AccountChanged, Created, PeopleWanted, ProfileChanged, Registered,
+        },
+    },
 };
 
 pub(super) async fn a_person_comes_back_whole(pair: &Pair) {
@@ -427,4 +436,197 @@ pub(super) async fn an_admin_is_without_a_factor_until_one_is_confirmed(pair: &P
     let act = event(Action::MfaEnabled);
     store.confirm_factor(&confirmation(&totp), at(50), &act).await.unwrap();
     assert_eq!(bare().await, 1);
+}
+
+/// What leaves an account as it is.
+fn as_held(user: &User) -> AccountChange {
+    AccountChange {
+        user_id: user.id,
+        expected: user.updated_at,
+        name: user.name.clone(),
+        roles: user.roles.clone(),
+        tenant_id: user.tenant_id.clone(),
+        status: user.status,
+        ends: false,
+    }
+}
+
+/// Somebody who may do what admins do.
+pub(super) fn admin(name: &str) -> User {
+    User { tenant_id: DEFAULT_TENANT.to_owned(), roles: vec![ADMIN_ROLE.to_owned()], ..user(name) }
+}
+
+/// What makes an account stand so.
+pub(super) fn set(user: &User, status: UserStatus) -> AccountChange {
+    AccountChange { status, ..as_held(user) }
+}
+
+async fn change(store: &dyn IdentityStore, change: &AccountChange) -> AccountChanged {
+    store.change_account(change, &[], at(80), &event(Action::UserUpdated)).await.unwrap()
+}
+
+pub(super) async fn people_are_listed_newest_first_in_pages(pair: &Pair) {
+    let store = &*pair.identity;
+    let mut people = Vec::new();
+    for (place, name) in (1_u128..).zip(["ada", "bob", "cy", "dee", "eve"]) {
+        let status = if place % 2 == 0 { UserStatus::Blocked } else { UserStatus::Active };
+        let person = User { id: Uuid::from_u128(place), status, ..user(name) };
+        create(store, &person).await;
+        people.insert(0, person);
+    }
+    let list = async |wanted: &PeopleWanted, skip, limit| {
+        store.list_users(wanted, skip, limit).await.unwrap()
+    };
+    let all = PeopleWanted::default();
+    assert_eq!(list(&all, 0, 10).await, people);
+    assert_eq!(list(&all, 1, 2).await, people[1..3]);
+    assert_eq!(list(&all, 5, 2).await, []);
+    assert_eq!(store.count_users(&all).await.unwrap(), 5);
+    let rest = PeopleWanted { after: Some(people[1].id), ..all.clone() };
+    assert_eq!(list(&rest, 0, 2).await, people[2..4]);
+    assert_eq!(list(&rest, 1, 10).await, people[3..]);
+    assert_eq!(store.count_users(&rest).await.unwrap(), 3);
+    let blocked = PeopleWanted { status: Some(UserStatus::Blocked), ..all.clone() };
+    assert_eq!(list(&blocked, 0, 10).await, [people[1].clone(), people[3].clone()]);
+    assert_eq!(store.count_users(&blocked).await.unwrap(), 2);
+    let last = PeopleWanted { after: Some(people[1].id), ..blocked };
+    assert_eq!(list(&last, 0, 10).await, [people[3].clone()]);
+}
+
+pub(super) async fn people_are_found_by_a_part_of_what_they_are_called(pair: &Pair) {
+    let store = &*pair.identity;
+    let ada = User { name: "Ada ÉCOLE 100%_\\".to_owned(), ..user("ada") };
+    let bob = User { name: "Bob".to_owned(), ..bare_user("bob") };
+    create(store, &ada).await;
+    create(store, &bob).await;
+    for (search, found) in [
+        ("ada@ex", vec![&ada]),
+        ("ADA@EX", vec![&ada]),
+        ("example.com", vec![&ada, &bob]),
+        // Of the user name, and of the name.
+        ("da's n", vec![&ada]),
+        ("0%_\\", vec![&ada]),
+        ("A ÉCole", vec![&ada]),
+        ("a école", vec![]),
+        ("bOB", vec![&bob]),
+        // What means something elsewhere means nothing here.
+        ("%", vec![&ada]),
+        ("a_a", vec![]),
+        ("*", vec![]),
+        ("'", vec![&ada]),
+        ("eve", vec![]),
+    ] {
+        let wanted = PeopleWanted { search: Some(search.to_owned()), ..PeopleWanted::default() };
+        let mut ids: Vec<Uuid> = found.iter().map(|user| user.id).collect();
+        ids.sort_by_key(|id| std::cmp::Reverse(*id));
+        let listed = store.list_users(&wanted, 0, 10).await.unwrap();
+        assert_eq!(listed.iter().map(|user| user.id).collect::<Vec<_>>(), ids, "{search}");
+        assert_eq!(store.count_users(&wanted).await.unwrap(), ids.len() as u64, "{search}");
+    }
+}
+
+pub(super) async fn an_account_is_changed_in_the_version_it_was_read_in(pair: &Pair) {
+    let store = &*pair.identity;
+    let (ada, bob) = (user("ada"), user("bob"));
+    create(store, &ada).await;
+    create(store, &bob).await;
+    for id in ["other", "third"] {
+        store.create_tenant(&tenant(id), &event(Action::TenantCreated)).await.unwrap();
+        let place = membership(ada.id, id);
+        store.join_tenant(&place, &event(Action::TenantJoined)).await.unwrap();
+    }
+    let key = api_key(ada.id);
+    let made = event(Action::ApiKeyCreated);
+    store.create_api_key(&key, ada.factor_epoch, None, 9, &made).await.unwrap();
+    let (_, before) = store.feed_head().await.unwrap();
+    let wanted = AccountChange {
+        name: "Ada".to_owned(),
+        roles: vec!["clerk".to_owned()],
+        tenant_id: "other".to_owned(),
+        status: UserStatus::Disabled,
+        ends: true,
+        ..as_held(&ada)
+    };
+    let end = cut_off(CutOffKind::Session, &Uuid::new_v4().to_string(), at(60), at(90));
+    let act = Event { at: at(55), ..event(Action::UserUpdated) };
+    let ends = std::slice::from_ref(&end);
+    let done = store.change_account(&wanted, ends, at(70), &act).await.unwrap();
+    assert_eq!(done, AccountChanged::Changed);
+    let held = User {
+        name: "Ada".to_owned(),
+        roles: vec!["clerk".to_owned()],
+        tenant_id: "other".to_owned(),
+        status: UserStatus::Disabled,
+        factor_epoch: ada.factor_epoch + 1,
+        updated_at: at(70),
+        ..ada.clone()
+    };
+    assert_eq!(store.find_user(ada.id).await.unwrap().as_ref(), Some(&held));
+    // They are at home where they were a guest.
+    assert_eq!(store.list_memberships(ada.id).await.unwrap(), [membership(ada.id, "third")]);
+    assert_eq!(whole_log(store).await.pop().unwrap().event, act);
+    let feed = store.list_feed(before, 10).await.unwrap();
+    assert_eq!(feed[0], Entry { seq: before + 1, at: at(55), change: Change::CutOff(end) });
+    match &feed[1].change {
+        Change::KeyHolder(holder) => {
+            assert_eq!((holder.active, holder.name.as_str()), (false, "Ada"));
+            assert_eq!((&holder.roles, holder.tenant_id.as_str()), (&held.roles, "other"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(feed.len(), 2);
+
+    // At the same moment again it is of another version; and nothing ends by it.
+    let again = AccountChange { name: "Ada once more".to_owned(), ..as_held(&held) };
+    let done = store.change_account(&again, &[], at(70), &event(Action::UserUpdated)).await;
+    assert_eq!(done.unwrap(), AccountChanged::Changed);
+    let held = User { name: "Ada once more".to_owned(), updated_at: at(71), ..held };
+    assert_eq!(store.find_user(ada.id).await.unwrap().as_ref(), Some(&held));
+    let before = written(store).await;
+    for overtaken in [
+        AccountChange { expected: at(70), ..as_held(&held) },
+        AccountChange { expected: at(72), ..as_held(&held) },
+        AccountChange { user_id: Uuid::new_v4(), ..as_held(&held) },
+    ] {
+        assert_eq!(change(store, &overtaken).await, AccountChanged::Overtaken);
+    }
+    assert_eq!(written(store).await, before);
+    assert_eq!(store.find_user(ada.id).await.unwrap(), Some(held));
+    assert_eq!(store.find_user(bob.id).await.unwrap(), Some(bob));
+}
+
+pub(super) async fn the_last_admin_who_may_sign_in_stays_one(pair: &Pair) {
+    let store = &*pair.identity;
+    let ada = admin("ada");
+    create(store, &ada).await;
+    // None of them may do what admins do.
+    for other in [
+        User { status: UserStatus::Pending, ..admin("bob") },
+        User { status: UserStatus::Disabled, ..admin("cy") },
+        User { tenant_id: "acme".to_owned(), ..admin("dee") },
+        User { roles: vec!["clerk".to_owned()], ..admin("eve") },
+    ] {
+        create(store, &other).await;
+    }
+    let less = [
+        set(&ada, UserStatus::Disabled),
+        set(&ada, UserStatus::Blocked),
+        AccountChange { roles: Vec::new(), ..as_held(&ada) },
+        AccountChange { tenant_id: "acme".to_owned(), ..as_held(&ada) },
+    ];
+    let before = written(store).await;
+    for less in &less {
+        assert_eq!(change(store, less).await, AccountChanged::LastAdmin);
+        // The version is judged first.
+        let late = AccountChange { expected: at(99), ..less.clone() };
+        assert_eq!(change(store, &late).await, AccountChanged::Overtaken);
+    }
+    assert_eq!(written(store).await, before);
+    assert_eq!(store.find_user(ada.id).await.unwrap().as_ref(), Some(&ada));
+    let renamed = AccountChange { name: "Ada".to_owned(), ..as_held(&ada) };
+    assert_eq!(change(store, &renamed).await, AccountChanged::Changed);
+    create(store, &admin("second")).await;
+    let less = AccountChange { expected: at(80), ends: true, ..less[2].clone() };
+    assert_eq!(change(store, &less).await, AccountChanged::Changed);
+    assert_eq!(store.find_user(ada.id).await.unwrap().unwrap().roles, [""; 0]);
 }

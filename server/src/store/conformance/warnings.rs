@@ -256,30 +256,3 @@ pub(super) async fn what_was_mailed_elsewhere_since_is_worth_nothing_once_an_add
         assert!(!is_there(gone).await, "{gone:?}");
     }
 }
-
-pub(super) async fn an_account_that_is_blocked_or_disabled_is_opened(pair: &Pair) {
-    let store = &*pair.identity;
-    for (name, status) in [
-        ("ada", UserStatus::Active),
-        ("bob", UserStatus::Disabled),
-        ("cy", UserStatus::Pending),
-        ("dee", UserStatus::Blocked),
-    ] {
-        let person = User { status, ..user(name) };
-        create(store, &person).await;
-        let (before, act) = (written(store).await, event(Action::AccountUnblocked));
-        let is_closed = matches!(status, UserStatus::Blocked | UserStatus::Disabled);
-        assert_eq!(store.unblock_user(person.id, at(70), &act).await.unwrap(), is_closed);
-        let found = store.find_user(person.id).await.unwrap().unwrap();
-        if is_closed {
-            let open = User { status: UserStatus::Active, updated_at: at(70), ..person };
-            assert_eq!(found, open);
-            assert_eq!(whole_log(store).await.last().unwrap().event, act);
-        } else {
-            assert_eq!(found, person);
-            assert_eq!(written(store).await, before);
-        }
-    }
-    let act = event(Action::AccountUnblocked);
-    assert!(!store.unblock_user(Uuid::new_v4(), at(70), &act).await.unwrap());
-}

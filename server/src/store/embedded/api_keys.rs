@@ -100,6 +100,36 @@ pub(super) fn list(connection: &Connection, user_id: Uuid) -> Result<Vec<ApiKey>
     Ok(connection.all(sql, [user_id], read)?)
 }
 
+/// Keys of a person or of everybody, by id, newest first.
+pub(super) fn page(
+    connection: &Connection,
+    owner: Option<Uuid>,
+    after: Option<Uuid>,
+    skip: u64,
+    limit: u32,
+) -> Result<Vec<ApiKey>, Fault> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM api_keys WHERE user_id = coalesce(?1, user_id) AND id < ?2
+         ORDER BY id DESC LIMIT ?3 OFFSET ?4"
+    );
+    let after = after.unwrap_or(Uuid::max());
+    Ok(connection.all(sql, params![owner, after, limit, stored(skip)], read)?)
+}
+
+/// How many they are.
+pub(super) fn count(
+    connection: &Connection,
+    owner: Option<Uuid>,
+    after: Option<Uuid>,
+) -> Result<u64, Fault> {
+    let sql = "SELECT count(*) FROM api_keys WHERE user_id = coalesce(?1, user_id) AND id < ?2";
+    let after = after.unwrap_or(Uuid::max());
+    let count: i64 = connection.query_row(sql, params![owner, after], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
 /// Removes a key of a person, with the endings.
 pub(super) fn revoke(
     tx: &Tx<'_>,

@@ -37,10 +37,10 @@ use crate::{
     store::{
         StoreResult,
         identity::{
-            AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed,
-            Created, Denied, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded,
-            NewAddress, NewPassword, NewPhone, ProfileChanged, Registered, SitePut, SiteWanted,
-            Subject,
+            AccountChange, AccountChanged, AddressChanged, ApiKeyMade, Backlog, ClientChanged,
+            Confirmation, Confirmed, Consumed, Created, Denied, FactorChange, FactorEdit, Guess,
+            IdentityStore, Joined, KeyAdded, NewAddress, NewPassword, NewPhone, PeopleWanted,
+            ProfileChanged, Registered, SitePut, SiteWanted, Subject,
         },
     },
 };
@@ -71,6 +71,32 @@ impl IdentityStore for Embedded {
 
     async fn find_user_by_login(&self, key: &str) -> StoreResult<Option<User>> {
         self.find(IDENTITY, |connection| users::find_by_login(connection, key))
+    }
+
+    async fn list_users(
+        &self,
+        wanted: &PeopleWanted,
+        skip: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<User>> {
+        let wanted = wanted.clone();
+        self.list(IDENTITY, move |connection| users::list(connection, &wanted, skip, limit)).await
+    }
+
+    async fn count_users(&self, wanted: &PeopleWanted) -> StoreResult<u64> {
+        let wanted = wanted.clone();
+        self.list(IDENTITY, move |connection| users::count(connection, &wanted)).await
+    }
+
+    async fn change_account(
+        &self,
+        change: &AccountChange,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<AccountChanged> {
+        let (change, cut_offs, event) = (change.clone(), cut_offs.to_vec(), event.clone());
+        self.change(move |tx| users::change_account(tx, &change, &cut_offs, now, &event)).await
     }
 
     async fn find_subject_and_ends(
@@ -270,11 +296,6 @@ impl IdentityStore for Embedded {
         self.change(move |tx| warnings::deny(tx, &denial, &cut_offs, now, &event)).await
     }
 
-    async fn unblock_user(&self, id: Uuid, now: Time, event: &Event) -> StoreResult<bool> {
-        let event = event.clone();
-        self.change(move |tx| users::unblock(tx, id, now, &event)).await
-    }
-
     async fn note_place(&self, place: &Place, keep: u32, now: Time) -> StoreResult<bool> {
         let place = place.clone();
         self.change(move |tx| places::note(tx, &place, keep, now)).await
@@ -433,6 +454,21 @@ impl IdentityStore for Embedded {
 
     async fn list_api_keys(&self, user_id: Uuid) -> StoreResult<Vec<ApiKey>> {
         self.find(IDENTITY, |connection| api_keys::list(connection, user_id))
+    }
+
+    async fn page_api_keys(
+        &self,
+        owner: Option<Uuid>,
+        after: Option<Uuid>,
+        skip: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<ApiKey>> {
+        self.list(IDENTITY, move |connection| api_keys::page(connection, owner, after, skip, limit))
+            .await
+    }
+
+    async fn count_api_keys(&self, owner: Option<Uuid>, after: Option<Uuid>) -> StoreResult<u64> {
+        self.list(IDENTITY, move |connection| api_keys::count(connection, owner, after)).await
     }
 
     async fn revoke_api_key(

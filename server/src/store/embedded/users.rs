@@ -19,11 +19,11 @@ use crate::{
     domain::{
         audit::Event,
         factor::{BackupCode, Factor},
-        user::{ADMIN_ROLE, User, UserStatus},
+        user::{ADMIN_ROLE, DEFAULT_TENANT, User, UserStatus},
     },
     store::identity::{
-        AddressChanged, Created, NewAddress, NewPassword, NewPhone, ProfileChanged, Registered,
-        Subject,
+        AccountChange, AccountChanged, AddressChanged, Created, NewAddress, NewPassword, NewPhone,
+        PeopleWanted, ProfileChanged, Registered, Subject,
     },
 };
 
@@ -37,6 +37,16 @@ macro_rules! columns {
     };
 }
 const COLUMNS: usize = 25;
+
+/// Those who are wanted: of a part of a key, a part of a name, a status and the one they come after.
+macro_rules! wanted {
+    () => {
+        " FROM users u
+         WHERE (?1 IS NULL OR instr(u.email_key, ?1) OR instr(u.username_key, ?1)
+                 OR instr(lower(u.name), ?2))
+             AND (?3 IS NULL OR u.status = ?3) AND u.id < ?4"
+    };
+}
 
 /// Registers a pending account, or renews the one the address has.
 pub(super) fn register(tx: &Tx<'_>, user: &User, event: &Event) -> Result<Registered, Fault> {
@@ -114,6 +124,73 @@ pub(super) fn find_by_login(connection: &Connection, key: &str) -> Result<Option
     }
     let by_name = concat!("SELECT ", columns!(), " FROM users u WHERE u.username_key = ?1");
     Ok(connection.one(by_name, [key], read)?)
+}
+
+/// People by id, newest first.
+pub(super) fn list(
+    connection: &Connection,
+    wanted: &PeopleWanted,
+    skip: u64,
+    limit: u32,
+) -> Result<Vec<User>, Fault> {
+    let sql = concat!("SELECT ", columns!(), wanted!(), " ORDER BY u.id DESC LIMIT ?5 OFFSET ?6");
+    let ((key, name), status) = (wanted.parts(), wanted.status.map(UserStatus::as_str));
+    let after = wanted.after.unwrap_or(Uuid::max());
+    Ok(connection.all(sql, params![key, name, status, after, limit, stored(skip)], read)?)
+}
+
+/// How many they are.
+pub(super) fn count(connection: &Connection, wanted: &PeopleWanted) -> Result<u64, Fault> {
+    let sql = concat!("SELECT count(*)", wanted!());
+    let ((key, name), status) = (wanted.parts(), wanted.status.map(UserStatus::as_str));
+    let after = wanted.after.unwrap_or(Uuid::max());
+    let count: i64 =
+        connection.query_row(sql, params![key, name, status, after], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// Makes of an account what an admin says, if it still stands as expected.
+pub(super) fn change_account(
+    tx: &Tx<'_>,
+    change: &AccountChange,
+    cut_offs: &[CutOff],
+    now: Time,
+    event: &Event,
+) -> Result<AccountChanged, Fault> {
+    let AccountChange { user_id, expected, name, roles, tenant_id, status, ends } = change;
+    let same = "SELECT 1 FROM users WHERE id = ?1 AND updated_at = ?2";
+    if !tx.any(same, params![user_id, expected.millis()])? {
+        return Ok(AccountChanged::Overtaken);
+    }
+    let is_the_last = "SELECT 1 FROM users
+         WHERE id = ?1 AND is_admin = 1 AND status = 'active' AND tenant_id = ?2 AND NOT EXISTS (
+             SELECT 1 FROM users other
+              WHERE other.is_admin = 1 AND other.status = 'active' AND other.tenant_id = ?2
+                  AND other.id <> ?1)";
+    if !change.is_admin() && tx.any(is_the_last, params![user_id, DEFAULT_TENANT])? {
+        return Ok(AccountChanged::LastAdmin);
+    }
+    tx.run(
+        "UPDATE users SET name = ?3, roles = ?4, is_admin = ?5, tenant_id = ?6, status = ?7,
+             updated_at = max(?8, ?2 + 1), factor_epoch = factor_epoch + ?9
+         WHERE id = ?1",
+        params![
+            user_id,
+            expected.millis(),
+            name,
+            serde_json::to_string(roles)?,
+            roles.iter().any(|role| role == ADMIN_ROLE),
+            tenant_id,
+            status.as_str(),
+            now.millis(),
+            i64::from(*ends),
+        ],
+    )?;
+    let at_home = "DELETE FROM memberships WHERE user_id = ?1 AND tenant_id = ?2";
+    tx.run(at_home, params![user_id, tenant_id])?;
+    cut_offs::put(tx, cut_offs, event)?;
+    api_keys::tell_if_any(tx, *user_id, event.at)?;
+    Ok(AccountChanged::Changed)
 }
 
 /// The person with the endings of this session and of everything of theirs, and with their
@@ -327,18 +404,6 @@ pub(super) fn renew_password_hash(
 pub(super) fn record_login(tx: &Tx<'_>, id: Uuid, now: Time, event: &Event) -> Result<(), Fault> {
     tx.run("UPDATE users SET last_login_at = ?2 WHERE id = ?1", params![id, now.millis()])?;
     audit::append(tx, event)
-}
-
-/// Makes a blocked account active.
-pub(super) fn unblock(tx: &Tx<'_>, id: Uuid, now: Time, event: &Event) -> Result<bool, Fault> {
-    let sql = "UPDATE users SET status = 'active', updated_at = ?2
-         WHERE id = ?1 AND status IN ('blocked', 'disabled')";
-    if tx.run(sql, params![id, now.millis()])? == 0 {
-        return Ok(false);
-    }
-    api_keys::tell_if_any(tx, id, event.at)?;
-    audit::append(tx, event)?;
-    Ok(true)
 }
 
 /// Whether anybody who may sign in, or may soon, is an admin.

@@ -8,7 +8,7 @@ use crate::domain::{
     login::Address,
     passkey::Passkey,
     tenant::Membership,
-    user::User,
+    user::{ADMIN_ROLE, DEFAULT_TENANT, User, UserStatus},
 };
 
 /// How a registration went.
@@ -172,6 +172,67 @@ pub struct Invited {
     pub roles: Vec<String>,
     /// Whole name.
     pub name: String,
+}
+
+/// Which people are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeopleWanted {
+    /// Those of whose mail address, user name or name this is a part. Case is not looked at; in a name that
+    /// holds for ASCII letters alone.
+    pub search: Option<String>,
+    /// Those who stand so.
+    pub status: Option<UserStatus>,
+    /// Those who come after this one.
+    pub after: Option<Uuid>,
+}
+
+impl PeopleWanted {
+    /// The part that is looked for, as addresses and user names are compared, and as names are.
+    #[must_use]
+    pub fn parts(&self) -> (Option<String>, Option<String>) {
+        let search = self.search.as_deref();
+        (search.map(str::to_lowercase), search.map(str::to_ascii_lowercase))
+    }
+}
+
+/// What an admin makes of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountChange {
+    /// Whose.
+    pub user_id: Uuid,
+    /// The version that it was decided on ([`User::updated_at`]).
+    pub expected: Time,
+    /// Whole name.
+    pub name: String,
+    /// Roles at home.
+    pub roles: Vec<String>,
+    /// Where they are at home.
+    pub tenant_id: String,
+    /// Where the account stands.
+    pub status: UserStatus,
+    /// Whether what was begun before is over: raises `factor_epoch`.
+    pub ends: bool,
+}
+
+impl AccountChange {
+    /// Whether the person may do what admins do, then.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.status == UserStatus::Active
+            && self.tenant_id == DEFAULT_TENANT
+            && self.roles.iter().any(|role| role == ADMIN_ROLE)
+    }
+}
+
+/// How changing an account went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountChanged {
+    /// It is so now.
+    Changed,
+    /// The account changed since, or is none; nothing changed.
+    Overtaken,
+    /// It would leave nobody who may do what admins do; nothing changed.
+    LastAdmin,
 }
 
 /// How changing a profile went.

@@ -1,7 +1,7 @@
 //! Personal API keys.
 
 use jwks::{Time, api_key::KeyHolder, cutoff::CutOff, feed::Change};
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
@@ -106,6 +106,39 @@ pub(super) async fn list(store: &Postgres, user_id: Uuid) -> StoreResult<Vec<Api
     );
     let rows = store.act().await?.rows(sql, &[&user_id]).await?;
     rows.iter().map(read).collect()
+}
+
+/// Keys of a person or of everybody, by id, newest first.
+pub(super) async fn page(
+    store: &Postgres,
+    owner: Option<Uuid>,
+    after: Option<Uuid>,
+    skip: u64,
+    limit: u32,
+) -> StoreResult<Vec<ApiKey>> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM api_keys WHERE ($1::uuid IS NULL OR user_id = $1) AND id < $2
+         ORDER BY id DESC LIMIT $3 OFFSET $4"
+    );
+    let after = after.unwrap_or(Uuid::max());
+    let params: [&(dyn ToSql + Sync); 4] = [&owner, &after, &i64::from(limit), &stored(skip)];
+    let rows = store.act().await?.rows(sql, &params).await?;
+    rows.iter().map(read).collect()
+}
+
+/// How many they are.
+pub(super) async fn count(
+    store: &Postgres,
+    owner: Option<Uuid>,
+    after: Option<Uuid>,
+) -> StoreResult<u64> {
+    let sql = "SELECT count(*) AS keys FROM api_keys
+         WHERE ($1::uuid IS NULL OR user_id = $1) AND id < $2";
+    let after = after.unwrap_or(Uuid::max());
+    let row = store.act().await?.row(sql, &[&owner, &after]).await?;
+    Cells(&row.ok_or_else(|| broken("a count has no row"))?).count("keys")
 }
 
 pub(super) async fn revoke(

@@ -49,10 +49,10 @@ use self::{cells::Cells, server::Server};
 use super::{
     StoreError, StoreResult,
     identity::{
-        AddressChanged, ApiKeyMade, Backlog, ClientChanged, Confirmation, Confirmed, Consumed,
-        Created, Denied, FactorChange, FactorEdit, Guess, IdentityStore, Joined, KeyAdded,
-        NewAddress, NewPassword, NewPhone, ProfileChanged, Registered, SitePut, SiteWanted,
-        Subject,
+        AccountChange, AccountChanged, AddressChanged, ApiKeyMade, Backlog, ClientChanged,
+        Confirmation, Confirmed, Consumed, Created, Denied, FactorChange, FactorEdit, Guess,
+        IdentityStore, Joined, KeyAdded, NewAddress, NewPassword, NewPhone, PeopleWanted,
+        ProfileChanged, Registered, SitePut, SiteWanted, Subject,
     },
 };
 use crate::domain::{
@@ -240,6 +240,29 @@ impl IdentityStore for Postgres {
         users::find_by_login(self, key).await
     }
 
+    async fn list_users(
+        &self,
+        wanted: &PeopleWanted,
+        skip: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<User>> {
+        users::list(self, wanted, skip, limit).await
+    }
+
+    async fn count_users(&self, wanted: &PeopleWanted) -> StoreResult<u64> {
+        users::count(self, wanted).await
+    }
+
+    async fn change_account(
+        &self,
+        change: &AccountChange,
+        cut_offs: &[CutOff],
+        now: Time,
+        event: &Event,
+    ) -> StoreResult<AccountChanged> {
+        users::change_account(self, change, cut_offs, now, event).await
+    }
+
     async fn find_subject_and_ends(
         &self,
         id: Uuid,
@@ -422,10 +445,6 @@ impl IdentityStore for Postgres {
         warnings::deny(self, denial, cut_offs, now, event).await
     }
 
-    async fn unblock_user(&self, id: Uuid, now: Time, event: &Event) -> StoreResult<bool> {
-        users::unblock(self, id, now, event).await
-    }
-
     async fn note_place(&self, place: &Place, keep: u32, now: Time) -> StoreResult<bool> {
         places::note(self, place, keep, now).await
     }
@@ -567,6 +586,20 @@ impl IdentityStore for Postgres {
 
     async fn list_api_keys(&self, user_id: Uuid) -> StoreResult<Vec<ApiKey>> {
         api_keys::list(self, user_id).await
+    }
+
+    async fn page_api_keys(
+        &self,
+        owner: Option<Uuid>,
+        after: Option<Uuid>,
+        skip: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<ApiKey>> {
+        api_keys::page(self, owner, after, skip, limit).await
+    }
+
+    async fn count_api_keys(&self, owner: Option<Uuid>, after: Option<Uuid>) -> StoreResult<u64> {
+        api_keys::count(self, owner, after).await
     }
 
     async fn revoke_api_key(

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     Postgres,
     act::Act,
-    api_keys,
+    api_keys, broken,
     cells::{Cells, millis, stored},
     factors, feed, unavailable,
 };
@@ -19,13 +19,13 @@ use crate::{
         audit::Event,
         factor::{BackupCode, Factor},
         tenant::Membership,
-        user::{ADMIN_ROLE, User, UserStatus},
+        user::{ADMIN_ROLE, DEFAULT_TENANT, User, UserStatus},
     },
     store::{
         StoreResult,
         identity::{
-            AddressChanged, Created, NewAddress, NewPassword, NewPhone, ProfileChanged, Registered,
-            Subject,
+            AccountChange, AccountChanged, AddressChanged, Created, NewAddress, NewPassword,
+            NewPhone, PeopleWanted, ProfileChanged, Registered, Subject,
         },
     },
 };
@@ -38,6 +38,17 @@ macro_rules! columns {
          given_name, family_name, backup_email, locale, phone, phone_verified_at, rual_code, guid,
          roles, claims, password_hash, password_changed_at, factor_epoch, created_at, updated_at,
          last_login_at"
+    };
+}
+
+/// Those who are wanted: of a part of a key, a part of a name, a status and the one they come after. Of names
+/// ASCII letters alone have a case, as in every other store.
+macro_rules! wanted {
+    () => {
+        " FROM users
+         WHERE ($1::text IS NULL OR strpos(email_key, $1) > 0 OR strpos(username_key, $1) > 0
+                 OR strpos(lower(name COLLATE \"C\"), $2::text) > 0)
+             AND ($3::text IS NULL OR status = $3) AND id < $4"
     };
 }
 
@@ -191,6 +202,93 @@ pub(super) async fn find_by_login(store: &Postgres, key: &str) -> StoreResult<Op
     );
     let row = store.act().await?.row(sql, &[&key]).await?;
     row.map(|row| read(&Cells(&row))).transpose()
+}
+
+/// People by id, newest first.
+pub(super) async fn list(
+    store: &Postgres,
+    wanted: &PeopleWanted,
+    skip: u64,
+    limit: u32,
+) -> StoreResult<Vec<User>> {
+    let sql = concat!("SELECT ", columns!(), wanted!(), " ORDER BY id DESC LIMIT $5 OFFSET $6");
+    let ((key, name), status) = (wanted.parts(), wanted.status.map(UserStatus::as_str));
+    let (after, limit, skip) =
+        (wanted.after.unwrap_or(Uuid::max()), i64::from(limit), stored(skip));
+    let params: [&(dyn ToSql + Sync); 6] = [&key, &name, &status, &after, &limit, &skip];
+    let rows = store.act().await?.rows(sql, &params).await?;
+    rows.iter().map(|row| read(&Cells(row))).collect()
+}
+
+/// How many they are.
+pub(super) async fn count(store: &Postgres, wanted: &PeopleWanted) -> StoreResult<u64> {
+    let sql = concat!("SELECT count(*) AS people", wanted!());
+    let ((key, name), status) = (wanted.parts(), wanted.status.map(UserStatus::as_str));
+    let after = wanted.after.unwrap_or(Uuid::max());
+    let row = store.act().await?.row(sql, &[&key, &name, &status, &after]).await?;
+    Cells(&row.ok_or_else(|| broken("a count has no row"))?).count("people")
+}
+
+pub(super) async fn change_account(
+    store: &Postgres,
+    change: &AccountChange,
+    cut_offs: &[CutOff],
+    now: Time,
+    event: &Event,
+) -> StoreResult<AccountChanged> {
+    let active = UserStatus::Active.as_str();
+    let mut act = store.transaction().await?;
+    // Of two admins who would each make the other the last one, the second sees what the first has done.
+    act.rows("SELECT pg_advisory_xact_lock(hashtext('admins'))", &[]).await?;
+    let held = act
+        .row(
+            "SELECT roles @> ARRAY[$3] AND status = $4 AND tenant_id = $5 AS is_admin FROM users
+             WHERE id = $1 AND updated_at = $2 FOR NO KEY UPDATE",
+            &[&change.user_id, &change.expected.millis(), &ADMIN_ROLE, &active, &DEFAULT_TENANT],
+        )
+        .await?;
+    let Some(held) = held else {
+        act.roll_back().await?;
+        return Ok(AccountChanged::Overtaken);
+    };
+    if Cells(&held).get("is_admin")? && !change.is_admin() {
+        let other = act
+            .row(
+                "SELECT 1 FROM users
+                 WHERE roles @> ARRAY[$2] AND status = $3 AND tenant_id = $4 AND id <> $1 LIMIT 1",
+                &[&change.user_id, &ADMIN_ROLE, &active, &DEFAULT_TENANT],
+            )
+            .await?;
+        if other.is_none() {
+            act.roll_back().await?;
+            return Ok(AccountChanged::LastAdmin);
+        }
+    }
+    act.change(
+        "UPDATE users SET name = $2, roles = $3, tenant_id = $4, status = $5,
+             updated_at = greatest($6::bigint, updated_at + 1),
+             factor_epoch = factor_epoch + $7::bigint
+         WHERE id = $1",
+        &[
+            &change.user_id,
+            &change.name,
+            &change.roles,
+            &change.tenant_id,
+            &change.status.as_str(),
+            &now.millis(),
+            &i64::from(change.ends),
+        ],
+    )
+    .await?;
+    act.change(
+        "DELETE FROM memberships WHERE user_id = $1 AND tenant_id = $2",
+        &[&change.user_id, &change.tenant_id],
+    )
+    .await?;
+    let mut changes = feed::write_cut_offs(&mut act, cut_offs, event).await?;
+    changes.extend(api_keys::told_if_any(&mut act, change.user_id, event.at).await?);
+    store.commit_with(act, &changes, event).await?;
+    Ok(AccountChanged::Changed)
 }
 
 /// The memberships come in the same rows: one for each, or one without. Other endings come from a
@@ -469,35 +567,6 @@ pub(super) async fn record_login(
     let mut act = store.transaction().await?;
     act.change("UPDATE users SET last_login_at = $2 WHERE id = $1", &[&id, &now.millis()]).await?;
     store.commit_with(act, &[], event).await
-}
-
-pub(super) async fn unblock(
-    store: &Postgres,
-    id: Uuid,
-    now: Time,
-    event: &Event,
-) -> StoreResult<bool> {
-    let mut act = store.transaction().await?;
-    let unblocked = act
-        .change(
-            "UPDATE users SET status = $3, updated_at = $2
-             WHERE id = $1 AND status IN ($4, $5)",
-            &[
-                &id,
-                &now.millis(),
-                &UserStatus::Active.as_str(),
-                &UserStatus::Blocked.as_str(),
-                &UserStatus::Disabled.as_str(),
-            ],
-        )
-        .await?;
-    if unblocked == 0 {
-        act.roll_back().await?;
-        return Ok(false);
-    }
-    let told = api_keys::told_if_any(&mut act, id, event.at).await?;
-    store.commit_with(act, told.as_slice(), event).await?;
-    Ok(true)
 }
 
 pub(super) async fn has_admin(store: &Postgres) -> StoreResult<bool> {

@@ -475,7 +475,9 @@ async fn the_fields_that_are_documented_are_those_that_are_taken() {
     let world = World::start().await;
     let rail = world.rail();
     let admin = world.sign_in(&world.admin().await).await.access;
-    let documented = routes(&world).await.into_iter().filter(|route| !route.takes.is_empty());
+    // What a GET takes is in its query.
+    let documented = routes(&world).await.into_iter();
+    let documented = documented.filter(|route| !route.takes.is_empty() && route.method != "GET");
     for route in documented.filter(Route::is_enveloped) {
         let bearer = match route.credential.as_str() {
             "admin" => admin.clone(),

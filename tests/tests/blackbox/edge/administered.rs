@@ -47,23 +47,25 @@ async fn a_site_is_made_changed_and_removed_and_the_edge_follows_at_once() {
 
     let path = format!("{PATH}/kept");
     let open = json!({ "policy": { "require": "public" }, "version": 1 });
-    let changed = call(&world, &admin, "PATCH", &path, open).await.data(200);
+    let waiting = format!("{path}?wait=edges");
+    let changed = call(&world, &admin, "PATCH", &waiting, open).await.data(200);
     assert_eq!((&changed["version"], &changed["hosts"]), (&json!(2), &site["hosts"]));
-    comes_to(&world, "kept", 200).await;
+    // The edge has said that it knows.
+    world.edge().get_anonymously("kept.localhost", "/").await.expect(200);
 
     let mut whole = wanted(&world, "kept").await;
     whole.as_object_mut().unwrap().remove("siteKey");
-    let request = world.rail().request_root("PUT", &path).bearer_auth(&admin);
+    let request = world.rail().request_root("PUT", &waiting).bearer_auth(&admin);
     let replaced = send(request.header("if-match", "\"2\"").json(&whole)).await.data(200);
     // What was left out has its default again.
     assert_eq!((&replaced["version"], &replaced["policy"]["require"]), (&json!(3), &json!("2fa")));
-    comes_to(&world, "kept", 401).await;
+    world.edge().get_anonymously("kept.localhost", "/").await.expect(401);
 
     let shown = call(&world, &admin, "GET", &path, Value::Null).await;
     assert_eq!((shown.header("etag"), shown.data(200)), ("\"3\"", replaced));
-    let gone = call(&world, &admin, "DELETE", &path, Value::Null).await.data(200);
+    let gone = call(&world, &admin, "DELETE", &waiting, Value::Null).await.data(200);
     assert_eq!(gone, json!({ "siteKey": "kept", "removed": true }));
-    comes_to(&world, "kept", 421).await;
+    world.edge().get_anonymously("kept.localhost", "/").await.expect(421);
     call(&world, &admin, "GET", &path, Value::Null).await.refused(404, "NOT_FOUND");
     call(&world, &admin, "DELETE", &path, Value::Null).await.refused(404, "NOT_FOUND");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
-use tests::{World, edge::DEMO, process::until};
+use tests::{World, browser::Browser, edge::DEMO, process::until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -150,6 +150,19 @@ async fn who_waits_for_the_edges_is_told_which_are_behind() {
     let data = answer.data(202);
     assert_eq!((&data["loggedOut"], &data["edgesBehind"]), (&json!(true), &json!(["mute"])));
     world.edge().demo(&session.access).await.expect(401);
+    // So it is where there is no envelope.
+    let (client, person) = (world.confidential(json!({})).await, world.person().await);
+    let tokens = client.tokens(&mut Browser::new(&world), &person, &[]).await;
+    let given_back = client.post("/revoke?wait=edges", &[("token", &tokens.refresh)]).await;
+    assert_eq!(given_back.expect(202).json(), json!({ "edgesBehind": ["mute"] }));
+    let plainly = client.post("/revoke", &[("token", &tokens.refresh)]).await;
+    assert_eq!(plainly.expect(200).json(), json!({}));
+    let mailed = json!({ "email": person.email });
+    world.rail().post("/forgot-password", mailed).await.expect(202);
+    let token = world.mailed_token(&person.email).await;
+    let new = json!({ "token": token, "password": "velvet harbour quince" });
+    let data = world.rail().post("/reset-password?wait=edges", new).await.data(202);
+    assert_eq!(data, json!({ "passwordChanged": true, "edgesBehind": ["mute"] }));
     // What ends nothing does not wait.
     let session = world.sign_in(&world.enrolled().await).await;
     let me = world.rail().call_as(&session.access, "GET", "/me?wait=edges").await;

@@ -130,8 +130,13 @@ pub(super) enum Act {
         address: Option<u8>,
         ahead: u64,
     },
-    Unblock {
+    ChangeAccount {
         person: u8,
+        status: usize,
+        admin: bool,
+        tenant: Option<u8>,
+        right: bool,
+        ends: bool,
     },
     NotePlace {
         person: u8,
@@ -412,7 +417,22 @@ pub(super) fn acts() -> impl Strategy<Value = Vec<Act>> {
         (person.clone(), 0..3_u8, proptest::option::of(0..6_u8), 0..2_u64).prop_map(
             |(person, number, address, ahead)| Act::Deny { person, number, address, ahead }
         ),
-        person.clone().prop_map(|person| Act::Unblock { person }),
+        (
+            person.clone(),
+            0..4_usize,
+            any::<bool>(),
+            proptest::option::of(0..3_u8),
+            prop::bool::weighted(0.8),
+            any::<bool>()
+        )
+            .prop_map(|(person, status, admin, tenant, right, ends)| Act::ChangeAccount {
+                person,
+                status,
+                admin,
+                tenant,
+                right,
+                ends
+            }),
         (person.clone(), 0..4_u8).prop_map(|(person, number)| Act::NotePlace { person, number }),
         (0..3_u8).prop_map(|number| Act::CreateTenant { number }),
         (person.clone(), 0..4_u8).prop_map(|(person, number)| Act::Join { person, number }),

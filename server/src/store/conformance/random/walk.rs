@@ -36,7 +36,8 @@ use crate::{
             one_time, passkey, pending_user, rotation, secs, session, site, tenant, user, warning,
         },
         identity::{
-            Confirmation, FEED_KEPT, FactorChange, Invited, NewAddress, NewPassword, NewPhone,
+            AccountChange, Confirmation, FEED_KEPT, FactorChange, Invited, NewAddress, NewPassword,
+            NewPhone,
         },
     },
 };
@@ -339,9 +340,29 @@ impl Walk {
                 let event = self.event(Action::AccountBlocked);
                 format!("{:?}", store.deny(&denial, &[ended], now, &event).await?)
             }
-            Act::Unblock { person } => {
-                let event = self.event(Action::AccountUnblocked);
-                format!("{:?}", store.unblock_user(id(1, *person), now, &event).await?)
+            Act::ChangeAccount { person, status, admin, tenant, right, ends } => {
+                let held = store.find_user(id(1, *person)).await?;
+                let updated_at = held.map_or(now, |held| held.updated_at);
+                let change = AccountChange {
+                    user_id: id(1, *person),
+                    expected: if *right { updated_at } else { updated_at.plus(secs(1)) },
+                    name: format!("Changed {status}"),
+                    roles: if *admin { vec![ADMIN_ROLE.to_owned()] } else { Vec::new() },
+                    tenant_id: tenant
+                        .map_or(DEFAULT_TENANT.to_owned(), |number| format!("tenant{number}")),
+                    status: [
+                        UserStatus::Pending,
+                        UserStatus::Active,
+                        UserStatus::Disabled,
+                        UserStatus::Blocked,
+                    ][*status],
+                    ends: *ends,
+                };
+                let of = change.user_id.to_string();
+                let ended = cut_off(CutOffKind::User, &of, now, now.plus(secs(1)));
+                let ended = if *ends { vec![ended] } else { Vec::new() };
+                let event = self.event(Action::UserUpdated);
+                format!("{:?}", store.change_account(&change, &ended, now, &event).await?)
             }
             Act::NotePlace { person, number } => {
                 let place = Place {
