@@ -36,7 +36,8 @@ pub struct EdgeSection {
     pub threads: usize,
     /// How many verified tokens are remembered.
     pub token_cache: usize,
-    /// Whether every request is logged, and not refusals alone.
+    /// Whether every request is logged: a line with what was decided and where its time went. Refusals are
+    /// logged always.
     pub access_log: bool,
     /// What one caller may take.
     pub limits: EdgeLimits,
@@ -52,7 +53,7 @@ impl Default for EdgeSection {
             trusted_proxies: Vec::new(),
             threads: 0,
             token_cache: 100_000,
-            access_log: false,
+            access_log: true,
             tls_listen: None,
             certificates: Vec::new(),
             redirect_listen: None,

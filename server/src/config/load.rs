@@ -387,7 +387,7 @@ mod tests {
             ("SIGNALBOX__SERVER__LISTEN", "127.0.0.1:2"),
             ("SIGNALBOX__TOKENS__ACCESS_TTL", "8"),
             ("SIGNALBOX__EDGE__TRUSTED_PROXIES", "[\"10.0.0.0/8\"]"),
-            ("SIGNALBOX__EDGE__ACCESS_LOG", "true"),
+            ("SIGNALBOX__EDGE__ACCESS_LOG", "false"),
             ("SIGNALBOX__POLICY__DEFAULT__REQUIRE", "2fa"),
             ("SIGNALBOX_TEST_CLOCK", "is no setting"),
         ];
@@ -397,7 +397,7 @@ mod tests {
         assert_eq!(config.server.listen.port(), 2);
         assert_eq!((config.tokens.access_ttl, config.tokens.id_ttl), (8, 7));
         assert_eq!(config.edge.trusted_proxies, ["10.0.0.0/8".parse().unwrap()]);
-        assert!(config.edge.access_log);
+        assert!(!config.edge.access_log);
         assert_eq!(config.policy.default.require, jwks::policy::Require::TwoFactor);
     }
 

@@ -38,7 +38,7 @@ async fn line(world: &World, is_it: impl Fn(&Value) -> bool) -> Value {
 
 #[tokio::test]
 async fn every_request_is_counted_and_written_down_with_its_outcome() {
-    let plan = World::plan().json_log().set("edge.access_log", true);
+    let plan = World::plan().json_log();
     let world = plan.set("edge.trusted_proxies", "[\"127.0.0.0/8\"]").start().await;
     let person = world.enrolled().await;
     let token = world.sign_in(&person).await.access;
