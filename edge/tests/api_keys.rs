@@ -10,7 +10,7 @@ use jwks::{
     api_key::{Digest, KeyHolder, KeyRecord, written},
     cutoff::CutOffKind,
     feed::Change,
-    policy::{Accept, ApiKeyRule, Require},
+    policy::{Accept, ApiKeyRule, Require, read_network},
     site::Site,
 };
 use serde_json::json;
@@ -54,6 +54,7 @@ fn ada(world: &World) -> KeyHolder {
             digest: Digest::of(&key()),
             scopes: vec!["read".into()],
             sites: vec!["app".into()],
+            networks: Box::default(),
             created_at: now,
             expires_at: now.plus(Duration::from_secs(3600)),
         }],
@@ -138,6 +139,56 @@ async fn a_key_is_judged_with_the_server_away_and_after_a_restart() {
     until(&world, 200).await;
     world.clock.advance(Duration::from_secs(200));
     until(&world, 503).await;
+}
+
+/// The same, good from these networks alone.
+fn bound(world: &World, networks: &[&str]) -> KeyHolder {
+    let mut holder = ada(world);
+    holder.keys[0].networks = networks.iter().map(|it| read_network(it).unwrap()).collect();
+    holder
+}
+
+#[tokio::test]
+async fn a_key_is_good_from_its_own_networks_alone_with_the_server_away() {
+    let proxy = "127.0.0.1".parse::<std::net::IpAddr>().unwrap();
+    let world = World::with(takes_keys, |config| config.trusted_proxies = vec![proxy.into()]).await;
+    tell(&world, bound(&world, &["192.0.2.0/24", "2001:db8::7"]));
+    // The proxy itself calls from elsewhere.
+    let refused = until(&world, 403).await;
+    assert!(refused.contains("FORBIDDEN"), "{refused}");
+    world.feed.go_down().await;
+    for (caller, expected) in [
+        ("192.0.2.9", 200),
+        ("::ffff:192.0.2.9", 200),
+        ("2001:db8::7", 200),
+        ("2001:db8::8", 403),
+        ("192.0.3.9", 403),
+        // What a caller writes itself is not where it calls from.
+        ("192.0.2.9, 192.0.3.9", 403),
+    ] {
+        let fields = [("X-API-Key", key()), ("X-Forwarded-For", caller.to_owned())];
+        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let answer = world.get("/", &fields).await;
+        assert_eq!(status(&answer), expected, "{caller}: {answer}");
+    }
+    // An edge that trusts nobody holds it to where it is called from, by what it kept on its disk.
+    let world = world.restart().await;
+    until(&world, 403).await;
+    let forged = [("X-API-Key", key()), ("X-Forwarded-For", "192.0.2.9".to_owned())];
+    let forged = forged.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(status(&world.get("/", &forged).await), 403);
+    world.feed.set_up(true);
+    tell(&world, bound(&world, &["127.0.0.0/8"]));
+    until(&world, 200).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_looked_up_is_held_to_its_networks() {
+    let world = world_with_more().await;
+    world.feed.holders.lock().unwrap().push(bound(&world, &["192.0.2.0/24"]));
+    let refused = world.get("/", &[("X-API-Key", &key())]).await;
+    assert_eq!(status(&refused), 403, "{refused}");
+    assert_eq!(world.feed.lookups.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

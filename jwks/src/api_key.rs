@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use aws_lc_rs::{constant_time, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -139,6 +140,9 @@ pub struct KeyRecord {
     pub scopes: Vec<String>,
     /// The sites it is good at. At no other.
     pub sites: Vec<String>,
+    /// Where it is good from; empty: from wherever the sites let callers in.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub networks: Box<[IpNet]>,
     /// When it was made.
     pub created_at: Time,
     /// When it is over.

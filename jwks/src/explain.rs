@@ -10,7 +10,7 @@ use crate::{
     decide::{ChallengeReason, Decision, RefusalReason},
     effective::Effective,
     facts::Sender,
-    policy::{Level, Method, Require},
+    policy::{Level, Method, Require, takes_from},
     record::{RecordedCredential, RecordedFacts, RecordedToken},
     site::Site,
     site_session,
@@ -80,10 +80,13 @@ pub enum Remedy {
         /// these tenants.
         tenants: Vec<String>,
     },
-    /// An address of these networks.
+    /// Another address: one of every list that does not hold this one.
     Network {
-        /// They.
+        /// Of these networks, which the site is kept to,
         networks: Vec<IpNet>,
+        /// these, which the API key is bound to itself.
+        #[serde(default)]
+        of_key: Vec<IpNet>,
     },
     /// These scopes.
     Scopes {
@@ -234,10 +237,22 @@ fn mend(view: &View, decision: &Decision, facts: &mut RecordedFacts, now: Time) 
                     Some(Remedy::OtherCredential)
                 }
                 RefusalReason::Network => {
-                    let asked = effective(site?, facts);
-                    let networks = asked.allow.networks.clone();
-                    facts.request.peer = networks.first()?.addr();
-                    Some(Remedy::Network { networks })
+                    let of_site: &[IpNet] = &effective(site?, facts).allow.networks;
+                    let of_key = networks_of_key(view, facts);
+                    let peer = facts.request.peer;
+                    let wrong = |networks: &[IpNet]| match takes_from(networks, peer) {
+                        true => Vec::new(),
+                        false => networks.to_vec(),
+                    };
+                    let remedy =
+                        Remedy::Network { networks: wrong(of_site), of_key: wrong(of_key) };
+                    // Of two networks that share addresses one holds the address the other is named by.
+                    let mut addresses = of_site.iter().chain(of_key).map(IpNet::addr);
+                    let good = addresses.find(|address| {
+                        [of_site, of_key].iter().all(|it| takes_from(it, *address))
+                    });
+                    facts.request.peer = good.unwrap_or(peer);
+                    Some(remedy)
                 }
                 RefusalReason::NotAllowed => {
                     let site = site?;
@@ -270,6 +285,16 @@ fn mend(view: &View, decision: &Decision, facts: &mut RecordedFacts, now: Time) 
                 }
             }
         }
+    }
+}
+
+/// What the API key that was shown is bound to.
+fn networks_of_key<'v>(view: &'v View, facts: &RecordedFacts) -> &'v [IpNet] {
+    match &facts.presented {
+        RecordedCredential::ApiKey(Some(shown)) => {
+            view.api_key(shown.id).map_or(&[], |held| &held.record().networks)
+        }
+        _ => &[],
     }
 }
 

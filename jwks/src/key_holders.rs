@@ -103,6 +103,7 @@ mod tests {
             digest: Digest::of(&id.to_string()),
             scopes: vec!["read".into()],
             sites: vec!["wiki".into()],
+            networks: Box::default(),
             created_at: Time::from_millis(created_at),
             expires_at: Time::from_secs(1_900_000_000),
         }

@@ -6,6 +6,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::validate::is_mapped;
+
 /// How sure we are who somebody is; the order is the strength.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Level {
@@ -193,13 +195,28 @@ impl Allow {
         role && user && tenant
     }
 
-    /// Whether it lets in callers at this address, whoever they are. A listener for both families of
-    /// addresses sees those of IPv4 as `::ffff:a.b.c.d`.
+    /// Whether it lets in callers at this address, whoever they are.
     #[must_use]
     pub fn takes_from(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&peer))
+        takes_from(&self.networks, peer)
     }
+}
+
+/// Whether one of `networks` holds this address; an empty list holds every one. A listener for both
+/// families of addresses sees those of IPv4 as `::ffff:a.b.c.d`.
+#[must_use]
+pub fn takes_from(networks: &[IpNet], peer: IpAddr) -> bool {
+    let peer = peer.to_canonical();
+    networks.is_empty() || networks.iter().any(|network| network.contains(&peer))
+}
+
+/// Reads a network in CIDR notation (RFC 4632 section 3.1, RFC 4291 section 2.3), or one address.
+/// `None` also for what no caller is compared with: addresses of IPv4 written as those of IPv6.
+#[must_use]
+pub fn read_network(text: &str) -> Option<IpNet> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    let network = address.or_else(|_| text.parse::<IpNet>()).ok()?;
+    (!is_mapped(&network)).then(|| network.trunc())
 }
 
 /// Whether this is one scope (RFC 6749 section 3.3).

@@ -428,7 +428,7 @@ pub fn is_loopback(host: &str) -> bool {
     }
 }
 
-fn is_mapped(network: &IpNet) -> bool {
+pub(crate) fn is_mapped(network: &IpNet) -> bool {
     matches!(network, IpNet::V6(network)
         if network.prefix_len() >= 96 && network.addr().to_ipv4_mapped().is_some())
 }

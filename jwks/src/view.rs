@@ -225,6 +225,7 @@ mod tests {
             digest: Digest::of("key"),
             scopes: vec!["read".into()],
             sites: vec!["a".into()],
+            networks: Box::default(),
             created_at: NOW,
             expires_at: NOW.plus(std::time::Duration::from_secs(3600)),
         };

@@ -1,4 +1,5 @@
-//! API keys: judged by what the site takes, their scopes and whom it lets in. They prove no level.
+//! API keys: judged by what the site takes, their scopes, whom it lets in, and the networks they are bound
+//! to themselves. They prove no level.
 
 use super::{Objection, network_is_allowed, site_is_served, view_is_fresh_enough};
 use crate::{
@@ -7,6 +8,7 @@ use crate::{
     cutoff::CutOffKind,
     decision::{ChallengeReason, RefusalReason},
     facts::Facts,
+    policy::takes_from,
     site::Site,
     view::View,
 };
@@ -49,6 +51,9 @@ pub(super) fn judge(
         why => return Err(ChallengeReason::ApiKey(why).into()),
     }
     network_is_allowed(asked.allow, facts.peer)?;
+    if !takes_from(&record.networks, facts.peer) {
+        return Err(RefusalReason::Network.into());
+    }
     let roles = holder.roles.iter().map(String::as_str);
     let mut buffer = uuid::Uuid::encode_buffer();
     let sub = holder.user_id.hyphenated().encode_lower(&mut buffer);
@@ -75,6 +80,8 @@ fn is_ended(view: &View, held: &HeldKey) -> bool {
 mod tests {
     use std::{net::IpAddr, sync::Arc, time::Duration};
 
+    use ipnet::IpNet;
+    use proptest::prelude::*;
     use serde_json::json;
     use uuid::Uuid;
 
@@ -85,6 +92,7 @@ mod tests {
         decide::{Decision, decide, lapse::lapses_at},
         facts::Presented,
         feed::{Change, Entry, Snapshot},
+        policy::read_network,
     };
 
     const NOW: Time = Time::from_secs(1_800_000_100);
@@ -106,6 +114,7 @@ mod tests {
                 digest: Digest::of("the key"),
                 scopes: vec!["read".into()],
                 sites: vec!["wiki".into()],
+                networks: Box::default(),
                 created_at: MADE,
                 expires_at: OVER,
             }],
@@ -249,6 +258,101 @@ mod tests {
         ] {
             let policy = json!({ "accept": taking()["accept"], "allow": allow });
             assert_eq!(said(&view(&policy, holder()), &facts, NOW), expected, "{allow}");
+        }
+    }
+
+    fn bound_to(networks: &[&str]) -> KeyHolder {
+        let mut bound = holder();
+        bound.keys[0].networks = networks.iter().map(|it| read_network(it).unwrap()).collect();
+        bound
+    }
+
+    #[test]
+    fn a_key_that_is_bound_to_networks_is_good_from_there_alone() {
+        for (networks, from, expected) in [
+            (&[][..], "198.51.100.9", "allow"),
+            (&["192.0.2.0/24", "10.0.0.7"], "10.0.0.7", "allow"),
+            (&["192.0.2.0/24", "10.0.0.7"], "::ffff:10.0.0.7", "allow"),
+            (&["192.0.2.0/24", "10.0.0.7"], "10.0.0.8", "network"),
+            (&["192.0.2.0/24", "10.0.0.7"], "2001:db8::1", "network"),
+            (&["2001:db8::/32"], "2001:db8::1", "allow"),
+            (&["2001:db8::1"], "2001:db8::2", "network"),
+            // All of one family is not all.
+            (&["0.0.0.0/0"], "2001:db8::1", "network"),
+            (&["::/0"], "10.0.0.7", "network"),
+        ] {
+            let facts = Facts { peer: from.parse().unwrap(), ..facts("the key") };
+            let view = view(&taking(), bound_to(networks));
+            assert_eq!(said(&view, &facts, NOW), expected, "{networks:?} from {from}");
+        }
+        // What the site says holds as well, and who does not hold the key learns nothing of either.
+        let kept = json!({ "accept": taking()["accept"], "allow": { "networks": ["10.0.0.0/8"] } });
+        let facts = facts("the key");
+        assert_eq!(said(&view(&kept, bound_to(&["10.0.0.0/24"])), &facts, NOW), "allow");
+        assert_eq!(said(&view(&kept, bound_to(&["10.0.1.0/24"])), &facts, NOW), "network");
+        let kept =
+            json!({ "accept": taking()["accept"], "allow": { "networks": ["10.1.0.0/16"] } });
+        assert_eq!(said(&view(&kept, bound_to(&["10.0.0.0/24"])), &facts, NOW), "network");
+        let other = Facts { presented: key_of(KEY, "another"), ..facts };
+        let elsewhere = view(&taking(), bound_to(&["192.0.2.0/24"]));
+        assert_eq!(said(&elsewhere, &other, NOW), "key_unknown");
+    }
+
+    #[test]
+    fn what_is_said_of_a_key_without_networks_binds_it_to_none() {
+        let mut written = serde_json::to_value(&holder().keys[0]).unwrap();
+        assert!(written.as_object().unwrap().get("networks").is_none(), "{written}");
+        assert_eq!(serde_json::from_value::<KeyRecord>(written.clone()).unwrap(), holder().keys[0]);
+        written["networks"] = json!(["10.0.0.7/32", "2001:db8::/32"]);
+        let bound = bound_to(&["10.0.0.7", "2001:db8::/32"]).keys.remove(0);
+        assert_eq!(serde_json::to_value(&bound).unwrap(), written);
+        assert_eq!(serde_json::from_value::<KeyRecord>(written).unwrap(), bound);
+    }
+
+    fn addresses() -> impl Strategy<Value = IpAddr> {
+        // Near one another, so that networks hold some of them.
+        prop_oneof![
+            (0..8_u8, 0..4_u8).prop_map(|(third, last)| IpAddr::from([10, 0, third, last])),
+            (0..8_u16, 0..4_u16)
+                .prop_map(|(some, last)| { IpAddr::from([0x2001, 0xdb8, 0, some, 0, 0, 0, last]) }),
+            (0..4_u8).prop_map(|last| {
+                IpAddr::from(std::net::Ipv4Addr::new(10, 0, 0, last).to_ipv6_mapped())
+            }),
+        ]
+    }
+
+    fn networks() -> impl Strategy<Value = Vec<IpNet>> {
+        let network = (addresses(), 0..=128_u8).prop_map(|(address, bits)| {
+            let address = address.to_canonical();
+            IpNet::new(address, if address.is_ipv4() { bits % 33 } else { bits }).unwrap()
+        });
+        proptest::collection::vec(network, 0..4)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn a_key_that_is_bound_to_networks_never_opens_more(
+            of_site in networks(),
+            mut bound in networks(),
+            more in networks(),
+            peer in addresses(),
+        ) {
+            let policy = json!({ "accept": taking()["accept"], "allow": { "networks": of_site } });
+            let facts = Facts { peer, ..facts("the key") };
+            let opens = |networks: &[IpNet]| {
+                let mut holder = holder();
+                holder.keys[0].networks = networks.into();
+                said(&view(&policy, holder), &facts, NOW) == "allow"
+            };
+            prop_assert!(!opens(&bound) || opens(&[]));
+            // Nor does one that is bound to fewer of them.
+            if !bound.is_empty() {
+                let few = bound.clone();
+                bound.extend(more);
+                prop_assert!(!opens(&few) || opens(&bound));
+            }
         }
     }
 

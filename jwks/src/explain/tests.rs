@@ -1,12 +1,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::*;
 use crate::{
+    api_key::{Digest, Shown},
     cutoff::{CutOff, CutOffKind},
     facts::Request,
-    feed::Snapshot,
+    feed::{Change, Entry, Snapshot},
     record::Refused,
     verify::TokenError,
 };
@@ -234,4 +236,51 @@ fn what_a_browser_lacks_is_told_for_its_session() {
     let explained = explain(&view, &facts("/pay", None), NOW);
     assert_eq!(needs(&explained), ["sign_in", "proof"]);
     assert!(explained.passes_then);
+}
+
+#[test]
+fn the_networks_that_a_key_is_bound_to_are_named_as_its_own() {
+    let id = Uuid::from_u128(11);
+    let explained = |of_site: &[&str], of_key: &[&str], peer: &str| {
+        let policy = json!({
+            "accept": { "api_key": {} }, "allow": { "networks": of_site },
+        });
+        let mut view = view(policy, &[]);
+        let key = json!({
+            "id": id, "digest": Digest::of("key"), "scopes": [], "sites": ["app"],
+            "networks": of_key, "created_at": NOW, "expires_at": NOW.plus(Duration::from_secs(9)),
+        });
+        let holder = json!({
+            "user_id": Uuid::nil(), "email": "", "name": "", "roles": [], "tenant_id": "",
+            "active": true, "keys": [key],
+        });
+        let change = Change::KeyHolder(serde_json::from_value(holder).unwrap());
+        view.apply(&[Entry { seq: 2, at: NOW, change }], NOW);
+        let mut facts = facts("/", None);
+        facts.request.peer = peer.parse().unwrap();
+        facts.presented = RecordedCredential::ApiKey(Some(Shown { id, digest: Digest::of("key") }));
+        explain(&view, &facts, NOW)
+    };
+    let need = |networks: &[&str], of_key: &[&str]| {
+        let read = |networks: &[&str]| networks.iter().map(|it| it.parse().unwrap()).collect();
+        [Remedy::Network { networks: read(networks), of_key: read(of_key) }]
+    };
+    let (wide, narrow) = (["10.0.0.0/8"], ["10.1.2.0/24"]);
+    for (peer, of_site, of_key) in
+        [("10.9.9.9", &[][..], &narrow[..]), ("192.0.2.1", &wide[..], &narrow[..])]
+    {
+        let explained = explained(&wide, &narrow, peer);
+        assert_eq!((explained.outcome.as_str(), explained.status), ("network", 403));
+        assert_eq!(explained.would_pass, need(of_site, of_key));
+        assert!(explained.passes_then);
+    }
+    let one = explained(&narrow, &wide, "10.9.9.9");
+    assert_eq!((&one.would_pass[..], one.passes_then), (&need(&narrow, &[])[..], true));
+    assert_eq!(explained(&wide, &narrow, "10.1.2.3").outcome, "allow");
+    // Nothing is in both.
+    let apart = explained(&["192.0.2.0/24"], &narrow, "10.1.2.3");
+    assert_eq!(
+        (&apart.would_pass[..], apart.passes_then),
+        (&need(&["192.0.2.0/24"], &[])[..], false)
+    );
 }

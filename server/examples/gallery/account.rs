@@ -271,6 +271,7 @@ fn api_keys(look: &Look, save: Save) -> std::io::Result<()> {
         name: name.to_owned(),
         sites: vec!["Wiki".to_owned(), "Harbour charts".to_owned()],
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        networks: used.map(|_| "192.0.2.0/24".to_owned()).into_iter().collect(),
         since: when(look, 40 * DAY),
         used: used.map(|ago| when(look, ago)),
         until: when(look, -left),
@@ -298,12 +299,19 @@ fn api_keys(look: &Look, save: Save) -> std::io::Result<()> {
         shell: shell(Section::ApiKeys, None),
         name: "Nightly export",
         scopes: "read",
+        networks: "192.0.2.7, wiki",
+        no_network: Some("wiki"),
         sites,
         lives: lives(90),
         problems,
     };
     save("account-api-key-new", &new(sites.clone(), &[]))?;
-    let wrong = [ApiKeyProblem::TooMany, ApiKeyProblem::Sites, ApiKeyProblem::Scopes];
+    let wrong = [
+        ApiKeyProblem::TooMany,
+        ApiKeyProblem::Sites,
+        ApiKeyProblem::Scopes,
+        ApiKeyProblem::Networks,
+    ];
     save("account-api-key-wrong", &new(sites, &wrong))?;
     save("account-api-key-no-site", &new(Vec::new(), &[]))?;
     let made = MadeApiKey {

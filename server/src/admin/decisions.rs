@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use jwks::{
     explain::{self, Asked, Explanation, Remedy},
     facts::Sender,
@@ -179,9 +180,15 @@ fn sentence(remedy: &Remedy) -> String {
             let kinds: Vec<String> = kinds.into_iter().flatten().collect();
             format!("somebody with {}", kinds.join(", "))
         }
-        Remedy::Network { networks } => {
-            let names: Vec<String> = networks.iter().map(ToString::to_string).collect();
-            format!("an address in {}", names.join(" or "))
+        Remedy::Network { networks, of_key } => {
+            let one_of = |networks: &[IpNet]| {
+                let names: Vec<String> = networks.iter().map(ToString::to_string).collect();
+                (!names.is_empty()).then(|| names.join(" or "))
+            };
+            let of_key =
+                one_of(of_key).map(|names| format!("{names}, which the API key is bound to"));
+            let kinds: Vec<String> = [one_of(networks), of_key].into_iter().flatten().collect();
+            format!("an address in {}", kinds.join(", and in "))
         }
         Remedy::Scopes { scopes } => format!("the scopes {}", scopes.join(" ")),
         Remedy::OtherCredential => "a credential of a kind that the site accepts".to_owned(),
@@ -192,5 +199,23 @@ fn sentence(remedy: &Remedy) -> String {
         Remedy::KnownHost => "a host that a site answers to".to_owned(),
         Remedy::ActiveSite => "the site to be switched on".to_owned(),
         Remedy::FreshView => "an edge that has heard from the server lately".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_networks_an_address_is_not_in_is_said() {
+        let said = |networks: &[&str], of_key: &[&str]| {
+            let read = |networks: &[&str]| networks.iter().map(|it| it.parse().unwrap()).collect();
+            sentence(&Remedy::Network { networks: read(networks), of_key: read(of_key) })
+        };
+        let (site, key) = (["10.0.0.0/8", "fd00::/8"], ["192.0.2.7/32"]);
+        assert_eq!(said(&site, &[]), "an address in 10.0.0.0/8 or fd00::/8");
+        let own = "192.0.2.7/32, which the API key is bound to";
+        assert_eq!(said(&[], &key), format!("an address in {own}"));
+        assert_eq!(said(&site[..1], &key), format!("an address in 10.0.0.0/8, and in {own}"));
     }
 }

@@ -3,10 +3,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use ipnet::IpNet;
 use jwks::{
     Time,
     cutoff::{CutOff, CutOffKind},
-    policy::{Allow, is_scope},
+    policy::{Allow, is_scope, read_network},
     site::Site,
 };
 use serde_json::{Value, json};
@@ -39,6 +40,10 @@ pub const NAME_LIMIT: usize = 100;
 const MOST: usize = 20;
 /// The longest scope, characters.
 const SCOPE_LIMIT: usize = 64;
+/// The most networks that one key is bound to.
+const MOST_NETWORKS: usize = 16;
+/// What is said again of a network that is none: more than any has, characters.
+const SAID_AGAIN: usize = 64;
 
 /// What a [`AuthError::Conflict`] says to who has as many keys as may be.
 pub const TOO_MANY: &str = "there are as many keys as may be; revoke one first";
@@ -52,6 +57,8 @@ pub struct Wanted {
     pub scopes: Vec<String>,
     /// The sites it is good at.
     pub sites: Vec<String>,
+    /// The networks and addresses it is good from; none: from wherever the sites let callers in.
+    pub networks: Vec<String>,
     /// When it is over; `None`: when the settings say at the latest.
     pub expires_at: Option<Time>,
 }
@@ -155,13 +162,14 @@ async fn make(
         name: wanted.name,
         scopes: wanted.scopes,
         sites: wanted.sites,
+        networks: wanted.networks,
         created_at: made_at,
-        expires_at: wanted.expires_at.unwrap_or(longest),
+        expires_at: wanted.expires_at,
         last_used_at: None,
     };
     let details = json!({
         "key": id, "name": key.name, "scopes": key.scopes, "sites": key.sites,
-        "expires_at": key.expires_at,
+        "networks": key.networks, "expires_at": key.expires_at,
     });
     let event = event(id, details);
     let most = app.config.limits.api_keys_per_person;
@@ -276,14 +284,24 @@ fn takes_keys_of(site: &Site, owner: &User) -> bool {
     parts.any(|(accept, allow)| accept.api_key.is_some() && lets_in(allow))
 }
 
-/// PURE: what is wanted of a key, each scope and site once and in order; or what is wrong with it.
+/// What can be made of what was wanted.
+#[derive(Debug)]
+struct Judged {
+    name: String,
+    scopes: Vec<String>,
+    sites: Vec<String>,
+    networks: Vec<IpNet>,
+    expires_at: Time,
+}
+
+/// PURE: what is wanted of a key, each scope, site and network once and in order; or what is wrong with it.
 /// `sites`: those that take keys of its owner. That there are others is nobody's to learn here.
 fn judge_wanted(
     wanted: Wanted,
     sites: &[Site],
     longest: Time,
     now: Time,
-) -> Result<Wanted, Vec<FieldProblem>> {
+) -> Result<Judged, Vec<FieldProblem>> {
     let mut problems = Vec::new();
     let mut problem = |field, message: String| problems.push(FieldProblem::new(field, message));
     let name = wanted.name.trim();
@@ -306,6 +324,13 @@ fn judge_wanted(
     } else if !named.iter().all(is_open) {
         problem("sites", "must each be a site that takes API keys of their owner".to_owned());
     }
+    let networks = match read_networks(&wanted.networks) {
+        Ok(networks) => networks,
+        Err(message) => {
+            problem("networks", message);
+            Vec::new()
+        }
+    };
     if wanted.expires_at.is_some_and(|at| at <= now || at > longest) {
         let days = longest.since(now).as_secs().div_ceil(24 * 3600);
         problem("expires_at", format!("must lie ahead, {days} days at most"));
@@ -313,12 +338,37 @@ fn judge_wanted(
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Wanted {
+    Ok(Judged {
         name: name.to_owned(),
         scopes: scopes.into_iter().collect(),
         sites: named.into_iter().collect(),
-        expires_at: wanted.expires_at,
+        networks,
+        expires_at: wanted.expires_at.unwrap_or(longest),
     })
+}
+
+/// PURE: the networks that these texts name; or what is wrong with them.
+fn read_networks(texts: &[String]) -> Result<Vec<IpNet>, String> {
+    let mut networks = BTreeSet::new();
+    for text in texts {
+        let Some(network) = read_network(text) else {
+            let said: String = text.chars().take(SAID_AGAIN).collect();
+            return Err(format!(
+                "`{said}` is neither an address nor a network such as 192.0.2.0/24 or 2001:db8::/32"
+            ));
+        };
+        networks.insert(network);
+    }
+    match networks.len() {
+        0..=MOST_NETWORKS => Ok(networks.into_iter().collect()),
+        _ => Err(format!("must be {MOST_NETWORKS} at most")),
+    }
+}
+
+/// PURE: the first of these texts that is no network.
+#[must_use]
+pub fn not_a_network(texts: &[String]) -> Option<&str> {
+    texts.iter().map(String::as_str).find(|text| read_network(text).is_none())
 }
 
 #[cfg(test)]
@@ -387,12 +437,15 @@ mod tests {
             name: " CI ".to_owned(),
             scopes: texts(&["write", "read", "write"]),
             sites: texts(&["wiki", "wiki"]),
+            networks: texts(&["2001:db8::1", "10.1.2.3/8", "192.0.2.7", "10.0.0.0/8"]),
             expires_at: Some(longest),
         };
         let judged = judge_wanted(good.clone(), &sites, longest, NOW).unwrap();
         assert_eq!(judged.name, "CI");
         assert_eq!(judged.scopes, ["read", "write"]);
         assert_eq!(judged.sites, ["wiki"]);
+        let networks: Vec<String> = judged.networks.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::1/128"]);
         let wrong = |change: fn(&mut Wanted)| {
             let mut wanted = good.clone();
             change(&mut wanted);
@@ -413,6 +466,17 @@ mod tests {
         );
         assert_eq!(wrong(|wanted| wanted.sites.clear()), ["sites"]);
         assert_eq!(wrong(|wanted| wanted.sites.push("shop".to_owned())), ["sites"]);
+        for network in ["", " ", "10.0.0.0/33", "10.0.0/8", "wiki", "::ffff:10.0.0.1", "::1%eth0"] {
+            let wanted = Wanted { networks: texts(&["10.0.0.0/8", network]), ..good.clone() };
+            let problems = judge_wanted(wanted, &sites, longest, NOW).unwrap_err();
+            assert_eq!((problems.len(), problems[0].field), (1, "networks"), "{network}");
+            assert!(problems[0].message.starts_with(&format!("`{network}`")), "{problems:?}");
+        }
+        let many = |count: u8| (0..count).map(|last| format!("192.0.2.{last}")).collect();
+        let wanted = Wanted { networks: many(16), ..good.clone() };
+        assert_eq!(judge_wanted(wanted, &sites, longest, NOW).unwrap().networks.len(), 16);
+        let wanted = Wanted { networks: many(17), ..good.clone() };
+        assert_eq!(judge_wanted(wanted, &sites, longest, NOW).unwrap_err()[0].field, "networks");
         assert_eq!(wrong(|wanted| wanted.expires_at = Some(NOW)), ["expires_at"]);
         assert_eq!(
             wrong(|wanted| wanted.expires_at = Some(NOW.plus(Duration::from_secs(91 * 86_400)))),

@@ -100,6 +100,7 @@ mod tests {
             name: "CI".to_owned(),
             scopes: texts(&["read", "write"]),
             sites: texts(&["wiki"]),
+            networks: Vec::new(),
             created_at: NOW,
             expires_at: NOW.plus(Duration::from_secs(60)),
             last_used_at: None,

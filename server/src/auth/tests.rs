@@ -623,6 +623,7 @@ async fn api_key(world: &World, owner: &User) -> PresentedKey {
         name: "CI".to_owned(),
         scopes: Vec::new(),
         sites: Vec::new(),
+        networks: Vec::new(),
         created_at: now,
         expires_at: now.plus(Duration::from_secs(60)),
         last_used_at: None,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ipnet::IpNet;
 use jwks::{
     Time,
     api_key::{self, Digest, KeyHolder, KeyRecord, SECRET_BYTES, Shown},
@@ -26,6 +27,8 @@ pub struct ApiKey {
     pub scopes: Vec<String>,
     /// The sites it is good at, each once, in order. At no other.
     pub sites: Vec<String>,
+    /// Where it is good from, each once, in order; empty: from wherever the sites let callers in.
+    pub networks: Vec<IpNet>,
     /// When it was made.
     pub created_at: Time,
     /// When it is over.
@@ -55,6 +58,7 @@ impl ApiKey {
             digest: Digest::from_bytes(*self.hash.as_bytes()),
             scopes: self.scopes.clone(),
             sites: self.sites.clone(),
+            networks: self.networks.as_slice().into(),
             created_at: self.created_at,
             expires_at: self.expires_at,
         }
@@ -171,6 +175,7 @@ mod tests {
             name: String::new(),
             scopes: Vec::new(),
             sites: Vec::new(),
+            networks: Vec::new(),
             created_at: Time::from_millis(5_400),
             expires_at: Time::from_millis(9_000),
             last_used_at: None,

@@ -222,7 +222,12 @@ pub fn api_key_created_by_admin(user: &User, key: &ApiKey) -> News {
 
 fn good_for(key: &ApiKey) -> String {
     let (sites, until) = (key.sites.join(", "), in_words(key.expires_at));
-    format!("Whoever holds it acts for you at {sites} until {until}.")
+    let networks: Vec<String> = key.networks.iter().map(ToString::to_string).collect();
+    let from = match networks.is_empty() {
+        true => String::new(),
+        false => format!(", from {} alone,", networks.join(", ")),
+    };
+    format!("Whoever holds it acts for you at {sites}{from} until {until}.")
 }
 
 /// An operator made a link with which somebody sets up a new factor in the place of all there are,

@@ -51,6 +51,7 @@ pub fn routes() -> Vec<Route> {
                 text("name", "What to call it.").like("Nightly export"),
                 scopes().optional(),
                 sites(),
+                networks().optional(),
                 instant("expiresAt", "Left out: as late as may be.").optional(),
             ])
             .answers(201, made)
@@ -76,12 +77,22 @@ pub(crate) fn sites() -> Field {
     list("sites", text("", "").like("demo"), "The sites it is good at, by their keys.")
 }
 
-pub(crate) fn fields() -> [Field; 7] {
+pub(crate) fn networks() -> Field {
+    list(
+        "networks",
+        text("", "").like("192.0.2.0/24"),
+        "The networks it is good from, IPv4 and IPv6, 16 at most; a bare address is a network of its own. \
+        None: from wherever the sites let callers in.",
+    )
+}
+
+pub(crate) fn fields() -> [Field; 8] {
     [
         id("id", "The key: stands in the key itself, too."),
         text("name", "What its owner calls it.").like("Nightly export"),
         scopes(),
         sites(),
+        networks(),
         instant("createdAt", "When it was made."),
         instant("expiresAt", "When it is over."),
         instant("lastUsedAt", "When it was last used, as far as is known.").nullable(),
@@ -94,6 +105,7 @@ pub(crate) fn shown(key: &ApiKey) -> Value {
         "name": key.name,
         "scopes": key.scopes,
         "sites": key.sites,
+        "networks": key.networks,
         "createdAt": rfc3339(key.created_at),
         "expiresAt": rfc3339(key.expires_at),
         "lastUsedAt": key.last_used_at.map(rfc3339),
@@ -127,6 +139,7 @@ async fn try_create(call: &Call) -> Result<Response, RailError> {
         name: body.string("name"),
         scopes: body.optional_strings("scopes").unwrap_or_default(),
         sites: body.strings("sites"),
+        networks: body.optional_strings("networks").unwrap_or_default(),
         expires_at: body.optional_instant("expiresAt"),
     };
     body.finish()?;

@@ -12,7 +12,7 @@ use crate::{
     },
     domain::api_key::ApiKey,
     http::{
-        account::api_keys::{self as own, scopes, sites},
+        account::api_keys::{self as own, networks, scopes, sites},
         rail::{
             admin as authenticate,
             answer::{self, RailError},
@@ -54,6 +54,7 @@ pub fn routes() -> Vec<Route> {
                 text("name", "What to call it.").like("Nightly export"),
                 scopes().optional(),
                 sites(),
+                networks().optional(),
                 instant("expiresAt", "Left out: as late as may be.").optional(),
             ])
             .answers(201, shape("NewApiKeyOfUser", [key].into_iter().chain(fields())))
@@ -122,6 +123,7 @@ async fn try_create(call: &Call) -> Result<Response, RailError> {
         name: body.string("name"),
         scopes: body.optional_strings("scopes").unwrap_or_default(),
         sites: body.strings("sites"),
+        networks: body.optional_strings("networks").unwrap_or_default(),
         expires_at: body.optional_instant("expiresAt"),
     };
     let owner = Uuid::parse_str(&owner).unwrap_or_else(|_| {

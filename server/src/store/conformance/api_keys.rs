@@ -79,6 +79,7 @@ pub(super) async fn an_api_key_comes_back_whole_and_only_to_its_owner(pair: &Pai
         id: Uuid::now_v7(),
         scopes: Vec::new(),
         sites: Vec::new(),
+        networks: Vec::new(),
         last_used_at: None,
         ..api_key(bob.id)
     };

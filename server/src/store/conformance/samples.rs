@@ -277,6 +277,7 @@ pub(crate) fn api_key(user_id: Uuid) -> ApiKey {
         name: "CI „ü“ \\ % _".to_owned(),
         scopes: vec!["a:b/\"c\"".to_owned(), "write".to_owned()],
         sites: vec!["shop".to_owned(), "wiki".to_owned()],
+        networks: ["192.0.2.7/32", "2001:db8::/32"].map(|network| network.parse().unwrap()).into(),
         created_at: at(0),
         expires_at: at(0).plus(secs(90 * 24 * 3600)),
         last_used_at: Some(at(3)),

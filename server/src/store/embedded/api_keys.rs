@@ -23,15 +23,15 @@ use crate::{
 /// The columns of a key, in the order [`read`] takes them.
 macro_rules! columns {
     () => {
-        "id, user_id, hash, name, scopes, sites, created_at, expires_at, last_used_at"
+        "id, user_id, hash, name, scopes, sites, networks, created_at, expires_at, last_used_at"
     };
 }
 
 /// Keys with their owners, in the order [`read_holder`] takes them.
 macro_rules! holders {
     () => {
-        "SELECT k.id, k.user_id, k.hash, k.name, k.scopes, k.sites, k.created_at, k.expires_at,
-             k.last_used_at, u.email, u.name, u.roles, u.tenant_id, u.status = 'active'
+        "SELECT k.id, k.user_id, k.hash, k.name, k.scopes, k.sites, k.networks, k.created_at,
+             k.expires_at, k.last_used_at, u.email, u.name, u.roles, u.tenant_id, u.status = 'active'
          FROM api_keys k JOIN users u ON u.id = k.user_id"
     };
 }
@@ -64,8 +64,8 @@ pub(super) fn create(
         concat!(
             "INSERT INTO api_keys (",
             columns!(),
-            ") VALUES (:id, :user_id, :hash, :name, :scopes, :sites, :created_at, :expires_at,
-                 :last_used_at)"
+            ") VALUES (:id, :user_id, :hash, :name, :scopes, :sites, :networks, :created_at,
+                 :expires_at, :last_used_at)"
         ),
         named_params! {
             ":id": key.id,
@@ -74,6 +74,7 @@ pub(super) fn create(
             ":name": key.name,
             ":scopes": serde_json::to_string(&key.scopes)?,
             ":sites": serde_json::to_string(&key.sites)?,
+            ":networks": serde_json::to_string(&key.networks)?,
             ":created_at": key.created_at.millis(),
             ":expires_at": key.expires_at.millis(),
             ":last_used_at": key.last_used_at.map(Time::millis),
@@ -222,11 +223,11 @@ fn read_holder(row: &Row<'_>) -> rusqlite::Result<KeyHolder> {
     let key = read(row)?;
     Ok(KeyHolder {
         user_id: key.user_id,
-        email: row.get(9)?,
-        name: row.get(10)?,
-        roles: json(row, 11)?,
-        tenant_id: row.get(12)?,
-        active: row.get(13)?,
+        email: row.get(10)?,
+        name: row.get(11)?,
+        roles: json(row, 12)?,
+        tenant_id: row.get(13)?,
+        active: row.get(14)?,
         keys: vec![key.record()],
     })
 }
@@ -239,8 +240,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         name: row.get(3)?,
         scopes: json(row, 4)?,
         sites: json(row, 5)?,
-        created_at: time(row, 6)?,
-        expires_at: time(row, 7)?,
-        last_used_at: time_opt(row, 8)?,
+        networks: json(row, 6)?,
+        created_at: time(row, 7)?,
+        expires_at: time(row, 8)?,
+        last_used_at: time_opt(row, 9)?,
     })
 }

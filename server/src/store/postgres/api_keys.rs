@@ -25,15 +25,15 @@ use crate::{
 /// The columns of a key.
 macro_rules! columns {
     () => {
-        "id, user_id, hash, name, scopes, sites, created_at, expires_at, last_used_at"
+        "id, user_id, hash, name, scopes, sites, networks, created_at, expires_at, last_used_at"
     };
 }
 
 /// Keys with their owners.
 macro_rules! holders {
     () => {
-        "SELECT k.id, k.user_id, k.hash, k.name, k.scopes, k.sites, k.created_at, k.expires_at,
-             k.last_used_at, u.email, u.name AS person, u.roles, u.tenant_id, u.status
+        "SELECT k.id, k.user_id, k.hash, k.name, k.scopes, k.sites, k.networks, k.created_at,
+             k.expires_at, k.last_used_at, u.email, u.name AS person, u.roles, u.tenant_id, u.status
          FROM api_keys k JOIN users u ON u.id = k.user_id"
     };
 }
@@ -56,6 +56,7 @@ pub(super) async fn create(
         return Ok(ApiKeyMade::Overtaken);
     }
     let (now, dead) = (key.created_at.millis(), millis(dead_until));
+    let networks: Vec<String> = key.networks.iter().map(ToString::to_string).collect();
     act.change(
         "DELETE FROM api_keys WHERE user_id = $1 AND (expires_at <= $2 OR created_at <= $3)",
         &[&key.user_id, &now, &dead],
@@ -66,8 +67,8 @@ pub(super) async fn create(
             concat!(
                 "INSERT INTO api_keys (",
                 columns!(),
-                ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
-                 WHERE (SELECT count(*) FROM api_keys WHERE user_id = $2) < $10"
+                ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+                 WHERE (SELECT count(*) FROM api_keys WHERE user_id = $2) < $11"
             ),
             &[
                 &key.id,
@@ -76,6 +77,7 @@ pub(super) async fn create(
                 &key.name,
                 &key.scopes,
                 &key.sites,
+                &networks,
                 &now,
                 &key.expires_at.millis(),
                 &millis(key.last_used_at),
@@ -261,6 +263,13 @@ fn read(row: &Row) -> StoreResult<ApiKey> {
         name: cells.get("name")?,
         scopes: cells.get("scopes")?,
         sites: cells.get("sites")?,
+        networks: cells
+            .get::<Vec<&str>>("networks")?
+            .into_iter()
+            .map(|network| {
+                network.parse().map_err(|_| broken(format!("`{network}` is no network")))
+            })
+            .collect::<StoreResult<_>>()?,
         created_at: cells.time("created_at")?,
         expires_at: cells.time("expires_at")?,
         last_used_at: cells.time_if_any("last_used_at")?,

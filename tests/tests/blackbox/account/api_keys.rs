@@ -47,14 +47,15 @@ async fn a_key_is_shown_once_and_listed_without_its_secret() {
     let made = post(&rail, &access, PATH, &wanted("keys-shown")).await;
     assert_eq!(made.header("cache-control"), "no-store");
     let made = made.data(201);
-    let about = ["id", "name", "scopes", "sites", "createdAt", "expiresAt", "lastUsedAt"];
+    let about =
+        ["id", "name", "scopes", "sites", "networks", "createdAt", "expiresAt", "lastUsedAt"];
     assert_eq!(names(&made), about.into_iter().chain(["apiKey"]).collect::<BTreeSet<_>>());
     let key = made["apiKey"].as_str().unwrap();
     let id = made["id"].as_str().unwrap();
     let (begin, secret) = key.rsplit_once(&id.replace('-', "")).unwrap();
     assert_eq!((begin, secret.len(), &secret[..1]), ("sbk_", 49, "_"), "{key}");
     assert_eq!(made["scopes"], json!(["read", "write"]));
-    assert_eq!(made["lastUsedAt"], Value::Null);
+    assert_eq!((&made["networks"], &made["lastUsedAt"]), (&json!([]), &Value::Null));
 
     let list = call(&rail, &access, "GET", PATH).await;
     assert!(!list.text.contains(secret), "{}", list.text);
@@ -220,6 +221,12 @@ async fn what_cannot_be_taken_of_a_key_is_named() {
         ("scopes", json!(["two words"])),
         ("scopes", json!(["\"quoted\""])),
         ("scopes", json!((0..21).map(|number| number.to_string()).collect::<Vec<_>>())),
+        ("networks", json!("192.0.2.7")),
+        ("networks", json!([7])),
+        ("networks", json!([""])),
+        ("networks", json!(["10.0.0.0/33"])),
+        ("networks", json!(["::ffff:10.0.0.1"])),
+        ("networks", json!((0..17).map(|last| format!("192.0.2.{last}")).collect::<Vec<_>>())),
         ("expiresAt", json!("tomorrow")),
         ("expiresAt", json!("2001-01-01T00:00:00Z")),
         ("expiresAt", json!("2999-01-01T00:00:00Z")),
@@ -233,6 +240,31 @@ async fn what_cannot_be_taken_of_a_key_is_named() {
         assert_eq!(answer.wrong_fields(), [field], "{value}");
     }
     assert_eq!(listed(&world, &access).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_key_is_bound_to_networks_that_its_owner_reads_again() {
+    let world = World::shared().await;
+    site_with_keys(&world, "keys-bound", json!({})).await;
+    let (rail, person) = (world.rail(), world.person().await);
+    let access = world.sign_in(&person).await.access;
+    let asked = async |networks: Value| {
+        let mut body = wanted("keys-bound");
+        body["networks"] = networks;
+        post(&rail, &access, PATH, &body).await
+    };
+    let given = json!(["2001:DB8::7", "192.0.2.9/24", "192.0.2.0/24", "10.0.0.7"]);
+    let made = asked(given).await.data(201);
+    let networks = json!(["10.0.0.7/32", "192.0.2.0/24", "2001:db8::7/128"]);
+    assert_eq!(made["networks"], networks);
+    assert_eq!(listed(&world, &access).await[0]["networks"], networks);
+    let mails = world.mails(&person.email).await;
+    let text = mails[0]["text"].as_str().unwrap();
+    assert!(text.contains("from 10.0.0.7/32, 192.0.2.0/24, 2001:db8::7/128 alone"), "{text}");
+    assert_eq!(asked(Value::Null).await.data(201)["networks"], json!([]));
+    let wrong = asked(json!(["192.0.2.0/24", "office"])).await;
+    assert_eq!(wrong.wrong_fields(), ["networks"]);
+    assert!(wrong.text.contains("`office` is neither an address nor a network"), "{}", wrong.text);
 }
 
 #[tokio::test]

@@ -28,7 +28,13 @@ async fn a_key_is_made_shown_once_and_revoked_on_the_page() {
     browser.get("/account/api-keys/new").await;
     says(&browser, "keys-page");
     let name = "Ada's <b>build</b>";
-    let fields = [("name", name), ("site", "keys-page"), ("scopes", "read  write"), ("days", "30")];
+    let fields = [
+        ("name", name),
+        ("site", "keys-page"),
+        ("scopes", "read  write"),
+        ("networks", " 192.0.2.9/24,2001:db8::7"),
+        ("days", "30"),
+    ];
     browser.submit(&fields).await.answer.expect(200);
     browser.expect_at("/account/api-keys/made");
     let key = shown(&browser).unwrap();
@@ -55,9 +61,11 @@ async fn a_key_is_made_shown_once_and_revoked_on_the_page() {
         (&json!(name), &json!(["read", "write"]))
     );
     assert_eq!(listed[0]["sites"], json!(["keys-page"]));
+    assert_eq!(listed[0]["networks"], json!(["192.0.2.0/24", "2001:db8::7/128"]));
     let id = listed[0]["id"].as_str().unwrap();
     browser.get(PATH).await;
     assert!(!browser.answer().text.contains(&key[37..]));
+    says(&browser, "Only from <bdi>192.0.2.0/24, 2001:db8::7/128</bdi>");
     // Somebody else revokes nothing of theirs.
     other.get("/account/api-keys/new").await;
     let form = other.forms().into_iter().find(|form| form.action.ends_with("/new")).unwrap();
@@ -87,6 +95,15 @@ async fn what_is_wrong_with_a_key_is_said_on_its_page_and_what_was_filled_in_sta
         assert!(browser.element(problem).is_some(), "{problem}: {}", browser.answer().text);
     }
     assert!(browser.answer().text.contains(r#"value="Build""#));
+    let many = (0..17).map(|last| format!("192.0.2.{last}")).collect::<Vec<_>>().join(" ");
+    for (networks, said) in [("192.0.2.7, <office>", "<office>"), (&many, "at most 16")] {
+        browser.get("/account/api-keys/new").await;
+        let fields = [("name", "Build"), ("site", "keys"), ("networks", networks)];
+        browser.submit(&fields).await.answer.expect(422);
+        let problem = browser.element("networks-problem").unwrap();
+        assert!(problem.contains(said), "{problem}");
+    }
+    says(&browser, r#"value="192.0.2.0, 192.0.2.1, "#);
     browser.get("/account/api-keys/new").await;
     browser.submit(&[("name", "One"), ("site", "keys")]).await.answer.expect(200);
     browser.get("/account/api-keys/new").await;

@@ -33,7 +33,13 @@ async fn an_admin_makes_a_key_for_somebody_who_is_told_and_revokes_it() {
     let person = world.person().await;
     let session = world.sign_in(&person).await;
     let owner = id_of(&world, &session).await;
-    let post = call(&world, &admin.access, "POST", PATH, wanted(&owner, "keys-by-admin")).await;
+    let mut body = wanted(&owner, "keys-by-admin");
+    body["networks"] = json!(["office"]);
+    let wrong = call(&world, &admin.access, "POST", PATH, body.clone()).await;
+    assert_eq!(wrong.wrong_fields(), ["networks"]);
+    assert!(wrong.text.contains("`office` is neither"), "{}", wrong.text);
+    body["networks"] = json!(["192.0.2.7"]);
+    let post = call(&world, &admin.access, "POST", PATH, body).await;
     assert_eq!(post.header("cache-control"), "no-store");
     let made = post.data(201);
     let members = [
@@ -41,6 +47,7 @@ async fn an_admin_makes_a_key_for_somebody_who_is_told_and_revokes_it() {
         "name",
         "scopes",
         "sites",
+        "networks",
         "createdAt",
         "expiresAt",
         "lastUsedAt",
@@ -49,6 +56,7 @@ async fn an_admin_makes_a_key_for_somebody_who_is_told_and_revokes_it() {
     ];
     assert_eq!(names(&made), set(members));
     assert_eq!(made["userId"], owner.as_str());
+    assert_eq!(made["networks"], json!(["192.0.2.7/32"]));
     let key = made["apiKey"].as_str().unwrap();
     assert!(key.starts_with("sbk_"), "{key}");
 

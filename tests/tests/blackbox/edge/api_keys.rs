@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::{Answer, Person, Session, World, process::until, rail::send};
 
-use super::sites::{open, site};
+use super::{
+    explained::explained,
+    sites::{open, site},
+};
 use crate::account::{call, post};
 
 /// A site that takes API keys.
@@ -96,4 +99,31 @@ async fn a_key_is_judged_while_the_server_is_away() {
     asked(&world, "alone", key).await.expect(200);
     let other = format!("{}{}", &key[..84], if key.ends_with('A') { "B" } else { "A" });
     asked(&world, "alone", &other).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_key_that_is_bound_to_networks_is_refused_from_others_and_an_admin_is_told_why() {
+    let world = World::shared().await;
+    site_with_keys(&world, "bound").await;
+    let (_, session) = somebody(&world).await;
+    let made = async |networks: Value| {
+        let wanted = json!({
+            "name": "CI", "scopes": ["read"], "sites": ["bound"], "networks": networks,
+        });
+        let made = post(&world.rail(), &session.access, "/api-keys", &wanted).await.data(201);
+        made["apiKey"].as_str().unwrap().to_owned()
+    };
+    let (elsewhere, here) =
+        (made(json!(["192.0.2.0/24"])).await, made(json!(["127.0.0.1", "2001:db8::/32"])).await);
+    opens(&world, "bound", &here).await;
+    let refused = until("the edge knows the key", Duration::from_secs(5), async || {
+        Some(asked(&world, "bound", &elsewhere).await).filter(|answer| answer.status != 401)
+    })
+    .await;
+    refused.refused(403, "FORBIDDEN");
+    let admin = world.sign_in(&world.admin().await).await;
+    let told = explained(&world, &admin.access, &refused).await;
+    assert_eq!((&told["reason"], &told["passesThen"]), (&json!("network"), &json!(true)));
+    let text = "an address in 192.0.2.0/24, which the API key is bound to";
+    assert_eq!(told["wouldPass"], json!([{ "need": "network", "text": text }]));
 }

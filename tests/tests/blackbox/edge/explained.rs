@@ -7,7 +7,7 @@ use tests::{Answer, World, process::until, raw};
 
 use super::sites::{open, site};
 
-async fn explained(world: &World, admin: &str, refused: &Answer) -> Value {
+pub(super) async fn explained(world: &World, admin: &str, refused: &Answer) -> Value {
     let id = refused.header("x-signalbox-decision").to_owned();
     let path = format!("/api/v1/admin/decisions/{id}");
     // Within a second.

@@ -75,6 +75,7 @@ fn row(member: &Member, key: &ApiKey, sites: &[Site]) -> ApiKeyRow {
         name: key.name.clone(),
         sites: key.sites.iter().map(|key| called(key, sites)).collect(),
         scopes: key.scopes.clone(),
+        networks: key.networks.iter().map(ToString::to_string).collect(),
         since: when(key.created_at),
         used: key.last_used_at.map(when),
         until: when(key.expires_at),
@@ -133,11 +134,14 @@ async fn form(
     let lives = lives(member.app().config.tokens.api_key_ttl);
     let chosen = days.or(lives.iter().copied().find(|days| *days >= 90)).or(lives.last().copied());
     let scopes = filled.scopes.join(" ");
+    let networks = filled.networks.join(", ");
     let view = NewApiKey {
         look: &member.visit.look,
         shell: member.shell(Section::ApiKeys),
         name: &filled.name,
         scopes: &scopes,
+        networks: &networks,
+        no_network: api_keys::not_a_network(&filled.networks),
         sites: sites.collect(),
         lives: lives
             .into_iter()
@@ -180,6 +184,11 @@ async fn new_submitted(mut member: Member) -> Paged {
         name: text("name"),
         scopes: text("scopes").split_whitespace().map(str::to_owned).collect(),
         sites: member.visit.params.all("site").map(str::to_owned).collect(),
+        networks: text("networks")
+            .split(|sign: char| sign == ',' || sign.is_whitespace())
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect(),
         expires_at: days.map(|days| member.now.plus(life(days))),
     };
     let origin = &member.visit.call.origin;

@@ -28,6 +28,8 @@ pub struct ApiKeyRow {
     pub sites: Vec<String>,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// Where it is good from; empty: anywhere.
+    pub networks: Vec<String>,
     /// When it was made.
     pub since: When,
     /// When it was last used.
@@ -46,11 +48,16 @@ impl ApiKeyRow {
     fn scopes(&self) -> String {
         self.scopes.join(", ")
     }
+
+    fn networks(&self) -> String {
+        self.networks.join(", ")
+    }
 }
 
 impl View for ApiKeys<'_> {}
 
-/// `input[name=name]`, `input[name=site]` once for each site, `input[name=scopes]`, `select[name=days]`.
+/// `input[name=name]`, `input[name=site]` once for each site, `input[name=scopes]`,
+/// `input[name=networks]`, `select[name=days]`.
 #[derive(Template)]
 #[template(path = "pages/account/new_api_key.html")]
 pub struct NewApiKey<'v> {
@@ -62,6 +69,10 @@ pub struct NewApiKey<'v> {
     pub name: &'v str,
     /// What was filled in as its scopes.
     pub scopes: &'v str,
+    /// What was filled in as its networks.
+    pub networks: &'v str,
+    /// The first of them that is none.
+    pub no_network: Option<&'v str>,
     /// The sites it can be made for.
     pub sites: Vec<SiteChoice>,
     /// The lives it can have.
@@ -107,6 +118,8 @@ pub enum ApiKeyProblem {
     Scopes,
     /// Its sites.
     Sites,
+    /// Its networks.
+    Networks,
     /// Its end.
     Life,
     /// There are as many as may be.
@@ -121,24 +134,31 @@ impl ApiKeyProblem {
             "name" => Self::Name,
             "scopes" => Self::Scopes,
             "sites" => Self::Sites,
+            "networks" => Self::Networks,
             _ => Self::Life,
         }
     }
 
-    fn text(self, look: &Look) -> String {
+    const fn text(self) -> &'static str {
         match self {
-            Self::Name => look.text("key-name-problem"),
-            Self::Scopes => look.text("key-scopes-problem"),
-            Self::Sites => look.text("key-sites-problem"),
-            Self::Life => look.text("key-life-problem"),
-            Self::TooMany => look.text("key-too-many"),
+            Self::Name => "key-name-problem",
+            Self::Scopes => "key-scopes-problem",
+            Self::Sites => "key-sites-problem",
+            Self::Networks => "key-networks-problem",
+            Self::Life => "key-life-problem",
+            Self::TooMany => "key-too-many",
         }
     }
 }
 
 impl NewApiKey<'_> {
     fn problem(&self, problem: ApiKeyProblem) -> Option<String> {
-        self.problems.contains(&problem).then(|| problem.text(self.look))
+        self.problems.contains(&problem).then(|| match (problem, self.no_network) {
+            (ApiKeyProblem::Networks, Some(named)) => {
+                self.look.with("key-no-network", "network", named)
+            }
+            _ => self.look.text(problem.text()),
+        })
     }
 
     fn life(&self, life: &Life) -> String {
