@@ -191,8 +191,7 @@ impl Replies {
         if let Some(decision) = decision {
             head.insert_header(headers::DECISION_CASED, decision)?;
             head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))?;
-            let text = "You need to sign in. If you ask for help, name this reference:";
-            body = format!("{text} {decision}\n").into();
+            body = format!("You need to sign in. (Reference: {decision})\n").into();
         }
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
         self.send(session, head, body).await
