@@ -104,20 +104,20 @@ async fn a_key_is_judged_while_the_server_is_away() {
 #[tokio::test]
 async fn a_key_that_is_bound_to_networks_is_refused_from_others_and_an_admin_is_told_why() {
     let world = World::shared().await;
-    site_with_keys(&world, "bound").await;
+    site_with_keys(&world, "networks").await;
     let (_, session) = somebody(&world).await;
     let made = async |networks: Value| {
         let wanted = json!({
-            "name": "CI", "scopes": ["read"], "sites": ["bound"], "networks": networks,
+            "name": "CI", "scopes": ["read"], "sites": ["networks"], "networks": networks,
         });
         let made = post(&world.rail(), &session.access, "/api-keys", &wanted).await.data(201);
         made["apiKey"].as_str().unwrap().to_owned()
     };
     let (elsewhere, here) =
         (made(json!(["192.0.2.0/24"])).await, made(json!(["127.0.0.1", "2001:db8::/32"])).await);
-    opens(&world, "bound", &here).await;
+    opens(&world, "networks", &here).await;
     let refused = until("the edge knows the key", Duration::from_secs(5), async || {
-        Some(asked(&world, "bound", &elsewhere).await).filter(|answer| answer.status != 401)
+        Some(asked(&world, "networks", &elsewhere).await).filter(|answer| answer.status != 401)
     })
     .await;
     assert!(refused.expect(403).text.contains("FORBIDDEN"), "{}", refused.text);
