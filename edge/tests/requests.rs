@@ -435,7 +435,7 @@ async fn people_wait_on_a_page_of_their_site_that_looks_again_by_itself() {
     let page = world.get("/", &[("Accept", "text/html")]).await;
     assert_eq!(status(&page), 503, "{page}");
     assert_eq!((values(&page, "refresh"), values(&page, "retry-after")), (vec!["5"], vec!["5"]));
-    assert!(page.contains("The App") && page.contains("solid #aa3366"), "{page}");
+    assert!(page.contains("The App") && page.contains("--accent: #aa3366"), "{page}");
     assert!(values(&world.get("/", &[]).await, "refresh").is_empty());
     let refused = world.get("/.signalbox/nothing", &[("Accept", "text/html")]).await;
     assert_eq!((status(&refused), values(&refused, "refresh")), (404, vec![]));
